@@ -1,0 +1,1 @@
+//! Judges the rows of a manifest: every rule, every row, every problem at once.

@@ -1,0 +1,1 @@
+//! Shows: problems, plan, progress and summary, for people or as JSON.

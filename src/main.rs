@@ -1,0 +1,7 @@
+//! The `attache` program; everything happens in the library's `cli` room.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    attache::cli::main()
+}

@@ -1,0 +1,141 @@
+//! What an answer of the service means for a row: the vocabulary between `zoho`, which reads answers, and `engine`,
+//! which decides what follows. Neither HTTP nor retry rules appear here.
+
+use std::time::Duration;
+
+use crate::upload::ServiceId;
+
+/// What came of one try to upload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// What it means.
+    pub verdict: Verdict,
+    /// The code, as the service wrote it or ours in kebab-case.
+    pub code: String,
+    /// The service's words or ours, made safe for a terminal.
+    pub message: String,
+    /// HTTP status, if an answer was read.
+    pub http_status: Option<u16>,
+    /// From the first byte to the answer.
+    pub took: Duration,
+    /// How long the service asked everybody to wait (`Retry-After`).
+    pub retry_after: Option<Duration>,
+    /// API credits left, if the answer said so.
+    pub credits_left: Option<u64>,
+}
+
+/// The five classes of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The attachment exists.
+    Uploaded(Created),
+    /// A link that the record already has.
+    AlreadyPresent,
+    /// Permanently refused; nothing was created.
+    Failed(FailedBy),
+    /// Surely nothing was created; may be tried again.
+    Retry(RetryBecause),
+    /// Bytes left and no answer proves anything: only a listing can tell.
+    InDoubt(DoubtBecause),
+    /// Nothing further can work; the row itself was surely not created.
+    Stop(StopBecause),
+}
+
+/// What a success says of the new attachment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Created {
+    /// Its id.
+    pub id: ServiceId,
+    /// RFC 3339 with offset, as the service wrote it.
+    pub time: Option<String>,
+    /// The user it belongs to.
+    pub by: Option<ServiceId>,
+}
+
+/// Why a row failed for good; streaks are counted by this.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FailedBy {
+    /// `INVALID_MODULE`: every row of the module would fail alike.
+    Module,
+    /// `NO_PERMISSION`, `AUTHORIZATION_FAILED`.
+    Permission,
+    /// `INVALID_DATA` about the record id.
+    Record,
+    /// File type, size, name, link: only this row is at fault.
+    Row,
+    /// The file is not the one that was planned, or cannot be read any more. No byte was sent.
+    File,
+    /// A refusal that is not documented; the engine stops after several of one kind.
+    Unlisted,
+}
+
+/// Why a try may be repeated.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RetryBecause {
+    /// The service asks to slow down.
+    Throttled,
+    /// No connection came about, or it ended before the first byte of the body left.
+    NotConnected,
+    /// The token was refused; a fresh one has been fetched.
+    TokenRenewed,
+    /// This machine is short of file handles or threads.
+    LocalShortage,
+    /// A listing failed for a passing reason (listings change nothing, so they may always be repeated).
+    Passing,
+}
+
+/// Why a try is in doubt.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DoubtBecause {
+    /// The connection ended or fell silent after bytes had left.
+    AnswerLost,
+    /// A 5xx or 408: the work may have been done.
+    ServerError,
+    /// An answer came that proves neither success nor refusal.
+    Unreadable,
+    /// The file changed while it was being sent; after settling, the row fails.
+    FileChanged,
+}
+
+/// Why the run as a whole must stop.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StopBecause {
+    /// The token is refused and cannot be renewed.
+    Credentials,
+    /// The token lacks a scope.
+    Scope,
+    /// API credits or storage are used up.
+    Limit,
+    /// Certificate, redirect, wrong address, proxy: the target is not what it should be.
+    Target,
+    /// The results file or the disk cannot be written.
+    Disk,
+    /// We asked in a way the service does not know: our mistake.
+    OurMistake,
+}
+
+/// What came of one listing of a record's attachments, all pages read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListReply {
+    /// Every attachment of the record.
+    Listed(Vec<Listed>),
+    /// No list; the verdict is never `Uploaded`, `AlreadyPresent` or `InDoubt`.
+    Not(Reply),
+}
+
+/// One attachment in a record's list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Its id.
+    pub id: ServiceId,
+    /// `File_Name` as listed.
+    pub name: String,
+    /// Bytes, if given.
+    pub size: Option<u64>,
+    /// The link, if it is one.
+    pub url: Option<String>,
+    /// Creation time in whole seconds since 1970.
+    pub created: Option<i64>,
+    /// The user who made it.
+    pub created_by: Option<ServiceId>,
+}

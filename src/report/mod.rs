@@ -1,0 +1,1 @@
+//! Makes the page, the workbook and the texts for the client's sign-off out of a results file.

@@ -1,0 +1,1 @@
+//! A server that imitates the documented service, to rehearse against. Imports nothing of the rest.

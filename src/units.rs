@@ -1,0 +1,1 @@
+//! Sizes, counts and times as people write and read them.

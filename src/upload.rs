@@ -1,0 +1,239 @@
+//! The words every room uses for one upload: record ids, sources, row keys.
+//!
+//! A value of these types cannot be malformed. How the text of a manifest becomes one is the business of `check`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// The id of a CRM record: 10 to 19 digits, no leading zero, at most 9223372036854775807.
+///
+/// Held as a number because a million of them are held at once; always written as text, since spreadsheets and
+/// JavaScript keep only the first 15 or 16 digits of a number this long.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RecordId(u64);
+
+impl RecordId {
+    /// The largest id: the service keeps ids as signed 64-bit numbers.
+    pub const MAX: u64 = i64::MAX as u64;
+
+    /// The id with this value, if it has 10 to 19 digits and is not above [`RecordId::MAX`].
+    pub fn new(value: u64) -> Option<RecordId> {
+        (1_000_000_000..=Self::MAX).contains(&value).then_some(RecordId(value))
+    }
+
+    /// The id as a number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for RecordId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The id of an attachment or of a user, as the service gave it: digits only, at most 20 of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ServiceId(u64);
+
+impl ServiceId {
+    /// The id with this value.
+    pub fn new(value: u64) -> ServiceId {
+        ServiceId(value)
+    }
+
+    /// The id as a number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The text is not an id: something other than digits, nothing at all, or too large.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAnId;
+
+impl FromStr for ServiceId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<ServiceId, NotAnId> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotAnId);
+        }
+        text.parse().map(ServiceId).map_err(|_| NotAnId)
+    }
+}
+
+impl Serialize for ServiceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Says which row of a manifest a line of the results is about, whatever the order of either.
+///
+/// The first 8 bytes of a SHA-256 over what the row says (see [`RowKey::of`]); written as `r` and 16 hex digits, so
+/// that no spreadsheet takes it for a number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RowKey(pub u64);
+
+impl RowKey {
+    /// The key of a row: `source` is as written in the manifest, `name` as sent (a link's title, or empty), `ordinal`
+    /// counts from 1 among rows that say the same.
+    pub fn of(module: &str, record: &str, kind: SourceKind, source: &str, name: &str, ordinal: u32) -> RowKey {
+        use sha2::{Digest, Sha256};
+        let mut hash = Sha256::new();
+        let ordinal = ordinal.to_string();
+        for part in [module, record, kind.column(), source, name, &ordinal] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let digest = hash.finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        RowKey(u64::from_be_bytes(first))
+    }
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{:016x}", self.0)
+    }
+}
+
+impl FromStr for RowKey {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<RowKey, NotAnId> {
+        let digits = text.strip_prefix('r').filter(|digits| digits.len() == 16).ok_or(NotAnId)?;
+        if !digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(NotAnId);
+        }
+        u64::from_str_radix(digits, 16).map(RowKey).map_err(|_| NotAnId)
+    }
+}
+
+impl Serialize for RowKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Whether a row attaches a file of this machine or a link.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SourceKind {
+    /// The bytes of a file are sent.
+    File,
+    /// Only an address is sent; the service fetches nothing but, perhaps, the page's title.
+    Link,
+}
+
+impl SourceKind {
+    /// The manifest's column for this kind of source: `file` or `url`.
+    pub fn column(self) -> &'static str {
+        match self {
+            SourceKind::File => "file",
+            SourceKind::Link => "url",
+        }
+    }
+}
+
+/// One row that passed every check, as all rooms after the check see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Upload<'a> {
+    /// The physical line of the manifest on which the row begins, from 1.
+    pub line: u32,
+    /// The module's API name.
+    pub module: &'a str,
+    /// The record that gets the attachment.
+    pub record: RecordId,
+    /// File or link.
+    pub kind: SourceKind,
+    /// The path or the address as written in the manifest.
+    pub source: &'a str,
+    /// The name as it is sent: never empty for a file; for a link its title, or empty.
+    pub name: &'a str,
+    /// Which row this is, for the results.
+    pub key: RowKey,
+}
+
+/// What a look at a file told the check, so that the sender can tell whether it is still the same file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileFacts {
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change, in nanoseconds since 1970 (negative before).
+    pub modified_ns: i64,
+    /// Device and inode on Unix; zeros elsewhere.
+    pub identity: (u64, u64),
+}
+
+impl FileFacts {
+    /// The facts in a file's metadata.
+    pub fn of(metadata: &std::fs::Metadata) -> FileFacts {
+        let modified_ns = metadata.modified().map_or(0, |time| match time.duration_since(std::time::UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+        });
+        #[cfg(unix)]
+        let identity = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.dev(), metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let identity = (0, 0);
+        FileFacts { size: metadata.len(), modified_ns, identity }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_id_has_ten_to_nineteen_digits() {
+        assert_eq!(RecordId::new(999_999_999), None);
+        assert_eq!(RecordId::new(1_000_000_000).map(|id| id.to_string()).as_deref(), Some("1000000000"));
+        assert_eq!(RecordId::new(RecordId::MAX).map(RecordId::get), Some(9_223_372_036_854_775_807));
+        assert_eq!(RecordId::new(RecordId::MAX + 1), None);
+    }
+
+    #[test]
+    fn a_row_key_reads_back_what_it_writes() {
+        let key = RowKey::of("Leads", "738964000000291009", SourceKind::File, "a.pdf", "a.pdf", 1);
+        assert_eq!(key.to_string().parse(), Ok(key));
+        assert_eq!(key.to_string().len(), 17);
+        for wrong in ["", "r", "r123", "k0123456789abcdef", "r0123456789ABCDEF", "r+123456789abcdef"] {
+            assert_eq!(wrong.parse::<RowKey>(), Err(NotAnId), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_row_key_depends_on_every_part() {
+        let base = RowKey::of("Leads", "1000000000", SourceKind::File, "a", "b", 1);
+        for other in [
+            RowKey::of("Deals", "1000000000", SourceKind::File, "a", "b", 1),
+            RowKey::of("Leads", "1000000001", SourceKind::File, "a", "b", 1),
+            RowKey::of("Leads", "1000000000", SourceKind::Link, "a", "b", 1),
+            RowKey::of("Leads", "1000000000", SourceKind::File, "ab", "", 1),
+            RowKey::of("Leads", "1000000000", SourceKind::File, "a", "c", 1),
+            RowKey::of("Leads", "1000000000", SourceKind::File, "a", "b", 2),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Speaks HTTP to the CRM; the only room that does.
