@@ -75,6 +75,130 @@ impl FromStr for Status {
     }
 }
 
+/// The codes of our own, beside those of the service, which are written as they came.
+///
+/// They say in the results why a row has its status where no answer of the service says it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum OwnCode {
+    /// `uploaded`: the answer was lost, and the record's list shows the attachment.
+    SettledByListing,
+    /// `already_present` (`--if-exists skip`) or `failed` (`--if-exists fail`): the record has one of this name.
+    Exists,
+    /// `uploaded` or `failed`: the user decided by `--assume` what could not be told.
+    Assumed,
+    /// `failed`: answers were lost again and again, each time the list proved that nothing had been created.
+    NoReply,
+    /// `failed`: no connection came about in all tries.
+    NotConnected,
+    /// `failed`: the service asked to slow down in all tries.
+    Throttled,
+    /// `failed`: this machine was short of file handles or threads in all tries.
+    LocalShortage,
+    /// `failed`: the file is not there any more.
+    FileGone,
+    /// `failed`: the file may not be read any more.
+    FileDenied,
+    /// `failed`: the file is not the one that was planned.
+    FileChanged,
+    /// `failed`: reading the file went wrong.
+    FileRead,
+    /// `in_doubt`: the connection ended or fell silent after bytes had left.
+    AnswerLost,
+    /// `in_doubt`: the service answered that something went wrong on its side, maybe after the work was done.
+    ServerError,
+    /// `in_doubt`: an answer came that proves neither success nor refusal.
+    Unreadable,
+    /// `in_doubt` or `not_sent`: a signal ended the run first.
+    Interrupted,
+    /// `unknown`: more than one attachment could be this one.
+    SeveralMatches,
+    /// `unknown`: an attachment agrees in part only.
+    UncertainMatch,
+    /// `unknown`: the record's list may not be read.
+    NotListable,
+    /// `unknown`: the line of the results was edited, and what it said cannot be relied on.
+    Edited,
+    /// `not_sent`: the run ended before its turn came (`--limit`, credits, time, failures, credentials).
+    RunEnded,
+    /// `not_sent`: every row of its module would fail alike.
+    ModuleClosed,
+}
+
+impl OwnCode {
+    /// Every code of our own, in the order of the documentation.
+    pub const ALL: [OwnCode; 21] = [
+        OwnCode::SettledByListing,
+        OwnCode::Exists,
+        OwnCode::Assumed,
+        OwnCode::NoReply,
+        OwnCode::NotConnected,
+        OwnCode::Throttled,
+        OwnCode::LocalShortage,
+        OwnCode::FileGone,
+        OwnCode::FileDenied,
+        OwnCode::FileChanged,
+        OwnCode::FileRead,
+        OwnCode::AnswerLost,
+        OwnCode::ServerError,
+        OwnCode::Unreadable,
+        OwnCode::Interrupted,
+        OwnCode::SeveralMatches,
+        OwnCode::UncertainMatch,
+        OwnCode::NotListable,
+        OwnCode::Edited,
+        OwnCode::RunEnded,
+        OwnCode::ModuleClosed,
+    ];
+
+    /// The word in the results file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OwnCode::SettledByListing => "settled-by-listing",
+            OwnCode::Exists => "exists",
+            OwnCode::Assumed => "assumed",
+            OwnCode::NoReply => "no-reply",
+            OwnCode::NotConnected => "not-connected",
+            OwnCode::Throttled => "throttled",
+            OwnCode::LocalShortage => "local-shortage",
+            OwnCode::FileGone => "file-gone",
+            OwnCode::FileDenied => "file-denied",
+            OwnCode::FileChanged => "file-changed",
+            OwnCode::FileRead => "file-read",
+            OwnCode::AnswerLost => "answer-lost",
+            OwnCode::ServerError => "server-error",
+            OwnCode::Unreadable => "unreadable",
+            OwnCode::Interrupted => "interrupted",
+            OwnCode::SeveralMatches => "several-matches",
+            OwnCode::UncertainMatch => "uncertain-match",
+            OwnCode::NotListable => "not-listable",
+            OwnCode::Edited => "edited",
+            OwnCode::RunEnded => "run-ended",
+            OwnCode::ModuleClosed => "module-closed",
+        }
+    }
+}
+
+impl fmt::Display for OwnCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl From<OwnCode> for String {
+    fn from(code: OwnCode) -> String {
+        code.as_str().to_owned()
+    }
+}
+
+/// Whether a `failed` row with this code goes again by itself in the next run: its cause was a passing one, tried until
+/// the retries were used up. All other failures go again only with `--resend`, or when the row was changed.
+pub fn is_temporary(code: &str) -> bool {
+    const OURS: [OwnCode; 4] = [OwnCode::NoReply, OwnCode::NotConnected, OwnCode::Throttled, OwnCode::LocalShortage];
+    const SERVICE: [&str; 4] =
+        ["TOO_MANY_REQUESTS", "RATE_LIMIT_EXCEEDED", "CONCURRENCY_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE"];
+    OURS.iter().any(|own| own.as_str() == code) || SERVICE.contains(&code)
+}
+
 /// The end of one upload in one run: what its final line in the results says.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Outcome {
@@ -101,4 +225,26 @@ pub struct Outcome {
     pub created_time: Option<String>,
     /// The id of the user it was created as.
     pub created_by: Option<ServiceId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_passing_causes_go_again_by_themselves() {
+        for code in [OwnCode::NoReply, OwnCode::NotConnected, OwnCode::Throttled, OwnCode::LocalShortage] {
+            assert!(is_temporary(code.as_str()), "{code}");
+        }
+        assert!(is_temporary("TOO_MANY_REQUESTS"));
+        for code in ["INVALID_DATA", "NO_PERMISSION", "", "file-changed", "exists"] {
+            assert!(!is_temporary(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_own_code_has_a_word_of_its_own() {
+        let words: std::collections::BTreeSet<_> = OwnCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), OwnCode::ALL.len());
+    }
 }
