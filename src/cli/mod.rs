@@ -1,5 +1,8 @@
 //! Wires the rooms: flags in, exit status out.
 
+pub mod args;
+pub mod values;
+
 use std::process::ExitCode;
 
 /// Runs the program on the arguments of this process.

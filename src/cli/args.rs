@@ -1,0 +1,809 @@
+//! The command line: every option, what it takes, and its help. What follows from an option is decided elsewhere.
+//!
+//! Options that a settings file may set as well are `Option`s without a default here; the default stands in their help
+//! and in the `Settings` of the room they belong to. Every option can also be given as an environment variable, see
+//! [`variable`].
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
+
+use super::values::{
+    Assume, Backoff, ColorWhen, Format, IfExists, MaxFailures, Output, Progress, ReportOutput, Resend, SandboxProfile,
+    SchemaName, Shell, VerifyOutput,
+};
+use crate::service::{ApiVersion, DataCentre};
+use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
+
+/// Examples stand above the options: most people need no more than one of them.
+const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// Attach files and links to Zoho CRM records in bulk, from a manifest, never twice
+#[derive(Parser, Clone, PartialEq, Debug)]
+#[command(
+    name = "attache",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    help_template = HELP,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    before_help = "\
+Examples:
+  attache run uploads.csv --dry-run     check everything, show the plan, send nothing
+  attache run uploads.csv --sandbox     rehearse it against a server on this machine
+  attache run uploads.csv --dc eu       do it; the same command again goes on
+  attache report uploads.results.csv    the page for the sign-off",
+    after_help = "\
+Exit status: 0 all done, 1 some rows failed, 2 usage, 3 manifest not sound, 4 stopped early,
+5 rows not settled, 6 results file or disk, 130 or 143 by a signal. More: attache explain"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct CommonArgs {
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more of what is done
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// The commands.
+#[derive(Subcommand, Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Check a manifest, show the plan, upload what it says
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache run uploads.csv --dry-run            check everything, show the plan, send nothing
+  attache run uploads.csv --sandbox            rehearse it against a server on this machine
+  attache run uploads.csv --dc eu              do it; the same command again goes on
+  attache run uploads.csv --dc eu --limit 20   begin with twenty rows
+  attache run uploads.csv --dry-run --problems wrong.csv
+                                               the rows to mend, as a file for a spreadsheet",
+        after_help = "\
+Every option can be an environment variable: --max-size is ATTACHE_MAX_SIZE.
+Credentials have no option: set ZOHO_ACCESS_TOKEN, or ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and
+ZOHO_REFRESH_TOKEN, or store them with attache auth login."
+    )]
+    Run(Box<RunArgs>),
+    /// Ask the service whether every uploaded row is there, and only once
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache verify uploads.results.csv                         ask the service that the results name
+  attache verify uploads.results.csv --output csv > seen.csv"
+    )]
+    Verify(VerifyArgs),
+    /// Make the page or workbook for the sign-off from a results file
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache report uploads.results.csv                       uploads.report.html beside it
+  attache report uploads.results.csv -o uploads.xlsx       a workbook with every row
+  attache report uploads.results.csv --output markdown     text, to standard output"
+    )]
+    Report(ReportArgs),
+    /// Serve an imitation of the service on this machine, to rehearse against
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache sandbox                                    a free port; prints its address and token
+  attache sandbox --fault 429,every=10               every tenth upload is throttled
+  attache sandbox --fault cut-stored,p=0.01,seed=7   one answer in a hundred is lost after storing
+  attache sandbox --records ids.csv --data kept      knows these records only, keeps the bytes",
+        after_help = "\
+A fault is KIND[,key=value...].
+Kinds: 429, 500-before, 500-after, cut-before, cut-inside, cut-after, cut-stored, truncated,
+garbage, html, slow, early-401, early-413, redirect, no-permission, not-authorized.
+Keys: on=upload|list|token, module, record, nth, every, p, times, seed, retry-after, delay.
+Every option can be an environment variable: --page-size is ATTACHE_SANDBOX_PAGE_SIZE."
+    )]
+    Sandbox(SandboxArgs),
+    /// Print the JSON Schema of a file that attache reads or writes
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache schema manifest > manifest.schema.json   for an editor that checks YAML"
+    )]
+    Schema(SchemaArgs),
+    /// Say what a code or an exit status means and what to do about it
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache explain                every code, in a line each
+  attache explain file-missing   one code
+  attache explain 4              an exit status"
+    )]
+    Explain(ExplainArgs),
+    /// Store, show or remove credentials
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache auth login --dc eu          asks for client id, client secret and grant code
+  attache auth status                 who, where, which scopes, how long
+  attache auth status uploads.csv     and whether they suffice for this manifest"
+    )]
+    Auth(AuthArgs),
+    /// Print completions for a shell
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache completions bash > ~/.local/share/bash-completion/completions/attache
+  attache completions powershell >> $PROFILE"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache man | man -l -
+  attache man --dir share/man/man1   every page, for a package"
+    )]
+    Man(ManArgs),
+}
+
+/// `attache run`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct RunArgs {
+    /// The CSV or YAML file that says what goes where, or - for standard input (dry run only)
+    pub manifest: PathBuf,
+    /// Check and show the plan; send nothing, write nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Send without asking first
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Rehearse against a server that this program starts on this machine
+    #[arg(long)]
+    pub sandbox: bool,
+    /// A fault of that server, as in attache sandbox --help; repeatable
+    #[arg(long, value_name = "SPEC", value_delimiter = ';')]
+    pub sandbox_fault: Vec<String>,
+    /// Where to.
+    #[command(flatten, next_help_heading = "Where to")]
+    pub target: TargetArgs,
+    /// How to read the manifest.
+    #[command(flatten, next_help_heading = "Reading the manifest")]
+    pub read: ReadArgs,
+    /// What to let pass.
+    #[command(flatten, next_help_heading = "Checks")]
+    pub checks: CheckArgs,
+    /// How fast.
+    #[command(flatten, next_help_heading = "Pace and credits")]
+    pub pace: PaceArgs,
+    /// How fast, in what only a run needs.
+    #[command(flatten)]
+    pub run_pace: RunPaceArgs,
+    /// When to try again, when to stop.
+    #[command(flatten, next_help_heading = "Trying again and stopping")]
+    pub again: AgainArgs,
+    /// What is already there.
+    #[command(flatten, next_help_heading = "What is already there")]
+    pub existing: ExistingArgs,
+    /// Where the output goes.
+    #[command(flatten, next_help_heading = "Output")]
+    pub out: OutArgs,
+}
+
+/// Which service, as whom, over which way.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct TargetArgs {
+    /// Data centre of the organisation
+    #[arg(long, value_name = "DC", value_parser = data_centre())]
+    pub dc: Option<DataCentre>,
+    /// Address of the API instead, such as https://crm.example.zohoplatform.com
+    #[arg(long, value_name = "URL")]
+    pub api_domain: Option<String>,
+    /// Address that gives out tokens [default: the one that belongs to the data centre]
+    #[arg(long, value_name = "URL")]
+    pub accounts_url: Option<String>,
+    /// Version of the API [default: v2]
+    #[arg(long, value_name = "VERSION", value_parser = api_version())]
+    pub api_version: Option<ApiVersion>,
+    /// Credentials stored by attache auth login [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Trust only the certificates in this PEM file
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Ignore the proxies that the environment names
+    #[arg(long)]
+    pub no_proxy: bool,
+}
+
+/// How a manifest is read.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct ReadArgs {
+    /// How it is written [default: by the file's extension]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Its encoding, such as windows-1252 [default: UTF-8, or what its byte order mark says]
+    #[arg(long, value_name = "LABEL", value_parser = encoding)]
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+    /// Folder that its paths are relative to and may not leave [default: the manifest's]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// API name of a custom module; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub custom_module: Vec<String>,
+    /// Let paths leave that folder
+    #[arg(long)]
+    pub allow_outside: bool,
+}
+
+/// What the check lets pass.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct CheckArgs {
+    /// Leave rows with problems out and send the others
+    #[arg(long)]
+    pub skip_invalid: bool,
+    /// Take warnings about rows as problems
+    #[arg(long)]
+    pub strict: bool,
+    /// Let empty files pass
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Let the same file pass twice on one record
+    #[arg(long)]
+    pub allow_identical: bool,
+    /// Let record ids pass that look rounded by a spreadsheet
+    #[arg(long)]
+    pub allow_rounded_ids: bool,
+    /// Largest request body [default: 104857600, the service's own limit]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub max_size: Option<u64>,
+}
+
+/// How gently the service is treated.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct PaceArgs {
+    /// Most requests under way at once, up to 25 [default: 4]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=25))]
+    pub concurrency: Option<u8>,
+    /// Most requests in a time: N/s, N/min or none [default: 10/s]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// Stop before more API credits than this are used
+    #[arg(long, value_name = "N")]
+    pub max_credits: Option<u64>,
+    /// Stop when the organisation has only this many credits left [default: 500]
+    #[arg(long, value_name = "N")]
+    pub keep_credits: Option<u64>,
+}
+
+/// What only a run can be told about its pace.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct RunPaceArgs {
+    /// Sleep until credits come back instead of stopping
+    #[arg(long)]
+    pub wait_for_credits: bool,
+    /// What the organisation gets in 24 hours, for the plan's estimate of time [default: 50000]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub credits_per_day: Option<u64>,
+    /// Most bytes sent in a second, such as 5MB/s [default: no limit]
+    #[arg(long, value_name = "BYTES/s", value_parser = parse_bandwidth)]
+    pub bandwidth: Option<u64>,
+}
+
+/// When a row is tried again, when a run stops.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct AgainArgs {
+    /// Tries after the first, for a row that surely was not created [default: 5]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100))]
+    pub retries: Option<u32>,
+    /// Shortest and longest wait before them [default: 500ms..30s]
+    #[arg(long, value_name = "MIN..MAX")]
+    pub backoff: Option<Backoff>,
+    /// Wait before a lost answer is looked up in the record [default: 60s, with --sandbox 0]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub settle_time: Option<Duration>,
+    /// Stop after this many rows of this run
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Stop after this many failed rows, or this share of them [default: 90% of the first 100]
+    #[arg(long, value_name = "N|N%")]
+    pub max_failures: Option<MaxFailures>,
+    /// Stop after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_duration: Option<Duration>,
+}
+
+/// What to do about what records and results already hold.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct ExistingArgs {
+    /// When the record already has an attachment of that name [default: upload]
+    #[arg(long, value_name = "WHAT")]
+    pub if_exists: Option<IfExists>,
+    /// Send settled rows again: failed, unknown or code=CODE; repeatable
+    #[arg(long, value_name = "WHICH", value_delimiter = ',')]
+    pub resend: Vec<Resend>,
+    /// With --resend unknown: what to take a row for that still cannot be told
+    #[arg(long, value_name = "WHAT")]
+    pub assume: Option<Assume>,
+    /// Go on with a results file that was edited or saved by a spreadsheet
+    #[arg(long)]
+    pub accept_edited_results: bool,
+}
+
+/// Where the output goes.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct OutArgs {
+    /// The results file [default: beside the manifest, named NAME.results.csv]
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+    /// Who reads the plan and the summary
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub output: Output,
+    /// How to say how far the run is
+    #[arg(long, value_name = "FORM", default_value = "auto")]
+    pub progress: Progress,
+    /// Write the rows with problems to this CSV; mended, it is a manifest
+    #[arg(long, value_name = "FILE")]
+    pub problems: Option<PathBuf>,
+}
+
+/// `attache verify`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct VerifyArgs {
+    /// The results of a run
+    pub results: PathBuf,
+    /// Where to.
+    #[command(flatten, next_help_heading = "Where to")]
+    pub target: TargetArgs,
+    /// How fast.
+    #[command(flatten, next_help_heading = "Pace and credits")]
+    pub pace: PaceArgs,
+    /// Who reads the result
+    #[arg(long, value_name = "FORM", default_value = "human", help_heading = "Output")]
+    pub output: VerifyOutput,
+    /// How to say how far it is
+    #[arg(long, value_name = "FORM", default_value = "auto", help_heading = "Output")]
+    pub progress: Progress,
+}
+
+/// `attache report`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct ReportArgs {
+    /// The results of a run
+    pub results: PathBuf,
+    /// The file to write: .html, .xlsx, .json or .md [default: NAME.report.html beside the results]
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// What to make [default: by the file's extension]
+    #[arg(long, value_name = "FORM")]
+    pub output: Option<ReportOutput>,
+}
+
+/// `attache sandbox`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct SandboxArgs {
+    /// Loopback address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Keep what is uploaded in this folder [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Which description of the service to follow
+    #[arg(long, default_value = "docs-v2")]
+    pub profile: SandboxProfile,
+    /// Something that goes wrong; repeatable
+    #[arg(long, value_name = "SPEC", value_delimiter = ';')]
+    pub fault: Vec<String>,
+    /// The token to accept; for rehearsals only [default: a new one]
+    #[arg(long)]
+    pub token: Option<String>,
+    /// Know only the records of this CSV: module,record [default: any well-formed id]
+    #[arg(long, value_name = "FILE")]
+    pub records: Option<PathBuf>,
+    /// How long a new attachment is missing from lists
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub lag: Option<Duration>,
+    /// Change the name of an attachment that the record already has
+    #[arg(long)]
+    pub rename: bool,
+    /// Most attachments in one page of a list
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub page_size: Option<u32>,
+    /// Refuse more requests under way than this
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub max_in_flight: Option<u32>,
+    /// API credits until the limit is reached
+    #[arg(long, value_name = "N")]
+    pub credits: Option<u64>,
+    /// How long a token lives
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub token_life: Option<Duration>,
+    /// Scopes of the token, in the service's spelling
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub scopes: Vec<String>,
+    /// API names of the modules to know besides the standard ones
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub modules: Vec<String>,
+}
+
+/// `attache schema`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct SchemaArgs {
+    /// Which one
+    pub name: SchemaName,
+}
+
+/// `attache explain`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct ExplainArgs {
+    /// A code of a problem or of a row of the results, or an exit status
+    pub code: Option<String>,
+}
+
+/// `attache auth`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct AuthArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuthCommand,
+}
+
+/// The commands of `attache auth`.
+#[derive(Subcommand, Clone, PartialEq, Debug)]
+pub enum AuthCommand {
+    /// Exchange a grant code for credentials and store them
+    Login {
+        /// Where to.
+        #[command(flatten)]
+        target: TargetArgs,
+    },
+    /// Say who, where, which scopes and credits, without showing a secret
+    Status {
+        /// Say whether the scopes suffice for this manifest
+        manifest: Option<PathBuf>,
+        /// Where to.
+        #[command(flatten, next_help_heading = "Where to")]
+        target: TargetArgs,
+        /// How to read the manifest.
+        #[command(flatten, next_help_heading = "Reading the manifest")]
+        read: ReadArgs,
+        /// Who reads the result
+        #[arg(long, value_name = "FORM", default_value = "human", help_heading = "Output")]
+        output: Output,
+    },
+    /// Remove stored credentials
+    Logout {
+        /// Which [default: default]
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+    },
+}
+
+/// `attache completions`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct CompletionsArgs {
+    /// Which shell
+    pub shell: Shell,
+}
+
+/// `attache man`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct ManArgs {
+    /// Page of this command [default: of attache itself]
+    pub command: Option<String>,
+    /// Write every page into this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub dir: Option<PathBuf>,
+}
+
+fn data_centre() -> impl TypedValueParser<Value = DataCentre> {
+    PossibleValuesParser::new(DataCentre::ALL.map(DataCentre::as_str)).try_map(|word| word.parse::<DataCentre>())
+}
+
+fn api_version() -> impl TypedValueParser<Value = ApiVersion> {
+    PossibleValuesParser::new(ApiVersion::ALL.map(ApiVersion::as_str)).try_map(|word| word.parse::<ApiVersion>())
+}
+
+fn encoding(label: &str) -> Result<&'static encoding_rs::Encoding, &'static str> {
+    encoding_rs::Encoding::for_label(label.as_bytes())
+        .ok_or("not an encoding that is known here; spreadsheets on Windows often write windows-1252")
+}
+
+/// The whole command line, environment variables included: what is parsed, completed and put into manual pages.
+pub fn command() -> clap::Command {
+    with_variables(Cli::command(), "")
+}
+
+/// The environment variable of an option: `--max-size` is `ATTACHE_MAX_SIZE`. The options of `sandbox`, `report` and
+/// `man`, some of which mean something else than those of `run` by the same word, have the command in between.
+fn variable(prefix: &str, option: &str) -> String {
+    format!("ATTACHE_{prefix}{option}").replace('-', "_").to_uppercase()
+}
+
+fn with_variables(command: clap::Command, prefix: &str) -> clap::Command {
+    let command = command.mut_args(|arg| with_variable(arg, prefix));
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| {
+        let prefix = match name.as_str() {
+            "sandbox" | "report" | "man" => format!("{name}_"),
+            _ => String::new(),
+        };
+        command.mut_subcommand(name, |sub| with_variables(sub, &prefix))
+    })
+}
+
+fn with_variable(arg: Arg, prefix: &str) -> Arg {
+    let Some(option) = arg.get_long() else { return arg };
+    let name = variable(prefix, option);
+    // `1`, `yes` and `on` are what people put into a variable that switches something on.
+    let arg =
+        if matches!(arg.get_action(), ArgAction::SetTrue) { arg.value_parser(BoolishValueParser::new()) } else { arg };
+    arg.env(name).hide_env(true)
+}
+
+/// Reads the arguments of the program, its name first.
+///
+/// # Errors
+///
+/// With what to print and how to exit, for mistakes as well as for `--help` and `--version`.
+pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args).map_err(|error| about_secrets(error, &mut command))?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let (name, matches) = matches.subcommand().unwrap_or(("", &matches));
+    match &mut cli.command {
+        Command::Run(run) => {
+            one_target(&mut run.target, matches).map_err(|text| usage(&mut command, name, text))?;
+            run.contradiction(matches).map_or(Ok(()), |text| Err(usage(&mut command, name, text)))?;
+        }
+        Command::Verify(verify) => {
+            one_target(&mut verify.target, matches).map_err(|text| usage(&mut command, name, text))?;
+        }
+        Command::Auth(AuthArgs { command: AuthCommand::Login { target } | AuthCommand::Status { target, .. } }) => {
+            let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+            one_target(target, matches).map_err(|text| usage(&mut command, name, text))?;
+        }
+        _ => {}
+    }
+    Ok(cli)
+}
+
+impl RunArgs {
+    /// What two options say against each other, if they do.
+    fn contradiction(&self, matches: &ArgMatches) -> Option<&'static str> {
+        let typed = |option| matches.value_source(option) == Some(ValueSource::CommandLine);
+        if !self.sandbox && typed("sandbox_fault") {
+            return Some("--sandbox-fault says what goes wrong in a rehearsal: it needs --sandbox");
+        }
+        if self.assume_without_unknown() {
+            return Some("--assume says how to take rows that cannot be told: it needs --resend unknown");
+        }
+        if self.manifest.as_os_str() == "-" && !self.dry_run {
+            return Some(
+                "a manifest from standard input is for --dry-run only: a run must be repeatable, so save it to a file",
+            );
+        }
+        None
+    }
+
+    fn assume_without_unknown(&self) -> bool {
+        self.existing.assume.is_some() && !self.existing.resend.contains(&Resend::Unknown)
+    }
+}
+
+/// Takes a data centre out of the environment when the command line names an address, and the other way round.
+fn one_target(target: &mut TargetArgs, matches: &ArgMatches) -> Result<(), &'static str> {
+    if target.dc.is_none() || target.api_domain.is_none() {
+        return Ok(());
+    }
+    let typed = |option| matches.value_source(option) == Some(ValueSource::CommandLine);
+    match (typed("dc"), typed("api_domain")) {
+        (true, false) => target.api_domain = None,
+        (false, true) => target.dc = None,
+        _ => return Err("--dc and --api-domain both name a target: give one of them"),
+    }
+    Ok(())
+}
+
+fn usage(command: &mut clap::Command, subcommand: &str, text: &str) -> clap::Error {
+    match command.find_subcommand_mut(subcommand) {
+        Some(command) => command.error(ErrorKind::ArgumentConflict, text),
+        None => command.error(ErrorKind::ArgumentConflict, text),
+    }
+}
+
+/// An option that would hold a secret gets an answer of its own: the nearest option by its letters is no help.
+fn about_secrets(error: clap::Error, command: &mut clap::Command) -> clap::Error {
+    const SECRETS: [&str; 9] = [
+        "--token",
+        "--access-token",
+        "--refresh-token",
+        "--client-id",
+        "--client-secret",
+        "--secret",
+        "--grant-code",
+        "--code",
+        "--password",
+    ];
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return error };
+    if error.kind() != ErrorKind::UnknownArgument || !SECRETS.contains(&option.as_str()) {
+        return error;
+    }
+    let text = format!(
+        "there is no {option}: what stands on a command line can be read by other programs and stays in the shell's \
+         history. Set ZOHO_ACCESS_TOKEN, or ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and ZOHO_REFRESH_TOKEN, in the \
+         environment, or store them once with attache auth login"
+    );
+    command.error(ErrorKind::UnknownArgument, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
+        let args = ["attache", "run"].iter().chain(args).copied();
+        parse(args).map(|cli| match cli.command {
+            Command::Run(run) => *run,
+            other => panic!("parsed as {other:?}"),
+        })
+    }
+
+    fn refusal(args: &[&str]) -> String {
+        match parse(std::iter::once("attache").chain(args.iter().copied())) {
+            Ok(cli) => panic!("accepted: {cli:?}"),
+            Err(error) => {
+                assert_eq!(error.exit_code(), 2);
+                error.to_string()
+            }
+        }
+    }
+
+    fn help(path: &[&str]) -> String {
+        let mut command = command().term_width(100);
+        command.build();
+        let mut at = &mut command;
+        for name in path {
+            at = at.find_subcommand_mut(name).unwrap();
+        }
+        at.render_help().to_string()
+    }
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_is_as_it_was_last_read() {
+        insta::assert_snapshot!("help", help(&[]));
+        for path in [
+            &["run"] as &[&str],
+            &["verify"],
+            &["report"],
+            &["sandbox"],
+            &["schema"],
+            &["explain"],
+            &["auth"],
+            &["auth", "login"],
+            &["auth", "status"],
+            &["auth", "logout"],
+            &["completions"],
+            &["man"],
+        ] {
+            insta::assert_snapshot!(format!("help-{}", path.join("-")), help(path));
+        }
+    }
+
+    #[test]
+    fn the_help_of_the_program_fits_a_screen() {
+        let help = help(&[]);
+        assert!(help.lines().count() <= 34, "{help}");
+    }
+
+    #[test]
+    fn every_option_has_a_variable_and_no_two_meanings_share_one() {
+        fn visit(command: &clap::Command, path: &str) {
+            for arg in command.get_arguments() {
+                let long = arg.get_long().unwrap_or("help");
+                assert!(matches!(long, "help" | "version") || arg.get_env().is_some(), "{path} --{long}");
+            }
+            for sub in command.get_subcommands() {
+                visit(sub, sub.get_name());
+            }
+        }
+        visit(&command(), "");
+        assert_eq!(variable("", "max-size"), "ATTACHE_MAX_SIZE");
+        assert_eq!(variable("sandbox_", "fault"), variable("", "sandbox-fault"));
+        assert_ne!(variable("sandbox_", "profile"), variable("", "profile"));
+    }
+
+    #[test]
+    fn values_arrive_typed() {
+        let args = [
+            "m.csv",
+            "--rate",
+            "90/min",
+            "--max-size=95MiB",
+            "--backoff",
+            "1s..2s",
+            "--resend",
+            "unknown,code=NO_PERMISSION",
+            "--assume=absent",
+            "--encoding",
+            "latin1",
+            "--dc",
+            "eu",
+            "--api-version",
+            "v2.1",
+        ];
+        let run = run(&args).unwrap();
+        assert_eq!(run.pace.rate.map(|rate| rate.to_string()).as_deref(), Some("90/min"));
+        assert_eq!(run.checks.max_size, Some(99_614_720));
+        assert_eq!(run.existing.resend, [Resend::Unknown, Resend::Code("NO_PERMISSION".to_owned())]);
+        assert_eq!(run.read.encoding, Some(encoding_rs::WINDOWS_1252));
+        assert_eq!(run.target.dc, Some(DataCentre::Eu));
+        assert_eq!(run.target.api_version, Some(ApiVersion::V2_1));
+        assert_eq!((run.out.output, run.out.progress), (Output::Human, Progress::Auto));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_and_say_what_would_be_right() {
+        for (args, wanted) in [
+            (&["run", "m.csv", "--rate", "10"] as &[&str], "10/s"),
+            (&["run", "m.csv", "--concurrency", "26"], "1..=25"),
+            (&["run", "m.csv", "--max-failures", "101%"], "100%"),
+            (&["run", "m.csv", "--limit", "0"], "0"),
+            (&["run", "m.csv", "--dc", "mars"], "us, eu, in, au, jp, cn, ca, sa, uk"),
+            (&["run", "m.csv", "--encoding", "klingon"], "windows-1252"),
+            (&["run", "m.csv", "--concurency", "3"], "--concurrency"),
+            (&["run", "m.csv", "--dc", "eu", "--api-domain", "https://x"], "give one of them"),
+            (&["run", "-"], "--dry-run"),
+            (&["run", "m.csv", "--assume", "absent"], "--resend unknown"),
+            (&["run", "m.csv", "--sandbox-fault", "429"], "--sandbox"),
+            (&["run"], "<MANIFEST>"),
+            (&["sned"], "unrecognized subcommand"),
+        ] {
+            let text = refusal(args);
+            assert!(text.contains(wanted), "{args:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_option_for_a_secret_is_answered_with_where_secrets_go_and_its_value_is_not_repeated() {
+        for args in [
+            &["run", "m.csv", "--token", "1000.hush"] as &[&str],
+            &["run", "m.csv", "--token=1000.hush"],
+            &["auth", "login", "--client-secret=1000.hush"],
+            &["verify", "r.csv", "--refresh-token", "1000.hush"],
+        ] {
+            let text = refusal(args);
+            assert!(text.contains("ZOHO_CLIENT_SECRET") && text.contains("auth login"), "{text}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+    }
+}
