@@ -122,11 +122,15 @@ pub enum OwnCode {
     RunEnded,
     /// `not_sent`: every row of its module would fail alike.
     ModuleClosed,
+    /// `not_sent`: in doubt from before, proved absent, and the manifest no longer has the row.
+    NotInManifest,
+    /// `failed` or `in_doubt`: a mistake in this program.
+    InternalError,
 }
 
 impl OwnCode {
     /// Every code of our own, in the order of the documentation.
-    pub const ALL: [OwnCode; 21] = [
+    pub const ALL: [OwnCode; 23] = [
         OwnCode::SettledByListing,
         OwnCode::Exists,
         OwnCode::Assumed,
@@ -148,6 +152,8 @@ impl OwnCode {
         OwnCode::Edited,
         OwnCode::RunEnded,
         OwnCode::ModuleClosed,
+        OwnCode::NotInManifest,
+        OwnCode::InternalError,
     ];
 
     /// The word in the results file.
@@ -174,6 +180,8 @@ impl OwnCode {
             OwnCode::Edited => "edited",
             OwnCode::RunEnded => "run-ended",
             OwnCode::ModuleClosed => "module-closed",
+            OwnCode::NotInManifest => "not-in-manifest",
+            OwnCode::InternalError => "internal-error",
         }
     }
 }

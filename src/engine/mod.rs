@@ -1,12 +1,28 @@
 //! The run as a state machine: asked what to do next at a given instant, told what came of it.
 //!
 //! It does no input and no output, owns no thread and reads no clock, so the same code runs under the thread pool of a
-//! real run and under a simulator that gets through thousands of virtual days a second.
+//! real run and under a simulator that gets through thousands of bad days a second. It knows neither HTTP
+//! nor files: rows are numbers to it, answers are verdicts.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | the limits a user may set | [`settings`] |
+//! | what the engine needs of the rest of the program | [`ports`] |
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::outcome::Outcome;
-use crate::reply::{ListReply, Reply};
+use jiff::Timestamp;
+
+use crate::outcome::{Outcome, Status};
+use crate::reply::{ListReply, Reply, StopBecause};
+use crate::upload::ServiceId;
+
+pub mod ports;
+pub mod settings;
+
+pub use ports::{Journal, Service, Stop, Watch};
+pub use settings::Settings;
 
 /// An instant: time since the run began, on a clock that never goes back.
 pub type At = Duration;
@@ -19,81 +35,292 @@ pub struct JobId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordIx(pub u32);
 
-/// One upload as the engine sees it. What it is called and where its bytes are is known only to the driver.
+/// One upload as the engine sees it. Small, since there may be a million; what it is called is asked of [`Faces`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
-    /// Index of the module; rows of one module are gated together.
+    /// Index of the module, counted from 0; rows of one module are gated together.
     pub module: u16,
     /// Jobs of one record are settled together.
     pub record: RecordIx,
     /// Jobs with equal twin (same record, same name under NFC; links: same address) are never in flight or in doubt
     /// together.
     pub twin: u32,
-    /// What earlier runs left behind.
-    pub past: Past,
 }
 
-/// What earlier runs left behind for a job.
+/// What an earlier run left behind for a job that it did not settle. Jobs without one were never sent, or surely
+/// created nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Past {
-    /// Nothing was ever sent, or surely nothing was created.
-    Clean,
-    /// Sent at this time of the service (seconds since 1970), never settled.
-    InDoubt {
-        /// Service's time of the first `sending` line.
-        sent_at: i64,
-        /// Whether the row is still in the manifest: if not, it is settled and reported but never sent again.
-        resend: bool,
-    },
+pub struct Past {
+    /// The service's time of the first `sending` line.
+    pub sent_at: Timestamp,
+    /// The bytes of the file that was sent, as its line says: the file may have changed since.
+    pub size: Option<u64>,
+    /// Whether it is in doubt, or was given up as `unknown` and is looked at again because the user asked.
+    pub was: PastDoubt,
+    /// Whether the row is still in the manifest: if not, it is settled and reported but never sent again.
+    pub resend: bool,
+}
+
+/// How far an earlier run got with a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PastDoubt {
+    /// Sent, answer lost, not settled.
+    InDoubt,
+    /// `unknown`, and `--resend unknown` asks for another look; here `--assume` decides what cannot be told.
+    Unknown,
+}
+
+/// What the engine must know of a job only when it is compared with a record's list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Face<'a> {
+    /// The name as sent; for a link its title, or empty.
+    pub name: Cow<'a, str>,
+    /// Bytes of the file; `None` for a link, or where nobody knows.
+    pub size: Option<u64>,
+    /// The address, if the job is a link.
+    pub link: Option<Cow<'a, str>>,
+}
+
+/// Looks up what a job is called. Reading what is in memory, no more.
+pub trait Faces: Sync {
+    /// The face of a job.
+    fn face(&self, job: JobId) -> Face<'_>;
 }
 
 /// The next thing to do.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(PartialEq, Debug)]
 pub enum Next {
-    /// Do this now, then [`tell`](Told) what came of it.
-    Do(Task),
+    /// Do this now, then tell what came of it.
+    Do(Ticket),
     /// Nothing can be done before this instant, or before something is told; `None`: only a telling can help.
     Wait(Option<At>),
-    /// The run is over.
+    /// Nothing is left to do: fetch the rest of the rows, then the ending.
     End,
 }
 
+/// A task that was given out. It cannot be copied, so it cannot be told twice.
+#[derive(PartialEq, Debug)]
+pub struct Ticket {
+    /// What to do.
+    pub task: Task,
+    started: At,
+    probe: bool,
+}
+
 /// A thing to do. Each costs one or more requests.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Task {
-    /// List the record's attachments: the first request of a run, a baseline (`--if-exists`), or a settling.
+    /// List the attachments of the job's record.
     List {
         /// The record to list.
         record: RecordIx,
         /// A job of that record, for its module and id.
         job: JobId,
+        /// What for.
+        purpose: Purpose,
     },
     /// Send one row.
     Upload {
         /// The row.
         job: JobId,
         /// Whether a `sending` line has to be durable before the first byte leaves (first try of the row in this run,
-        /// or first after it was proved absent).
+        /// or first after it was proved absent). Later tries go out under the same line.
         announce: bool,
+        /// Which try of the row in this run, from 1.
+        tries: u32,
     },
+}
+
+/// Why a record is listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// The first request of a run: proves token, scope and module, and brings the service's clock.
+    First,
+    /// Before the first row of a record, to see what it has (`--if-exists`).
+    Baseline,
+    /// To settle the record's rows in doubt.
+    Settle,
 }
 
 /// What came of a task.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Told {
     /// Of [`Task::List`].
-    Listed(ListReply),
-    /// Of [`Task::Upload`], with the service's time (seconds since 1970) at its `sending` line.
-    Replied(Reply, i64),
+    Listed {
+        /// The list, or why there is none.
+        reply: ListReply,
+        /// Every attachment id that our results hold for this record, read *after* the list was.
+        claimed: Vec<ServiceId>,
+        /// Whether times of ours come from the service's own clock; without a `Date` header they do not.
+        clock: Clock,
+    },
+    /// Of [`Task::Upload`].
+    Replied {
+        /// The verdict.
+        reply: Reply,
+        /// The service's time at the `sending` line, if one was written for this try.
+        sent_at: Option<Timestamp>,
+    },
     /// The `sending` line could not be made durable: nothing was sent, and the run must stop.
     NotAnnounced(String),
+    /// Our own code failed while doing the task.
+    Panicked {
+        /// Whether the request may have begun.
+        begun: bool,
+        /// The service's time at the `sending` line, if one was written for this try.
+        sent_at: Option<Timestamp>,
+    },
 }
 
-/// A row has ended; the driver writes its final line.
+/// Whose clock the times in `sending` lines come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// The service's, learnt from its `Date` header.
+    Service,
+    /// This machine's, for want of a better one.
+    Local,
+}
+
+/// A row has ended; its final line is due.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Ended {
     /// Which.
     pub job: JobId,
-    /// How.
+    /// How. `finished_at` is left open: the engine has no calendar.
     pub outcome: Outcome,
+}
+
+/// What a person may want to see while the run goes on.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Notice {
+    /// The service asked to slow down; so many requests may be under way from now on.
+    Throttled {
+        /// Requests at once.
+        window: u32,
+    },
+    /// Nobody sends anything before this instant.
+    Paused {
+        /// When one request tries whether things have got better.
+        until: At,
+        /// Why.
+        reason: PauseReason,
+    },
+    /// The pause is over.
+    Resumed,
+    /// Rows in doubt wait to be looked up.
+    Settling {
+        /// Rows in doubt.
+        rows: u32,
+        /// When the first record is listed.
+        from: At,
+    },
+    /// Something that changes nothing now but may later.
+    Warning {
+        /// Stable, in kebab-case.
+        code: &'static str,
+        /// A sentence.
+        message: String,
+    },
+    /// No further row of the module is sent.
+    ModuleClosed {
+        /// Index of the module.
+        module: u16,
+        /// The answer that decided.
+        message: String,
+    },
+    /// The run stops; what is under way is finished, what is in doubt is settled where that can work.
+    Stopping(Stopped),
+}
+
+/// Why everybody waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PauseReason {
+    /// The service named a time (`Retry-After`), or refuses even a single request at a time.
+    Throttled,
+    /// No connection, or server errors, several times in a row.
+    Outage,
+    /// Many answers lost in a row.
+    Doubts,
+    /// API credits are used up, and the user said to wait for new ones.
+    Credits,
+}
+
+/// Why a run stopped before its last row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stopped {
+    /// The cause, for the exit status and for programs.
+    pub cause: StopCause,
+    /// What happened, as a sentence that names the values.
+    pub message: String,
+    /// What to do next, as a sentence.
+    pub advice: String,
+    /// How long from the start of this run until going on makes sense, where that is known.
+    pub until: Option<At>,
+}
+
+/// What stopped a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StopCause {
+    /// An answer that nothing can work after.
+    Service(StopBecause),
+    /// No success for too long.
+    ServiceDown,
+    /// The service asks for a longer wait than a run should sit through.
+    LongWait,
+    /// The same refusal too often in a row.
+    Streak,
+    /// Every module is closed.
+    ModulesClosed,
+    /// `--max-failures`.
+    MaxFailures,
+    /// `--max-credits` or `--keep-credits`.
+    Credits,
+    /// `--max-duration`.
+    MaxDuration,
+    /// A signal.
+    Signal,
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ending {
+    /// Rows of this run by status.
+    pub counts: Counts,
+    /// Why it stopped early, if it did.
+    pub stopped: Option<Stopped>,
+    /// Rows that `--limit` left for another run.
+    pub over_limit: u32,
+    /// Requests for uploads.
+    pub uploads: u64,
+    /// Requests for lists.
+    pub lists: u64,
+    /// Answers that asked to slow down.
+    pub throttled: u64,
+    /// API credits left, if an answer said so.
+    pub credits_left: Option<u64>,
+    /// From the first question to the last.
+    pub took: Duration,
+}
+
+/// Rows by status.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts([u32; Status::ALL.len()]);
+
+impl Counts {
+    /// Rows with this status.
+    pub fn of(&self, status: Status) -> u32 {
+        Status::ALL.iter().zip(self.0).find_map(|(each, count)| (*each == status).then_some(count)).unwrap_or(0)
+    }
+
+    /// Counts one more row.
+    pub fn add(&mut self, status: Status) {
+        for (each, count) in Status::ALL.iter().zip(&mut self.0) {
+            *count += u32::from(*each == status);
+        }
+    }
+
+    /// All rows.
+    pub fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
 }

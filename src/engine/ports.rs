@@ -1,0 +1,145 @@
+//! What a run needs of the rest of the program: somebody who sends, somebody who remembers, somebody who looks on, and
+//! a way to be stopped. The command line plugs `zoho`, `results` and `console` in here; tests plug in what they like.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{At, Clock, Ended, JobId, Notice};
+use crate::reply::{ListReply, Reply};
+use crate::upload::ServiceId;
+
+/// Does the requests. Called from several threads at once.
+pub trait Service: Sync {
+    /// Sends one row and says what came of it; calls `sent` now and then with the bytes that have left so far.
+    fn upload(&self, job: JobId, sent: &dyn Fn(u64)) -> Reply;
+
+    /// Lists the attachments of the job's record, every page.
+    fn list(&self, job: JobId) -> ListReply;
+
+    /// The time, and whose clock it is from.
+    fn now(&self) -> (Timestamp, Clock);
+
+    /// Ends every request under way as soon as that can be done: the grace after a signal is over.
+    fn cut(&self);
+}
+
+/// Remembers, so that a crash at any moment loses nothing. Called from several threads at once.
+pub trait Journal: Sync {
+    /// Writes the `sending` line of a row and returns when it is on the disk. `tries`: requests made for it in this
+    /// run before this one.
+    ///
+    /// # Errors
+    ///
+    /// When it is not on the disk; the message says why. The request must then not be made.
+    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String>;
+
+    /// Writes the final line of a row. Does not wait for the disk; called under a lock, so it must be quick.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written; the message says why. The run then stops.
+    fn finish(&self, ended: &Ended) -> Result<(), String>;
+
+    /// Every attachment id that the results hold for the job's record, earlier runs' and this one's.
+    fn claimed(&self, job: JobId) -> Vec<ServiceId>;
+}
+
+/// Looks on. Called from several threads at once; must not block for long.
+pub trait Watch: Sync {
+    /// Something happened at this instant.
+    fn event(&self, at: At, event: Event<'_>);
+}
+
+/// What can be seen of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A try of a row begins.
+    Started {
+        /// Which.
+        job: JobId,
+        /// Which try in this run, from 1.
+        tries: u32,
+    },
+    /// Bytes of a row have left.
+    Sent {
+        /// Which.
+        job: JobId,
+        /// So many of this try, the head of the request included.
+        bytes: u64,
+    },
+    /// A try was refused for a passing reason, or its answer was lost; the row is not at its end.
+    Postponed {
+        /// Which.
+        job: JobId,
+        /// The answer.
+        reply: &'a Reply,
+    },
+    /// A row has ended and its final line is written.
+    Ended(&'a Ended),
+    /// A row has ended, but the results file could not take its line: the only place where it can be seen is here.
+    Unwritten {
+        /// What the line would have said.
+        ended: &'a Ended,
+        /// Why it could not be written.
+        why: &'a str,
+    },
+    /// Something about the run as a whole.
+    Notice(&'a Notice),
+}
+
+/// How a signal reaches a run. Shared between the run and whoever hears the signals.
+#[derive(Default, Debug)]
+pub struct Stop {
+    state: Mutex<StopState>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct StopState {
+    asked: bool,
+    released: bool,
+}
+
+impl Stop {
+    /// Asks the run to end: no new rows, a grace for those under way.
+    pub fn soft(&self) {
+        self.change(|state| state.asked = true);
+    }
+
+    /// Whether the run was asked to end.
+    pub fn asked(&self) -> bool {
+        self.lock().asked
+    }
+
+    /// Tells those who wait that there is nothing left to wait for.
+    pub fn release(&self) {
+        self.change(|state| state.released = true);
+    }
+
+    /// Waits until the run is asked to end or is over anyway; says whether it was asked.
+    pub fn wait(&self) -> bool {
+        let mut state = self.lock();
+        while !state.asked && !state.released {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.asked && !state.released
+    }
+
+    /// Waits until the run is over, but not longer than `grace`; says whether it is over.
+    pub fn wait_released(&self, grace: Duration) -> bool {
+        let guard = self.lock();
+        let waited = self.changed.wait_timeout_while(guard, grace, |state| !state.released);
+        waited.unwrap_or_else(PoisonError::into_inner).0.released
+    }
+
+    fn change(&self, change: impl FnOnce(&mut StopState)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StopState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
