@@ -25,7 +25,7 @@
 //! | what a person sees on the screen | [`console`] |
 //! | the page or workbook for the client | [`report`] |
 //! | the server to rehearse against | [`sandbox`] |
-//! | the words shared by all rooms | [`upload`], [`problem`], [`outcome`], [`reply`], [`service`], [`units`] |
+//! | the words shared by all rooms | [`upload`], [`problem`], [`outcome`], [`reply`], [`units`] |
 //!
 //! # What always holds
 //!
@@ -55,7 +55,6 @@ pub mod report;
 pub mod results;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-pub mod service;
 pub mod units;
 pub mod upload;
 pub mod zoho;

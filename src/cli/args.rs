@@ -15,11 +15,13 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
 use super::values::{
-    Assume, Backoff, ColorWhen, Format, IfExists, MaxFailures, Output, Progress, ReportOutput, Resend, SandboxProfile,
-    SchemaName, Shell, VerifyOutput,
+    ColorWhen, Format, Output, Progress, ReportOutput, SandboxProfile, SchemaName, Shell, VerifyOutput, backoff,
+    max_failures, resend,
 };
-use crate::service::{ApiVersion, DataCentre};
+use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
+use crate::plan::Resend;
 use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
+use crate::zoho::{ApiVersion, DataCentre};
 
 /// Examples stand above the options: most people need no more than one of them.
 const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -226,8 +228,8 @@ pub struct TargetArgs {
     /// Address that gives out tokens [default: the one that belongs to the data centre]
     #[arg(long, value_name = "URL")]
     pub accounts_url: Option<String>,
-    /// Version of the API [default: v2]
-    #[arg(long, value_name = "VERSION", value_parser = api_version())]
+    /// Version of the API, v2 to v8 [default: v2]
+    #[arg(long, value_name = "VERSION")]
     pub api_version: Option<ApiVersion>,
     /// Credentials stored by attache auth login [default: default]
     #[arg(long, value_name = "NAME")]
@@ -321,7 +323,7 @@ pub struct AgainArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=100))]
     pub retries: Option<u32>,
     /// Shortest and longest wait before them [default: 500ms..30s]
-    #[arg(long, value_name = "MIN..MAX")]
+    #[arg(long, value_name = "MIN..MAX", value_parser = backoff)]
     pub backoff: Option<Backoff>,
     /// Wait before a lost answer is looked up in the record [default: 60s, with --sandbox 0]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -330,7 +332,7 @@ pub struct AgainArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     /// Stop after this many failed rows, or this share of them [default: 90% of the first 100]
-    #[arg(long, value_name = "N|N%")]
+    #[arg(long, value_name = "N|N%", value_parser = max_failures)]
     pub max_failures: Option<MaxFailures>,
     /// Stop after this time
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -344,7 +346,7 @@ pub struct ExistingArgs {
     #[arg(long, value_name = "WHAT")]
     pub if_exists: Option<IfExists>,
     /// Send settled rows again: failed, unknown or code=CODE; repeatable
-    #[arg(long, value_name = "WHICH", value_delimiter = ',')]
+    #[arg(long, value_name = "WHICH", value_parser = resend, value_delimiter = ',')]
     pub resend: Vec<Resend>,
     /// With --resend unknown: what to take a row for that still cannot be told
     #[arg(long, value_name = "WHAT")]
@@ -522,10 +524,6 @@ pub struct ManArgs {
 
 fn data_centre() -> impl TypedValueParser<Value = DataCentre> {
     PossibleValuesParser::new(DataCentre::ALL.map(DataCentre::as_str)).try_map(|word| word.parse::<DataCentre>())
-}
-
-fn api_version() -> impl TypedValueParser<Value = ApiVersion> {
-    PossibleValuesParser::new(ApiVersion::ALL.map(ApiVersion::as_str)).try_map(|word| word.parse::<ApiVersion>())
 }
 
 fn encoding(label: &str) -> Result<&'static encoding_rs::Encoding, &'static str> {
@@ -767,7 +765,7 @@ mod tests {
         assert_eq!(run.existing.resend, [Resend::Unknown, Resend::Code("NO_PERMISSION".to_owned())]);
         assert_eq!(run.read.encoding, Some(encoding_rs::WINDOWS_1252));
         assert_eq!(run.target.dc, Some(DataCentre::Eu));
-        assert_eq!(run.target.api_version, Some(ApiVersion::V2_1));
+        assert_eq!(run.target.api_version.map(|version| version.to_string()).as_deref(), Some("v2.1"));
         assert_eq!((run.out.output, run.out.progress), (Output::Human, Progress::Auto));
     }
 

@@ -1,11 +1,12 @@
 //! The words that options take, as types: what the command line says in a word, the rooms get as a value.
 
 use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
+use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
+use crate::plan::Resend;
 use crate::units::parse_duration;
 
 /// A word that an option does not know; says which it knows.
@@ -86,26 +87,6 @@ pub enum ColorWhen {
     Never,
 }
 
-/// What to do about a row whose name the record already has (`--if-exists`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum IfExists {
-    /// Upload all the same; nothing is listed beforehand.
-    Upload,
-    /// Leave the row out, as already present.
-    Skip,
-    /// Fail the row.
-    Fail,
-}
-
-/// How to read an upload of which even a second listing tells nothing (`--assume`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Assume {
-    /// It is there: never send it.
-    Present,
-    /// It is not there: send it again.
-    Absent,
-}
-
 /// Which face of the service the sandbox shows (`sandbox --profile`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum SandboxProfile {
@@ -143,103 +124,107 @@ pub enum Shell {
     Zsh,
 }
 
-/// Which settled rows to send again (`--resend`).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Resend {
-    /// Every `failed` row.
-    Failed,
-    /// Every `unknown` row, after another listing.
-    Unknown,
-    /// Every `failed` row with this code.
-    Code(String),
-}
+impl ValueEnum for IfExists {
+    fn value_variants<'a>() -> &'a [IfExists] {
+        &[IfExists::Upload, IfExists::Skip, IfExists::Fail]
+    }
 
-impl FromStr for Resend {
-    type Err = BadWord;
-
-    fn from_str(text: &str) -> Result<Resend, BadWord> {
-        match text {
-            "failed" => Ok(Resend::Failed),
-            "unknown" => Ok(Resend::Unknown),
-            _ => match text.strip_prefix("code=") {
-                Some(code) if !code.is_empty() => Ok(Resend::Code(code.to_owned())),
-                _ => Err(BadWord("rows to resend are: failed, unknown, or code=CODE (a code from the results)")),
-            },
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            IfExists::Upload => ("upload", "Upload all the same; nothing is listed beforehand"),
+            IfExists::Skip => ("skip", "Leave the row out, as already present"),
+            IfExists::Fail => ("fail", "Fail the row"),
+        };
+        Some(PossibleValue::new(name).help(help))
     }
 }
 
-/// Between which times a failed try waits (`--backoff`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Backoff {
-    /// The bound of the first wait; doubles with each try.
-    pub base: Duration,
-    /// The bound of every wait.
-    pub cap: Duration,
-}
+impl ValueEnum for Assume {
+    fn value_variants<'a>() -> &'a [Assume] {
+        &[Assume::Present, Assume::Absent]
+    }
 
-impl FromStr for Backoff {
-    type Err = BadWord;
-
-    fn from_str(text: &str) -> Result<Backoff, BadWord> {
-        const WANTED: BadWord = BadWord("a backoff is two times, the shorter first: 500ms..30s");
-        let (base, cap) = text.split_once("..").ok_or(WANTED)?;
-        let base = parse_duration(base).map_err(|_| WANTED)?;
-        let cap = parse_duration(cap).map_err(|_| WANTED)?;
-        if base > cap { Err(WANTED) } else { Ok(Backoff { base, cap }) }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Assume::Present => ("present", "It is there: never send it"),
+            Assume::Absent => ("absent", "It is not there: send it again"),
+        };
+        Some(PossibleValue::new(name).help(help))
     }
 }
 
-/// How many failed rows end a run (`--max-failures`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MaxFailures {
-    /// So many rows.
-    Rows(u32),
-    /// So many in a hundred of the rows that have ended, from the hundredth on.
-    Percent(u8),
+/// Reads which settled rows to send again (`--resend`).
+///
+/// # Errors
+///
+/// For a word that names no rows.
+pub fn resend(text: &str) -> Result<Resend, BadWord> {
+    match text {
+        "failed" => Ok(Resend::Failed),
+        "unknown" => Ok(Resend::Unknown),
+        _ => match text.strip_prefix("code=") {
+            Some(code) if !code.is_empty() => Ok(Resend::Code(code.to_owned())),
+            _ => Err(BadWord("rows to resend are: failed, unknown, or code=CODE (a code from the results)")),
+        },
+    }
 }
 
-impl FromStr for MaxFailures {
-    type Err = BadWord;
+/// Reads between which times a failed try waits (`--backoff`).
+///
+/// # Errors
+///
+/// For anything but two times of which the second is not the shorter.
+pub fn backoff(text: &str) -> Result<Backoff, BadWord> {
+    const WANTED: BadWord = BadWord("a backoff is two times, the shorter first: 500ms..30s");
+    let (base, cap) = text.split_once("..").ok_or(WANTED)?;
+    let base = parse_duration(base).map_err(|_| WANTED)?;
+    let cap = parse_duration(cap).map_err(|_| WANTED)?;
+    if base > cap { Err(WANTED) } else { Ok(Backoff { base, cap }) }
+}
 
-    fn from_str(text: &str) -> Result<MaxFailures, BadWord> {
-        const WANTED: BadWord = BadWord("failures are a number of rows or a share up to 100%: 50, 10%");
-        match text.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(MaxFailures::Percent),
-            None => text.parse().ok().map(MaxFailures::Rows),
-        }
-        .ok_or(WANTED)
+/// Reads how many failed rows end a run (`--max-failures`).
+///
+/// # Errors
+///
+/// For anything but a number of rows or at most a hundred percent.
+pub fn max_failures(text: &str) -> Result<MaxFailures, BadWord> {
+    match text.strip_suffix('%') {
+        Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(MaxFailures::Percent),
+        None => text.parse().ok().map(MaxFailures::Rows),
     }
+    .ok_or(BadWord("failures are a number of rows or a share up to 100%: 50, 10%"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn rows_to_resend_are_named_by_status_or_code() {
-        assert_eq!("failed".parse(), Ok(Resend::Failed));
-        assert_eq!("code=NO_PERMISSION".parse(), Ok(Resend::Code("NO_PERMISSION".to_owned())));
+        assert_eq!(resend("failed"), Ok(Resend::Failed));
+        assert_eq!(resend("code=NO_PERMISSION"), Ok(Resend::Code("NO_PERMISSION".to_owned())));
         for wrong in ["", "all", "code=", "Failed"] {
-            assert!(wrong.parse::<Resend>().is_err(), "{wrong}");
+            assert!(resend(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_backoff_has_its_shorter_time_first() {
-        let backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) };
-        assert_eq!("500ms..30s".parse(), Ok(backoff));
+        let expected = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) };
+        assert_eq!(backoff("500ms..30s"), Ok(expected));
         for wrong in ["500ms", "30s..500ms", "..", "1..2"] {
-            assert!(wrong.parse::<Backoff>().is_err(), "{wrong}");
+            assert!(backoff(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn failures_are_rows_or_at_most_a_hundred_percent() {
-        assert_eq!("50".parse(), Ok(MaxFailures::Rows(50)));
-        assert_eq!("100%".parse(), Ok(MaxFailures::Percent(100)));
+        assert_eq!(max_failures("50"), Ok(MaxFailures::Rows(50)));
+        assert_eq!(max_failures("100%"), Ok(MaxFailures::Percent(100)));
         for wrong in ["101%", "256%", "-1", "%", "ten"] {
-            assert!(wrong.parse::<MaxFailures>().is_err(), "{wrong}");
+            assert!(max_failures(wrong).is_err(), "{wrong}");
         }
     }
 }
