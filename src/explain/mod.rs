@@ -1,5 +1,163 @@
 //! What each code means and what to do about it: the pages of `attache explain`.
+//!
+//! `problems` has the codes of a manifest's problems, `outcomes` those in the results, `exits` the exit statuses. Here is
+//! only how they are found and shown.
 
-mod problems;
+pub mod exits;
+pub mod outcomes;
+pub mod problems;
 
-pub use problems::{Extent, NotAProblemCode, Page, ProblemCode};
+use std::fmt::Write as _;
+
+pub use problems::{Extent, ProblemCode};
+
+/// One page: a code, what it means, what to do about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The code as it appears in problems or results, or an exit status.
+    pub code: &'static str,
+    /// What it means, in one line without a full stop.
+    pub title: &'static str,
+    /// What has happened and why it matters, in whole sentences.
+    pub meaning: &'static str,
+    /// What to do about it, in whole sentences.
+    pub remedy: &'static str,
+}
+
+/// A kind of codes, with its pages in the order in which they are listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chapter {
+    /// Where these codes appear.
+    pub title: &'static str,
+    /// The pages.
+    pub pages: &'static [Page],
+}
+
+/// Every page there is.
+pub const CHAPTERS: [Chapter; 3] = [
+    Chapter { title: "Problems of a manifest", pages: problems::PAGES },
+    Chapter { title: "Codes in the results", pages: outcomes::PAGES },
+    Chapter { title: "Exit statuses", pages: exits::PAGES },
+];
+
+/// There is no such code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoSuchCode {
+    /// The code that is spelled most like it, if one is.
+    pub nearest: Option<&'static str>,
+}
+
+/// The page of a code; case does not matter, nor whether its words are joined by `-` or `_`.
+///
+/// # Errors
+///
+/// If there is none, with the nearest code by its letters.
+pub fn find(code: &str) -> Result<&'static Page, NoSuchCode> {
+    let wanted = plain(code);
+    let pages = || CHAPTERS.iter().flat_map(|chapter| chapter.pages);
+    if let Some(page) = pages().find(|page| plain(page.code) == wanted) {
+        return Ok(page);
+    }
+    let distance = |page: &&Page| strsim::damerau_levenshtein(&plain(page.code), &wanted);
+    let nearest = pages().min_by_key(distance).filter(|page| distance(page) <= 1 + wanted.len() / 4);
+    Err(NoSuchCode { nearest: nearest.map(|page| page.code) })
+}
+
+fn plain(code: &str) -> String {
+    code.trim().to_lowercase().replace('_', "-")
+}
+
+/// One page as text.
+pub fn page(page: &Page) -> String {
+    let Page { code, title, meaning, remedy } = page;
+    let mut text = format!("{code}: {title}\n");
+    let _ = write!(text, "\nWhat it means\n{}", indented(meaning));
+    if let Ok(problem) = code.parse::<ProblemCode>() {
+        text.push_str("\nFor example\n");
+        for line in problem.example().lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    if !remedy.is_empty() {
+        let _ = write!(text, "\nWhat to do\n{}", indented(remedy));
+    }
+    text
+}
+
+/// Every code with its title, a line each.
+pub fn contents() -> String {
+    let mut text = String::new();
+    for Chapter { title, pages } in CHAPTERS {
+        let width = pages.iter().map(|page| page.code.len()).max().unwrap_or(0);
+        let _ = writeln!(text, "{title}:");
+        for page in pages {
+            let _ = writeln!(text, "  {:width$}  {}", page.code, page.title);
+        }
+        text.push('\n');
+    }
+    text.push_str("attache explain CODE says more about each.\n");
+    text
+}
+
+/// Fills lines of at most 78 characters, two blanks before each.
+fn indented(body: &str) -> String {
+    const WIDTH: usize = 78;
+    let mut text = String::new();
+    for paragraph in body.split("\n\n") {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let mut column = 0;
+        for word in paragraph.split_whitespace() {
+            let length = word.chars().count();
+            if column > 0 && column + 1 + length > WIDTH {
+                text.push('\n');
+                column = 0;
+            }
+            text.push_str(if column == 0 { "  " } else { " " });
+            text.push_str(word);
+            column += length + if column == 0 { 2 } else { 1 };
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn pages() -> impl Iterator<Item = &'static Page> {
+        CHAPTERS.iter().flat_map(|chapter| chapter.pages)
+    }
+
+    #[test]
+    fn every_page_is_complete_and_found_by_its_code_alone() {
+        let mut codes = HashSet::new();
+        for page in pages() {
+            assert!(codes.insert(plain(page.code)), "{} is explained twice", page.code);
+            assert!(!page.title.is_empty() && !page.title.ends_with('.'), "{}", page.code);
+            assert!(page.meaning.ends_with(['.', '?']), "{}", page.code);
+            assert!(page.remedy.is_empty() || page.remedy.ends_with(['.', '?']), "{}", page.code);
+            assert_eq!(find(page.code), Ok(page));
+            assert_eq!(find(&page.code.to_uppercase().replace('-', "_")), Ok(page));
+        }
+    }
+
+    #[test]
+    fn a_mistyped_code_gets_the_nearest_one() {
+        let longest = pages().max_by_key(|page| page.code.len()).unwrap().code;
+        assert_eq!(find(&format!("{longest}z")), Err(NoSuchCode { nearest: Some(longest) }));
+        assert_eq!(find("something-else-altogether"), Err(NoSuchCode { nearest: None }));
+    }
+
+    #[test]
+    fn a_page_keeps_to_the_width_of_a_terminal() {
+        for page in pages().map(page) {
+            assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
+        }
+        insta::assert_snapshot!(page(find("4").unwrap()));
+    }
+}

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use super::Page;
 use crate::problem::Severity;
 
 /// What a code is about, and so what `--skip-invalid` can do for it.
@@ -17,21 +18,10 @@ pub enum Extent {
     Whole,
 }
 
-/// The page of one code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Page {
-    /// What the code means and why it is a problem.
-    pub meaning: &'static str,
-    /// What a manifest looks like that has it.
-    pub example: &'static str,
-    /// What to do.
-    pub remedy: &'static str,
-}
-
 macro_rules! problem_codes {
     ($(
-        #[doc = $doc:literal]
         $variant:ident = $code:literal, $severity:ident, $extent:ident;
+        title: $title:literal;
         meaning: $meaning:literal;
         example: $example:literal;
         remedy: $remedy:literal;
@@ -40,7 +30,7 @@ macro_rules! problem_codes {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum ProblemCode {
             $(
-                #[doc = $doc]
+                #[doc = concat!($title, ".")]
                 $variant,
             )+
         }
@@ -70,35 +60,33 @@ macro_rules! problem_codes {
                 }
             }
 
-            /// One line on what it is, for lists.
-            pub fn summary(self) -> &'static str {
+            /// What a manifest looks like that has it.
+            pub fn example(self) -> &'static str {
                 match self {
-                    $(ProblemCode::$variant => $doc.trim_ascii(),)+
-                }
-            }
-
-            /// Its page.
-            pub fn page(self) -> Page {
-                match self {
-                    $(ProblemCode::$variant => Page { meaning: $meaning, example: $example, remedy: $remedy },)+
+                    $(ProblemCode::$variant => $example,)+
                 }
             }
         }
+
+        /// Their pages.
+        pub const PAGES: &[Page] = &[
+            $(Page { code: $code, title: $title, meaning: $meaning, remedy: $remedy },)+
+        ];
     };
 }
 
 problem_codes! {
     // The file as a whole.
 
-    /// The manifest has no rows.
     NoRows = "no-rows", Error, Whole;
+    title: "the manifest has no rows";
     meaning: "The manifest could be read, but there is not one row in it. A run over nothing is far more often an \
               export that went wrong than something that was meant, so it is not taken for a success.";
     example: "module,record,file\n";
     remedy: "Check that the right file was given and that the export that made it was complete.";
 
-    /// Some bytes are not text in the encoding of the file.
     NotText = "not-text", Error, Row;
+    title: "some bytes are not text in the encoding of the file";
     meaning: "The file is read as UTF-8 (or as UTF-16 where it begins with a byte order mark, or as what --encoding \
               says), and these bytes mean nothing in it. Guessing could send a file under a wrong name, so nothing is \
               guessed.";
@@ -106,150 +94,150 @@ problem_codes! {
     remedy: "Save the file as \"CSV UTF-8\", or say what it is: --encoding windows-1252 for a file that a Western \
              European Excel saved as plain CSV.";
 
-    /// A NUL character stands in the text.
     NulCharacter = "nul-character", Error, Row;
+    title: "a NUL character stands in the text";
     meaning: "No path, id or name can hold a NUL. Many of them in a file mean that it is UTF-16 without a byte order \
               mark.";
     example: "Leads,738964000000291009,a\\0.pdf";
     remedy: "Take the NUL out, or read the file with --encoding utf-16le.";
 
-    /// A carriage return stands without a line feed behind it.
     LoneCr = "lone-cr", Error, Row;
+    title: "a carriage return stands without a line feed behind it";
     meaning: "Lines end with LF or CRLF. A CR alone is either the line end of a very old Mac program, or a stray \
               character in a cell; some readers break the row there and others do not, so it is not accepted.";
     example: "Leads,738964000000291009,a\\r.pdf";
     remedy: "Save the file with the line ends of Windows or Unix, and take the CR out of the cell.";
 
-    /// A quoted cell is never closed.
     UnclosedQuote = "unclosed-quote", Error, Whole;
+    title: "a quoted cell is never closed";
     meaning: "A cell begins with a quote, and the closing quote is missing. A simpler reader would take all rows up \
               to the next quote for one cell and lose them without a word. The line named is the one on which the \
               quote opens.";
     example: "Leads,738964000000291009,\"a.pdf\nLeads,738964000000291010,b.pdf";
     remedy: "Close the quote, or take it away. A quote inside a quoted cell is written twice: \"the \"\"last\"\" one\".";
 
-    /// Text follows a closing quote.
     TextAfterQuote = "text-after-quote", Error, Whole;
+    title: "text follows a closing quote";
     meaning: "After the quote that closes a cell only the delimiter or the end of the line may stand. A simpler \
               reader would glue the two pieces together.";
     example: "Leads,738964000000291009,\"a\".pdf";
     remedy: "Put the whole cell in quotes and write quotes inside it twice: \"\"\"a\"\".pdf\".";
 
-    /// Blanks stand between a delimiter and a quote.
     BlankAroundQuote = "blank-around-quote", Error, Whole;
+    title: "blanks stand between a delimiter and a quote";
     meaning: "Blanks before an opening or after a closing quote make it unclear whether the quotes belong to the cell.";
     example: "Leads, \"738964000000291009\" ,a.pdf";
     remedy: "Take the blanks between the delimiter and the quote away.";
 
-    /// A line break stands inside a cell that may not have one.
     NewlineInCell = "newline-in-cell", Error, Whole;
+    title: "a line break stands inside a cell that may not have one";
     meaning: "Only carried columns (note, x_…) may hold line breaks. In a module, an id, a path, an address or a name \
               one means that a quote went astray and rows were swallowed.";
     example: "Leads,\"738964000000291009\n\",a.pdf";
     remedy: "Take the line break out of the cell, or put the quotes right.";
 
-    /// A cell has more than 64 KiB.
     CellTooLarge = "cell-too-large", Error, Row;
+    title: "a cell has more than 64 KiB";
     meaning: "No value of a manifest is this long; most often a quote went astray and many rows ran together.";
     example: "Leads,738964000000291009,a.pdf,\"(70,000 characters)\"";
     remedy: "Look at the quotes around this line, or shorten the cell.";
 
-    /// A row has more than 1 MiB.
     RowTooLarge = "row-too-large", Error, Whole;
+    title: "a row has more than 1 MiB";
     meaning: "No row of a manifest is this long; perhaps the file is not a manifest at all.";
     example: "(one line of 2 MB)";
     remedy: "Check that the right file was given, and look at its line ends.";
 
-    /// More than one delimiter would fit the header.
     DelimiterUnclear = "delimiter-unclear", Error, Whole;
+    title: "more than one delimiter would fit the header";
     meaning: "The delimiter is found from the header: the one of comma, semicolon, TAB and | that gives known column \
               names. Here two of them do, or a `sep=` line names another one.";
     example: "module;record,file";
     remedy: "Use one delimiter in the whole header.";
 
-    /// The `sep=` line does not fit the header.
     SepContradicts = "sep-contradicts", Error, Whole;
+    title: "the `sep=` line does not fit the header";
     meaning: "The first line says which delimiter the file uses, but the header uses another.";
     example: "sep=;\nmodule,record,file";
     remedy: "Correct the `sep=` line or take it away.";
 
-    /// The first line is not a header.
     HeaderMissing = "header-missing", Error, Whole;
+    title: "the first line is not a header";
     meaning: "The first line that is not blank must name the columns; here it holds none of the known names.";
     example: "Leads,738964000000291009,a.pdf";
     remedy: "Put a line such as `module,record,file` first. Known are module, record, file, url, name, note and \
              x_ with a name of yours behind it.";
 
-    /// A needed column is missing.
     ColumnMissing = "column-missing", Error, Whole;
+    title: "a needed column is missing";
     meaning: "A CSV manifest needs the columns module and record, and at least one of file and url.";
     example: "module,file\nLeads,a.pdf";
     remedy: "Add the column.";
 
-    /// A column has a name that is not known.
     ColumnUnknown = "column-unknown", Error, Whole;
+    title: "a column has a name that is not known";
     meaning: "Unknown columns are refused, since a mistyped `name` would otherwise be ignored without a word.";
     example: "module,record,file,naem";
     remedy: "Correct the name, or begin it with x_ to have the column carried into the results untouched.";
 
-    /// Two columns have the same name.
     ColumnTwice = "column-twice", Error, Whole;
+    title: "two columns have the same name";
     meaning: "It cannot be told which of the two counts. Upper and lower case make no difference.";
     example: "module,record,file,File";
     remedy: "Rename or remove one of them.";
 
-    /// A column that holds something has no name.
     ColumnUnnamed = "column-unnamed", Error, Whole;
+    title: "a column that holds something has no name";
     meaning: "Empty columns at the end are ignored. One that has values, or that stands between others, needs a name.";
     example: "module,record,,file";
     remedy: "Name the column (x_something to carry it along) or remove it.";
 
-    /// There are more than 1,000 carried columns.
     TooManyColumns = "too-many-columns", Error, Whole;
+    title: "there are more than 1,000 carried columns";
     meaning: "More than 1,000 different note and x_ columns are not carried.";
     example: "x_1,x_2,x_3,…,x_1001";
     remedy: "Keep only what the results need.";
 
-    /// A row has more cells than the header.
     TooManyCells = "too-many-cells", Error, Row;
+    title: "a row has more cells than the header";
     meaning: "Most often a cell holds the delimiter and is not quoted.";
     example: "module,record,file\nLeads,738964000000291009,Smith, John.pdf";
     remedy: "Put the cell that holds the delimiter in quotes: \"Smith, John.pdf\".";
 
-    /// A line looks like a comment.
     CommentLine = "comment-line", Error, Row;
+    title: "a line looks like a comment";
     meaning: "CSV has no comments. The line would be a row with a module whose name begins with #.";
     example: "# the second batch";
     remedy: "Remove the line; remarks can go into a column named note.";
 
-    /// A results file was given as the manifest.
     ResultsAsManifest = "results-as-manifest", Error, Whole;
+    title: "a results file was given as the manifest";
     meaning: "This file was written by attache to record what became of the rows of a manifest. Run as a manifest it \
               would lose what is known of them.";
     example: "line,module,record,file,url,name,status,attachment_id,…";
     remedy: "Run the manifest again: rows that are done are skipped. To send refused rows again, add --resend failed.";
 
-    /// The manifest changed while it was being read.
     ManifestChanged = "manifest-changed", Error, Whole;
+    title: "the manifest changed while it was being read";
     meaning: "Its size or its time of change is not what it was when reading began, so what was read may be half old \
               and half new.";
     example: "(the spreadsheet was saved in the meantime)";
     remedy: "Wait until nothing writes to it any more, and start again.";
 
-    /// The manifest holds more text than can be worked on at once.
     ManifestTooLarge = "manifest-too-large", Error, Whole;
+    title: "the manifest holds more text than can be worked on at once";
     meaning: "Paths, addresses and names together may have 4 GiB, and there may be 4 thousand million lines.";
     example: "(a manifest of 5 GB)";
     remedy: "Split it; each part gets its own results file.";
 
-    /// The manifest could not be read to its end.
     ReadFailed = "read-failed", Error, Whole;
+    title: "the manifest could not be read to its end";
     meaning: "The system reported an error while the file was being read. Rows after this place are not known.";
     example: "(the network drive went away)";
     remedy: "Copy the manifest to a local disk and start again.";
 
-    /// Small irregularities of the file were read with tolerance.
     Tolerated = "tolerated", Note, Whole;
+    title: "small irregularities of the file were read with tolerance";
     meaning: "Blank lines, rows of only empty cells, unnamed empty columns at the end, missing cells at the end of a \
               row where they are optional, and a last line without an end change nothing. They are mentioned once, \
               since they may be a sign that the export was cut short.";
@@ -258,101 +246,101 @@ problem_codes! {
 
     // YAML.
 
-    /// The text is not YAML.
     YamlSyntax = "yaml-syntax", Error, Whole;
+    title: "the text is not YAML";
     meaning: "The text breaks a rule of YAML, so what follows cannot be read. Rows after this place are not known.";
     example: "uploads:\n  - module: Leads\n\trecord: \"738964000000291009\"     (indented by a TAB)";
     remedy: "Look at the place named, and at the line before it: indentation by blanks only, a blank after each \
              colon, quotes around values that begin with a special character.";
 
-    /// There is more than one YAML document.
     YamlDocuments = "yaml-documents", Error, Whole;
+    title: "there is more than one YAML document";
     meaning: "A manifest is one document. What follows the second `---` would be ignored by some readers.";
     example: "version: 1\nuploads: []\n---\nversion: 1";
     remedy: "Make it one document, or one file for each.";
 
-    /// A YAML tag is used.
     YamlTag = "yaml-tag", Error, Row;
+    title: "a YAML tag is used";
     meaning: "Values are taken as written; a tag such as !!int would change what they mean.";
     example: "record: !!int 738964000000291009";
     remedy: "Remove the tag.";
 
-    /// A YAML alias is used.
     YamlAlias = "yaml-alias", Error, Row;
+    title: "a YAML alias is used";
     meaning: "An alias stands for text from elsewhere in the file. A row must be readable where it stands.";
     example: "record: *first";
     remedy: "Write the value out, or put it under `defaults:`.";
 
-    /// A YAML anchor stands in a row.
     YamlAnchor = "yaml-anchor", Error, Row;
+    title: "a YAML anchor stands in a row";
     meaning: "Anchors serve aliases, and aliases are not accepted.";
     example: "record: &first \"738964000000291009\"";
     remedy: "Remove the anchor (the word that begins with &).";
 
-    /// A YAML merge key is used.
     YamlMergeKey = "yaml-merge-key", Error, Row;
+    title: "a YAML merge key is used";
     meaning: "`<<` would bring in keys from elsewhere.";
     example: "- <<: *common\n  file: a.pdf";
     remedy: "Put values that many rows share under `defaults:`.";
 
-    /// A key is not known.
     KeyUnknown = "key-unknown", Error, Row;
+    title: "a key is not known";
     meaning: "Unknown keys are refused, since a mistyped `name` would otherwise be ignored without a word. Upper and \
               lower case matter.";
     example: "- Module: Leads";
     remedy: "Correct the key, or begin it with x_ to have the value carried into the results untouched.";
 
-    /// A key stands twice.
     KeyTwice = "key-twice", Error, Row;
+    title: "a key stands twice";
     meaning: "It cannot be told which of the two values counts.";
     example: "- module: Leads\n  module: Deals";
     remedy: "Remove one. Perhaps a `-` is missing that begins a new row.";
 
-    /// A value is a list or a map where one text is wanted.
     ValueNotText = "value-not-text", Error, Row;
+    title: "a value is a list or a map where one text is wanted";
     meaning: "Every value of a row is one text.";
     example: "file: [a.pdf, b.pdf]";
     remedy: "Write one row for each file. Quote a value that contains `: ` or begins with [ or {.";
 
-    /// An entry under `uploads:` is not a set of keys and values.
     RowNotKeys = "row-not-keys", Error, Row;
+    title: "an entry under `uploads:` is not a set of keys and values";
     meaning: "Each entry of the list is a row with keys such as module, record and file.";
     example: "uploads:\n  - a.pdf";
     remedy: "Write `- module: …` and the other keys below it, indented alike.";
 
-    /// There is no list of uploads.
     UploadsMissing = "uploads-missing", Error, Whole;
+    title: "there is no list of uploads";
     meaning: "A YAML manifest has its rows in a list under the key `uploads`.";
     example: "version: 1\nuploads:\n  module: Leads";
     remedy: "Add `uploads:` with one `- module: …` for each row.";
 
-    /// The version of the manifest's format is not said.
     VersionMissing = "version-missing", Error, Whole;
+    title: "the version of the manifest's format is not said";
     meaning: "A YAML manifest says which version of the format it is written in, so that later versions of attache \
               read it as it was meant.";
     example: "uploads:\n  - module: Leads";
     remedy: "Begin the file with `version: 1`.";
 
-    /// The version of the manifest's format is not one that is known.
     VersionUnknown = "version-unknown", Error, Whole;
+    title: "the version of the manifest's format is not one that is known";
     meaning: "The only version is the whole number 1.";
     example: "version: \"1.0\"";
     remedy: "Write `version: 1`, or use a newer attache if the manifest was made for one.";
 
-    /// A setting at the top of the manifest has a value of the wrong kind.
     HeadValue = "head-value", Error, Whole;
+    title: "a setting at the top of the manifest has a value of the wrong kind";
     meaning: "`root` is one text, `custom_modules` a list of texts, `defaults` a set of keys and values.";
     example: "custom_modules: Projekte";
     remedy: "Write the value as the reference shows it: `custom_modules: [Projekte]`.";
 
-    /// A setting stands behind the rows.
     KeyAfterUploads = "key-after-uploads", Error, Whole;
+    title: "a setting stands behind the rows";
     meaning: "Rows are read as they come, so what they depend on has to stand before them.";
     example: "version: 1\nuploads: []\ndefaults:\n  module: Leads";
     remedy: "Move the key before `uploads:`.";
 
-    /// The folder named by `root` cannot be used.
     RootUnusable = "root-unusable", Error, Whole;
+    title: "the folder named by `root` cannot be used";
     meaning: "`root` names a folder inside the folder of the manifest, against which paths are resolved. It does not \
               exist, is no folder, or leads outside.";
     example: "root: ../other";
@@ -360,40 +348,40 @@ problem_codes! {
 
     // Modules.
 
-    /// A row has no module.
     ModuleMissing = "module-missing", Error, Row;
+    title: "a row has no module";
     meaning: "Each row says in which module its record is.";
     example: "module,record,file\n,738964000000291009,a.pdf";
     remedy: "Fill in the module's API name, such as Leads.";
 
-    /// The module is not known.
     ModuleUnknown = "module-unknown", Error, Row;
+    title: "the module is not known";
     meaning: "It is neither one of the modules that take attachments nor declared as a custom one.";
     example: "Leeds,738964000000291009,a.pdf";
     remedy: "Correct it. A custom module is declared by --custom-module NAME or under `custom_modules:`, with the API \
              name from Setup, Developer Hub, APIs & SDKs, API Names.";
 
-    /// The module is named by its label, not by its API name.
     ModuleLabel = "module-label", Error, Row;
+    title: "the module is named by its label, not by its API name";
     meaning: "The service knows modules by API names, in exactly this spelling; the labels on the screen are \
               different ones and can be changed by every organisation.";
     example: "Sales Orders,738964000000291009,a.pdf";
     remedy: "Write the API name that the hint gives: Sales_Orders.";
 
-    /// The service takes no attachments for this module.
     ModuleUnsupported = "module-unsupported", Error, Row;
+    title: "the service takes no attachments for this module";
     meaning: "Documents and Projects exist in the CRM, but the API does not attach anything to them.";
     example: "Documents,738964000000291009,a.pdf";
     remedy: "Attach to the record that the document belongs to, or leave the row out.";
 
-    /// The module takes attachments only in later API versions.
     ModuleVersion = "module-version", Error, Row;
+    title: "the module takes attachments only in later API versions";
     meaning: "Calls take attachments from v2.1 on, Appointments__s and Services__s from v3 on.";
     example: "Calls,738964000000291009,a.pdf     (with --api-version v2)";
     remedy: "Choose the version that the hint names with --api-version.";
 
-    /// A declared custom module has a name that no module can have.
     CustomModule = "custom-module", Error, Whole;
+    title: "a declared custom module has a name that no module can have";
     meaning: "An API name begins with a letter and has only letters, digits and underscores, at most 64 of them. \
               Documents and Projects cannot be declared, since the API attaches nothing to them.";
     example: "custom_modules: [\"Site Visits\"]";
@@ -401,99 +389,99 @@ problem_codes! {
 
     // Record ids.
 
-    /// A row has no record id.
     RecordMissing = "record-missing", Error, Row;
+    title: "a row has no record id";
     meaning: "Each row says to which record its file or link belongs.";
     example: "Leads,,a.pdf";
     remedy: "Fill in the record's id, as in the address of its page or in an export.";
 
-    /// The id is written in scientific notation.
     RecordScientific = "record-scientific", Error, Row;
+    title: "the id is written in scientific notation";
     meaning: "A spreadsheet turned the id into a number and shortened it. The digits that it dropped are lost and \
               cannot be worked out.";
     example: "Leads,7.38964E+17,a.pdf";
     remedy: "Take the ids from the export again. In the spreadsheet, import the column as text.";
 
-    /// The id has a decimal point or comma.
     RecordDecimal = "record-decimal", Error, Row;
+    title: "the id has a decimal point or comma";
     meaning: "A program took the id for a number with decimals; its last digits may be wrong.";
     example: "Leads,738964000000291009.0,a.pdf";
     remedy: "Take the ids from the export again, as text.";
 
-    /// The id has separators between thousands.
     RecordThousands = "record-thousands", Error, Row;
+    title: "the id has separators between thousands";
     meaning: "A program took the id for a number and formatted it; it may also have rounded it.";
     example: "Leads;738.964.000.000.291.009;a.pdf";
     remedy: "Take the ids from the export again, as text.";
 
-    /// The id has a sign.
     RecordSign = "record-sign", Error, Row;
+    title: "the id has a sign";
     meaning: "Ids have neither plus nor minus.";
     example: "Leads,+738964000000291009,a.pdf";
     remedy: "Remove the sign, and check where it came from.";
 
-    /// The id has digits of another script.
     RecordWideDigits = "record-wide-digits", Error, Row;
+    title: "the id has digits of another script";
     meaning: "The digits look like 0 to 9 but are other characters, such as the full-width ones of an East Asian \
               keyboard.";
     example: "Leads,７３８９６４０００００００２９１００９,a.pdf";
     remedy: "Write the id with the digits 0 to 9.";
 
-    /// The id begins with an apostrophe.
     RecordApostrophe = "record-apostrophe", Error, Row;
+    title: "the id begins with an apostrophe";
     meaning: "Spreadsheets use an apostrophe to mark a cell as text. Here it became part of the value.";
     example: "Leads,'738964000000291009,a.pdf";
     remedy: "Remove the apostrophe.";
 
-    /// The id begins with a zero.
     RecordLeadingZero = "record-leading-zero", Error, Row;
+    title: "the id begins with a zero";
     meaning: "No id of the service begins with 0.";
     example: "Leads,0738964000000291009,a.pdf";
     remedy: "Compare it with the export; perhaps the column was filled up with zeros.";
 
-    /// The id has too few or too many digits.
     RecordLength = "record-length", Error, Row;
+    title: "the id has too few or too many digits";
     meaning: "Ids have 10 to 19 digits, those of today 18 or 19. A shorter one is often a number of your own or of \
               another system.";
     example: "Leads,4711,a.pdf";
     remedy: "Use the id of the record in the CRM, as in the address of its page.";
 
-    /// The id is larger than any id can be.
     RecordTooLarge = "record-too-large", Error, Row;
+    title: "the id is larger than any id can be";
     meaning: "The service keeps ids as 64-bit numbers, at most 9223372036854775807.";
     example: "Leads,9999999999999999999,a.pdf";
     remedy: "Compare it with the export.";
 
-    /// The id has characters that are not digits.
     RecordNotDigits = "record-not-digits", Error, Row;
+    title: "the id has characters that are not digits";
     meaning: "An id has only digits. Blanks around it and the prefix zcrm_ of the CRM's own exports are taken off; \
               everything else is refused.";
     example: "Leads,LEAD-738964000000291009,a.pdf";
     remedy: "Use the id of the record in the CRM, as in the address of its page.";
 
-    /// The id looks rounded by a spreadsheet.
     RecordRounded = "record-rounded", Warning, Row;
+    title: "the id looks rounded by a spreadsheet";
     meaning: "Spreadsheets keep 15 digits of a number and put zeros for the rest. An id of 17 to 19 digits whose \
               digits after the 15th are all 0 exists now and then; when at least 3 different ones make up half of \
               all ids of their length, it was a spreadsheet, and this is an error.";
     example: "Leads,738964000000291000,a.pdf";
     remedy: "Take the ids from the export again, as text. If they are right, add --allow-rounded-ids.";
 
-    /// The ids belong to more than one organisation.
     MixedOrganisations = "mixed-organisations", Warning, Whole;
+    title: "the ids belong to more than one organisation";
     meaning: "The first digits of an id stand for the organisation. Ids of two organisations in one manifest often \
               mean that ids of a sandbox, or of the system moved from, are among them.";
     example: "Leads,738964000000291009,a.pdf\nLeads,415086000000291009,b.pdf";
     remedy: "Check the ids that begin differently.";
 
-    /// The prefix `zcrm_` was taken off ids.
     ZcrmPrefix = "zcrm-prefix", Note, Row;
+    title: "the prefix `zcrm_` was taken off ids";
     meaning: "The CRM's own exports put zcrm_ before ids. It is not part of the id and is taken off.";
     example: "Leads,zcrm_738964000000291009,a.pdf";
     remedy: "Nothing needs to be done.";
 
-    /// Blanks around values were taken off.
     OuterBlanks = "outer-blanks", Note, Row;
+    title: "blanks around values were taken off";
     meaning: "Blanks before and after a module, an id, an address or a name are taken off. Those of a path are not, \
               since a file may be called so.";
     example: "Leads , 738964000000291009 ,a.pdf";
@@ -501,95 +489,95 @@ problem_codes! {
 
     // File or link.
 
-    /// A row has neither a file nor a link.
     SourceMissing = "source-missing", Error, Row;
+    title: "a row has neither a file nor a link";
     meaning: "Each row attaches exactly one file or one link.";
     example: "module,record,file\nLeads,738964000000291009,";
     remedy: "Fill in file or url.";
 
-    /// A row has both a file and a link.
     SourceBoth = "source-both", Error, Row;
+    title: "a row has both a file and a link";
     meaning: "One attachment is a file or a link, not both.";
     example: "module,record,file,url\nLeads,738964000000291009,a.pdf,https://example.com/a";
     remedy: "Make two rows of it, or empty one of the cells.";
 
     // Files.
 
-    /// The file does not exist.
     FileMissing = "file-missing", Error, Row;
+    title: "the file does not exist";
     meaning: "There is nothing at this path. Paths are relative to the folder of the manifest, to its `root`, or to \
               --root DIR. Upper and lower case matter, and so does how accented letters are composed.";
     example: "Leads,738964000000291009,scans/Contract.PDF     (the file is scans/contract.pdf)";
     remedy: "Correct the path; where a file of nearly the same name exists, the hint gives it.";
 
-    /// The file may not be read.
     FileDenied = "file-denied", Error, Row;
+    title: "the file may not be read";
     meaning: "The system refuses to open the file or a folder on the way to it.";
     example: "Leads,738964000000291009,private/a.pdf";
     remedy: "Give yourself leave to read it.";
 
-    /// The system reports trouble with the file.
     FileUnreadable = "file-unreadable", Error, Row;
+    title: "the system reports trouble with the file";
     meaning: "The file could not be looked at for a reason other than being absent or forbidden, such as a circle of \
               links or a path that is too long.";
     example: "Leads,738964000000291009,circle.pdf";
     remedy: "Look at the system's message.";
 
-    /// The path leads to something that is not a file.
     FileNotRegular = "file-not-regular", Error, Row;
+    title: "the path leads to something that is not a file";
     meaning: "Only regular files can be sent, not folders, devices, pipes or sockets.";
     example: "Leads,738964000000291009,scans/";
     remedy: "Name a file. A folder has to be packed first, or gets a row for each file.";
 
-    /// The file leads outside the folder of the manifest.
     FileOutside = "file-outside", Error, Row;
+    title: "the file leads outside the folder of the manifest";
     meaning: "A manifest may come from somebody else and must not be able to send other files of yours away. So no \
               row may leave the folder of the manifest, its root or the one of --root, nor by a symbolic link.";
     example: "Leads,738964000000291009,../../private/a.pdf";
     remedy: "Name the folder that holds all the files with --root DIR, or add --allow-outside if you trust the rows.";
 
-    /// The file is empty.
     FileEmpty = "file-empty", Error, Row;
+    title: "the file is empty";
     meaning: "A file of 0 bytes is most often a copy that failed, and nothing says that the service takes it.";
     example: "Leads,738964000000291009,empty.pdf";
     remedy: "Replace the file, leave the row out, or add --allow-empty.";
 
-    /// The file is too large for the service.
     FileTooLarge = "file-too-large", Error, Row;
+    title: "the file is too large for the service";
     meaning: "A request with its file may have 104,857,600 bytes (100 MiB), or what --max-size says; a few hundred \
               bytes are needed besides the file.";
     example: "Leads,738964000000291009,film.mp4     (300 MB)";
     remedy: "Make the file smaller, or keep it elsewhere and attach a link.";
 
-    /// The file is close to the limit of the service.
     FileLarge = "file-large", Warning, Row;
+    title: "the file is close to the limit of the service";
     meaning: "The documented limit is 100 MB. Whether that is 100,000,000 or 104,857,600 bytes is nowhere said, and \
               this request lies between the two.";
     example: "Leads,738964000000291009,film.mp4     (101 MB)";
     remedy: "Be ready for a refusal, or make the file smaller.";
 
-    /// The file is a Windows program.
     FileExe = "file-exe", Error, Row;
+    title: "the file is a Windows program";
     meaning: "The service refuses names that end in .exe. Names that Windows would read so (upper case, dots or \
               blanks behind it, a full-width dot) count as well, for the file's own name and for the one sent.";
     example: "Leads,738964000000291009,setup.EXE";
     remedy: "Pack it into a zip file, or attach a link to it.";
 
-    /// A backslash stands in the path.
     FileBackslash = "file-backslash", Error, Row;
+    title: "a backslash stands in the path";
     meaning: "On this system folders are separated by /. The manifest was perhaps made on Windows.";
     example: "Leads,738964000000291009,scans\\a.pdf";
     remedy: "Replace each \\ by /; Windows understands that too.";
 
-    /// The path names a share on another machine.
     FileNetwork = "file-network", Error, Row;
+    title: "the path names a share on another machine";
     meaning: "Paths that begin with \\\\server lead outside any folder, and the mere look at one can hand your \
               credentials to that server.";
     example: "Leads,738964000000291009,\\\\server\\share\\a.pdf";
     remedy: "Map the share to a drive or mount it, and name it with --root.";
 
-    /// The name is that of a Windows device.
     FileDevice = "file-device", Warning, Row;
+    title: "the name is that of a Windows device";
     meaning: "On Windows names such as CON, NUL or COM1 lead to devices, with any ending. The file can be sent, but \
               people who download it there will have trouble.";
     example: "Leads,738964000000291009,aux.pdf";
@@ -597,96 +585,96 @@ problem_codes! {
 
     // Links.
 
-    /// The link does not begin with http:// or https://.
     LinkScheme = "link-scheme", Error, Row;
+    title: "the link does not begin with http:// or https://";
     meaning: "Only absolute web addresses can be attached.";
     example: "Leads,738964000000291009,,www.example.com/a";
     remedy: "Write the address in full: https://www.example.com/a. For a file of this machine use the column file.";
 
-    /// The link names no valid host.
     LinkHost = "link-host", Error, Row;
+    title: "the link names no valid host";
     meaning: "Between // and the next / stands the name of a host, perhaps with a port.";
     example: "Leads,738964000000291009,,https:///a";
     remedy: "Copy the address from the browser again.";
 
-    /// The link carries a user name or a password.
     LinkUserInfo = "link-user-info", Error, Row;
+    title: "the link carries a user name or a password";
     meaning: "Everyone who sees the record would see it too.";
     example: "Leads,738964000000291009,,https://me:secret@example.com/a";
     remedy: "Remove everything between // and @. If it was a real password, change it.";
 
-    /// The link has blanks in it.
     LinkBlank = "link-blank", Error, Row;
+    title: "the link has blanks in it";
     meaning: "An address has no blanks; what follows one would be cut off.";
     example: "Leads,738964000000291009,,https://example.com/my file";
     remedy: "Write %20 for a blank.";
 
-    /// The link has control characters in it.
     LinkControl = "link-control", Error, Row;
+    title: "the link has control characters in it";
     meaning: "Control characters are invisible and never part of an address.";
     example: "Leads,738964000000291009,,https://example.com/\\x07a";
     remedy: "Copy the address from the browser again.";
 
-    /// The link has invisible marks of writing direction in it.
     LinkDirection = "link-direction", Error, Row;
+    title: "the link has invisible marks of writing direction in it";
     meaning: "Such marks can make an address look like a different one.";
     example: "Leads,738964000000291009,,https://example.com/\\u202Efdp.a";
     remedy: "Copy the address from the browser again.";
 
-    /// The link has a `%` that begins no escape.
     LinkEscape = "link-escape", Error, Row;
+    title: "the link has a `%` that begins no escape";
     meaning: "In an address % is followed by two hexadecimal digits.";
     example: "Leads,738964000000291009,,https://example.com/50%";
     remedy: "Write %25 for a percent sign.";
 
-    /// The link has more than 2,000 characters.
     LinkTooLong = "link-too-long", Error, Row;
+    title: "the link has more than 2,000 characters";
     meaning: "The service documents 2,000 as the longest address that it gives back.";
     example: "Leads,738964000000291009,,https://example.com/?q=(3,000 characters)";
     remedy: "Use a shorter address of the same page.";
 
-    /// The title of the link is not sent.
     LinkTitle = "link-title", Warning, Row;
+    title: "the title of the link is not sent";
     meaning: "This version of the API has no title for links, so the one given in the column name is not sent; the \
               attachment gets the name that the service chooses.";
     example: "Leads,738964000000291009,,https://example.com/a,The page";
     remedy: "Choose --api-version v8, or leave the name empty.";
 
-    /// The same link stands twice for one record.
     LinkTwice = "link-twice", Error, Row;
+    title: "the same link stands twice for one record";
     meaning: "The service refuses a link that the record already has, whatever its title.";
     example: "Leads,738964000000291009,,https://example.com/a\nLeads,738964000000291009,,https://example.com/a";
     remedy: "Remove one of the rows.";
 
     // Names.
 
-    /// The name has more than 250 characters.
     NameTooLong = "name-too-long", Error, Row;
+    title: "the name has more than 250 characters";
     meaning: "The service shows names of at most 250 characters.";
     example: "Leads,738964000000291009,a.pdf,(300 characters).pdf";
     remedy: "Give a shorter one in the column name; the file itself need not be renamed.";
 
-    /// The name is `.` or `..`.
     NameDots = "name-dots", Error, Row;
+    title: "the name is `.` or `..`";
     meaning: "These stand for folders and are no names.";
     example: "Leads,738964000000291009,a.pdf,..";
     remedy: "Give another name, or leave the cell empty to use the file's own.";
 
-    /// The name has a quote, a slash or a backslash in it.
     NameCharacter = "name-character", Error, Row;
+    title: "the name has a quote, a slash or a backslash in it";
     meaning: "The characters \" / and \\ arrive differently at different receivers, or not at all. In a file's own \
               name a quote is replaced by _; a name that was given explicitly is not changed behind your back.";
     example: "Leads,738964000000291009,a.pdf,2024/05.pdf";
     remedy: "Use another character, such as - or _.";
 
-    /// The name has control characters in it.
     NameControl = "name-control", Error, Row;
+    title: "the name has control characters in it";
     meaning: "Control characters are invisible and would break the request.";
     example: "Leads,738964000000291009,a.pdf,\"a\\x07.pdf\"";
     remedy: "Remove them.";
 
-    /// The name has invisible marks of writing direction in it.
     NameDirection = "name-direction", Warning, Row;
+    title: "the name has invisible marks of writing direction in it";
     meaning: "Such marks can make a name look like a different one, `gpj.exe` like `exe.jpg`. They are also part of \
               honest names in scripts written from right to left.";
     example: "Leads,738964000000291009,a.pdf,a\\u202Efdp.txt";
@@ -694,14 +682,14 @@ problem_codes! {
 
     // Rows against each other.
 
-    /// The same file under the same name stands twice for one record.
     IdenticalRows = "identical-rows", Error, Row;
+    title: "the same file under the same name stands twice for one record";
     meaning: "The record would get the file twice. The later row is the one reported.";
     example: "Leads,738964000000291009,a.pdf\nLeads,738964000000291009,./a.pdf";
     remedy: "Remove one of the rows, or add --allow-identical if it is meant so.";
 
-    /// Two different files have the same name on one record.
     SameName = "same-name", Warning, Row;
+    title: "two different files have the same name on one record";
     meaning: "Both are sent, one after the other, but people will not be able to tell them apart in the CRM.";
     example: "Leads,738964000000291009,may/scan.pdf\nLeads,738964000000291009,june/scan.pdf";
     remedy: "Give them different names in the column name.";
@@ -752,13 +740,11 @@ mod tests {
     }
 
     #[test]
-    fn every_page_says_something() {
+    fn every_code_has_an_example_and_a_page() {
         for code in ProblemCode::ALL {
-            let page = code.page();
-            for text in [code.summary(), page.meaning, page.example, page.remedy] {
-                assert!(text.trim().len() > 5, "{code}: {text:?}");
-            }
-            assert!(page.meaning.ends_with('.') && page.remedy.ends_with('.'), "{code}");
+            assert!(code.example().trim().len() > 5, "{code}");
+            let page = PAGES.iter().find(|page| page.code == code.as_str()).unwrap();
+            assert!(page.meaning.len() > 20 && page.remedy.len() > 10, "{code}");
         }
     }
 }
