@@ -575,15 +575,13 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     let (name, matches) = matches.subcommand().unwrap_or(("", &matches));
     match &mut cli.command {
         Command::Run(run) => {
-            one_target(&mut run.target, matches).map_err(|text| usage(&mut command, name, text))?;
+            prefer_typed(&mut run.target, matches);
             run.contradiction(matches).map_or(Ok(()), |text| Err(usage(&mut command, name, text)))?;
         }
-        Command::Verify(verify) => {
-            one_target(&mut verify.target, matches).map_err(|text| usage(&mut command, name, text))?;
-        }
+        Command::Verify(verify) => prefer_typed(&mut verify.target, matches),
         Command::Auth(AuthArgs { command: AuthCommand::Login { target } | AuthCommand::Status { target, .. } }) => {
             let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
-            one_target(target, matches).map_err(|text| usage(&mut command, name, text))?;
+            prefer_typed(target, matches);
         }
         _ => {}
     }
@@ -613,18 +611,15 @@ impl RunArgs {
     }
 }
 
-/// Takes a data centre out of the environment when the command line names an address, and the other way round.
-fn one_target(target: &mut TargetArgs, matches: &ArgMatches) -> Result<(), &'static str> {
-    if target.dc.is_none() || target.api_domain.is_none() {
-        return Ok(());
-    }
+/// Takes a data centre out of the environment when the command line names an address, and the other way round. Where
+/// both are named in one place, they may well agree; that is judged where targets are made.
+fn prefer_typed(target: &mut TargetArgs, matches: &ArgMatches) {
     let typed = |option| matches.value_source(option) == Some(ValueSource::CommandLine);
     match (typed("dc"), typed("api_domain")) {
         (true, false) => target.api_domain = None,
         (false, true) => target.dc = None,
-        _ => return Err("--dc and --api-domain both name a target: give one of them"),
+        _ => {}
     }
-    Ok(())
 }
 
 fn usage(command: &mut clap::Command, subcommand: &str, text: &str) -> clap::Error {
@@ -779,7 +774,6 @@ mod tests {
             (&["run", "m.csv", "--dc", "mars"], "us, eu, in, au, jp, cn, ca, sa, uk"),
             (&["run", "m.csv", "--encoding", "klingon"], "windows-1252"),
             (&["run", "m.csv", "--concurency", "3"], "--concurrency"),
-            (&["run", "m.csv", "--dc", "eu", "--api-domain", "https://x"], "give one of them"),
             (&["run", "-"], "--dry-run"),
             (&["run", "m.csv", "--assume", "absent"], "--resend unknown"),
             (&["run", "m.csv", "--sandbox-fault", "429"], "--sandbox"),

@@ -1,0 +1,71 @@
+//! Text of unknown origin, made safe for a terminal: what a name or an answer holds must not move the cursor, change
+//! colours or turn the reading direction.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The text with control characters, direction marks and invisible characters written as `\u{1b}`.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_unsafe(character) {
+            let _ = write!(safe, "\\u{{{:x}}}", u32::from(character));
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// The text as [`shown`], cut to so many characters, with `…` for what is left out in the middle: the ends of names and
+/// paths tell most.
+pub fn shortened(text: &str, width: usize) -> Cow<'_, str> {
+    let text = shown(text);
+    let length = text.chars().count();
+    if length <= width {
+        return text;
+    }
+    let kept = width.saturating_sub(1);
+    let front = kept / 2;
+    let head: String = text.chars().take(front).collect();
+    let tail: String = text.chars().skip(length - (kept - front)).collect();
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// Zero-width joiners stay: names in Indic scripts and emoji need them.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_and_direction_marks_are_shown_as_what_they_are() {
+        assert_eq!(shown("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(shown("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
+        assert_eq!(shown("two\nlines\u{85}"), "two\\u{a}lines\\u{85}");
+    }
+
+    #[test]
+    fn names_in_any_script_pass_untouched() {
+        for name in ["résumé.pdf", "விலைப்பட்டியல்.pdf", "发票.pdf", "👩‍💻.png", "a;b%20'c.txt"]
+        {
+            assert!(matches!(shown(name), Cow::Borrowed(same) if same == name));
+        }
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(shortened("short", 5), "short");
+        assert_eq!(shortened("scans/2019/contract.pdf", 11), "scans…t.pdf");
+        assert_eq!(shortened("abc", 0), "…");
+    }
+}
