@@ -1,0 +1,344 @@
+//! The problems of a manifest as a good compiler would show them: the place, the line with the value marked, what is
+//! wrong, what to do. Grouped by code, worst first, a few of each, and at the end what would mend most rows.
+//!
+//! Which lines of the file are quoted is said by [`quoted_lines`]; whoever read the manifest fetches their text.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::Look;
+use super::text::{shortened, shown};
+use crate::explain::{self, Extent, ProblemCode};
+use crate::problem::{Problem, Severity};
+use crate::units::{count, counted};
+
+/// A line longer than this is not quoted: the eye would not find anything in it.
+const LONGEST_QUOTED: usize = 2_000;
+
+/// What a check found, as far as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The manifest as the user called it.
+    pub manifest: &'a str,
+    /// Every problem, by line.
+    pub problems: &'a [Problem],
+    /// Rows read.
+    pub rows: u32,
+    /// Rows without an error.
+    pub sound: u32,
+    /// Whether rows with errors are left out and the others sent.
+    pub skipping: bool,
+}
+
+/// The problems of one code and weight.
+struct Kind<'a> {
+    code: ProblemCode,
+    severity: Severity,
+    problems: Vec<&'a Problem>,
+}
+
+/// The lines of the manifest that [`render`] quotes: a few for each code, however many problems there are.
+pub fn quoted_lines(problems: &[Problem]) -> BTreeSet<u32> {
+    let kinds = kinds(problems);
+    let each = shown_of_each(kinds.len());
+    kinds.iter().flat_map(|kind| kind.problems.iter().take(each)).filter_map(|problem| problem.line).collect()
+}
+
+/// Every kind of problem with its first few, then how many rows are sound and what would mend most of the others.
+/// `lines` has the text of [`quoted_lines`]; a problem whose line is missing there is shown by its place alone.
+pub fn render(found: &Found<'_>, lines: &BTreeMap<u32, String>, look: Look) -> String {
+    let renderer = if look.color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(look.width).decor_style(DecorStyle::Ascii);
+    let kinds = kinds(found.problems);
+    let each = shown_of_each(kinds.len());
+    let mut text = String::new();
+    for kind in &kinds {
+        let mut hint = "";
+        for problem in kind.problems.iter().take(each) {
+            let line = problem.line.and_then(|line| lines.get(&line));
+            let _ = writeln!(text, "{}\n", excerpt(found.manifest, problem, line, hint, &renderer));
+            hint = &problem.hint;
+        }
+        text.push_str(&more_of(kind, each));
+    }
+    text.push_str(&verdict(found));
+    text
+}
+
+fn kinds(problems: &[Problem]) -> Vec<Kind<'_>> {
+    let mut kinds: BTreeMap<(Severity, ProblemCode), Vec<&Problem>> = BTreeMap::new();
+    for problem in problems {
+        kinds.entry((problem.severity, problem.code)).or_default().push(problem);
+    }
+    let mut kinds: Vec<Kind<'_>> =
+        kinds.into_iter().map(|((severity, code), problems)| Kind { code, severity, problems }).collect();
+    kinds.sort_by_key(|kind| (kind.severity, std::cmp::Reverse(kind.problems.len())));
+    kinds
+}
+
+/// The more kinds there are, the fewer of each, so that all of it stays readable.
+fn shown_of_each(kinds: usize) -> usize {
+    match kinds {
+        0..=3 => 3,
+        4..=8 => 2,
+        _ => 1,
+    }
+}
+
+/// One problem. `told` is the hint that stands right above it already.
+fn excerpt(manifest: &str, problem: &Problem, line: Option<&String>, told: &str, renderer: &Renderer) -> String {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let manifest = shown(manifest);
+    let title = level.primary_title(shown(&problem.message)).id(problem.code.as_str());
+    let quoted = line.map(|line| quotable(line)).filter(|line| line.len() <= LONGEST_QUOTED);
+    let mut group: Group<'_> = match (&quoted, problem.line) {
+        (Some(text), Some(line)) => {
+            let mut snippet = Snippet::source(text.as_str()).line_start(line as usize).path(manifest);
+            if let Some(span) = marked(text, problem) {
+                snippet = snippet.annotation(AnnotationKind::Primary.span(span));
+            }
+            title.element(snippet)
+        }
+        (None, Some(line)) => {
+            let origin = Origin::path(manifest).line(line as usize);
+            title.element(match problem.column {
+                Some(column) => origin.char_column(column as usize),
+                None => origin,
+            })
+        }
+        (_, None) => title.element(Origin::path(manifest)),
+    };
+    if !problem.hint.is_empty() && problem.hint != told {
+        group = group.element(Level::HELP.message(shown(&problem.hint)));
+    }
+    renderer.render(&[group])
+}
+
+/// Where the value stands in its line, in bytes. The value may be cut or masked, so where it is not found as it is, the
+/// cell's end is looked for instead.
+fn marked(line: &str, problem: &Problem) -> Option<Range<usize>> {
+    let column = problem.column?.checked_sub(1)? as usize;
+    let start = line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(column)?;
+    let rest = line.get(start..)?;
+    let value = problem.value.as_deref().unwrap_or_default();
+    let length = if !value.is_empty() && rest.starts_with(value) {
+        value.len()
+    } else {
+        rest.find([',', ';', '\t', '|']).unwrap_or(rest.len())
+    };
+    // An empty cell is marked at its place.
+    Some(start..start + length)
+}
+
+/// The line as it may be shown: what the excerpt's painter lets through and should not is replaced, and so is what may
+/// be a password, each character by one so that columns stay true.
+fn quotable(line: &str) -> String {
+    let line: String = line
+        .chars()
+        .map(|character| match character {
+            '\u{80}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
+            other => other,
+        })
+        .collect();
+    masked(&line)
+}
+
+/// Puts stars between `://` and `@` of an address.
+fn masked(line: &str) -> String {
+    let mut masked = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        masked.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '?' | '#')).unwrap_or(after.len());
+        let (authority, after) = after.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((user_info, host)) => {
+                masked.extend(user_info.chars().map(|_| '*'));
+                masked.push('@');
+                masked.push_str(host);
+            }
+            None => masked.push_str(authority),
+        }
+        rest = after;
+    }
+    masked + rest
+}
+
+/// How many of a kind were not shown, and where they are.
+fn more_of(kind: &Kind<'_>, each: usize) -> String {
+    let Some(hidden) = kind.problems.get(each..).filter(|hidden| !hidden.is_empty()) else { return String::new() };
+    let lines = hidden.first().and_then(|first| first.line).zip(hidden.last().and_then(|last| last.line));
+    let place = match lines {
+        Some((first, last)) if first == last => format!(" (line {first})"),
+        Some((first, last)) => format!(" (lines {first} to {last})"),
+        None => String::new(),
+    };
+    let word = match kind.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    format!("... and {} more {word}[{}]{place}\n\n", count(hidden.len() as u64), kind.code.as_str())
+}
+
+/// How many rows are sound, and which two or three kinds of problems stand in the way of most of the others.
+fn verdict(found: &Found<'_>) -> String {
+    let unsound = found.rows.saturating_sub(found.sound);
+    let errors = found.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if errors == 0 {
+        return match found.problems.len() {
+            0 => String::new(),
+            _ => format!("All {} are sound.\n", counted(found.rows, "row")),
+        };
+    }
+    let mut text = String::new();
+    if unsound > 0 {
+        let verb = if unsound == 1 { "is" } else { "are" };
+        let then = if found.skipping { "Left out of the run." } else { "Nothing is sent." };
+        let _ = writeln!(text, "{} of {} {verb} not sound. {then}", count(unsound), counted(found.rows, "row"));
+        text.push_str(&worth_mending(found.problems));
+    } else {
+        text.push_str("The manifest cannot be used as it is. Nothing is sent.\n");
+    }
+    text.push_str("\nattache explain CODE says more about a code. ");
+    if unsound > 0 {
+        text.push_str("--problems FILE writes the rows to mend to a CSV.\n");
+        let whole = |problem: &Problem| problem.severity == Severity::Error && problem.code.extent() == Extent::Whole;
+        if !found.skipping && found.sound > 0 && !found.problems.iter().any(whole) {
+            let _ = writeln!(text, "--skip-invalid leaves them out and sends the other {}.", count(found.sound));
+        }
+    } else {
+        text.push('\n');
+    }
+    text
+}
+
+/// The codes in the way of most rows, up to three, each with its rows.
+fn worth_mending(problems: &[Problem]) -> String {
+    let mut rows_of: HashMap<ProblemCode, BTreeSet<u32>> = HashMap::new();
+    let mut codes_of: HashMap<u32, BTreeSet<ProblemCode>> = HashMap::new();
+    for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+        let Some(row) = problem.row else { continue };
+        rows_of.entry(problem.code).or_default().insert(row);
+        codes_of.entry(row).or_default().insert(problem.code);
+    }
+    let mut largest: Vec<(ProblemCode, usize)> = rows_of.iter().map(|(code, rows)| (*code, rows.len())).collect();
+    largest.sort_by_key(|(code, rows)| (std::cmp::Reverse(*rows), *code));
+    largest.truncate(3);
+    let mended = codes_of.values().filter(|codes| codes.iter().all(|code| largest.iter().any(|(l, _)| l == code)));
+    let mended = mended.count();
+    if mended == 0 {
+        return String::new();
+    }
+    let mut text = match largest.as_slice() {
+        [_] => format!("One thing is in the way of {}:\n", counted(mended as u64, "row")),
+        several => format!("{} things are in the way of {}:\n", several.len(), counted(mended as u64, "row")),
+    };
+    for (code, rows) in largest {
+        let title = explain::find(code.as_str()).map_or("", |page| page.title);
+        let _ = writeln!(
+            text,
+            "{:>12}  {}: {}",
+            counted(rows as u64, "row"),
+            code.as_str(),
+            shortened(title, 100 - 17 - code.as_str().len())
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Look = Look { color: false, width: 100 };
+
+    fn problem(code: ProblemCode, line: u32, column: u32, field: &str, value: &str) -> Problem {
+        Problem {
+            code,
+            severity: code.severity(),
+            line: Some(line),
+            column: Some(column),
+            row: Some(line - 1),
+            field: Some(field.to_owned()),
+            value: Some(value.to_owned()),
+            message: format!("something about `{value}`"),
+            hint: "this would mend it".to_owned(),
+        }
+    }
+
+    fn codes(wanted: usize) -> Vec<ProblemCode> {
+        let of_a_row = |code: &&ProblemCode| code.severity() == Severity::Error && code.extent() == Extent::Row;
+        let errors = ProblemCode::ALL.iter().filter(of_a_row);
+        errors.copied().take(wanted).collect()
+    }
+
+    #[test]
+    fn a_problem_is_shown_with_its_line_and_the_value_marked() {
+        let code = codes(1)[0];
+        let problems = [problem(code, 3, 27, "file", "scans/a b.pdf")];
+        let found = Found { manifest: "move.csv", problems: &problems, rows: 10, sound: 9, skipping: false };
+        let lines = BTreeMap::from([(3, "Leads,738964000000291009,\"scans/a b.pdf\",x".to_owned())]);
+        insta::assert_snapshot!(render(&found, &lines, PLAIN));
+    }
+
+    #[test]
+    fn three_thousand_problems_stay_readable_and_the_most_rewarding_are_named() {
+        let codes = codes(4);
+        let mut problems = Vec::new();
+        for line in 2..3_002 {
+            let code = if line % 3 == 0 { codes[1] } else { codes[0] };
+            problems.push(problem(code, line, 1, "module", "Lead"));
+        }
+        problems.push(problem(codes[2], 2, 7, "record", "7,39E+17"));
+        problems.push(problem(codes[3], 199_000, 7, "record", "1"));
+        problems.sort_by_key(|problem| problem.line);
+        let found = Found { manifest: "move.csv", problems: &problems, rows: 200_000, sound: 197_000, skipping: false };
+        let quoted = quoted_lines(&problems);
+        assert!(quoted.len() < 10);
+        let lines = quoted.iter().map(|line| (*line, "Lead,7,39E+17,a.pdf".to_owned())).collect();
+        let text = render(&found, &lines, PLAIN);
+        assert!(text.lines().count() < 80, "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn passwords_and_directions_in_a_quoted_line_are_not_shown_and_columns_stay() {
+        let line = "Leads,1,https://me:hush@example.com/x?y=a@b,\u{200e}ftp://a@b";
+        let shown = quotable(line);
+        assert_eq!(shown, "Leads,1,https://*******@example.com/x?y=a@b,\u{fffd}ftp://*@b");
+        assert_eq!(shown.chars().count(), line.chars().count());
+    }
+
+    #[test]
+    fn a_mark_never_leaves_its_line_whatever_the_column_says() {
+        let code = codes(1)[0];
+        for (line, column, value) in [("a,b", 1, "a"), ("a,b", 4, ""), ("a,b", 9, "b"), ("é,x", 3, "y"), ("", 1, "z")]
+        {
+            let problem = problem(code, 2, column, "file", value);
+            if let Some(span) = marked(line, &problem) {
+                assert!(line.get(span).is_some(), "{line} {column} {value}");
+            }
+            let found = Found { manifest: "m", problems: &[problem], rows: 1, sound: 0, skipping: true };
+            let text = render(&found, &BTreeMap::from([(2, line.to_owned())]), PLAIN);
+            assert!(text.contains("1 of 1 row is not sound. Left out of the run."), "{text}");
+        }
+    }
+}
