@@ -42,6 +42,11 @@ impl Status {
         Status::Sending,
     ];
 
+    /// Whether an attachment may exist of which nobody knows yet.
+    pub fn is_open(self) -> bool {
+        matches!(self, Status::InDoubt | Status::Unknown | Status::Sending)
+    }
+
     /// The word in the results file.
     pub fn as_str(self) -> &'static str {
         match self {

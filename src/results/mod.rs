@@ -1,1 +1,34 @@
 //! Remembers: the results CSV, which is the log while a run goes on and the table when it is done.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | a column, the check of a line | `line.rs`, `edited.rs` |
+//! | how a cell is escaped | `cell.rs` |
+//! | which rows are settled, which go again | `history.rs` |
+//! | what is durable when, how a run takes the file | `log.rs` |
+//! | when threads wait for the disk | `journal.rs` |
+//! | how the log becomes the table | `compact.rs` |
+//! | where the files are, what places are refused | `paths.rs` |
+//! | an operation on a file | `disk.rs` |
+//!
+//! Everything about it follows from one rule: a row's `sending` line is on the disk before the first byte of its
+//! request leaves. So whatever is missing after a crash was either never sent, or has a line that says it may have been.
+
+mod cell;
+mod compact;
+mod disk;
+mod edited;
+mod error;
+mod history;
+mod line;
+mod log;
+mod paths;
+mod scan;
+
+pub use compact::{Rows, Tally, Totals};
+pub use disk::{Disk, RealDisk};
+pub use error::OpenError;
+pub use history::{History, Resend, Standing, Why};
+pub use line::{Broken, FIRST_COLUMNS, LAST_COLUMNS, Layout, Line};
+pub use log::{Batch, CompactError, Finished, Held, Log, Seen, Settings, hold, look};
+pub use paths::{PlaceError, default_results, lock_of, preflight, runs_of};

@@ -1,0 +1,299 @@
+//! Writes the results anew, one line a row, into a file beside them that then takes their place at once: a crash leaves
+//! either the old file or the new one, both of which the next run can read.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::cell;
+use super::disk::Disk;
+use super::history::{History, Kept, Note};
+use super::line::{Broken, Cells, Layout, Line};
+use super::paths::{folder_of, temp_of};
+use super::scan::{Lines, Order};
+use crate::outcome::{OwnCode, Status};
+use crate::upload::RowKey;
+
+/// Bytes gathered before they are written.
+const CHUNK: usize = 256 * 1024;
+
+/// The rows of a manifest as the results need them: all of them, those left out included, in manifest order.
+pub trait Rows {
+    /// Names of the carried columns.
+    fn columns(&self) -> &[String];
+    /// How many rows there are.
+    fn len(&self) -> u32;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Which row this is.
+    fn key(&self, row: u32) -> RowKey;
+    /// Its physical line in the manifest.
+    fn line(&self, row: u32) -> u32;
+    /// Its carried cells, in the order of the columns.
+    fn carried(&self, row: u32, each: &mut dyn FnMut(&str));
+    /// The line of the row if the results know nothing better: `not_sent` or `invalid`, with the code that says why.
+    fn blank(&self, row: u32) -> Line;
+}
+
+/// How many rows have which status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally([u32; Status::ALL.len()]);
+
+impl Tally {
+    /// How many rows have this status.
+    pub fn of(&self, status: Status) -> u32 {
+        self.0[status as usize]
+    }
+
+    /// How many rows there are.
+    pub fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// The statuses that occur, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (Status, u32)> + '_ {
+        Status::ALL.into_iter().map(|status| (status, self.of(status))).filter(|(_, count)| *count > 0)
+    }
+
+    pub(super) fn add(&mut self, status: Status) {
+        self.0[status as usize] += 1;
+    }
+}
+
+/// What a finished results file says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Of the rows of the manifest.
+    pub rows: Tally,
+    /// Of rows that are no longer in the manifest.
+    pub gone: Tally,
+}
+
+/// The file that is to be read, if there is one.
+pub(super) struct Old<'a, D: Disk> {
+    pub(super) disk: &'a D,
+    pub(super) path: &'a Path,
+    pub(super) file: Option<&'a D::File>,
+    pub(super) layout: &'a Layout,
+}
+
+/// Which lines go into the new file.
+pub(super) enum Which<'a> {
+    /// Those that the old one has, in their order.
+    Kept,
+    /// One for each row of the manifest, then those of rows that are no longer in it.
+    Table {
+        rows: &'a dyn Rows,
+        /// Lines from this offset on are of this run.
+        run_start: u64,
+    },
+}
+
+/// The new file, written and synced under a name of its own.
+pub(super) struct Fresh<D: Disk> {
+    pub(super) temp: PathBuf,
+    pub(super) file: D::File,
+    pub(super) len: u64,
+    pub(super) totals: Totals,
+    pub(super) history: History,
+}
+
+/// Writes the new file. On an error nothing of it is left behind, as far as the disk lets us.
+pub(super) fn write<D: Disk>(
+    old: &Old<'_, D>,
+    history: &mut History,
+    layout: &Layout,
+    which: &Which<'_>,
+) -> io::Result<Fresh<D>> {
+    let temp = temp_of(old.path, fastrand::u64(..));
+    let file = old.disk.create(&temp)?;
+    let mut writer =
+        Writer { old, layout, file: &file, buffer: Vec::with_capacity(CHUNK), len: 0, history: History::default() };
+    match writer.write_all(history, which) {
+        Ok(totals) => {
+            let Writer { len, history, .. } = writer;
+            Ok(Fresh { temp, file, len, totals, history })
+        }
+        Err(error) => {
+            drop(file);
+            // A leftover is harmless: the next run takes it away.
+            let _ = old.disk.remove(&temp);
+            Err(error)
+        }
+    }
+}
+
+/// Puts the new file in the place of the old one.
+pub(super) fn replace<D: Disk>(disk: &D, temp: &Path, path: &Path) -> io::Result<()> {
+    if let Err(error) = disk.rename(temp, path) {
+        let _ = disk.remove(temp);
+        return Err(error);
+    }
+    disk.sync_folder(folder_of(path))
+}
+
+/// What the table says if it need not be written: one line for each row, in order, as the manifest now is.
+pub(super) fn totals_if_in_order(history: &mut History, order: &Order, rows: &dyn Rows) -> Option<Totals> {
+    let mut wanted = Order::default();
+    let mut totals = Totals::default();
+    let mut cells = Vec::new();
+    for row in 0..rows.len() {
+        let kept = history.find(rows.key(row))?;
+        // The reason why a row was not sent may be another one today.
+        if matches!(kept.status, Status::NotSent | Status::Invalid) {
+            return None;
+        }
+        totals.rows.add(kept.status);
+        cells.clear();
+        rows.carried(row, &mut |text| {
+            cell::push(&mut cells, text);
+            cells.push(b'\n');
+        });
+        // No cell has a newline in it.
+        wanted.push(rows.line(row), rows.key(row), cells.split_inclusive(|byte| *byte == b'\n').map(without_newline));
+    }
+    (history.len() == rows.len() as usize && wanted == *order).then_some(totals)
+}
+
+fn without_newline(cell: &[u8]) -> &[u8] {
+    cell.strip_suffix(b"\n").unwrap_or(cell)
+}
+
+struct Writer<'a, D: Disk> {
+    old: &'a Old<'a, D>,
+    layout: &'a Layout,
+    file: &'a D::File,
+    buffer: Vec<u8>,
+    len: u64,
+    history: History,
+}
+
+impl<D: Disk> Writer<'_, D> {
+    fn write_all(&mut self, history: &mut History, which: &Which<'_>) -> io::Result<Totals> {
+        self.layout.encode_header(&mut self.buffer);
+        let mut source = Source::new(self.old);
+        let mut totals = Totals::default();
+        match *which {
+            Which::Kept => self.write_rest(history, &mut source, None)?,
+            Which::Table { rows, run_start } => {
+                for row in 0..rows.len() {
+                    let status = self.write_row(history, &mut source, rows, row, run_start)?;
+                    totals.rows.add(status);
+                }
+                self.write_rest(history, &mut source, Some(&mut totals.gone))?;
+            }
+        }
+        self.flush()?;
+        self.old.disk.sync(self.file)?;
+        Ok(totals)
+    }
+
+    fn write_row(
+        &mut self,
+        history: &mut History,
+        source: &mut Source<'_, D>,
+        rows: &dyn Rows,
+        row: u32,
+        run_start: u64,
+    ) -> io::Result<Status> {
+        let mut carried = Vec::new();
+        rows.carried(row, &mut |text| carried.push(text.to_owned()));
+        let kept = history.find_mut(rows.key(row)).filter(|kept| {
+            // What an earlier run did not come to says less than what the manifest says today.
+            kept.offset >= run_start || !matches!(kept.status, Status::NotSent | Status::Invalid)
+        });
+        let mut line = match kept {
+            Some(kept) => source.line(kept)?,
+            None => rows.blank(row),
+        };
+        if let Some(kept) = history.find_mut(rows.key(row)) {
+            kept.written = true;
+        }
+        line.line = rows.line(row);
+        line.carried = carried;
+        self.push(&line)?;
+        Ok(line.status)
+    }
+
+    /// Writes what has not been written yet, in the order in which it stands in the old file.
+    fn write_rest(
+        &mut self,
+        history: &History,
+        source: &mut Source<'_, D>,
+        mut gone: Option<&mut Tally>,
+    ) -> io::Result<()> {
+        let mut rest: Vec<Kept> = history.iter().filter(|kept| !kept.written).copied().collect();
+        rest.sort_unstable_by_key(|kept| kept.offset);
+        for kept in rest {
+            let mut line = source.line(&kept)?;
+            if let Some(gone) = &mut gone {
+                // Nothing was ever sent for such a row, and the manifest does not ask for it any more.
+                if matches!(line.status, Status::NotSent | Status::Invalid) {
+                    continue;
+                }
+                line.line = 0;
+                gone.add(line.status);
+            }
+            self.push(&line)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, line: &Line) -> io::Result<()> {
+        let offset = self.len + self.buffer.len() as u64;
+        line.encode(self.layout, &mut self.buffer);
+        self.history.note(&Note::of(line), offset);
+        if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.old.disk.append(self.file, &self.buffer)?;
+        self.len += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// The old file's lines, each read where it stands and made ready for the new one.
+pub(super) struct Source<'a, D: Disk> {
+    lines: Option<Lines<'a, D>>,
+    layout: &'a Layout,
+    ranges: Vec<Range<usize>>,
+}
+
+impl<'a, D: Disk> Source<'a, D> {
+    pub(super) fn new(old: &'a Old<'a, D>) -> Self {
+        let lines = old.file.map(|file| Lines::new(old.disk, file));
+        Source { lines, layout: old.layout, ranges: Vec::new() }
+    }
+
+    /// The last line of a row, as a finished table has it: what was under way is in doubt.
+    fn line(&mut self, kept: &Kept) -> io::Result<Line> {
+        let mut line = self.stored(kept)?;
+        if line.status == Status::Sending {
+            line.status = Status::InDoubt;
+            line.code = OwnCode::Interrupted.into();
+            line.message = "the run ended before the answer came".to_owned();
+        }
+        if let Some(sent_at) = kept.sent_at().filter(|_| kept.status.is_open()) {
+            line.sent_at = jiff::Timestamp::from_second(sent_at).ok().or(line.sent_at);
+        }
+        Ok(line)
+    }
+
+    /// The last line of a row as it stands. An edited line gets here only if the user accepted it.
+    pub(super) fn stored(&mut self, kept: &Kept) -> io::Result<Line> {
+        let changed = || io::Error::other("the file was changed by another program while it was in use");
+        let lines = self.lines.as_mut().ok_or_else(changed)?;
+        let physical = lines.at(kept.offset)?.ok_or_else(changed)?;
+        let cells = Cells::split(physical.bytes, self.layout, &mut self.ranges).map_err(|_| changed())?;
+        let line = match cells.intact_line() {
+            Ok(line) => Some(line),
+            Err(Broken::Edited { .. }) => cells.salvaged_line(),
+            Err(Broken::Torn | Broken::Shape) => None,
+        };
+        line.filter(|line| line.key == kept.key()).ok_or_else(changed)
+    }
+}

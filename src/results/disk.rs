@@ -1,0 +1,130 @@
+//! Every file operation that the results need and that can fail, in one trait, so that tests can make each of them
+//! fail, tear or come to nothing.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The operations. A file opened here is read at any place and written only at its end.
+pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
+    /// An open file.
+    type File: std::fmt::Debug + Send + Sync + 'static;
+    /// A lock that is given up when dropped.
+    type Lock: std::fmt::Debug + Send + Sync + 'static;
+
+    /// Takes the exclusive lock on this file without waiting, and makes the file if there is none; `None` if somebody
+    /// else has it.
+    fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
+    /// Opens a file that is there; `None` if there is none.
+    fn open(&self, path: &Path) -> io::Result<Option<Self::File>>;
+    /// Makes a new file, only for this user; an error if the name is taken.
+    fn create(&self, path: &Path) -> io::Result<Self::File>;
+    /// Reads at this offset into `buffer`, as much as there is in one go; 0 at the end.
+    fn read_at(&self, file: &Self::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes all of this at the file's end. After an error any part of it may stand there.
+    fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts the file to this length.
+    fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
+    /// Returns once everything written to the file is on the disk. Never to be repeated after an error: the system may
+    /// have thrown away what it could not write, and the second try would come back as if all were well.
+    fn sync(&self, file: &Self::File) -> io::Result<()>;
+    /// Returns once the names in this folder are on the disk.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Gives a file the name of another, which is replaced.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The names in a folder.
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+}
+
+/// The real one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    type File = File;
+    type Lock = File;
+
+    fn lock(&self, path: &Path) -> io::Result<Option<File>> {
+        let file = guarded(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;
+        only_regular(&file)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<File>> {
+        match guarded(OpenOptions::new().read(true).append(true)).open(path) {
+            Ok(file) => only_regular(&file).map(|()| Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        guarded(OpenOptions::new().read(true).append(true).create_new(true)).open(path)
+    }
+
+    fn read_at(&self, mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        // Moving the file's position does no harm: appending goes to the end wherever it is.
+        file.seek(SeekFrom::Start(offset))?;
+        loop {
+            match file.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
+        // Not through the open file: Windows does not let a handle cut that may only append.
+        let file = guarded(OpenOptions::new().write(true)).open(path)?;
+        file.set_len(len)?;
+        file.sync_all()
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        // Windows has no such thing; its file systems keep names in their own journal.
+        if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    }
+}
+
+/// On Unix a file made here is for its owner only, a symbolic link is not followed, and a pipe does not block.
+fn guarded(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    options
+}
+
+fn only_regular(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+}

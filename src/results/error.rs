@@ -1,0 +1,126 @@
+//! What can be wrong with a results file before a run, in words for the person who has to go on from there.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::paths::PlaceError;
+use crate::exit::Exit;
+
+/// The results file cannot be used. Nothing was sent, and the file is as it was.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Nothing can be written at this place.
+    Place(PlaceError),
+    /// Another run has the lock.
+    Locked {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The file is not a results file.
+    NotResults {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A line is not what was written.
+    Edited {
+        /// The file.
+        path: PathBuf,
+        /// Its physical line, from 1.
+        line: u64,
+        /// The first column that shows it.
+        column: Option<String>,
+        /// Whether edits were accepted, and this one is beyond repair.
+        accepted: bool,
+    },
+    /// The file tells of another target.
+    OtherTarget {
+        /// The file.
+        path: PathBuf,
+        /// The target it names.
+        theirs: String,
+        /// The target of this run.
+        ours: String,
+    },
+    /// No row of the manifest is in the file.
+    OtherManifest {
+        /// The file.
+        path: PathBuf,
+        /// The first row it tells of, to recognise its manifest by.
+        theirs: String,
+    },
+    /// The operating system refused something.
+    Io {
+        /// What was tried: "read", "lock".
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it came to nothing.
+        cause: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(super) fn io(action: &'static str, path: &Path, cause: io::Error) -> OpenError {
+        OpenError::Io { action, path: path.to_owned(), cause }
+    }
+
+    /// The exit status that this leads to.
+    pub fn exit(&self) -> Exit {
+        Exit::Results
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Place(error) => error.fmt(f),
+            OpenError::Locked { lock } => write!(
+                f,
+                "another run is using these results (it holds the lock {}); wait for it to end, or stop it",
+                lock.display()
+            ),
+            OpenError::NotResults { path } => write!(
+                f,
+                "{} is not a results file of attache: its first line is not the header of one; \
+                 name another file with --results, or put back the copy from before it was changed",
+                path.display()
+            ),
+            OpenError::Edited { path, line, column, accepted } => {
+                write!(f, "line {line} of {} is not what attache wrote", path.display())?;
+                if let Some(column) = column {
+                    write!(f, ": column {column} was changed")?;
+                }
+                f.write_str(if *accepted {
+                    "; which row it is about cannot be told any more, so it cannot be accepted: put back this line, or \
+                     the copy of the file from before it was edited"
+                } else {
+                    "; put back the copy from before it was edited, or go on with --accept-edited-results, which relies \
+                     on the columns key and status only"
+                })
+            }
+            OpenError::OtherTarget { path, theirs, ours } => write!(
+                f,
+                "{} tells of uploads to {theirs}, but this run sends to {ours}; name another file with --results",
+                path.display()
+            ),
+            OpenError::OtherManifest { path, theirs } => write!(
+                f,
+                "{} belongs to another manifest: it has no row of this one (its first is {theirs}); \
+                 name another file with --results",
+                path.display()
+            ),
+            OpenError::Io { action, path, cause } => write!(f, "cannot {action} {}: {cause}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            OpenError::Io { cause, .. } => Some(cause),
+            OpenError::Place(error) => std::error::Error::source(error),
+            _ => None,
+        }
+    }
+}

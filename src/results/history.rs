@@ -1,0 +1,226 @@
+//! What earlier runs left behind, row by row, in 24 bytes a row; the rest of a line is read again when it is asked for.
+
+use std::borrow::Cow;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
+
+use super::line::Line;
+use crate::outcome::{Status, is_temporary};
+use crate::upload::RowKey;
+
+/// What one line tells the history.
+#[derive(Clone, Debug)]
+pub(super) struct Note<'a> {
+    pub(super) key: RowKey,
+    pub(super) status: Status,
+    pub(super) code: Cow<'a, str>,
+    /// Seconds since 1970.
+    pub(super) sent_at: Option<i64>,
+}
+
+impl<'a> Note<'a> {
+    pub(super) fn of(line: &Line) -> Note<'static> {
+        Note {
+            key: line.key,
+            status: line.status,
+            code: Cow::Owned(line.code.clone()),
+            sent_at: line.sent_at.map(jiff::Timestamp::as_second),
+        }
+    }
+}
+
+/// By row: its last line.
+#[derive(Debug, Default)]
+pub struct History {
+    rows: HashTable<Kept>,
+    /// The distinct codes; there are few.
+    codes: Vec<Box<str>>,
+}
+
+/// What is kept of a row. The size of this times the rows is what a run holds in memory for its results.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    key: u64,
+    /// Where the row's last line begins.
+    pub(super) offset: u64,
+    /// Seconds since 1970, 0 if none: a row under way or in doubt keeps the time of its first `sending`.
+    sent_at: u32,
+    code: u16,
+    pub(super) status: Status,
+    /// Whether a compaction has written it already.
+    pub(super) written: bool,
+}
+
+const _: () = assert!(size_of::<Kept>() == 24);
+
+impl Kept {
+    pub(super) fn key(&self) -> RowKey {
+        RowKey(self.key)
+    }
+
+    pub(super) fn sent_at(&self) -> Option<i64> {
+        (self.sent_at > 0).then_some(i64::from(self.sent_at))
+    }
+}
+
+/// Which rows go again because the user said so (`--resend`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Resend {
+    /// All that failed.
+    pub failed: bool,
+    /// All that are `unknown`: each is looked for once more before it is sent.
+    pub unknown: bool,
+    /// Those that ended with one of these codes.
+    pub codes: Vec<String>,
+}
+
+/// Where a row stands when a run begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// No line tells of it.
+    New,
+    /// It has its end and costs nothing any more.
+    Settled(Status),
+    /// Nothing was created; it is sent again.
+    Again(Why),
+    /// It was sent and nobody knows what became of it: it is looked for before anything else.
+    InDoubt {
+        /// The service's time of the first `sending` (seconds since 1970).
+        sent_at: i64,
+        /// Why it is looked for.
+        why: Why,
+    },
+}
+
+/// Why a row that has a line goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// Its last line says that it is not finished.
+    Unfinished,
+    /// It failed for a passing reason.
+    Passing,
+    /// The user asked for it (`--resend`).
+    Asked,
+}
+
+impl History {
+    /// How many rows have a line.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no row has a line.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The status in the row's last line.
+    pub fn status(&self, key: RowKey) -> Option<Status> {
+        self.find(key).map(|kept| kept.status)
+    }
+
+    /// The code in the row's last line.
+    pub fn code(&self, key: RowKey) -> Option<&str> {
+        self.find(key).map(|kept| self.code_of(kept))
+    }
+
+    /// Where the row stands.
+    pub fn standing(&self, key: RowKey, resend: &Resend) -> Standing {
+        self.find(key).map_or(Standing::New, |kept| self.standing_of(kept, resend))
+    }
+
+    /// Whether the row has its end and needs no look at its file.
+    pub fn is_settled(&self, key: RowKey, resend: &Resend) -> bool {
+        matches!(self.standing(key, resend), Standing::Settled(_))
+    }
+
+    /// All rows that are to be looked for, in the order in which their lines stand.
+    pub fn in_doubt(&self, resend: &Resend) -> Vec<RowKey> {
+        let doubted = |kept: &&Kept| matches!(self.standing_of(kept, resend), Standing::InDoubt { .. });
+        let mut found: Vec<_> = self.rows.iter().filter(doubted).map(|kept| (kept.offset, kept.key())).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// How many rows have this status.
+    pub fn count(&self, status: Status) -> usize {
+        self.rows.iter().filter(|kept| kept.status == status).count()
+    }
+
+    fn standing_of(&self, kept: &Kept, resend: &Resend) -> Standing {
+        let code = self.code_of(kept);
+        let asked_by_code = resend.codes.iter().any(|asked| asked == code);
+        match (kept.status, kept.sent_at()) {
+            (Status::Uploaded | Status::AlreadyPresent, _) => Standing::Settled(kept.status),
+            (Status::NotSent | Status::Invalid, _) => Standing::Again(Why::Unfinished),
+            (Status::Failed, _) if resend.failed || asked_by_code => Standing::Again(Why::Asked),
+            (Status::Failed, _) if is_temporary(code) => Standing::Again(Why::Passing),
+            (Status::Failed, _) => Standing::Settled(kept.status),
+            (Status::Sending | Status::InDoubt, sent_at) => {
+                // Our own lines always have the time. Without it every attachment of the name could be the row's, which
+                // is the careful reading: none is created twice.
+                Standing::InDoubt { sent_at: sent_at.unwrap_or(0), why: Why::Unfinished }
+            }
+            (Status::Unknown, sent_at) if resend.unknown || asked_by_code => {
+                Standing::InDoubt { sent_at: sent_at.unwrap_or(0), why: Why::Asked }
+            }
+            (Status::Unknown, _) => Standing::Settled(kept.status),
+        }
+    }
+
+    fn code_of(&self, kept: &Kept) -> &str {
+        self.codes.get(usize::from(kept.code)).map_or("", |code| code)
+    }
+
+    pub(super) fn knows(&self, key: RowKey) -> bool {
+        self.find(key).is_some()
+    }
+
+    pub(super) fn find(&self, key: RowKey) -> Option<&Kept> {
+        // Keys are parts of a SHA-256: as good as any hash of them.
+        self.rows.find(key.0, |kept| kept.key == key.0)
+    }
+
+    pub(super) fn find_mut(&mut self, key: RowKey) -> Option<&mut Kept> {
+        self.rows.find_mut(key.0, |kept| kept.key == key.0)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.rows.iter()
+    }
+
+    /// Takes in the next line of the file: the last one of a row counts, but a row that stays in doubt keeps the time
+    /// of its first `sending`.
+    pub(super) fn note(&mut self, note: &Note<'_>, offset: u64) {
+        let code = self.intern(&note.code);
+        let sent_at = note.sent_at.map_or(0, |seconds| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX));
+        let key = note.key.0;
+        let mut kept = Kept { key, offset, sent_at, code, status: note.status, written: false };
+        match self.rows.entry(key, |other| other.key == key, |other| other.key) {
+            Slot::Occupied(mut slot) => {
+                let before = slot.get();
+                if before.status.is_open() && note.status.is_open() && before.sent_at > 0 {
+                    kept.sent_at = if sent_at == 0 { before.sent_at } else { before.sent_at.min(sent_at) };
+                }
+                *slot.get_mut() = kept;
+            }
+            Slot::Vacant(slot) => {
+                slot.insert(kept);
+            }
+        }
+    }
+
+    fn intern(&mut self, code: &str) -> u16 {
+        if let Some(at) = self.codes.iter().position(|known| **known == *code) {
+            return u16::try_from(at).unwrap_or(u16::MAX);
+        }
+        // A service that makes up a new code for each row must not make this slow; what is beyond reads as no code.
+        const MOST: usize = 1_000;
+        if self.codes.len() < MOST {
+            self.codes.push(code.into());
+            return u16::try_from(self.codes.len() - 1).unwrap_or(u16::MAX);
+        }
+        u16::MAX
+    }
+}

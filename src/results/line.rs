@@ -1,0 +1,522 @@
+//! One line of the results file: its columns, how it becomes bytes, and how bytes that are not what was written are
+//! told apart: **torn** (the machine went down while it was written) from **edited** (somebody saved the file).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Write as _;
+use std::ops::Range;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cell;
+use super::edited;
+use crate::outcome::{Outcome, OwnCode, Status};
+use crate::upload::{RowKey, ServiceId, SourceKind, Upload};
+
+/// The columns in front of the carried ones.
+pub const FIRST_COLUMNS: [&str; 18] = [
+    "line",
+    "module",
+    "record",
+    "file",
+    "url",
+    "name",
+    "status",
+    "attachment_id",
+    "code",
+    "message",
+    "http_status",
+    "tries",
+    "bytes",
+    "seconds",
+    "sent_at",
+    "finished_at",
+    "created_time",
+    "created_by",
+];
+
+/// The columns behind the carried ones.
+pub const LAST_COLUMNS: [&str; 4] = ["target", "run", "key", "check"];
+
+/// Bytes that the check and the comma in front of it take.
+const CHECK_LEN: usize = 10;
+
+/// A column of ours, by its place in a file without carried columns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub(super) enum Column {
+    Line,
+    Module,
+    Record,
+    File,
+    Url,
+    Name,
+    Status,
+    AttachmentId,
+    Code,
+    Message,
+    HttpStatus,
+    Tries,
+    Bytes,
+    Seconds,
+    SentAt,
+    FinishedAt,
+    CreatedTime,
+    CreatedBy,
+    Target,
+    Run,
+    Key,
+    Check,
+}
+
+/// The columns of one results file: ours, and those carried over from the manifest.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Layout {
+    carried: Vec<String>,
+}
+
+impl Layout {
+    /// The layout with these carried columns.
+    pub fn new(carried: impl IntoIterator<Item = impl Into<String>>) -> Layout {
+        Layout { carried: carried.into_iter().map(Into::into).collect() }
+    }
+
+    /// The carried columns, in their order.
+    pub fn carried(&self) -> &[String] {
+        &self.carried
+    }
+
+    /// All columns, in their order.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        FIRST_COLUMNS.into_iter().chain(self.carried.iter().map(String::as_str)).chain(LAST_COLUMNS)
+    }
+
+    /// The layout that holds what `self` carries and then what only `older` does.
+    pub(super) fn with_older(mut self, older: &Layout) -> Layout {
+        for column in &older.carried {
+            if !self.carried.contains(column) {
+                self.carried.push(column.clone());
+            }
+        }
+        self
+    }
+
+    pub(super) fn encode_header(&self, out: &mut Vec<u8>) {
+        for (at, column) in self.columns().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            cell::push(out, column);
+        }
+        out.push(b'\n');
+    }
+
+    /// The layout that a header line (without its newline) tells of; `None` if it is not a header of ours.
+    pub(super) fn decode_header(line: &[u8]) -> Option<Layout> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut ranges = Vec::new();
+        cell::split(line, &mut ranges)?;
+        let columns: Vec<Cow<'_, str>> =
+            ranges.into_iter().map(|range| cell::text(&line[range])).collect::<Option<_>>()?;
+        let carried_end = columns.len().checked_sub(LAST_COLUMNS.len())?;
+        let carried = columns.get(FIRST_COLUMNS.len()..carried_end)?;
+        let ours = columns.iter().take(FIRST_COLUMNS.len()).eq(FIRST_COLUMNS.iter())
+            && columns.iter().skip(carried_end).eq(LAST_COLUMNS.iter());
+        ours.then(|| Layout::new(carried.iter().map(|column| column.as_ref())))
+    }
+
+    fn len(&self) -> usize {
+        FIRST_COLUMNS.len() + self.carried.len() + LAST_COLUMNS.len()
+    }
+
+    pub(super) fn index(&self, column: Column) -> usize {
+        let at = column as usize;
+        if at < FIRST_COLUMNS.len() { at } else { at + self.carried.len() }
+    }
+
+    pub(super) fn name(&self, index: usize) -> &str {
+        self.columns().nth(index).unwrap_or_default()
+    }
+}
+
+/// One line of the results: a row of the manifest and what is known of its upload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// The row's physical line in the manifest, from 1; 0, and empty in the file, if the row is no longer there.
+    pub line: u32,
+    /// The module's API name, or what an invalid row says.
+    pub module: String,
+    /// The record's id, or what an invalid row says.
+    pub record: String,
+    /// The path as written in the manifest; empty for a link.
+    pub file: String,
+    /// The address as written in the manifest; empty for a file.
+    pub url: String,
+    /// The name as sent.
+    pub name: String,
+    /// What became of it.
+    pub status: Status,
+    /// The attachment, where one is known.
+    pub attachment_id: Option<ServiceId>,
+    /// The service's code or one of ours.
+    pub code: String,
+    /// The service's words or ours.
+    pub message: String,
+    /// HTTP status of the answer that decided.
+    pub http_status: Option<u16>,
+    /// Requests made for the row, all runs together; listings are not counted.
+    pub tries: u32,
+    /// Size of the file, 0 for a link; `None` where the file was not looked at.
+    pub bytes: Option<u64>,
+    /// From the first byte to the answer of the deciding try, in whole milliseconds.
+    pub seconds: Duration,
+    /// The service's time at the first `sending`.
+    pub sent_at: Option<Timestamp>,
+    /// The service's time when the status was known.
+    pub finished_at: Option<Timestamp>,
+    /// Creation time as the service wrote it.
+    pub created_time: Option<String>,
+    /// The user it was created as.
+    pub created_by: Option<ServiceId>,
+    /// The cells of the carried columns, in the layout's order; missing ones are empty.
+    pub carried: Vec<String>,
+    /// Host of the API, or `sandbox`.
+    pub target: String,
+    /// Which run wrote the line.
+    pub run: String,
+    /// Which row it is about.
+    pub key: RowKey,
+}
+
+impl Line {
+    /// The line of a row of which nothing is known yet: `not_sent`, no code.
+    pub fn of(upload: &Upload<'_>, bytes: Option<u64>, target: &str, run: &str) -> Line {
+        let (file, url) = match upload.kind {
+            SourceKind::File => (upload.source, ""),
+            SourceKind::Link => ("", upload.source),
+        };
+        Line {
+            line: upload.line,
+            module: upload.module.to_owned(),
+            record: upload.record.to_string(),
+            file: file.to_owned(),
+            url: url.to_owned(),
+            name: upload.name.to_owned(),
+            status: Status::NotSent,
+            attachment_id: None,
+            code: String::new(),
+            message: String::new(),
+            http_status: None,
+            tries: 0,
+            bytes,
+            seconds: Duration::ZERO,
+            sent_at: None,
+            finished_at: None,
+            created_time: None,
+            created_by: None,
+            carried: Vec::new(),
+            target: target.to_owned(),
+            run: run.to_owned(),
+            key: upload.key,
+        }
+    }
+
+    /// The same row, about to be sent at this time of the service.
+    pub fn sending(mut self, sent_at: Timestamp) -> Line {
+        self.status = Status::Sending;
+        self.sent_at = Some(sent_at);
+        self
+    }
+
+    /// The same row with its end. `tries_before` are those of earlier runs.
+    pub fn ended(mut self, outcome: &Outcome, tries_before: u32) -> Line {
+        self.status = outcome.status;
+        self.attachment_id = outcome.attachment_id;
+        self.code.clone_from(&outcome.code);
+        self.message.clone_from(&outcome.message);
+        self.http_status = outcome.http_status;
+        self.tries = tries_before.saturating_add(outcome.tries);
+        self.seconds = Duration::from_millis(u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX));
+        self.sent_at = outcome.sent_at;
+        self.finished_at = outcome.finished_at;
+        self.created_time.clone_from(&outcome.created_time);
+        self.created_by = outcome.created_by;
+        self
+    }
+
+    /// Whether the row attaches a file or a link; an invalid row may have neither or both.
+    pub fn kind(&self) -> Option<SourceKind> {
+        match (self.file.is_empty(), self.url.is_empty()) {
+            (false, true) => Some(SourceKind::File),
+            (true, false) => Some(SourceKind::Link),
+            _ => None,
+        }
+    }
+
+    /// Appends the line with its check and newline. Where the line has more carried cells than the layout, the rest is
+    /// left out.
+    pub fn encode(&self, layout: &Layout, out: &mut Vec<u8>) {
+        let start = out.len();
+        for index in 0..layout.len() - 1 {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.encode_cell(index, layout, out);
+        }
+        seal(out, start);
+    }
+
+    /// Appends one cell as it stands in the file.
+    fn encode_cell(&self, index: usize, layout: &Layout, out: &mut Vec<u8>) {
+        match index {
+            0 => push_shown(out, (self.line > 0).then_some(self.line)),
+            1 => cell::push(out, &self.module),
+            2 => cell::push(out, &self.record),
+            3 => cell::push(out, &self.file),
+            4 => cell::push(out, &self.url),
+            5 => cell::push(out, &self.name),
+            6 => out.extend_from_slice(self.status.as_str().as_bytes()),
+            7 => push_shown(out, self.attachment_id),
+            8 => cell::push(out, &self.code),
+            9 => cell::push(out, &self.message),
+            10 => push_shown(out, self.http_status),
+            11 => push_shown(out, Some(self.tries)),
+            12 => push_shown(out, self.bytes),
+            13 => push_shown(out, (!self.seconds.is_zero()).then_some(Seconds(self.seconds))),
+            14 => push_shown(out, self.sent_at),
+            15 => push_shown(out, self.finished_at),
+            16 => cell::push(out, self.created_time.as_deref().unwrap_or_default()),
+            17 => push_shown(out, self.created_by),
+            _ => match (index - FIRST_COLUMNS.len()).checked_sub(layout.carried.len()) {
+                None => cell::push(out, self.carried.get(index - FIRST_COLUMNS.len()).map_or("", String::as_str)),
+                Some(0) => cell::push(out, &self.target),
+                Some(1) => cell::push(out, &self.run),
+                Some(_) => push_shown(out, Some(self.key)),
+            },
+        }
+    }
+
+    /// Reads a line as [`Line::encode`] wrote it, without its newline.
+    pub fn decode(line: &[u8], layout: &Layout) -> Result<Line, Broken> {
+        let mut ranges = Vec::new();
+        Cells::split(line, layout, &mut ranges)?.intact_line()
+    }
+}
+
+/// Appends a check over the bytes from `start`, and the newline.
+fn seal(out: &mut Vec<u8>, start: usize) {
+    let sum = crc32fast::hash(&out[start..]);
+    push_shown(out, Some(format_args!(",k{sum:08x}\n")));
+}
+
+/// Appends what needs no escaping: numbers, times, keys.
+fn push_shown(out: &mut Vec<u8>, value: Option<impl fmt::Display>) {
+    if let Some(value) = value {
+        // Writing to memory cannot fail.
+        let _ = write!(out, "{value}");
+    }
+}
+
+/// A duration as seconds with three decimals.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
+    }
+}
+
+/// Why bytes are not a line as it was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Broken {
+    /// The machine went down while it was written: it holds NUL bytes.
+    Torn,
+    /// Not our number of columns, or quoting that no line of ours has. At the very end of a log a write cut short looks
+    /// like this too.
+    Shape,
+    /// Whole, but not what was written. The column is the first one that shows it, where any does.
+    Edited {
+        /// Its name.
+        column: Option<String>,
+    },
+}
+
+/// The cells of one line, not read yet.
+pub(super) struct Cells<'a> {
+    line: &'a [u8],
+    ranges: &'a [Range<usize>],
+    layout: &'a Layout,
+}
+
+impl<'a> Cells<'a> {
+    /// Splits a line (without its newline); `ranges` is room to be used again.
+    pub(super) fn split(
+        line: &'a [u8],
+        layout: &'a Layout,
+        ranges: &'a mut Vec<Range<usize>>,
+    ) -> Result<Cells<'a>, Broken> {
+        // Where a block never reached the disk, file systems show zeros.
+        if memchr::memchr(0, line).is_some() {
+            return Err(Broken::Torn);
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        cell::split(line, ranges).ok_or(Broken::Shape)?;
+        if ranges.len() != layout.len() {
+            return Err(Broken::Shape);
+        }
+        Ok(Cells { line, ranges, layout })
+    }
+
+    /// Whether the check is right.
+    pub(super) fn intact(&self) -> bool {
+        let (covered, check) = self.line.split_at(self.line.len().saturating_sub(CHECK_LEN));
+        let Some(digits) = check.strip_prefix(b",k") else { return false };
+        std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            == Some(crc32fast::hash(covered))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        self.layout
+    }
+
+    /// The bytes of the line.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.line
+    }
+
+    /// The bytes of a cell as they stand in the file.
+    pub(super) fn raw_at(&self, index: usize) -> &'a [u8] {
+        self.ranges.get(index).map_or(b"", |range| &self.line[range.clone()])
+    }
+
+    pub(super) fn raw(&self, column: Column) -> &'a [u8] {
+        self.raw_at(self.layout.index(column))
+    }
+
+    /// The cells of the carried columns as they stand in the file.
+    pub(super) fn raw_carried(&self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.layout.carried.len()).map(|at| self.raw_at(FIRST_COLUMNS.len() + at))
+    }
+
+    fn text(&self, column: Column) -> Result<String, Column> {
+        cell::text(self.raw(column)).map(Cow::into_owned).ok_or(column)
+    }
+
+    /// A cell as a value that the text of the cell must spell.
+    pub(super) fn parsed<T: FromStr>(&self, column: Column) -> Result<T, Column> {
+        let text = std::str::from_utf8(self.raw(column)).map_err(|_| column)?;
+        text.parse().map_err(|_| column)
+    }
+
+    pub(super) fn line_number(&self) -> Result<u32, Column> {
+        Ok(self.optional(Column::Line)?.unwrap_or_default())
+    }
+
+    /// A cell that may be empty.
+    pub(super) fn optional<T: FromStr>(&self, column: Column) -> Result<Option<T>, Column> {
+        if self.raw(column).is_empty() { Ok(None) } else { self.parsed(column).map(Some) }
+    }
+
+    /// The line, if it is what was written. Quoting and line ends that another program changed do no harm: then the
+    /// line, written again, has the old check.
+    pub(super) fn intact_line(&self) -> Result<Line, Broken> {
+        let edited =
+            |column: Option<usize>| Broken::Edited { column: column.map(|index| self.layout.name(index).to_owned()) };
+        let line = self.line().map_err(|column| edited(Some(self.layout.index(column))))?;
+        if self.intact() || edited::only_its_dress_changed(self, &line) {
+            return Ok(line);
+        }
+        Err(edited(edited::find(self, &line)))
+    }
+
+    /// The line that the cells spell, whatever the check says; else the first column that cannot be read.
+    fn line(&self) -> Result<Line, Column> {
+        let created_time = self.text(Column::CreatedTime)?;
+        Ok(Line {
+            line: self.line_number()?,
+            module: self.text(Column::Module)?,
+            record: self.text(Column::Record)?,
+            file: self.text(Column::File)?,
+            url: self.text(Column::Url)?,
+            name: self.text(Column::Name)?,
+            status: self.parsed(Column::Status)?,
+            attachment_id: self.optional(Column::AttachmentId)?,
+            code: self.text(Column::Code)?,
+            message: self.text(Column::Message)?,
+            http_status: self.optional(Column::HttpStatus)?,
+            tries: self.parsed(Column::Tries)?,
+            bytes: self.optional(Column::Bytes)?,
+            seconds: self.seconds()?,
+            sent_at: self.optional(Column::SentAt)?,
+            finished_at: self.optional(Column::FinishedAt)?,
+            created_time: (!created_time.is_empty()).then_some(created_time),
+            created_by: self.optional(Column::CreatedBy)?,
+            carried: self.carried(),
+            target: self.text(Column::Target)?,
+            run: self.text(Column::Run)?,
+            key: self.parsed(Column::Key)?,
+        })
+    }
+
+    fn carried(&self) -> Vec<String> {
+        self.raw_carried().map(|raw| cell::text(raw).unwrap_or_default().into_owned()).collect()
+    }
+
+    fn seconds(&self) -> Result<Duration, Column> {
+        let raw = self.raw(Column::Seconds);
+        if raw.is_empty() {
+            return Ok(Duration::ZERO);
+        }
+        let text = std::str::from_utf8(raw).map_err(|_| Column::Seconds)?;
+        let (whole, millis) = text.split_once('.').filter(|(_, millis)| millis.len() == 3).ok_or(Column::Seconds)?;
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| Column::Seconds);
+        Ok(Duration::from_secs(number(whole)?).saturating_add(Duration::from_millis(number(millis)?)))
+    }
+
+    /// What an edited line still tells once the user accepted it: its key and its status. `None` if not even the key
+    /// can be read: then nobody can say which row must not be sent again.
+    ///
+    /// The other cells are kept where they can be read. Where the status needs one that cannot (the time of sending, to
+    /// settle a doubt), or cannot be read itself, the row becomes `unknown` and is not sent again by itself.
+    pub(super) fn salvaged_line(&self) -> Option<Line> {
+        let status: Option<Status> = self.parsed(Column::Status).ok();
+        let sent_at = self.optional(Column::SentAt).ok().flatten();
+        let open = matches!(status, None | Some(Status::Sending | Status::InDoubt));
+        let lost = status.is_none() || (open && sent_at.is_none());
+        let mut line = Line {
+            line: self.line_number().unwrap_or_default(),
+            module: self.text(Column::Module).unwrap_or_default(),
+            record: self.text(Column::Record).unwrap_or_default(),
+            file: self.text(Column::File).unwrap_or_default(),
+            url: self.text(Column::Url).unwrap_or_default(),
+            name: self.text(Column::Name).unwrap_or_default(),
+            status: status.filter(|_| !lost).unwrap_or(Status::Unknown),
+            attachment_id: self.optional(Column::AttachmentId).ok().flatten(),
+            code: self.text(Column::Code).unwrap_or_default(),
+            message: self.text(Column::Message).unwrap_or_default(),
+            http_status: self.optional(Column::HttpStatus).ok().flatten(),
+            tries: self.parsed(Column::Tries).unwrap_or_default(),
+            bytes: self.optional(Column::Bytes).ok().flatten(),
+            seconds: self.seconds().unwrap_or_default(),
+            sent_at,
+            finished_at: self.optional(Column::FinishedAt).ok().flatten(),
+            created_time: self.text(Column::CreatedTime).ok().filter(|time| !time.is_empty()),
+            created_by: self.optional(Column::CreatedBy).ok().flatten(),
+            carried: self.carried(),
+            target: self.text(Column::Target).unwrap_or_default(),
+            run: self.text(Column::Run).unwrap_or_default(),
+            key: self.parsed(Column::Key).ok()?,
+        };
+        if lost {
+            line.code = OwnCode::Edited.into();
+            line.message = "this line was edited, and what became of the row cannot be told from it".to_owned();
+        }
+        Some(line)
+    }
+}

@@ -1,0 +1,308 @@
+//! The results while a run goes on: held by a lock, read once, then only appended to until they are made a table.
+//!
+//! [`look`] reads without touching anything (dry run), [`hold`] takes the lock as well, [`Held::begin`] makes the file
+//! ready to be written, and [`Log`] writes it. None of them knows threads; see [`GroupLog`](super::GroupLog).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::compact::{self, Old, Rows, Source, Totals, Which};
+use super::disk::Disk;
+use super::error::OpenError;
+use super::history::{History, Note};
+use super::line::{Layout, Line};
+use super::paths::{folder_of, is_temp_of, lock_of, preflight};
+use super::scan::{Order, Scan, Wanted, scan};
+use crate::outcome::Status;
+use crate::upload::RowKey;
+
+/// How a results file is to be taken.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// The target of this run; a file that tells of another one is refused. `None`: any will do.
+    pub target: Option<String>,
+    /// Whether lines that somebody edited are taken at what their key and status say.
+    pub accept_edited: bool,
+    /// Whether what is there is to be replaced without being read.
+    pub afresh: bool,
+}
+
+/// A results file as it was found.
+#[derive(Debug)]
+pub struct Seen<D: Disk> {
+    disk: D,
+    path: PathBuf,
+    file: Option<D::File>,
+    scan: Scan,
+}
+
+/// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
+pub fn look<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
+    preflight(path).map_err(OpenError::Place)?;
+    see(disk, path, settings)
+}
+
+fn see<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
+    let file =
+        if settings.afresh { None } else { disk.open(path).map_err(|cause| OpenError::io("open", path, cause))? };
+    let wanted = Wanted { path, target: settings.target.as_deref(), accept_edited: settings.accept_edited };
+    let scan = file.as_ref().map(|file| scan(&disk, file, &wanted)).transpose()?.unwrap_or_default();
+    Ok(Seen { disk, path: path.to_owned(), file, scan })
+}
+
+impl<D: Disk> Seen<D> {
+    /// What earlier runs left behind.
+    pub fn history(&self) -> &History {
+        &self.scan.history
+    }
+
+    /// The last line of a row.
+    pub fn line(&self, key: RowKey) -> io::Result<Option<Line>> {
+        let old = Old { disk: &self.disk, path: &self.path, file: self.file.as_ref(), layout: &self.scan.layout };
+        self.history().find(key).map(|kept| Source::new(&old).stored(kept)).transpose()
+    }
+
+    /// How many lines were dropped because a crash had torn them.
+    pub fn torn(&self) -> u32 {
+        self.scan.torn
+    }
+
+    /// How many edited lines were accepted.
+    pub fn edited(&self) -> u32 {
+        self.scan.edited
+    }
+
+    /// Refuses the results of another manifest: those of which no row is in this one. Where nothing was ever created
+    /// they do no harm; a manifest of a single row that was put right looks like this.
+    pub fn belongs_to(&self, rows: &dyn Rows) -> Result<(), OpenError> {
+        let history = self.history();
+        let harmless = |status| matches!(status, Status::Failed | Status::NotSent | Status::Invalid);
+        if history.iter().all(|kept| harmless(kept.status)) || (0..rows.len()).any(|row| history.knows(rows.key(row))) {
+            return Ok(());
+        }
+        let first = history.iter().min_by_key(|kept| kept.offset).map(|kept| self.line(kept.key()));
+        let theirs = match first {
+            Some(Ok(Some(line))) => format!("{} {} {}{}", line.module, line.record, line.file, line.url),
+            _ => "unreadable".to_owned(),
+        };
+        Err(OpenError::OtherManifest { path: self.path.clone(), theirs })
+    }
+}
+
+/// The results, read and locked: no other run can use them. Nothing has been written yet.
+#[derive(Debug)]
+pub struct Held<D: Disk> {
+    seen: Seen<D>,
+    lock: D::Lock,
+}
+
+/// Takes the lock, clears away what a cut-off run left behind, and reads the results.
+pub fn hold<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Held<D>, OpenError> {
+    preflight(path).map_err(OpenError::Place)?;
+    hold_anywhere(disk, path, settings)
+}
+
+/// [`hold`] without a look at the real file system, for disks that are not real.
+pub(super) fn hold_anywhere<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Held<D>, OpenError> {
+    let lock_path = lock_of(path);
+    let lock = disk.lock(&lock_path).map_err(|cause| OpenError::io("lock", &lock_path, cause))?;
+    let lock = lock.ok_or(OpenError::Locked { lock: lock_path })?;
+    remove_strays(&disk, path);
+    Ok(Held { seen: see(disk, path, settings)?, lock })
+}
+
+/// Only under the lock, so that no file that somebody is still writing is taken away.
+fn remove_strays<D: Disk>(disk: &D, path: &Path) {
+    // A stray file does no harm, so neither does failing to remove it.
+    for stray in disk.list(folder_of(path)).unwrap_or_default() {
+        if is_temp_of(path, &stray) {
+            let _ = disk.remove(&stray);
+        }
+    }
+}
+
+impl<D: Disk> Held<D> {
+    /// The results as they were found.
+    pub fn seen(&self) -> &Seen<D> {
+        &self.seen
+    }
+
+    /// Makes the file ready to be appended to: a new one gets its header, a torn end is cut off, a file with damage
+    /// inside or with other carried columns is written anew.
+    pub fn begin(self, rows: &dyn Rows) -> Result<Log<D>, OpenError> {
+        self.seen.belongs_to(rows)?;
+        let Held { seen: Seen { disk, path, file, mut scan }, lock } = self;
+        let layout = Layout::new(rows.columns()).with_older(&scan.layout);
+        let failed = |cause| OpenError::io("write", &path, cause);
+        let usable = file.filter(|_| scan.len > 0 && scan.layout == layout && !scan.damaged_inside);
+        let (file, len) = match usable {
+            Some(file) => {
+                if scan.whole < scan.len {
+                    disk.truncate(&path, scan.whole).map_err(failed)?;
+                }
+                // An earlier run may have been killed between writing a line and syncing it.
+                disk.sync(&file).map_err(failed)?;
+                (file, scan.whole)
+            }
+            None => {
+                let fresh = rewrite(&disk, &path, &mut scan, &layout).map_err(failed)?;
+                (fresh.file, fresh.len)
+            }
+        };
+        let order = scan.order;
+        Ok(Log { disk, path, lock, file, layout, len, begun_at: len, history: scan.history, order, broken: false })
+    }
+}
+
+fn rewrite<D: Disk>(disk: &D, path: &Path, scan: &mut Scan, layout: &Layout) -> io::Result<compact::Fresh<D>> {
+    let file = if scan.history.is_empty() { None } else { disk.open(path)? };
+    let old = Old { disk, path, file: file.as_ref(), layout: &scan.layout };
+    let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept)?;
+    drop(file);
+    compact::replace(disk, &fresh.temp, path)?;
+    scan.history = std::mem::take(&mut fresh.history);
+    scan.order = None;
+    Ok(fresh)
+}
+
+/// Lines on their way to the file.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    /// Each line's place in `bytes`, and what it says.
+    notes: Vec<(usize, Note<'static>)>,
+}
+
+impl Batch {
+    /// Adds a line.
+    pub fn push(&mut self, line: &Line, layout: &Layout) {
+        self.notes.push((self.bytes.len(), Note::of(line)));
+        line.encode(layout, &mut self.bytes);
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.notes.is_empty()
+    }
+
+    /// Takes all lines out and keeps the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.notes.clear();
+    }
+}
+
+/// The results being written. After the first error nothing more is written, so that what stands there stays true.
+#[derive(Debug)]
+pub struct Log<D: Disk> {
+    disk: D,
+    path: PathBuf,
+    lock: D::Lock,
+    file: D::File,
+    layout: Layout,
+    len: u64,
+    /// Where this run's lines begin.
+    begun_at: u64,
+    history: History,
+    order: Option<Order>,
+    broken: bool,
+}
+
+impl<D: Disk> Log<D> {
+    /// The columns of the file.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What the file says of each row, this run's lines included.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Writes one line at the end. It is durable after the next [`sync`](Log::sync).
+    pub fn append(&mut self, line: &Line) -> io::Result<()> {
+        let mut batch = Batch::default();
+        batch.push(line, &self.layout);
+        self.append_all(&batch)
+    }
+
+    /// Writes lines at the end with one call.
+    pub fn append_all(&mut self, batch: &Batch) -> io::Result<()> {
+        self.unless_broken(|log| log.disk.append(&log.file, &batch.bytes))?;
+        for (at, note) in &batch.notes {
+            self.history.note(note, self.len + *at as u64);
+        }
+        self.len += batch.bytes.len() as u64;
+        self.order = None;
+        Ok(())
+    }
+
+    /// Returns once everything appended is on the disk.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.unless_broken(|log| log.disk.sync(&log.file))
+    }
+
+    fn unless_broken(&mut self, work: impl FnOnce(&Self) -> io::Result<()>) -> io::Result<()> {
+        if self.broken {
+            return Err(io::Error::other("writing the results failed before"));
+        }
+        let done = work(self);
+        self.broken = done.is_err();
+        done
+    }
+
+    /// Makes the file a table: one line for each row of the manifest, in its order; what was under way is in doubt.
+    /// Where it is one already, nothing is written.
+    pub fn compact(mut self, rows: &dyn Rows) -> Result<Finished<D>, CompactError> {
+        let failed = |path: &Path, cause| CompactError { path: path.to_owned(), cause };
+        let in_order = self.order.take().and_then(|order| compact::totals_if_in_order(&mut self.history, &order, rows));
+        if let Some(totals) = in_order {
+            return Ok(Finished { totals, _lock: self.lock });
+        }
+        // What goes into the table must be in the log, should the machine go down in between.
+        self.sync().map_err(|cause| failed(&self.path, cause))?;
+        let Log { disk, path, lock, file, layout, begun_at, mut history, .. } = self;
+        let old = Old { disk: &disk, path: &path, file: Some(&file), layout: &layout };
+        let which = Which::Table { rows, run_start: begun_at };
+        let fresh = compact::write(&old, &mut history, &layout, &which).map_err(|cause| failed(&path, cause))?;
+        let totals = fresh.totals;
+        // Windows replaces no file that is open.
+        drop(file);
+        drop(fresh.file);
+        compact::replace(&disk, &fresh.temp, &path).map_err(|cause| failed(&path, cause))?;
+        Ok(Finished { totals, _lock: lock })
+    }
+}
+
+/// The results are a table. The lock is held until this is dropped.
+#[derive(Debug)]
+pub struct Finished<D: Disk> {
+    /// What the table says.
+    pub totals: Totals,
+    _lock: D::Lock,
+}
+
+/// The log could not be made a table. It stays as it is and loses nothing: the next run goes on from it.
+#[derive(Debug)]
+pub struct CompactError {
+    path: PathBuf,
+    cause: io::Error,
+}
+
+impl std::fmt::Display for CompactError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} could not be put in order: {}; nothing is lost: close it if another program has it open, \
+             then run the same command again",
+            self.path.display(),
+            self.cause
+        )
+    }
+}
+
+impl std::error::Error for CompactError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}

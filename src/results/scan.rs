@@ -1,0 +1,284 @@
+//! Reads a results file once from front to back, in a window of bounded size, and learns everything but the lines
+//! themselves: where each row's last line stands, what it says, and whether the file is sound.
+
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io;
+use std::path::Path;
+
+use super::disk::Disk;
+use super::error::OpenError;
+use super::history::{History, Note};
+use super::line::{Broken, Cells, Column, Layout, Line};
+use crate::outcome::Status;
+use crate::upload::RowKey;
+
+/// Bytes read in one go.
+const WINDOW: usize = 256 * 1024;
+
+/// The physical lines of a file, from any offset on.
+pub(super) struct Lines<'f, D: Disk> {
+    disk: &'f D,
+    file: &'f D::File,
+    /// Bytes of the file from `offset` on.
+    window: Vec<u8>,
+    offset: u64,
+    /// Where in the window the next line begins.
+    next: usize,
+}
+
+/// One physical line, without its newline.
+pub(super) struct Physical<'a> {
+    pub(super) offset: u64,
+    pub(super) bytes: &'a [u8],
+    /// Whether a newline ends it.
+    pub(super) whole: bool,
+}
+
+impl Physical<'_> {
+    /// The offset behind the line and its newline.
+    pub(super) fn end(&self) -> u64 {
+        self.offset + self.bytes.len() as u64 + u64::from(self.whole)
+    }
+}
+
+impl<'f, D: Disk> Lines<'f, D> {
+    pub(super) fn new(disk: &'f D, file: &'f D::File) -> Self {
+        Lines { disk, file, window: Vec::new(), offset: 0, next: 0 }
+    }
+
+    /// The line that begins at this offset. Going forward in small steps costs no reading.
+    pub(super) fn at(&mut self, offset: u64) -> io::Result<Option<Physical<'_>>> {
+        match offset.checked_sub(self.offset).and_then(|ahead| usize::try_from(ahead).ok()) {
+            Some(ahead) if ahead <= self.window.len() => self.next = ahead,
+            _ => {
+                self.window.clear();
+                self.offset = offset;
+                self.next = 0;
+            }
+        }
+        self.next()
+    }
+
+    /// The next line; `None` at the end of the file.
+    pub(super) fn next(&mut self) -> io::Result<Option<Physical<'_>>> {
+        let mut searched = self.next;
+        let end = loop {
+            let unsearched = self.window.get(searched..).unwrap_or_default();
+            if let Some(at) = memchr::memchr(b'\n', unsearched) {
+                break Some(searched + at);
+            }
+            searched = self.window.len() - self.next;
+            if !self.read_more()? {
+                break None;
+            }
+        };
+        let start = self.next;
+        let stop = end.unwrap_or(self.window.len());
+        self.next = end.map_or(stop, |end| end + 1);
+        if start == self.window.len() {
+            return Ok(None);
+        }
+        let bytes = self.window.get(start..stop).unwrap_or_default();
+        Ok(Some(Physical { offset: self.offset + start as u64, bytes, whole: end.is_some() }))
+    }
+
+    /// Drops what is behind and reads what is ahead; `false` at the end of the file.
+    fn read_more(&mut self) -> io::Result<bool> {
+        self.window.drain(..self.next);
+        self.offset += self.next as u64;
+        self.next = 0;
+        let kept = self.window.len();
+        self.window.resize(kept + WINDOW, 0);
+        let read = self.disk.read_at(self.file, self.offset + kept as u64, &mut self.window[kept..]);
+        self.window.truncate(kept + *read.as_ref().unwrap_or(&0));
+        Ok(read? > 0)
+    }
+}
+
+/// What a results file says, and in what condition it is.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) layout: Layout,
+    pub(super) history: History,
+    /// Bytes up to the end of the last line that counts; what is behind is torn.
+    pub(super) whole: u64,
+    /// Bytes in all.
+    pub(super) len: u64,
+    /// Lines dropped because they were torn.
+    pub(super) torn: u32,
+    /// Lines that were edited, and accepted.
+    pub(super) edited: u32,
+    /// Whether torn or edited lines stand in front of good ones.
+    pub(super) damaged_inside: bool,
+    /// Tells of rows, their order and their carried cells; `None` if a row has more than one line or is under way.
+    pub(super) order: Option<Order>,
+}
+
+/// A fingerprint over the rows of a table: equal if they stand in the same order, with the same line numbers and
+/// carried cells.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Order(DefaultHasher);
+
+impl Order {
+    pub(super) fn push<'c>(&mut self, line: u32, key: RowKey, carried: impl Iterator<Item = &'c [u8]>) {
+        self.0.write_u32(line);
+        self.0.write_u64(key.0);
+        for cell in carried {
+            self.0.write(cell);
+            self.0.write_u8(b',');
+        }
+    }
+}
+
+impl PartialEq for Order {
+    fn eq(&self, other: &Order) -> bool {
+        self.0.finish() == other.0.finish()
+    }
+}
+
+/// What the file is held against while it is read.
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a Path,
+    /// The target of this run; a file of another one is refused.
+    pub(super) target: Option<&'a str>,
+    pub(super) accept_edited: bool,
+}
+
+/// Reads the whole file.
+pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Result<Scan, OpenError> {
+    let failed = |cause| OpenError::io("read", wanted.path, cause);
+    let mut lines = Lines::new(disk, file);
+    let Some(header) = lines.next().map_err(failed)? else { return Ok(Scan { order: None, ..Scan::default() }) };
+    let layout = Layout::decode_header(header.bytes).filter(|_| header.whole);
+    let layout = layout.ok_or_else(|| OpenError::NotResults { path: wanted.path.to_owned() })?;
+    let start = header.end();
+    let mut reading = Reading {
+        wanted,
+        layout: layout.clone(),
+        scan: Scan { layout, whole: start, len: start, order: Some(Order::default()), ..Scan::default() },
+        line: 1,
+        misshapen: None,
+        torn_pending: false,
+    };
+    let mut ranges = Vec::new();
+    while let Some(physical) = lines.next().map_err(failed)? {
+        reading.line += 1;
+        reading.take(&physical, &mut ranges)?;
+    }
+    Ok(reading.scan)
+}
+
+struct Reading<'a> {
+    wanted: &'a Wanted<'a>,
+    layout: Layout,
+    scan: Scan,
+    /// Number of the physical line, from 1.
+    line: u64,
+    /// A line that is not of our shape: torn if it turns out to be the last, edited if another follows.
+    misshapen: Option<u64>,
+    torn_pending: bool,
+}
+
+impl Reading<'_> {
+    fn take(&mut self, physical: &Physical<'_>, ranges: &mut Vec<std::ops::Range<usize>>) -> Result<(), OpenError> {
+        self.scan.len = physical.end();
+        if let Some(line) = self.misshapen {
+            return Err(self.edited(line, None));
+        }
+        if !physical.whole {
+            self.drop_torn();
+            return Ok(());
+        }
+        let layout = self.layout.clone();
+        let cells = match Cells::split(physical.bytes, &layout, ranges) {
+            Ok(cells) => cells,
+            Err(broken) => {
+                self.misshapen = (broken == Broken::Shape).then_some(self.line);
+                self.drop_torn();
+                return Ok(());
+            }
+        };
+        self.read(&cells, physical.offset)?;
+        self.scan.damaged_inside |= self.torn_pending;
+        self.scan.whole = physical.end();
+        Ok(())
+    }
+
+    fn drop_torn(&mut self) {
+        self.scan.torn += 1;
+        self.torn_pending = true;
+        self.scan.order = None;
+    }
+
+    fn read(&mut self, cells: &Cells<'_>, offset: u64) -> Result<(), OpenError> {
+        let known = if cells.intact() { known(cells).ok() } else { None };
+        let (note, target, line) = match known {
+            Some((note, line)) => (note, None, line),
+            None => {
+                let line = self.accept(cells)?;
+                (Note::of(&line), Some(line.target), line.line)
+            }
+        };
+        self.same_target(cells, target.as_deref())?;
+        self.put_in_order(cells, &note, line);
+        self.scan.history.note(&note, offset);
+        Ok(())
+    }
+
+    /// A line whose check is wrong: fine if only its quoting changed or the user accepts edits, else refused.
+    fn accept(&mut self, cells: &Cells<'_>) -> Result<Line, OpenError> {
+        let broken = match cells.intact_line() {
+            Ok(line) => return Ok(line),
+            Err(broken) => broken,
+        };
+        let column = match broken {
+            Broken::Edited { column } => column,
+            Broken::Torn | Broken::Shape => None,
+        };
+        let salvaged = if self.wanted.accept_edited { cells.salvaged_line() } else { None };
+        let line = salvaged.ok_or_else(|| self.edited(self.line, column))?;
+        self.scan.edited += 1;
+        self.scan.damaged_inside = true;
+        Ok(line)
+    }
+
+    fn edited(&self, line: u64, column: Option<String>) -> OpenError {
+        let accepted = self.wanted.accept_edited;
+        OpenError::Edited { path: self.wanted.path.to_owned(), line, column, accepted }
+    }
+
+    fn same_target(&self, cells: &Cells<'_>, salvaged: Option<&str>) -> Result<(), OpenError> {
+        let Some(ours) = self.wanted.target else { return Ok(()) };
+        // Hosts need no escaping, so the cell can be compared as it stands.
+        if cells.raw(Column::Target) == ours.as_bytes() || salvaged == Some(ours) {
+            return Ok(());
+        }
+        let theirs = String::from_utf8_lossy(cells.raw(Column::Target)).into_owned();
+        Err(OpenError::OtherTarget { path: self.wanted.path.to_owned(), theirs, ours: ours.to_owned() })
+    }
+
+    fn put_in_order(&mut self, cells: &Cells<'_>, note: &Note<'_>, line: u32) {
+        let again = note.status == Status::Sending || self.scan.history.knows(note.key);
+        if again {
+            self.scan.order = None;
+        }
+        if let Some(order) = &mut self.scan.order {
+            order.push(line, note.key, cells.raw_carried());
+        }
+    }
+}
+
+/// What history needs of an intact line, without reading the other cells.
+fn known<'a>(cells: &Cells<'a>) -> Result<(Note<'a>, u32), Column> {
+    let status: Status = cells.parsed(Column::Status)?;
+    let code = cells.raw(Column::Code);
+    let sent_at = if status.is_open() { cells.optional::<jiff::Timestamp>(Column::SentAt)? } else { None };
+    let note = Note {
+        key: cells.parsed(Column::Key)?,
+        status,
+        // Codes with escapes are none that any rule knows; they are looked up in the line itself.
+        code: std::str::from_utf8(code).map_err(|_| Column::Code)?.into(),
+        sent_at: sent_at.map(jiff::Timestamp::as_second),
+    };
+    Ok((note, cells.line_number()?))
+}
