@@ -1,5 +1,7 @@
 //! What is wrong with a manifest, and where: the vocabulary between reading, checking and showing.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// How much a problem weighs.
@@ -35,4 +37,138 @@ pub struct Problem {
     pub message: String,
     /// What to do about it; empty only where the message says it all.
     pub hint: String,
+}
+
+/// More characters than this of a value are not shown.
+const VALUE_CHARS: usize = 200;
+
+impl Problem {
+    /// A problem of the whole file; the other methods say more.
+    pub fn new(code: crate::explain::ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem {
+            code,
+            severity: code.severity(),
+            line: None,
+            column: None,
+            row: None,
+            field: None,
+            value: None,
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// On this line.
+    #[must_use]
+    pub fn on_line(mut self, line: u32) -> Problem {
+        self.line = Some(line);
+        self
+    }
+
+    /// At this line and column.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Problem {
+        self.line = Some(place.line);
+        self.column = place.column;
+        self
+    }
+
+    /// In this row.
+    #[must_use]
+    pub fn in_row(mut self, row: u32) -> Problem {
+        self.row = Some(row);
+        self
+    }
+
+    /// In this column, with this value.
+    #[must_use]
+    pub fn about(mut self, field: &str, value: &str) -> Problem {
+        self.field = Some(field.to_owned());
+        self.value = Some(shown(value));
+        self
+    }
+}
+
+/// A place in a manifest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// Physical line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1, where it is known.
+    pub column: Option<u32>,
+}
+
+/// A value as it may be shown: cut, and without passwords.
+pub fn shown(value: &str) -> String {
+    let masked = without_passwords(value);
+    match masked.char_indices().nth(VALUE_CHARS) {
+        Some((end, _)) => masked[..end].to_owned(),
+        None => masked.into_owned(),
+    }
+}
+
+/// A text with the user names and passwords of the addresses in it replaced by `***`.
+///
+/// Whoever writes a password into an address does not always escape it, so where something other than a port follows
+/// a colon, everything up to the last `@` before a blank is taken for the password.
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(found) = rest.find("//") {
+        let (before, after) = rest.split_at(found + 2);
+        out.push_str(before);
+        let word_end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(after.len());
+        rest = match user_info_end(&after[..word_end]) {
+            Some(end) => {
+                out.push_str("***");
+                &after[end..]
+            }
+            None => after,
+        };
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Where the `@` is that ends the user information of an address, given what follows its `//`.
+fn user_info_end(address: &str) -> Option<usize> {
+    let authority_end = address.find(['/', '?', '#', '\\']).unwrap_or(address.len());
+    let authority = &address[..authority_end];
+    if let Some(at) = authority.rfind('@') {
+        return Some(at);
+    }
+    let (_, port) = authority.split_once(':')?;
+    if port.bytes().all(|byte| byte.is_ascii_digit()) || authority.ends_with(']') {
+        return None;
+    }
+    address.rfind('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_never_shown() {
+        for (written, masked) in [
+            ("https://me:secret@example.com/a", "https://***@example.com/a"),
+            ("https://me@example.com/a", "https://***@example.com/a"),
+            ("see https://me:a/b@c@example.com/x and http://u:p@h", "see https://***@example.com/x and http://***@h"),
+            ("https://example.com:8080/@me", "https://example.com:8080/@me"),
+            ("https://[::1]/@me", "https://[::1]/@me"),
+            ("mail@example.com", "mail@example.com"),
+            ("//u:p@h", "//***@h"),
+        ] {
+            assert_eq!(without_passwords(written), masked);
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let long = "é".repeat(300);
+        assert_eq!(shown(&long).chars().count(), 200);
+    }
 }

@@ -1,1 +1,72 @@
 //! Judges the rows of a manifest: every rule, every row, every problem at once.
+
+#[expect(dead_code, reason = "the rules that fill it come next")]
+mod checked;
+#[expect(dead_code, reason = "the rules that fill it come next")]
+mod store;
+
+use std::sync::Arc;
+
+pub use checked::{Checked, LeftOut, RowIx};
+
+use crate::manifest::ManifestInfo;
+use crate::problem::Problem;
+use crate::zoho::ApiVersion;
+
+/// The largest request that the service takes, in bytes, form and file together.
+pub const MAX_BODY: u64 = 104_857_600;
+
+/// What the user lets pass, and what the rules depend on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which modules and whether links have titles hang on it.
+    pub version: ApiVersion,
+    /// Declared on the command line or in a settings file; the manifest may declare more.
+    pub custom_modules: Vec<String>,
+    /// Leave rows with errors out instead of sending nothing.
+    pub skip_invalid: bool,
+    /// Take warnings about rows as errors.
+    pub strict: bool,
+    /// Let empty files pass.
+    pub allow_empty: bool,
+    /// Let the same file under the same name pass twice on one record.
+    pub allow_identical: bool,
+    /// Let ids pass that look rounded by a spreadsheet.
+    pub allow_rounded_ids: bool,
+    /// Let paths leave the base folder.
+    pub allow_outside: bool,
+    /// Largest request body, in bytes.
+    pub max_size: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            version: ApiVersion::default(),
+            custom_modules: Vec::new(),
+            skip_invalid: false,
+            strict: false,
+            allow_empty: false,
+            allow_identical: false,
+            allow_rounded_ids: false,
+            allow_outside: false,
+            max_size: MAX_BODY,
+        }
+    }
+}
+
+/// Everything that a check found out.
+pub struct Checkup {
+    /// The manifest as a whole.
+    pub manifest: ManifestInfo,
+    /// Problems of the whole file first, then by line.
+    pub problems: Vec<Problem>,
+    /// How many rows were read; where reading broke off, up to there.
+    pub rows: u32,
+    /// How many of them have no error.
+    pub sound: u32,
+    /// The rows that are not sound, in manifest order.
+    pub unsound: Arc<[LeftOut]>,
+    /// What may be sent; `None` when nothing may be (exit status 3).
+    pub checked: Option<Checked>,
+}

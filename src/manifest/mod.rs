@@ -1,1 +1,223 @@
-//! Reads a CSV or YAML manifest into rows with their places; judges nothing.
+//! Reads a CSV or YAML manifest into rows with their places; judges nothing that stands in them.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | encodings, byte order marks, what is not text | `decode.rs` |
+//! | where a CSV row ends, broken quoting | `quotes.rs` |
+//! | the CSV header, the delimiter | `header.rs` |
+//! | CSV rows | `table.rs` |
+//! | the head of a YAML manifest and its schema | `head.rs` |
+//! | YAML rows | `document.rs` |
+//! | showing lines of the file again | `excerpt.rs` |
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use encoding_rs::Encoding;
+use serde::Serialize;
+
+use crate::upload::FileFacts;
+
+/// How a manifest is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A header and rows of cells.
+    Csv,
+    /// `version`, perhaps `defaults`, and a list of `uploads`.
+    Yaml,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Csv => "CSV",
+            Format::Yaml => "YAML",
+        })
+    }
+}
+
+/// Where a manifest comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A file.
+    Path(PathBuf),
+    /// Standard input; its paths belong to the current folder.
+    Stdin,
+}
+
+/// What the user said about how to read it.
+#[derive(Clone, Default, Debug)]
+pub struct Settings {
+    /// `--format`; otherwise the extension says it.
+    pub format: Option<Format>,
+    /// `--encoding`; a byte order mark in the file is believed over it.
+    pub encoding: Option<&'static Encoding>,
+    /// `--root`: the folder that paths are relative to and may not leave.
+    pub root: Option<PathBuf>,
+}
+
+/// A manifest that is open and not yet read.
+#[expect(dead_code, reason = "the readers come next")]
+pub struct Manifest {
+    info: ManifestInfo,
+    source: Box<dyn Read>,
+    /// Held to find out whether the file changed while it was read; absent for pipes.
+    file: Option<(File, FileFacts)>,
+    tab_only: bool,
+    encoding: Option<&'static Encoding>,
+    root_is_given: bool,
+}
+
+/// What is known of the file as a whole.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ManifestInfo {
+    /// Its path as given; `-` for standard input.
+    pub path: PathBuf,
+    /// Of its bytes, in hexadecimal; empty until all are read.
+    pub sha256: String,
+    /// How it is written.
+    pub format: Format,
+    /// What separates the cells of a CSV manifest.
+    pub delimiter: Option<char>,
+    /// The name of its encoding, such as `UTF-8`.
+    pub encoding: &'static str,
+    /// The folder that its paths are relative to, resolved; what they may not leave.
+    pub base: PathBuf,
+}
+
+/// Why a manifest cannot be opened: a mistake in the command, not in the manifest.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The file is missing, forbidden, or otherwise not to be had.
+    Unreadable(PathBuf, io::Error),
+    /// A folder.
+    Folder(PathBuf),
+    /// The extension says nothing, and neither does `--format`.
+    UnknownFormat(PathBuf),
+    /// Standard input has no extension.
+    StdinFormat,
+    /// `--root` names no folder, or the folder of the manifest cannot be resolved.
+    Base(PathBuf, io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Unreadable(path, error) => write!(f, "cannot read the manifest {}: {error}", path.display()),
+            OpenError::Folder(path) => {
+                write!(f, "{} is a folder; name the CSV or YAML manifest itself", path.display())
+            }
+            OpenError::UnknownFormat(path) => write!(
+                f,
+                "cannot tell how {} is written; a manifest ends in .csv, .tsv, .yaml or .yml, or say it with --format \
+                 csv or --format yaml",
+                path.display()
+            ),
+            OpenError::StdinFormat => f.write_str("for a manifest on standard input say --format csv or --format yaml"),
+            OpenError::Base(path, error) => {
+                write!(f, "cannot use {} as the folder of the files: {error}; --root names another", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            OpenError::Unreadable(_, error) | OpenError::Base(_, error) => Some(error),
+            OpenError::Folder(_) | OpenError::UnknownFormat(_) | OpenError::StdinFormat => None,
+        }
+    }
+}
+
+impl Manifest {
+    /// Whether it can be read again: a run needs that, a dry run does not.
+    pub fn is_repeatable(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// What is known before it is read.
+    pub fn info(&self) -> &ManifestInfo {
+        &self.info
+    }
+}
+
+/// Opens a manifest; reads nothing of it yet.
+///
+/// # Errors
+///
+/// When it cannot be opened at all or nothing says how it is written. What is wrong inside it is found by the check.
+pub fn open(input: &Input, settings: &Settings) -> Result<Manifest, OpenError> {
+    let (path, opened, format, tab_only) = match input {
+        Input::Stdin => (PathBuf::from("-"), None, settings.format.ok_or(OpenError::StdinFormat)?, false),
+        Input::Path(path) => {
+            let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+            let (format, tab_only) = match (settings.format, extension.as_deref()) {
+                (given, Some("tsv")) if given != Some(Format::Yaml) => (Format::Csv, true),
+                (Some(format), _) => (format, false),
+                (None, Some("csv")) => (Format::Csv, false),
+                (None, Some("yaml" | "yml")) => (Format::Yaml, false),
+                (None, _) => {
+                    // A path that leads nowhere is the likelier mistake, so it is named first.
+                    open_file(path)?;
+                    return Err(OpenError::UnknownFormat(path.clone()));
+                }
+            };
+            (path.clone(), Some(open_file(path)?), format, tab_only)
+        }
+    };
+    let base = settings.root.clone().unwrap_or_else(|| folder_of(input));
+    let base = resolve_folder(&base).map_err(|error| OpenError::Base(base, error))?;
+    let (source, file): (Box<dyn Read>, _) = match opened {
+        None => (Box::new(io::stdin()), None),
+        Some((file, None)) => (Box::new(file), None),
+        Some((file, Some(facts))) => {
+            let again = file.try_clone().map_err(|error| OpenError::Unreadable(path.clone(), error))?;
+            (Box::new(file), Some((again, facts)))
+        }
+    };
+    Ok(Manifest {
+        info: ManifestInfo {
+            path,
+            sha256: String::new(),
+            format,
+            delimiter: None,
+            encoding: settings.encoding.unwrap_or(encoding_rs::UTF_8).name(),
+            base,
+        },
+        source,
+        file,
+        tab_only,
+        encoding: settings.encoding,
+        root_is_given: settings.root.is_some(),
+    })
+}
+
+/// The file and, unless it is a pipe, what it was like when it was opened.
+fn open_file(path: &Path) -> Result<(File, Option<FileFacts>), OpenError> {
+    let unreadable = |error| OpenError::Unreadable(path.to_owned(), error);
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(OpenError::Folder(path.to_owned()));
+    }
+    Ok((file, metadata.is_file().then(|| FileFacts::of(&metadata))))
+}
+
+fn folder_of(input: &Input) -> PathBuf {
+    match input {
+        Input::Path(path) => match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        },
+        Input::Stdin => PathBuf::from("."),
+    }
+}
+
+fn resolve_folder(folder: &Path) -> io::Result<PathBuf> {
+    let resolved = folder.canonicalize()?;
+    if resolved.is_dir() { Ok(resolved) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
+}

@@ -1,0 +1,196 @@
+//! The rows that passed: the only thing a plan can be made of.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::store::{Store, TextId};
+use crate::explain::ProblemCode;
+use crate::upload::{FileFacts, RowKey, SourceKind, Upload};
+
+/// Which of the rows that passed, from 0, in manifest order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RowIx(pub u32);
+
+impl RowIx {
+    fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A row that is not sound, with its cells as they were read, so that it can be written out and mended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftOut {
+    /// Physical line, from 1.
+    pub line: u32,
+    /// Which row, from 1.
+    pub row: u32,
+    /// The cell of that name; empty where the row could not be taken apart.
+    pub module: String,
+    /// The cell of that name.
+    pub record: String,
+    /// The cell of that name.
+    pub file: String,
+    /// The cell of that name; without a password.
+    pub url: String,
+    /// The cell of that name.
+    pub name: String,
+    /// One for each carried column.
+    pub carried: Vec<String>,
+    /// Which row this is, for the results.
+    pub key: RowKey,
+    /// Its first error.
+    pub code: ProblemCode,
+    /// What that error says.
+    pub message: String,
+}
+
+/// The rows that passed every check, in manifest order. Only the check makes one.
+pub struct Checked {
+    store: Store,
+    base: PathBuf,
+    /// Rows that must never be under way together with an earlier one, and that one; sorted.
+    twins: Vec<(RowIx, RowIx)>,
+    left_out: Arc<[LeftOut]>,
+}
+
+impl Checked {
+    pub(super) fn new(store: Store, base: PathBuf, twins: Vec<(RowIx, RowIx)>, left_out: Arc<[LeftOut]>) -> Checked {
+        Checked { store, base, twins, left_out }
+    }
+
+    /// How many rows passed.
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether none did; the check gives no such value away.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every row, in manifest order.
+    pub fn rows(&self) -> impl Iterator<Item = RowIx> + use<> {
+        // Line numbers are 32 bits wide, so row numbers fit as well.
+        (0..self.len() as u32).map(RowIx)
+    }
+
+    /// What one row says.
+    pub fn upload(&self, row: RowIx) -> Upload<'_> {
+        let ix = row.get();
+        Upload {
+            line: self.store.rests[ix].line,
+            module: self.store.module(ix),
+            record: self.store.records[ix],
+            kind: self.store.source(ix).kind,
+            source: self.store.source_text(ix),
+            name: self.store.name(ix),
+            key: self.store.keys[ix],
+        }
+    }
+
+    /// The key of a row alone.
+    pub fn key(&self, row: RowIx) -> RowKey {
+        self.store.keys[row.get()]
+    }
+
+    /// The distinct modules.
+    pub fn modules(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.store.modules.iter().map(|name| &**name)
+    }
+
+    /// Which of [`Checked::modules`] a row's is.
+    pub fn module(&self, row: RowIx) -> u16 {
+        self.store.rests[row.get()].module
+    }
+
+    /// Where the file of a row is; `None` for a link.
+    pub fn path(&self, row: RowIx) -> Option<PathBuf> {
+        let ix = row.get();
+        let source = self.store.rests[ix].source.0;
+        let text = match self.store.source(ix).kind {
+            SourceKind::Link => return None,
+            SourceKind::File => self.store.source_text(ix),
+        };
+        let paths = &self.store.paths;
+        if let Some(target) = paths.targets.get(&source) {
+            return Some(target.clone());
+        }
+        let folder = paths.folder_of.get(source as usize).copied().flatten();
+        let folder = folder.and_then(|folder| paths.folders.get(folder as usize));
+        Some(match (folder, Path::new(text).file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => self.base.join(text),
+        })
+    }
+
+    /// What the look at the file of a row said; `None` for a link, and for a row that an earlier run settled, whose
+    /// file may be gone.
+    pub fn facts(&self, row: RowIx) -> Option<FileFacts> {
+        self.store.source(row.get()).facts
+    }
+
+    /// What two uploads to one record could be mistaken for each other by: the name in composed form, or the address.
+    pub fn twin_name(&self, row: RowIx) -> Cow<'_, str> {
+        twin_name(&self.store, row.get())
+    }
+
+    /// The earlier row that this one could be mistaken for, or itself: rows that share a twin are never in flight or
+    /// in doubt together.
+    pub fn twin(&self, row: RowIx) -> RowIx {
+        match self.twins.binary_search_by_key(&row, |(row, _)| *row) {
+            Ok(at) => self.twins.get(at).map_or(row, |(_, twin)| *twin),
+            Err(_) => row,
+        }
+    }
+
+    /// The names of the columns that are carried into the results.
+    pub fn carried_columns(&self) -> &[String] {
+        &self.store.carried.columns
+    }
+
+    /// The cells of these columns.
+    pub fn carried(&self, row: RowIx) -> impl Iterator<Item = &str> {
+        self.store.carried.row(row.get())
+    }
+
+    /// The rows that `--skip-invalid` leaves out.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// Rows whose file cannot be sent under its own name: that name, and the one sent instead.
+    pub fn renamed(&self) -> impl Iterator<Item = (RowIx, &str, &str)> {
+        self.rows().filter_map(|row| {
+            let ix = row.get();
+            let source = self.store.source(ix);
+            let own = self.store.rests[ix].name == TextId::NONE && source.renamed;
+            own.then(|| (row, file_name(self.store.source_text(ix)), self.store.name(ix)))
+        })
+    }
+}
+
+/// The last component of a path as written.
+pub(super) fn file_name(path: &str) -> &str {
+    let separator = |c: char| c == '/' || (cfg!(windows) && c == '\\');
+    path.rsplit(separator).next().unwrap_or(path)
+}
+
+/// The name of a file in composed form, or the address of a link.
+pub(super) fn twin_name(store: &Store, row: usize) -> Cow<'_, str> {
+    match store.source(row).kind {
+        SourceKind::Link => Cow::Borrowed(store.source_text(row)),
+        SourceKind::File => composed(store.name(row)),
+    }
+}
+
+/// A text in Unicode's composed form.
+pub(super) fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
+}

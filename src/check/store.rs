@@ -1,0 +1,298 @@
+//! Keeps a million rows in little memory: every distinct text once, everything else as numbers side by side.
+//!
+//! Nothing here knows a rule; rows are put in by the check, which knows that they are complete.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+
+use hashbrown::HashTable;
+
+use crate::upload::{FileFacts, RecordId, RowKey, SourceKind};
+
+/// Which text of a [`Texts`]: where it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct TextId(u32);
+
+impl TextId {
+    /// Stands for no text, in places where an `Option` would double the room.
+    pub(super) const NONE: TextId = TextId(u32::MAX);
+}
+
+/// Texts one behind the other, each ended by a NUL, which no text of a sound row can contain.
+#[derive(Default, Debug)]
+pub(super) struct Texts {
+    all: String,
+}
+
+/// The texts of a manifest do not fit into 4 GiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Full;
+
+impl Texts {
+    pub(super) fn push(&mut self, text: &str) -> Result<TextId, Full> {
+        debug_assert!(!text.contains('\0'), "the reader takes NULs out");
+        let start = u32::try_from(self.all.len()).ok().filter(|start| *start != u32::MAX).ok_or(Full)?;
+        self.all.push_str(text);
+        self.all.push('\0');
+        Ok(TextId(start))
+    }
+
+    pub(super) fn get(&self, id: TextId) -> &str {
+        let rest = self.all.get(id.0 as usize..).unwrap_or_default();
+        let end = memchr::memchr(0, rest.as_bytes()).unwrap_or(rest.len());
+        &rest[..end]
+    }
+
+    /// A text that is the end of another, from this many bytes on.
+    fn tail(id: TextId, skipped: usize) -> TextId {
+        u32::try_from(skipped).ok().and_then(|skipped| id.0.checked_add(skipped)).map_or(TextId::NONE, TextId)
+    }
+
+    fn shrink(&mut self) {
+        self.all.shrink_to_fit();
+    }
+}
+
+/// Which source: an index into the distinct files and links of a manifest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct SourceIx(pub(super) u32);
+
+/// One distinct file or link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    /// As written.
+    pub(super) text: TextId,
+    /// The name it is sent under when the row gives none; for a link [`TextId::NONE`].
+    pub(super) own_name: TextId,
+    pub(super) kind: SourceKind,
+    /// Whether the own name had to be changed.
+    pub(super) renamed: bool,
+    /// What the look at the file said; stays `None` for links and for files that nobody needed to look at.
+    pub(super) facts: Option<FileFacts>,
+}
+
+/// Every distinct file and link.
+#[derive(Default)]
+pub(super) struct Sources {
+    list: Vec<Source>,
+    table: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Sources {
+    /// The source with this text, new or known.
+    ///
+    /// `own_name` is asked only for a new file: where in its text the last component begins, and what replaces it if
+    /// it cannot be sent as it is.
+    pub(super) fn intern(
+        &mut self,
+        kind: SourceKind,
+        text: &str,
+        texts: &mut Texts,
+        own_name: impl FnOnce() -> (usize, Option<String>),
+    ) -> Result<SourceIx, Full> {
+        let hash = self.hasher.hash_one((kind, text));
+        let list = &self.list;
+        let same =
+            |ix: &u32| list.get(*ix as usize).is_some_and(|known| known.kind == kind && texts.get(known.text) == text);
+        if let Some(ix) = self.table.find(hash, same) {
+            return Ok(SourceIx(*ix));
+        }
+        let ix = u32::try_from(self.list.len()).map_err(|_| Full)?;
+        let id = texts.push(text)?;
+        let (own_name, renamed) = match kind {
+            SourceKind::Link => (TextId::NONE, false),
+            SourceKind::File => match own_name() {
+                (start, None) => (Texts::tail(id, start), false),
+                (_, Some(replaced)) => (texts.push(&replaced)?, true),
+            },
+        };
+        self.list.push(Source { text: id, own_name, kind, renamed, facts: None });
+        let (list, hasher) = (&self.list, &self.hasher);
+        self.table.insert_unique(hash, ix, |ix| match list.get(*ix as usize) {
+            Some(known) => hasher.hash_one((known.kind, texts.get(known.text))),
+            None => 0,
+        });
+        Ok(SourceIx(ix))
+    }
+
+    pub(super) fn get(&self, ix: SourceIx) -> &Source {
+        &self.list[ix.0 as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, ix: SourceIx) -> &mut Source {
+        &mut self.list[ix.0 as usize]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn forget_how_to_find(&mut self) {
+        self.table = HashTable::new();
+        self.list.shrink_to_fit();
+    }
+}
+
+/// What of a row is neither its key nor its record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) line: u32,
+    pub(super) source: SourceIx,
+    /// [`TextId::NONE`]: the source's own.
+    pub(super) name: TextId,
+    pub(super) module: u16,
+}
+
+/// Rows whose parts are all well-formed, in manifest order.
+#[derive(Default)]
+pub(super) struct Store {
+    pub(super) modules: Vec<Box<str>>,
+    pub(super) texts: Texts,
+    pub(super) sources: Sources,
+    pub(super) keys: Vec<RowKey>,
+    pub(super) records: Vec<RecordId>,
+    pub(super) rests: Vec<Rest>,
+    pub(super) carried: Carried,
+    /// The path of a file, where it is not the base folder and the text of the source.
+    pub(super) paths: Paths,
+}
+
+impl Store {
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn module(&self, row: usize) -> &str {
+        self.modules.get(usize::from(self.rests[row].module)).map_or("", |name| name)
+    }
+
+    pub(super) fn source(&self, row: usize) -> &Source {
+        self.sources.get(self.rests[row].source)
+    }
+
+    pub(super) fn source_text(&self, row: usize) -> &str {
+        self.texts.get(self.source(row).text)
+    }
+
+    /// The name as sent.
+    pub(super) fn name(&self, row: usize) -> &str {
+        match self.rests[row].name {
+            TextId::NONE => match self.source(row).own_name {
+                TextId::NONE => "",
+                own => self.texts.get(own),
+            },
+            given => self.texts.get(given),
+        }
+    }
+
+    /// Keeps only these rows, and gives back what only adding more needs.
+    pub(super) fn keep(&mut self, wanted: impl Fn(usize) -> bool) {
+        fn retain<T>(list: &mut Vec<T>, wanted: &impl Fn(usize) -> bool) {
+            let mut row = 0;
+            list.retain(|_| {
+                row += 1;
+                wanted(row - 1)
+            });
+        }
+        retain(&mut self.keys, &wanted);
+        retain(&mut self.records, &wanted);
+        retain(&mut self.rests, &wanted);
+        retain(&mut self.carried.starts, &wanted);
+        self.sources.forget_how_to_find();
+        self.texts.shrink();
+        self.carried.cells.shrink();
+    }
+}
+
+/// The cells of the columns that are only passed through.
+#[derive(Default)]
+pub(super) struct Carried {
+    /// In the order of their first appearance.
+    pub(super) columns: Vec<String>,
+    /// Of each row: the cells up to its last one that is not empty, one behind the other. Empty while no column is
+    /// carried.
+    starts: Vec<(TextId, u16)>,
+    cells: Texts,
+}
+
+impl Carried {
+    /// Adds the cells of the row with this index; rows before it that had no carried column get none.
+    pub(super) fn push<'a>(&mut self, row: usize, cells: impl Iterator<Item = &'a str>) -> Result<(), Full> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        self.starts.resize(row, (TextId::NONE, 0));
+        let (mut start, mut count, mut blanks) = (TextId::NONE, 0_u16, 0_u16);
+        for cell in cells {
+            if cell.is_empty() {
+                blanks += 1;
+                continue;
+            }
+            for text in std::iter::repeat_n("", usize::from(blanks)).chain([cell]) {
+                let id = self.cells.push(text)?;
+                start = if start == TextId::NONE { id } else { start };
+            }
+            count += blanks + 1;
+            blanks = 0;
+        }
+        self.starts.push((start, count));
+        Ok(())
+    }
+
+    /// The cells of a row, one for each column.
+    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = &str> {
+        let (mut next, count) = self.starts.get(row).copied().unwrap_or((TextId::NONE, 0));
+        (0..self.columns.len()).map(move |column| {
+            if column >= usize::from(count) {
+                return "";
+            }
+            let text = self.cells.get(next);
+            next = Texts::tail(next, text.len() + 1);
+            text
+        })
+    }
+}
+
+/// Where the files are: one folder for many, so that a path costs four bytes.
+#[derive(Default)]
+pub(super) struct Paths {
+    /// Resolved folders.
+    pub(super) folders: Vec<PathBuf>,
+    /// By source: the folder it is in, if that could be resolved.
+    pub(super) folder_of: Vec<Option<u32>>,
+    /// Files that are symbolic links, by source: where they lead.
+    pub(super) targets: std::collections::HashMap<u32, PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_kept_once() {
+        let (mut sources, mut texts) = (Sources::default(), Texts::default());
+        let mut intern = |kind, text: &str| sources.intern(kind, text, &mut texts, || (text.len() - 1, None)).unwrap();
+        let first = intern(SourceKind::File, "docs/a");
+        assert_eq!(intern(SourceKind::File, "docs/a"), first);
+        assert_ne!(intern(SourceKind::Link, "docs/a"), first);
+        assert_ne!(intern(SourceKind::File, "docs/b"), first);
+        assert_eq!(texts.get(sources.get(first).own_name), "a");
+        assert_eq!(sources.len(), 3);
+    }
+
+    #[test]
+    fn carried_cells_come_back_whatever_is_empty() {
+        let mut carried = Carried::default();
+        carried.push(0, [].into_iter()).unwrap();
+        carried.columns = ["note", "x_a", "x_b"].map(str::to_owned).to_vec();
+        let rows = [["", "", ""], ["a", "", "b"], ["", "c", ""], ["", "", "d"]];
+        for (ix, row) in rows.iter().enumerate() {
+            carried.push(ix + 1, row.iter().copied()).unwrap();
+        }
+        assert_eq!(carried.row(0).collect::<Vec<_>>(), ["", "", ""]);
+        for (ix, row) in rows.iter().enumerate() {
+            assert_eq!(carried.row(ix + 1).collect::<Vec<_>>(), row);
+        }
+    }
+}
