@@ -2,15 +2,42 @@
 //!
 //! | to change | open |
 //! | --- | --- |
-//! | data centres, which hosts may see a token | `hosts.rs` |
+//! | data centres, API versions, which hosts may see a token | `hosts.rs` |
 //! | what stands in the body of an upload | `multipart.rs`, `body.rs` |
 //! | what an answer means for a row | `classify.rs` |
 //! | how answers are read | `answer.rs`, `list.rs` |
-//! | where secrets come from, how a token is renewed | `credentials.rs`, `token.rs` |
+//! | how a token is renewed and shared | `token.rs`, `credentials.rs` |
 //! | time limits, proxy, certificates | `http.rs` |
 
+mod answer;
+mod body;
+mod classify;
+mod client;
+mod credentials;
 mod hosts;
+mod http;
+mod list;
+mod login;
 mod multipart;
+mod token;
 
+pub use client::{Client, ClientError};
+pub use credentials::{Credentials, NotASecret, Renewal, Secret};
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
+pub use http::{HttpError, HttpSettings, Proxies, TimeLimits};
+pub use login::{Login, LoginError, log_in};
 pub use multipart::overhead;
+pub use token::TokenSettings;
+
+/// Whether a file is its owner's alone: nobody else may read or write it.
+#[cfg(unix)]
+pub(crate) fn is_private(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o077 == 0
+}
+
+/// Elsewhere the user's profile folder protects it.
+#[cfg(not(unix))]
+pub(crate) fn is_private(_metadata: &std::fs::Metadata) -> bool {
+    true
+}

@@ -1,0 +1,366 @@
+//! The client: one upload, one listing, one answer each. Repeats nothing by itself; what follows is the engine's choice.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ureq::http::HeaderValue;
+use ureq::{Agent, SendBody};
+use zeroize::Zeroizing;
+
+use super::answer::{Answer, Words};
+use super::body::{Bandwidth, Body, FileTrouble, OpenFile};
+use super::classify::{Ask, Came, classify, own_code};
+use super::credentials::{Credentials, Secret};
+use super::hosts::Target;
+use super::http::{self, HttpError, HttpSettings};
+use super::list::{After, Fields, PER_PAGE, Page, Pages};
+use super::multipart::Form;
+use super::token::{Cut, Lease, TokenSettings, Tokens, Trouble};
+use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, Verdict};
+use crate::upload::{FileFacts, RecordId, SourceKind, Upload};
+
+/// Speaks to one target with one set of credentials; shared by all threads.
+pub struct Client {
+    agent: Agent,
+    tokens: Tokens,
+    bandwidth: Option<Bandwidth>,
+    /// The service's clock, with the instant at which it was read.
+    clock: Mutex<Option<(Timestamp, Instant)>>,
+    fields: AtomicU8,
+    cut: Arc<Cut>,
+}
+
+/// Why there can be no client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientError {
+    /// Nothing to get in with.
+    NoCredentials,
+    /// The token of a rehearsal server, and a real target.
+    RehearsalToken,
+    /// Certificates or proxy.
+    Http(HttpError),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::NoCredentials => f.write_str(
+                "no credentials: set ZOHO_ACCESS_TOKEN, or ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and ZOHO_REFRESH_TOKEN, or make a \
+                 profile with `attache auth login`; to rehearse without any, use --sandbox",
+            ),
+            ClientError::RehearsalToken => f.write_str(
+                "ZOHO_ACCESS_TOKEN holds the token of a rehearsal server (it begins with `sandbox-`), which is never sent to a \
+                 real host",
+            ),
+            ClientError::Http(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+impl From<HttpError> for ClientError {
+    fn from(error: HttpError) -> ClientError {
+        ClientError::Http(error)
+    }
+}
+
+impl Client {
+    /// A client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// There are no credentials, they are for another kind of target, or the certificates or the proxy are unusable.
+    pub fn new(
+        target: Target,
+        credentials: Credentials,
+        http: &HttpSettings,
+        tokens: TokenSettings,
+    ) -> Result<Client, ClientError> {
+        if credentials.is_empty() {
+            return Err(ClientError::NoCredentials);
+        }
+        if credentials.access.as_ref().is_some_and(Secret::is_of_rehearsal) && !target.api().is_loopback() {
+            return Err(ClientError::RehearsalToken);
+        }
+        let fields = if target.version().lists_named_fields() { Fields::Named } else { Fields::All };
+        let agent = http::agent(http, target.api())?;
+        let accounts_agent = target.accounts().map(|accounts| http::agent(http, accounts)).transpose()?;
+        let cut = Arc::<Cut>::default();
+        Ok(Client {
+            agent,
+            tokens: Tokens::new(target, credentials, accounts_agent, tokens, Arc::clone(&cut)),
+            bandwidth: http.bandwidth.map(Bandwidth::new),
+            clock: Mutex::new(None),
+            fields: AtomicU8::new(fields as u8),
+            cut,
+        })
+    }
+
+    /// Where this client sends to, so far: see [`Client::find_target`].
+    pub fn target(&self) -> Target {
+        self.tokens.target().as_ref().clone()
+    }
+
+    /// Gets a token if there is none yet, so that the target is final: where the user named no API domain, the token's
+    /// own answer decides it.
+    ///
+    /// # Errors
+    ///
+    /// The reply says why there is no token.
+    pub fn find_target(&self) -> Result<Target, Box<Reply>> {
+        match self.tokens.lease() {
+            Ok(lease) => Ok(lease.target.as_ref().clone()),
+            Err(trouble) => Err(Box::new(no_token(trouble))),
+        }
+    }
+
+    /// The service's clock now, as far as an answer has told it: never ahead of it.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let (time, read_at) = clock?;
+        time.checked_add(read_at.elapsed()).ok()
+    }
+
+    /// What the current token still lives, if that is known.
+    pub fn token_time_left(&self) -> Option<Duration> {
+        self.tokens.time_left()
+    }
+
+    /// Ends all requests and waits at once, for the second Ctrl-C. What was under way is in doubt.
+    pub fn cut(&self) {
+        self.cut.cut();
+        self.agent.clone().shutdown();
+    }
+
+    /// Sends one row. `file` is where its bytes are and what the check saw of them; `progress` is told of bytes as they
+    /// leave.
+    pub fn upload(
+        &self,
+        upload: &Upload<'_>,
+        file: Option<(&Path, FileFacts)>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Reply {
+        let open = match (upload.kind, file) {
+            (SourceKind::Link, _) => Ok(None),
+            (SourceKind::File, Some((path, facts))) => OpenFile::open(path, facts).map(Some),
+            (SourceKind::File, None) => Err(FileTrouble::Changed("was not looked at by the check")),
+        };
+        let open = match open {
+            Ok(open) => open,
+            Err(trouble) => return file_reply(&trouble, 0),
+        };
+        let lease = match self.tokens.lease() {
+            Ok(lease) => lease,
+            Err(trouble) => return no_token(trouble),
+        };
+        let form = self.form(upload, &lease);
+        let mut body = Body::new(&form, open, self.bandwidth.as_ref(), progress);
+        let came = self.post(&lease, upload, &form, &mut body);
+        if let Some(trouble) = body.trouble() {
+            return Reply { took: body.took(), ..file_reply(trouble, body.handed_out()) };
+        }
+        let ask = match upload.kind {
+            SourceKind::File => Ask::File,
+            SourceKind::Link => Ask::Link,
+        };
+        let sent = format!("{} of {} bytes had left", body.handed_out(), body.length());
+        Reply { took: body.took(), ..self.reply(ask, &came, &lease, &sent) }
+    }
+
+    /// Lists a record's attachments, all pages.
+    pub fn list(&self, module: &str, record: RecordId) -> ListReply {
+        let lease = match self.tokens.lease() {
+            Ok(lease) => lease,
+            Err(trouble) => return ListReply::Not(no_token(trouble)),
+        };
+        let address = address(&lease.target, module, record);
+        let (mut pages, mut page) = (Pages::default(), Page::Number(1));
+        loop {
+            let came = self.get_page(&lease, &address, &page);
+            let (status, body) = match &came {
+                Came::Answer(Answer { status: status @ 200, body: Some(body), words: Words::Nothing(_), .. }) => {
+                    (*status, &body[..])
+                }
+                Came::Answer(Answer { status: status @ 204, .. }) => (*status, &[][..]),
+                came => return ListReply::Not(self.reply(Ask::List, came, &lease, "")),
+            };
+            match pages.take(body) {
+                After::Ask(next) => page = next,
+                After::End => {
+                    self.tokens.worked();
+                    return ListReply::Listed(pages.into_items());
+                }
+                After::Unusable(why) => {
+                    let verdict = Verdict::Retry(RetryBecause::Passing);
+                    return ListReply::Not(Reply {
+                        http_status: Some(status),
+                        ..plain(verdict, "unreadable-answer", why)
+                    });
+                }
+            }
+        }
+    }
+
+    fn form(&self, upload: &Upload<'_>, lease: &Lease) -> Form {
+        let has_titles = lease.target.version().has_link_titles();
+        match upload.kind {
+            SourceKind::File => Form::file(upload.name),
+            SourceKind::Link => {
+                Form::link(upload.source, Some(upload.name).filter(|title| has_titles && !title.is_empty()))
+            }
+        }
+    }
+
+    fn post(&self, lease: &Lease, upload: &Upload<'_>, form: &Form, body: &mut Body<'_>) -> Came {
+        let request = self
+            .agent
+            .post(address(&lease.target, upload.module, upload.record))
+            .header("authorization", authorization(&lease.token))
+            .header("content-type", form.content_type())
+            .header("content-length", body.length());
+        let result = request.send(SendBody::from_reader(body));
+        self.heard(http::came(result, body.handed_out() > 0))
+    }
+
+    /// One page, with the fields that this version wants; what it wants is learnt once for all listings.
+    fn get_page(&self, lease: &Lease, address: &str, page: &Page) -> Came {
+        loop {
+            let fields = self.fields();
+            let mut request = self.agent.get(address).header("authorization", authorization(&lease.token));
+            if let Some(names) = fields.query() {
+                request = request.query("fields", names);
+            }
+            request = request.query("per_page", PER_PAGE.to_string());
+            request = match page {
+                Page::Number(number) => request.query("page", number.to_string()),
+                Page::Token(token) => request.query("page_token", token),
+            };
+            let came = self.heard(http::came(request.call(), false));
+            match other_fields(fields, &came) {
+                Some(other) => self.fields.store(other as u8, Ordering::Relaxed),
+                None => return came,
+            }
+        }
+    }
+
+    fn fields(&self) -> Fields {
+        match self.fields.load(Ordering::Relaxed) {
+            known if known == Fields::All as u8 => Fields::All,
+            known if known == Fields::Named as u8 => Fields::Named,
+            _ => Fields::Plain,
+        }
+    }
+
+    /// Every answer tells the service's time.
+    fn heard(&self, came: Came) -> Came {
+        if let Came::Answer(Answer { date: Some(date), .. }) = &came {
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((*date, Instant::now()));
+        }
+        came
+    }
+
+    fn reply(&self, ask: Ask, came: &Came, lease: &Lease, sent: &str) -> Reply {
+        let verdict = classify(ask, came);
+        let reply = told(verdict, came, sent);
+        match reply.verdict {
+            Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::Failed(_) => self.tokens.worked(),
+            Verdict::Retry(RetryBecause::TokenRenewed) => {
+                if let Err(trouble) = self.tokens.refused(lease.generation) {
+                    return Reply { http_status: reply.http_status, ..no_token(trouble) };
+                }
+            }
+            Verdict::Retry(_) | Verdict::InDoubt(_) | Verdict::Stop(_) => {}
+        }
+        reply
+    }
+}
+
+fn address(target: &Target, module: &str, record: RecordId) -> String {
+    format!("{}/crm/{}/{module}/{record}/Attachments", target.api(), target.version())
+}
+
+/// The header, marked so that no log shows it.
+pub(crate) fn authorization(token: &Secret) -> HeaderValue {
+    let text = Zeroizing::new(format!("Zoho-oauthtoken {}", token.expose()));
+    // A secret holds nothing that a header may not hold.
+    let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// Which fields to ask for instead, if it was the fields that were refused.
+fn other_fields(fields: Fields, came: &Came) -> Option<Fields> {
+    let Came::Answer(answer) = came else { return None };
+    let code = &answer.words.said()?.code;
+    match fields {
+        Fields::All if code == "REQUIRED_PARAM_MISSING" => Some(Fields::Named),
+        Fields::Named if code == "INVALID_DATA" && classify(Ask::List, came) == Verdict::Failed(FailedBy::Unlisted) => {
+            Some(Fields::Plain)
+        }
+        _ => None,
+    }
+}
+
+/// The reply for what came, in the service's words where it had any.
+fn told(verdict: Verdict, came: &Came, sent: &str) -> Reply {
+    match came {
+        Came::Answer(answer) => {
+            let (code, message) = match &answer.words {
+                Words::Created(_) => (String::new(), String::new()),
+                Words::Said(said) => (said.code.clone(), said.message.clone()),
+                Words::Nothing(text) => (own_code(came).to_owned(), text.clone()),
+            };
+            Reply {
+                verdict,
+                code,
+                message,
+                http_status: Some(answer.status),
+                took: Duration::ZERO,
+                retry_after: answer.retry_after,
+                credits_left: answer.credits_left,
+            }
+        }
+        Came::Broken { bytes_left, detail, .. } => {
+            let message = if *bytes_left { format!("{detail}; {sent}") } else { detail.clone() };
+            plain(verdict, own_code(came), message)
+        }
+    }
+}
+
+fn plain(verdict: Verdict, code: &str, message: impl Into<String>) -> Reply {
+    Reply {
+        verdict,
+        code: code.to_owned(),
+        message: message.into(),
+        http_status: None,
+        took: Duration::ZERO,
+        retry_after: None,
+        credits_left: None,
+    }
+}
+
+fn no_token(trouble: Trouble) -> Reply {
+    plain(trouble.verdict, trouble.code, trouble.message)
+}
+
+/// A file that cannot be sent fails its row; but once bytes have left, a listing must show that nothing came of them.
+fn file_reply(trouble: &FileTrouble, handed_out: u64) -> Reply {
+    let (code, message) = match trouble {
+        FileTrouble::Gone => ("file-gone", "the file is not there any more".to_owned()),
+        FileTrouble::Denied => ("file-denied", "the file may not be read any more".to_owned()),
+        FileTrouble::Changed(how) => ("file-changed", format!("since the check, the file {how}")),
+        FileTrouble::Read(error) => ("file-read", format!("the file cannot be read: {error}")),
+        FileTrouble::Shortage => ("machine-limit", "no file handle is left on this machine".to_owned()),
+    };
+    let verdict = match (trouble, handed_out) {
+        (FileTrouble::Shortage, _) => Verdict::Retry(RetryBecause::LocalShortage),
+        (_, 0) => Verdict::Failed(FailedBy::File),
+        _ => Verdict::InDoubt(DoubtBecause::FileChanged),
+    };
+    plain(verdict, code, message)
+}

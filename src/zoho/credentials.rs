@@ -1,0 +1,116 @@
+//! Secrets, and what a user may hand over to get into the CRM.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+/// Tokens that a rehearsal server makes begin with this, so that one can never be taken for a real one.
+const REHEARSAL_PREFIX: &str = "sandbox-";
+
+/// A text that must never be shown: no `Display`, a blank `Debug`, wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// The secret in this text, without the blanks and line end that files and commands leave around it.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it holds something that no token holds, such as a blank in the middle.
+    pub fn new(text: impl Into<String>) -> Result<Secret, NotASecret> {
+        let text = Zeroizing::new(text.into());
+        let bare = text.trim();
+        if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(NotASecret);
+        }
+        Ok(Secret(Zeroizing::new(bare.to_owned())))
+    }
+
+    /// The text itself, for the wire and for the user's own files.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a rehearsal server made it.
+    pub(crate) fn is_of_rehearsal(&self) -> bool {
+        self.0.starts_with(REHEARSAL_PREFIX)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        Secret::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The text is empty or cannot be a token; the text itself is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotASecret;
+
+impl fmt::Display for NotASecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is empty or holds blanks, line ends or other characters that no token has")
+    }
+}
+
+impl std::error::Error for NotASecret {}
+
+/// How to get a new access token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Renewal {
+    /// Ask the accounts server.
+    Refresh {
+        /// The client's id; not a secret, but not shown either.
+        client_id: Secret,
+        /// The client's secret.
+        client_secret: Secret,
+        /// The refresh token, which lives until it is revoked.
+        refresh_token: Secret,
+    },
+    /// Run this program; the first line it prints is the token.
+    Command(Vec<String>),
+}
+
+/// What a run gets in with: an access token, a way to get one, or both.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Credentials {
+    /// Used as it is until it is refused.
+    pub access: Option<Secret>,
+    /// How to get the next one.
+    pub renewal: Option<Renewal>,
+}
+
+impl Credentials {
+    /// Whether there is nothing to get in with.
+    pub fn is_empty(&self) -> bool {
+        self.access.is_none() && self.renewal.is_none()
+    }
+
+    /// An access token alone: that of a rehearsal server.
+    pub fn token(token: Secret) -> Credentials {
+        Credentials { access: Some(token), renewal: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_and_not_malformed() {
+        let secret = Secret::new(" 1000.canary\r\n").expect("a secret");
+        assert_eq!(secret.expose(), "1000.canary");
+        let credentials = Credentials::token(secret);
+        assert_eq!(format!("{credentials:?}"), "Credentials { access: Some(***), renewal: None }");
+        for wrong in ["", "  \n", "a b", "a\nb", "ä"] {
+            assert_eq!(Secret::new(wrong), Err(NotASecret), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! How we connect: time limits, proxy, certificates, and what an error of the HTTP library means.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::http::Response;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Proxy};
+
+use super::answer::{self, Answer, MAX_BODY, Words, safe};
+use super::body::is_shortage;
+use super::classify::{Broken, Came};
+use super::hosts::Base;
+
+/// Larger writes gain nothing; smaller ones cost processor time.
+const OUTPUT_BUFFER: usize = 128 * 1024;
+const INPUT_BUFFER: usize = 16 * 1024;
+/// A connection that idled longer is not used for a POST: the server may be about to close it, which would leave the
+/// upload in doubt.
+const MAX_IDLE: Duration = Duration::from_secs(4);
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Connections kept open.
+    pub concurrency: usize,
+    /// `--ca-file`: certificates trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Proxies from the environment, or none with `--no-proxy`.
+    pub proxies: Proxies,
+    /// `--bandwidth`, in bytes a second for all uploads together.
+    pub bandwidth: Option<u64>,
+    /// How long to wait for what.
+    pub limits: TimeLimits,
+}
+
+impl Default for HttpSettings {
+    fn default() -> HttpSettings {
+        HttpSettings {
+            concurrency: 4,
+            ca_file: None,
+            proxies: Proxies::default(),
+            bandwidth: None,
+            limits: TimeLimits::default(),
+        }
+    }
+}
+
+/// Time limits. There is none for a whole upload: a large file on a slow line takes as long as it takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeLimits {
+    /// Until connected, TLS and proxy included.
+    pub connect: Duration,
+    /// Without the other side taking a byte.
+    pub write: Duration,
+    /// From the last byte sent to the head of the answer.
+    pub answer: Duration,
+    /// For the body of the answer.
+    pub answer_body: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> TimeLimits {
+        TimeLimits {
+            connect: Duration::from_secs(10),
+            write: Duration::from_secs(60),
+            answer: Duration::from_secs(120),
+            answer_body: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What is wrong with how we are to connect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HttpError {
+    /// The certificates of `--ca-file` cannot be used.
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A proxy variable holds no usable address.
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+    },
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpError::CaFile { path, why } => write!(f, "--ca-file {}: {why}", path.display()),
+            HttpError::Proxy { variable } => write!(
+                f,
+                "the environment variable {variable} is not the address of an HTTP proxy, like http://proxy.example.org:3128; \
+                 correct it, or use --no-proxy"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for HttpError {}
+
+/// Which proxy to go through, as `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+///
+/// Read here and not by the HTTP library, which takes them for plain http too and reads `NO_PROXY` more narrowly than
+/// other programs do.
+#[derive(Clone, Default, Debug)]
+pub struct Proxies {
+    proxy: Option<Proxy>,
+    direct: Vec<String>,
+}
+
+impl Proxies {
+    /// Reads the variables; `get` is the environment.
+    ///
+    /// # Errors
+    ///
+    /// A variable holds something that is no address of an HTTP proxy. The value is not shown: it may hold a password.
+    pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Proxies, HttpError> {
+        let either =
+            |upper: &str, lower: &str| get(upper).or_else(|| get(lower)).filter(|value| !value.trim().is_empty());
+        let proxy = match (either("HTTPS_PROXY", "https_proxy"), either("ALL_PROXY", "all_proxy")) {
+            (Some(address), _) => Some(proxy_at(&address, "HTTPS_PROXY")?),
+            (None, Some(address)) => Some(proxy_at(&address, "ALL_PROXY")?),
+            (None, None) => None,
+        };
+        let direct = either("NO_PROXY", "no_proxy").unwrap_or_default();
+        let direct = direct.split(',').map(|entry| entry.trim().to_ascii_lowercase()).filter(|entry| !entry.is_empty());
+        Ok(Proxies { proxy, direct: direct.collect() })
+    }
+
+    fn for_base(&self, base: &Base) -> Option<&Proxy> {
+        let direct = base.is_loopback() || !base.is_https() || self.direct.iter().any(|entry| covers(entry, base));
+        self.proxy.as_ref().filter(|_| !direct)
+    }
+
+    /// The proxy on the way to this host, without user name and password.
+    pub fn shown_for(&self, base: &Base) -> Option<String> {
+        self.for_base(base).map(|proxy| format!("{}:{}", proxy.host(), proxy.port()))
+    }
+}
+
+fn proxy_at(address: &str, variable: &'static str) -> Result<Proxy, HttpError> {
+    // What the library's own parser would let through and only fail on at the first connection.
+    let known = !address.contains("://") || address.starts_with("http://") || address.starts_with("https://");
+    let usable = |proxy: &Proxy| known && !proxy.host().is_empty();
+    Proxy::new(address.trim()).ok().filter(usable).ok_or(HttpError::Proxy { variable })
+}
+
+/// As curl has it: a name covers itself and everything below, with or without a leading dot; `*` covers all.
+fn covers(entry: &str, base: &Base) -> bool {
+    let domain = entry.trim_start_matches('*').trim_start_matches('.');
+    if domain.is_empty() {
+        return entry == "*";
+    }
+    [base.host().to_owned(), base.authority()]
+        .iter()
+        .any(|host| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+/// A connection pool for one server.
+pub(crate) fn agent(settings: &HttpSettings, base: &Base) -> Result<Agent, HttpError> {
+    let limits = settings.limits;
+    let roots = match &settings.ca_file {
+        Some(path) => RootCerts::new_with_certs(&certificates(path)?),
+        None => RootCerts::PlatformVerifier,
+    };
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("attache/", env!("CARGO_PKG_VERSION")))
+        .proxy(settings.proxies.for_base(base).cloned())
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .timeout_connect(Some(limits.connect))
+        .timeout_per_write(Some(limits.write))
+        .timeout_recv_response(Some(limits.answer))
+        .timeout_recv_body(Some(limits.answer_body))
+        .max_idle_connections(settings.concurrency)
+        .max_idle_connections_per_host(settings.concurrency)
+        .max_idle_age(MAX_IDLE)
+        .output_buffer_size(OUTPUT_BUFFER)
+        .input_buffer_size(INPUT_BUFFER)
+        .build();
+    Ok(config.new_agent())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
+    let trouble = |why: String| HttpError::CaFile { path: path.to_owned(), why };
+    let pem = fs::read(path).map_err(|error| trouble(error.to_string()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(trouble("is not a file of PEM certificates".to_owned())),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(trouble("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()));
+    }
+    Ok(certificates)
+}
+
+/// What came of a request whose body had, or had not, begun to leave.
+pub(crate) fn came(result: Result<Response<ureq::Body>, ureq::Error>, bytes_left: bool) -> Came {
+    match result {
+        Ok(mut response) => {
+            let body = read_body(&mut response);
+            Came::Answer(Answer {
+                status: response.status().as_u16(),
+                words: Words::of(body.as_deref()),
+                body,
+                retry_after: answer::retry_after(response.headers()),
+                credits_left: answer::credits_left(response.headers()),
+                date: answer::date(response.headers()),
+            })
+        }
+        Err(error) => Came::Broken { how: broken(&error), bytes_left, detail: detail(&error) },
+    }
+}
+
+/// The whole body, so that the connection can be used again; `None` if it was cut off, came too slowly or is too long.
+pub(crate) fn read_body(response: &mut Response<ureq::Body>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    response.body_mut().as_reader().take(MAX_BODY as u64 + 1).read_to_end(&mut body).ok()?;
+    (body.len() <= MAX_BODY).then_some(body)
+}
+
+/// How a request without an answer ended.
+pub(crate) fn broken(error: &ureq::Error) -> Broken {
+    match error {
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Broken::Proxy,
+        ureq::Error::Tls(_) | ureq::Error::TlsRequired | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+            Broken::Certificate
+        }
+        // TLS errors come wrapped in this kind; a connection that merely breaks has others.
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Broken::Certificate,
+        ureq::Error::Io(error) if is_shortage(error) => Broken::Shortage,
+        _ => Broken::Connection,
+    }
+}
+
+/// The same for people.
+pub(crate) fn detail(error: &ureq::Error) -> String {
+    let text = match error {
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+            "no connection within the time limit".to_owned()
+        }
+        ureq::Error::Timeout(ureq::Timeout::PerWrite) => "no more bytes were taken within the time limit".to_owned(),
+        ureq::Error::Timeout(_) => "no answer within the time limit".to_owned(),
+        ureq::Error::HostNotFound => "the host name is not known".to_owned(),
+        ureq::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    for (sign, plain) in [
+        (
+            "UnknownIssuer",
+            "its certificate comes from an authority that is not trusted here; --ca-file FILE names another one",
+        ),
+        ("NotValidForName", "its certificate is for another name"),
+        ("Expired", "its certificate has expired, or the clock of this machine is wrong"),
+        ("NotValidYet", "its certificate is not valid yet, or the clock of this machine is wrong"),
+        ("CaUsedAsEndEntity", "its certificate is that of an authority, which no server may use for itself"),
+    ] {
+        if text.contains(sign) {
+            return plain.to_owned();
+        }
+    }
+    safe(&text, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(vars: &[(&str, &str)]) -> Result<Proxies, HttpError> {
+        Proxies::from_vars(|name| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    fn shown(vars: &[(&str, &str)], base: &str) -> Option<String> {
+        proxies(vars).expect("proxies").shown_for(&base.parse().expect("a base"))
+    }
+
+    const EU: &str = "https://www.zohoapis.eu";
+
+    #[test]
+    fn the_proxy_is_found_in_the_environment_and_shown_without_its_password() {
+        let proxy = ("HTTPS_PROXY", "http://user:canary@proxy.example.org:3128");
+        assert_eq!(shown(&[proxy], EU).as_deref(), Some("proxy.example.org:3128"));
+        assert_eq!(shown(&[("https_proxy", "proxy.example.org:8080")], EU).as_deref(), Some("proxy.example.org:8080"));
+        assert_eq!(shown(&[("ALL_PROXY", "http://other:1"), proxy], EU).as_deref(), Some("proxy.example.org:3128"));
+        assert_eq!(shown(&[("HTTP_PROXY", "http://other:1")], EU), None);
+        assert_eq!(shown(&[proxy], "http://127.0.0.1:80"), None);
+        assert_eq!(shown(&[proxy], "https://localhost:4430"), None);
+        assert!(!format!("{:?}", proxies(&[proxy])).contains("canary"));
+    }
+
+    #[test]
+    fn no_proxy_covers_a_name_and_what_is_below_it() {
+        let proxy = ("HTTPS_PROXY", "http://proxy:3128");
+        for (entry, covered) in [
+            ("www.zohoapis.eu", true),
+            ("zohoapis.eu", true),
+            (".zohoapis.eu", true),
+            ("*.zohoapis.eu", true),
+            ("a.test, ZOHOAPIS.eu", true),
+            ("*", true),
+            ("apis.eu", false),
+            ("zohoapis.com", false),
+            ("", false),
+        ] {
+            assert_eq!(shown(&[proxy, ("NO_PROXY", entry)], EU).is_none(), covered, "{entry}");
+        }
+    }
+
+    #[test]
+    fn an_unusable_proxy_is_named_by_its_variable_only() {
+        for wrong in ["socks5://user:canary@host:1", "http://", "ftp://host", "http://user:canary@:x"] {
+            let error = proxies(&[("HTTPS_PROXY", wrong)]).expect_err(wrong).to_string();
+            assert!(error.contains("HTTPS_PROXY") && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_ca_file_without_certificates_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ca.pem");
+        assert!(certificates(&path).is_err());
+        fs::write(&path, "not a certificate").expect("written");
+        let error = certificates(&path).expect_err("no certificate").to_string();
+        assert!(error.contains("BEGIN CERTIFICATE"), "{error}");
+    }
+}

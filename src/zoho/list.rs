@@ -1,0 +1,224 @@
+//! Reads the pages of a record's attachment list.
+//!
+//! A list decides whether an upload in doubt exists, so it is all or nothing: a page that cannot be read in full, an item
+//! without an id, or pages that do not fit together make the whole list unusable, never a shorter one.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::answer::{id, safe};
+use crate::reply::Listed;
+
+/// The most that the service gives at a time.
+pub(crate) const PER_PAGE: usize = 200;
+/// Beyond this many items a page is named by a token instead of a number.
+const NUMBERED_AT_MOST: usize = 2000;
+/// No service has more; a list that goes on for ever is not a list.
+const PAGES_AT_MOST: u32 = 500;
+
+/// Which fields to ask for. Newer versions give only what is named; whether they let `$link_url` be named is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fields {
+    /// Name none and get all.
+    All,
+    /// Name all that settling needs.
+    Named,
+    /// Name those without `$`; links cannot be told then.
+    Plain,
+}
+
+impl Fields {
+    pub(crate) fn query(self) -> Option<&'static str> {
+        match self {
+            Fields::All => None,
+            Fields::Named => Some("id,File_Name,Size,Created_Time,Created_By,$link_url"),
+            Fields::Plain => Some("id,File_Name,Size,Created_Time,Created_By"),
+        }
+    }
+}
+
+/// The page to ask for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Page {
+    /// By number, from 1.
+    Number(u32),
+    /// By the token that the page before gave.
+    Token(String),
+}
+
+/// Puts pages together.
+#[derive(Default)]
+pub(crate) struct Pages {
+    items: Vec<Listed>,
+    seen: HashSet<u64>,
+    read: u32,
+    total: Option<u64>,
+}
+
+/// What follows after a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Another page.
+    Ask(Page),
+    /// All pages are here.
+    End,
+    /// The list cannot be relied on; asking again from the start may help.
+    Unusable(&'static str),
+}
+
+impl Pages {
+    /// Takes a page in; an empty body stands for an answer without content.
+    pub(crate) fn take(&mut self, body: &[u8]) -> After {
+        self.read += 1;
+        if body.is_empty() {
+            return self.end();
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return After::Unusable("a page is not JSON") };
+        let Some(data) = value.get("data").and_then(Value::as_array) else {
+            return After::Unusable("a page holds no list");
+        };
+        for item in data {
+            match listed(item) {
+                None => return After::Unusable("an attachment in the list has no id"),
+                Some(listed) if !self.seen.insert(listed.id.get()) => {
+                    return After::Unusable("the list changed while it was read");
+                }
+                Some(listed) => self.items.push(listed),
+            }
+        }
+        let info = value.get("info").unwrap_or(&Value::Null);
+        if !self.total_agrees(info.get("count").and_then(Value::as_u64), data.len()) {
+            return After::Unusable("the list changed while it was read");
+        }
+        let more = info.get("more_records").and_then(Value::as_bool).unwrap_or(data.len() >= PER_PAGE);
+        match more {
+            false => self.end(),
+            true if data.is_empty() => After::Unusable("a page is empty but says that more follow"),
+            true if self.read >= PAGES_AT_MOST => After::Unusable("the list does not end"),
+            true => After::Ask(self.next(info)),
+        }
+    }
+
+    pub(crate) fn into_items(self) -> Vec<Listed> {
+        self.items
+    }
+
+    /// `count` is that of the page in some versions and that of the list in others. The latter must not change.
+    fn total_agrees(&mut self, count: Option<u64>, on_page: usize) -> bool {
+        match count {
+            Some(count) if count != on_page as u64 => *self.total.get_or_insert(count) == count,
+            _ => true,
+        }
+    }
+
+    fn end(&self) -> After {
+        match self.total {
+            Some(total) if total != self.items.len() as u64 => {
+                After::Unusable("the list is shorter or longer than it says")
+            }
+            _ => After::End,
+        }
+    }
+
+    fn next(&self, info: &Value) -> Page {
+        match info.get("next_page_token").and_then(Value::as_str) {
+            Some(token) if self.items.len() >= NUMBERED_AT_MOST => Page::Token(token.to_owned()),
+            _ => Page::Number(self.read + 1),
+        }
+    }
+}
+
+fn listed(item: &Value) -> Option<Listed> {
+    let text = |key: &str| item.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    Some(Listed {
+        id: id(item.get("id")?)?,
+        name: text("File_Name").unwrap_or_default().to_owned(),
+        size: item.get("Size").and_then(size),
+        url: text("$link_url").map(str::to_owned),
+        created: text("Created_Time")
+            .and_then(|time| safe(time, 40).parse::<Timestamp>().ok())
+            .map(Timestamp::as_second),
+        created_by: item.get("Created_By").and_then(|by| by.get("id")).and_then(id),
+    })
+}
+
+/// Some versions write it as text.
+fn size(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(ids: std::ops::Range<u64>, info: &str) -> Vec<u8> {
+        let items: Vec<_> = ids.map(|id| format!(r#"{{"id":"{}"}}"#, id + 1000)).collect();
+        format!(r#"{{"data":[{}]{info}}}"#, items.join(",")).into_bytes()
+    }
+
+    fn info(more: bool, count: u64, token: &str) -> String {
+        format!(r#","info":{{"more_records":{more},"count":{count},"next_page_token":{token}}}"#)
+    }
+
+    #[test]
+    fn an_attachment_is_read_in_every_spelling() {
+        let mut pages = Pages::default();
+        let body = r#"{"data":[
+            {"id":"738964000002118002","File_Name":"a.pdf","Size":"1024","Created_Time":"2021-05-05T11:03:33+05:30",
+             "Created_By":{"id":"738964000000291009"},"$link_url":null},
+            {"id":738964000002118003,"File_Name":"Zoho","Size":0,"$link_url":"https://www.zoho.com"}]}"#;
+        assert_eq!(pages.take(body.as_bytes()), After::End);
+        let items = pages.into_items();
+        assert_eq!(
+            (items[0].name.as_str(), items[0].size, items[0].created),
+            ("a.pdf", Some(1024), Some(1_620_192_813))
+        );
+        assert_eq!(items[0].created_by.map(|by| by.get()), Some(738_964_000_000_291_009));
+        assert_eq!((items[0].url.as_deref(), items[1].url.as_deref()), (None, Some("https://www.zoho.com")));
+    }
+
+    #[test]
+    fn pages_are_asked_for_until_the_end() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.take(&page(0..200, &info(true, 200, "null"))), After::Ask(Page::Number(2)));
+        assert_eq!(pages.take(&page(200..250, &info(false, 50, "null"))), After::End);
+        assert_eq!(pages.into_items().len(), 250);
+
+        let mut without_info = Pages::default();
+        assert_eq!(without_info.take(&page(0..200, "")), After::Ask(Page::Number(2)));
+        assert_eq!(without_info.take(b""), After::End);
+        assert_eq!(Pages::default().take(b""), After::End);
+        assert_eq!(Pages::default().take(br#"{"data":[]}"#), After::End);
+    }
+
+    #[test]
+    fn beyond_two_thousand_items_a_token_names_the_page() {
+        let mut pages = Pages::default();
+        for number in 0..9 {
+            let after = pages.take(&page(number * 200..(number + 1) * 200, &info(true, 200, "\"t\"")));
+            assert_eq!(after, After::Ask(Page::Number(number as u32 + 2)));
+        }
+        assert_eq!(pages.take(&page(1800..2000, &info(true, 200, "\"t\""))), After::Ask(Page::Token("t".to_owned())));
+    }
+
+    #[test]
+    fn pages_that_do_not_fit_together_are_no_list() {
+        let unusable = |bodies: &[Vec<u8>]| {
+            let mut pages = Pages::default();
+            bodies.iter().any(|body| matches!(pages.take(body), After::Unusable(_)))
+        };
+        assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..301, &info(false, 301, "null"))]));
+        assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..299, &info(false, 300, "null"))]));
+        assert!(unusable(&[page(0..200, &info(true, 200, "null")), page(199..300, &info(false, 101, "null"))]));
+        assert!(unusable(&[page(0..0, &info(true, 0, "null"))]));
+        assert!(unusable(&[b"<html>".to_vec()]));
+        assert!(unusable(&[b"{}".to_vec()]));
+        assert!(unusable(&[br#"{"data":[{"File_Name":"a"}]}"#.to_vec()]));
+        assert!(!unusable(&[page(0..200, &info(true, 300, "null")), page(200..300, &info(false, 300, "null"))]));
+    }
+}

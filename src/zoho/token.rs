@@ -1,0 +1,668 @@
+//! The access token: one for all threads, renewed by one of them at a time, shared with other processes on request.
+//!
+//! A token lives an hour, and the accounts server locks a client out that asks for more than ten in ten minutes. So a
+//! generation number says which token a refusal is about, a lock lets one thread renew while the others wait for the
+//! result, and a file that only the user can read lets the next process take over a token that is still good.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use ureq::Agent;
+use zeroize::Zeroizing;
+
+use super::answer::safe;
+use super::classify::Broken;
+use super::credentials::{Credentials, Renewal, Secret};
+use super::hosts::{Base, Target};
+use super::http;
+use crate::reply::{RetryBecause, StopBecause, Verdict};
+
+/// A token that lives at least twice this long is renewed this long before its end, so that none expires on the way.
+const RENEW_AHEAD: Duration = Duration::from_secs(300);
+/// What a token lives if the answer does not say.
+const USUAL_LIFE: Duration = Duration::from_secs(3600);
+/// After a renewal ahead of time failed for a passing reason, the old token is used this long before the next try.
+const AHEAD_AGAIN: Duration = Duration::from_secs(30);
+/// So many new tokens without one request that succeeds: the fault is not the token's.
+const UNPROVED_AT_MOST: u32 = 3;
+/// How long another process may be busy renewing.
+const LOCK_AT_MOST: Duration = Duration::from_secs(15 * 60);
+
+/// How tokens are renewed.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// Least time between two renewals: a token refused sooner is refused for another reason than its age.
+    pub least_between: Duration,
+    /// Waits when the accounts server says that too many tokens were asked for; after the last one the run stops.
+    pub denied_waits: Vec<Duration>,
+    /// Folder of the tokens shared between processes; none: not shared.
+    pub cache_folder: Option<PathBuf>,
+}
+
+impl Default for TokenSettings {
+    fn default() -> TokenSettings {
+        TokenSettings {
+            least_between: Duration::from_secs(60),
+            // Asking again too early makes the lockout longer; it has been seen to end after 3 to 15 minutes.
+            denied_waits: [60, 120, 240].map(Duration::from_secs).to_vec(),
+            cache_folder: None,
+        }
+    }
+}
+
+/// Why there is no token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) verdict: Verdict,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Trouble {
+    fn stop(because: StopBecause, code: &'static str, message: impl Into<String>) -> Trouble {
+        Trouble { verdict: Verdict::Stop(because), code, message: message.into() }
+    }
+
+    fn credentials(code: &'static str, message: impl Into<String>) -> Trouble {
+        Trouble::stop(StopBecause::Credentials, code, message)
+    }
+
+    fn passing(because: RetryBecause, code: &'static str, message: impl Into<String>) -> Trouble {
+        Trouble { verdict: Verdict::Retry(because), code, message: message.into() }
+    }
+
+    fn is_final(&self) -> bool {
+        matches!(self.verdict, Verdict::Stop(_))
+    }
+}
+
+/// Ends all waiting at once, for the second Ctrl-C.
+#[derive(Default, Debug)]
+pub(crate) struct Cut {
+    is_cut: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Cut {
+    pub(crate) fn cut(&self) {
+        *self.is_cut.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, time: Duration) -> Result<(), Trouble> {
+        let is_cut = self.is_cut.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(is_cut, time, |is_cut| !*is_cut);
+        let (is_cut, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *is_cut {
+            return Err(Trouble::passing(RetryBecause::NotConnected, "interrupted", "interrupted before a token came"));
+        }
+        Ok(())
+    }
+}
+
+/// A token lent for one request.
+pub(crate) struct Lease {
+    pub(crate) token: Arc<Secret>,
+    /// Where it may be used.
+    pub(crate) target: Arc<Target>,
+    /// To be handed back with a refusal.
+    pub(crate) generation: u64,
+}
+
+/// A token as it was got.
+struct Issued {
+    token: Secret,
+    /// How old it was when we got it; more than nothing if another process had got it.
+    age: Duration,
+    life: Option<Duration>,
+    api_domain: Option<String>,
+}
+
+struct Held {
+    token: Arc<Secret>,
+    /// When it was made, if we know.
+    since: Option<Instant>,
+    ends: Option<Instant>,
+    renew_at: Option<Instant>,
+}
+
+impl Held {
+    fn given(token: Secret) -> Held {
+        Held { token: Arc::new(token), since: None, ends: None, renew_at: None }
+    }
+
+    fn issued(token: Secret, age: Duration, life: Option<Duration>) -> Held {
+        let now = Instant::now();
+        let ends = life.map(|life| now + life.saturating_sub(age));
+        let ahead = life.filter(|life| *life >= 2 * RENEW_AHEAD).map_or(Duration::ZERO, |_| RENEW_AHEAD);
+        Held {
+            token: Arc::new(token),
+            since: now.checked_sub(age),
+            ends,
+            renew_at: ends.map(|ends| ends.checked_sub(ahead).unwrap_or(now)),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.renew_at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends.is_some_and(|ends| Instant::now() >= ends)
+    }
+}
+
+struct State {
+    held: Option<Held>,
+    generation: u64,
+    target: Arc<Target>,
+    /// Once there can be no token, nobody asks again.
+    ended: Option<Trouble>,
+}
+
+/// Keeper of the access token.
+pub(crate) struct Tokens {
+    renewal: Option<Renewal>,
+    agent: Option<Agent>,
+    settings: TokenSettings,
+    state: Mutex<State>,
+    unproved: AtomicU32,
+    cut: Arc<Cut>,
+}
+
+impl Tokens {
+    /// `agent` connects to the target's accounts server.
+    pub(crate) fn new(
+        target: Target,
+        credentials: Credentials,
+        agent: Option<Agent>,
+        settings: TokenSettings,
+        cut: Arc<Cut>,
+    ) -> Tokens {
+        let state =
+            State { held: credentials.access.map(Held::given), generation: 0, target: Arc::new(target), ended: None };
+        Tokens {
+            renewal: credentials.renewal,
+            agent,
+            settings,
+            state: Mutex::new(state),
+            unproved: AtomicU32::new(0),
+            cut,
+        }
+    }
+
+    /// A token that is good as far as we know.
+    pub(crate) fn lease(&self) -> Result<Lease, Trouble> {
+        let mut state = self.lock();
+        if let Some(ended) = &state.ended {
+            return Err(ended.clone());
+        }
+        if state.held.as_ref().is_none_or(Held::is_due) {
+            self.renew_ahead(&mut state)?;
+        }
+        let token = state.held.as_ref().map(|held| Arc::clone(&held.token)).ok_or_else(nothing_to_renew_with)?;
+        Ok(Lease { token, target: Arc::clone(&state.target), generation: state.generation })
+    }
+
+    /// After a refusal of the token of this generation: `Ok` means that there is another one by now.
+    pub(crate) fn refused(&self, generation: u64) -> Result<(), Trouble> {
+        let mut state = self.lock();
+        if let Some(ended) = &state.ended {
+            return Err(ended.clone());
+        }
+        if state.generation != generation {
+            return Ok(());
+        }
+        let result = self.check_age(&state).and_then(|()| self.renew(&mut state));
+        self.remember(&mut state, result)
+    }
+
+    /// A request with the current token was let in.
+    pub(crate) fn worked(&self) {
+        self.unproved.store(0, Ordering::Relaxed);
+    }
+
+    /// Where the current token may be used.
+    pub(crate) fn target(&self) -> Arc<Target> {
+        Arc::clone(&self.lock().target)
+    }
+
+    /// When the current token ends, if that is known.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.lock().held.as_ref()?.ends.map(|ends| ends.saturating_duration_since(Instant::now()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, state: &mut State, result: Result<(), Trouble>) -> Result<(), Trouble> {
+        if let Err(trouble) = &result
+            && trouble.is_final()
+        {
+            state.ended = Some(trouble.clone());
+        }
+        result
+    }
+
+    /// A refusal soon after a renewal is not about age; asking for ever more tokens would only lock us out.
+    fn check_age(&self, state: &State) -> Result<(), Trouble> {
+        let Some(held) = &state.held else { return Ok(()) };
+        let Some(since) = held.since else { return Ok(()) };
+        let age = since.elapsed();
+        if age >= self.settings.least_between {
+            return Ok(());
+        }
+        if held.has_ended() {
+            return self.cut.wait(self.settings.least_between - age);
+        }
+        Err(Trouble::credentials(
+            "token-refused",
+            format!("a token only {} s old was refused, so its age is not the reason", age.as_secs()),
+        ))
+    }
+
+    /// While the old token still works, a renewal that fails for a passing reason can wait.
+    fn renew_ahead(&self, state: &mut State) -> Result<(), Trouble> {
+        if let Some(held) = &state.held {
+            let age = held.since.map_or(Duration::MAX, |since| since.elapsed());
+            if age < self.settings.least_between {
+                if !held.has_ended() {
+                    return Ok(());
+                }
+                self.cut.wait(self.settings.least_between - age)?;
+            }
+        }
+        match self.renew(state) {
+            Err(trouble) if !trouble.is_final() && state.held.as_ref().is_some_and(|held| !held.has_ended()) => {
+                if let Some(held) = &mut state.held {
+                    held.renew_at = Some(Instant::now() + AHEAD_AGAIN);
+                }
+                Ok(())
+            }
+            result => self.remember(state, result),
+        }
+    }
+
+    fn renew(&self, state: &mut State) -> Result<(), Trouble> {
+        if self.unproved.load(Ordering::Relaxed) >= UNPROVED_AT_MOST {
+            return Err(Trouble::credentials(
+                "token-refused",
+                format!("{UNPROVED_AT_MOST} new tokens in a row were refused, so more of them will not help"),
+            ));
+        }
+        let old = state.held.as_ref().map(|held| Arc::clone(&held.token));
+        let issued = match self.renewal.as_ref().ok_or_else(nothing_to_renew_with)? {
+            Renewal::Command(words) => get_from_command(words)?,
+            Renewal::Refresh { client_id, client_secret, refresh_token } => {
+                let keys = Keys { client_id, client_secret, refresh_token };
+                self.get_from_server(&state.target, &keys, old.as_deref())?
+            }
+        };
+        self.adopt(state, issued)
+    }
+
+    fn adopt(&self, state: &mut State, issued: Issued) -> Result<(), Trouble> {
+        if issued.token.is_of_rehearsal() && !state.target.api().is_loopback() {
+            return Err(Trouble::credentials(
+                "sandbox-token",
+                "the token was made by a rehearsal server and is not sent elsewhere",
+            ));
+        }
+        if let Some(told) = &issued.api_domain {
+            let target = state.target.completed_by(told);
+            let target =
+                target.map_err(|error| Trouble::stop(StopBecause::Target, "token-of-elsewhere", error.to_string()))?;
+            state.target = Arc::new(target);
+        }
+        state.held = Some(Held::issued(issued.token, issued.age, issued.life));
+        state.generation += 1;
+        self.unproved.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes it from the cache if another process has renewed meanwhile, else from the accounts server.
+    fn get_from_server(&self, target: &Target, keys: &Keys<'_>, old: Option<&Secret>) -> Result<Issued, Trouble> {
+        let (Some(accounts), Some(agent)) = (target.accounts(), &self.agent) else {
+            return Err(Trouble::credentials(
+                "no-accounts-server",
+                "which server gives out tokens is not known: name it with --accounts-url or --dc",
+            ));
+        };
+        let cache = self.settings.cache_folder.as_ref().map(|folder| Cache::new(folder.clone(), accounts, keys));
+        let _lock = cache.as_ref().map(|cache| cache.lock(&self.cut)).transpose()?.flatten();
+        if let Some(issued) = cache.as_ref().and_then(Cache::read)
+            && old != Some(&issued.token)
+        {
+            return Ok(issued);
+        }
+        let issued = self.ask_patiently(agent, accounts, keys)?;
+        if let Some(cache) = &cache {
+            cache.write(&issued);
+        }
+        Ok(issued)
+    }
+
+    fn ask_patiently(&self, agent: &Agent, accounts: &Base, keys: &Keys<'_>) -> Result<Issued, Trouble> {
+        let mut waits = self.settings.denied_waits.iter();
+        loop {
+            let form = [
+                ("grant_type", "refresh_token"),
+                ("client_id", keys.client_id.expose()),
+                ("client_secret", keys.client_secret.expose()),
+                ("refresh_token", keys.refresh_token.expose()),
+            ];
+            match (ask(agent, accounts, &form), waits.next()) {
+                (Ok(grant), _) => {
+                    return Ok(Issued {
+                        token: grant.access_token,
+                        age: Duration::ZERO,
+                        life: grant.life,
+                        api_domain: grant.api_domain,
+                    });
+                }
+                (Err(Refusal::TooMany), Some(wait)) => {
+                    log::warn!(
+                        "the accounts server gives out no more tokens for now; asking again in {} s",
+                        wait.as_secs()
+                    );
+                    self.cut.wait(*wait)?;
+                }
+                (Err(Refusal::TooMany), None) => return Err(too_many()),
+                (Err(Refusal::Other(trouble)), _) => return Err(trouble),
+            }
+        }
+    }
+}
+
+fn nothing_to_renew_with() -> Trouble {
+    Trouble::credentials(
+        "token-refused",
+        "the access token was refused or has expired, and nothing was given to get a new one with (see `attache auth login`)",
+    )
+}
+
+fn too_many() -> Trouble {
+    Trouble::credentials(
+        "token-throttled",
+        "the accounts server still gives out no token, because too many were asked for; run again in 15 minutes to go on",
+    )
+}
+
+/// The first line that the user's program prints.
+fn get_from_command(words: &[String]) -> Result<Issued, Trouble> {
+    let trouble = |why: String| Trouble::credentials("token-command", format!("token_command {why}"));
+    let (program, arguments) = words.split_first().ok_or_else(|| trouble("is empty".to_owned()))?;
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| trouble(format!("`{program}` cannot be started: {error}")))?;
+    let printed = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        return Err(trouble(format!("`{program}` failed ({})", output.status)));
+    }
+    let line = printed.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let token = std::str::from_utf8(line).ok().and_then(|line| Secret::new(line).ok());
+    let token = token.ok_or_else(|| trouble(format!("`{program}` printed no token on its first line")))?;
+    Ok(Issued { token, age: Duration::ZERO, life: None, api_domain: None })
+}
+
+struct Keys<'a> {
+    client_id: &'a Secret,
+    client_secret: &'a Secret,
+    refresh_token: &'a Secret,
+}
+
+/// What the accounts server grants.
+pub(crate) struct Grant {
+    pub(crate) access_token: Secret,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) life: Option<Duration>,
+    pub(crate) api_domain: Option<String>,
+    pub(crate) scope: Option<String>,
+}
+
+/// Why it grants nothing.
+pub(crate) enum Refusal {
+    /// Too many were asked for; passes after minutes.
+    TooMany,
+    /// Anything else.
+    Other(Trouble),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        match refusal {
+            Refusal::TooMany => too_many(),
+            Refusal::Other(trouble) => trouble,
+        }
+    }
+}
+
+/// Asks the accounts server. Secrets go in the body, where no log of addresses sees them.
+pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Result<Grant, Refusal> {
+    let result = agent.post(format!("{accounts}/oauth/v2/token")).send_form(form.iter().copied());
+    let mut response = match result {
+        Ok(response) => response,
+        Err(error) => return Err(Refusal::Other(not_reached(accounts, &error))),
+    };
+    let status = response.status().as_u16();
+    if (300..400).contains(&status) {
+        let message = format!("{accounts} redirects instead of answering; check --dc or --accounts-url");
+        return Err(Refusal::Other(Trouble::stop(StopBecause::Target, "redirected", message)));
+    }
+    let body = Zeroizing::new(http::read_body(&mut response).unwrap_or_default());
+    granted(accounts, status, &body)
+}
+
+fn not_reached(accounts: &Base, error: &ureq::Error) -> Trouble {
+    let message = format!("{accounts}: {}", http::detail(error));
+    match http::broken(error) {
+        Broken::Certificate => Trouble::stop(StopBecause::Target, "certificate", message),
+        Broken::Proxy => Trouble::stop(StopBecause::Target, "proxy-refused", message),
+        Broken::Shortage => Trouble::passing(RetryBecause::LocalShortage, "machine-limit", message),
+        Broken::Connection => Trouble::passing(RetryBecause::NotConnected, "not-connected", message),
+    }
+}
+
+/// The answer of the accounts server; whether it is a grant is told by the token in it, since refusals come with status
+/// 200 too.
+#[derive(Deserialize, Default)]
+struct GrantAnswer {
+    access_token: Option<Secret>,
+    refresh_token: Option<Secret>,
+    expires_in: Option<Value>,
+    expires_in_sec: Option<Value>,
+    api_domain: Option<String>,
+    scope: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, Refusal> {
+    let answer: GrantAnswer = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(token) = answer.access_token {
+        return Ok(Grant {
+            access_token: token,
+            refresh_token: answer.refresh_token,
+            life: life(answer.expires_in.as_ref(), answer.expires_in_sec.as_ref()),
+            api_domain: answer.api_domain,
+            scope: answer.scope,
+        });
+    }
+    let error = safe(answer.error.as_deref().unwrap_or_default(), 100);
+    let described = answer.error_description.unwrap_or_default().to_ascii_lowercase();
+    let in_text =
+        || String::from_utf8_lossy(&body[..body.len().min(512)]).to_ascii_lowercase().contains("access denied");
+    let denied = matches!(error.to_ascii_lowercase().as_str(), "access_denied" | "access denied");
+    if denied || status == 429 || described.contains("too many requests") || (error.is_empty() && in_text()) {
+        return Err(Refusal::TooMany);
+    }
+    let refused = |message: String| Trouble::credentials("credentials-refused", message);
+    Err(Refusal::Other(match error.as_str() {
+        "invalid_code" => refused(
+            "the refresh token (or grant code) is revoked, expired or already used: make a new one and run `attache auth login`"
+                .to_owned(),
+        ),
+        "invalid_client" | "invalid_client_secret" => refused(format!(
+            "{accounts} does not know this client id and secret ({error}); most often the data centre is the wrong one: the \
+             client must have been made where the organisation lives, and --dc must name that place"
+        )),
+        "" if (400..500).contains(&status) => refused(format!("{accounts} refused to give a token (HTTP {status})")),
+        "" => Trouble::passing(RetryBecause::Passing, "server-error", format!("{accounts} gave no usable answer (HTTP {status})")),
+        other => refused(format!("{accounts} refused to give a token: {other}")),
+    }))
+}
+
+/// Where `expires_in_sec` stands too, `expires_in` counts milliseconds; and some answers have only a number that makes
+/// sense as milliseconds.
+fn life(expires_in: Option<&Value>, expires_in_sec: Option<&Value>) -> Option<Duration> {
+    const DAY: u64 = 24 * 60 * 60;
+    let life = match (number(expires_in_sec), number(expires_in)) {
+        (Some(seconds), _) if seconds > 0 => Duration::from_secs(seconds),
+        (Some(_), Some(millis)) => Duration::from_millis(millis),
+        (_, Some(millis)) if millis > DAY => Duration::from_millis(millis),
+        (_, Some(seconds)) => Duration::from_secs(seconds),
+        (_, None) => USUAL_LIFE,
+    };
+    // A life of nothing would be renewed for ever; such a token is used until it is refused.
+    Some(life.min(Duration::from_secs(DAY))).filter(|life| !life.is_zero())
+}
+
+fn number(value: Option<&Value>) -> Option<u64> {
+    match value? {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64(),
+    }
+}
+
+/// The file in which processes hand a token to each other. Trouble with it costs a refresh, never a run.
+struct Cache {
+    folder: PathBuf,
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cached {
+    #[serde(serialize_with = "for_the_owner")]
+    access_token: Secret,
+    api_domain: Option<String>,
+    /// Seconds since 1970, by the clock of this machine.
+    since: u64,
+    life_ms: Option<u64>,
+}
+
+/// Only this file may hold the text of a token.
+fn for_the_owner<S: Serializer>(token: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
+
+impl Cache {
+    /// One file for each set of keys; its name tells nothing about them.
+    fn new(folder: PathBuf, accounts: &Base, keys: &Keys<'_>) -> Cache {
+        let mut hash = Sha256::new();
+        for part in [accounts.to_string().as_str(), keys.client_id.expose(), keys.refresh_token.expose()] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let name = hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        Cache { folder, name }
+    }
+
+    /// Waits for any other process that is renewing. `None`: locks do not work here, so we go on without.
+    fn lock(&self, cut: &Cut) -> Result<Option<File>, Trouble> {
+        let path = self.folder.join(format!("{}.lock", self.name));
+        let opened = create_private_folder(&self.folder).and_then(|()| private_file(&path));
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => {
+                log::warn!("tokens are not shared with other runs: {}: {error}", path.display());
+                return Ok(None);
+            }
+        };
+        let started = Instant::now();
+        while started.elapsed() < LOCK_AT_MOST {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(fs::TryLockError::WouldBlock) => cut.wait(Duration::from_millis(20))?,
+                Err(fs::TryLockError::Error(_)) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&self) -> Option<Issued> {
+        let mut file = File::open(self.path()).ok()?;
+        if !super::is_private(&file.metadata().ok()?) {
+            log::warn!("{} can be read by others, so it is not used", self.path().display());
+            return None;
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).ok()?;
+        let cached: Cached = serde_json::from_str(&text).ok()?;
+        let life = cached.life_ms.map(Duration::from_millis)?;
+        // A clock that was set back makes the age negative: then nothing is known of it.
+        let age = Duration::from_secs(now().checked_sub(cached.since)?);
+        if age >= life {
+            return None;
+        }
+        Some(Issued { token: cached.access_token, age, life: Some(life), api_domain: cached.api_domain })
+    }
+
+    fn write(&self, issued: &Issued) {
+        let cached = Cached {
+            access_token: issued.token.clone(),
+            api_domain: issued.api_domain.clone(),
+            since: now(),
+            life_ms: issued.life.and_then(|life| u64::try_from(life.as_millis()).ok()),
+        };
+        if let Err(error) = self.replace(&cached) {
+            log::warn!("the token is not shared with other runs: {}: {error}", self.path().display());
+        }
+    }
+
+    fn replace(&self, cached: &Cached) -> std::io::Result<()> {
+        let text = Zeroizing::new(serde_json::to_vec(cached)?);
+        // Made readable by its owner alone, then moved into place as a whole.
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&text)?;
+        file.persist(self.path())?;
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.json", self.name))
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+fn create_private_folder(folder: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}
+
+fn private_file(path: &std::path::Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
