@@ -1,1 +1,133 @@
-//! A server that imitates the documented service, to rehearse against. Imports nothing of the rest.
+//! A server that imitates the documented attachment service of Zoho CRM, to rehearse against. Imports nothing of the
+//! rest of the crate.
+//!
+//! It listens on loopback only, keeps no account of anybody, and can be told to misbehave in every way that a real
+//! service and the network before it do. A request passes through `route` (what is asked for), `service` (may it, and
+//! what becomes of it), `body` and `store`; `fault` decides what goes wrong, `wire` does it to the bytes.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio::runtime::{Builder, Runtime};
+
+mod answer;
+mod body;
+mod fault;
+mod list;
+mod meter;
+mod route;
+mod service;
+mod settings;
+mod store;
+mod token;
+mod wire;
+
+pub use fault::{Fault, FaultError, Kind, On, When, parse_duration};
+pub use meter::Stats;
+pub use settings::{
+    Credentials, DateHeader, ErrorShape, Expiry, Keep, Modules, Profile, Rename, Settings, SizeAs, User,
+};
+pub use store::Attachment;
+
+use service::{Service, locked};
+use store::Store;
+
+/// A running sandbox. It ends when this is dropped, and with it every connection to it.
+#[derive(Debug)]
+pub struct Server {
+    service: Arc<Service>,
+    token: String,
+    /// Present until the server stops.
+    runtime: Option<Runtime>,
+}
+
+impl Server {
+    /// Starts a server in threads of its own. When this returns, it accepts connections.
+    pub fn start(settings: Settings) -> io::Result<Server> {
+        refuse_other_places(settings.listen)?;
+        let tcp = TcpListener::bind(settings.listen)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
+        tcp.set_nonblocking(true)?;
+        let url = format!("http://{}", tcp.local_addr()?);
+        let token = settings.token.clone().unwrap_or_else(|| token::made_up("sandbox-"));
+        let store = Store::open(&settings.keep, settings.rename, settings.lag, settings.user.clone())?;
+        let hide_date = settings.date == DateHeader::Off;
+        let service = Arc::new(Service::new(settings, &token, store, url));
+        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("sandbox").enable_all().build()?;
+        let listening = {
+            let _inside = runtime.enter();
+            wire::Listening { tcp: tokio::net::TcpListener::from_std(tcp)?, hide_date }
+        };
+        // Limits on bodies are the service's own: its answer to a large one is part of what is imitated.
+        let router = Router::new()
+            .fallback(service::handle)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&service))
+            .into_make_service_with_connect_info::<wire::Wire>();
+        runtime.spawn(async move { axum::serve(listening, router).await });
+        Ok(Server { service, token, runtime: Some(runtime) })
+    }
+
+    /// Where it is: `http://127.0.0.1:PORT`. Both the API and the token endpoint are there.
+    pub fn url(&self) -> &str {
+        &self.service.url
+    }
+
+    /// The access token that is valid from the start.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Every attachment ever created, in order.
+    pub fn created(&self) -> Vec<Attachment> {
+        locked(&self.service.store).created().cloned().collect()
+    }
+
+    /// What it has been asked for so far.
+    pub fn stats(&self) -> Stats {
+        self.service.meter.stats()
+    }
+
+    /// Lets somebody else attach a file, as a colleague at the web page would. Returns its id.
+    pub fn attach_as(&self, user: User, module: &str, record: &str, name: &str, bytes: &[u8]) -> io::Result<String> {
+        let mut store = locked(&self.service.store);
+        let mut content = store::Content::new(&store.vault())?;
+        content.push(bytes)?;
+        let parent = route::Parent { module: module.to_owned(), record: record.to_owned() };
+        let arrived = store::Arrived::File { name: name.to_owned(), content };
+        match store.add_as(&parent, arrived, self.service.now(), Arc::new(user)) {
+            Ok(attachment) => Ok(attachment.id),
+            Err(store::NotStored::Disk(error)) => Err(error),
+            Err(store::NotStored::LinkExists) => Err(io::ErrorKind::AlreadyExists.into()),
+        }
+    }
+
+    /// Stops the server and waits until it has let go of its port and its files.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+}
+
+/// A sandbox has no secrets worth the name and believes everything it is sent: it is for this machine alone.
+fn refuse_other_places(listen: SocketAddr) -> io::Result<()> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let message = format!("a sandbox listens on loopback only, such as 127.0.0.1:{}, not on {listen}", listen.port());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+#[cfg(test)]
+mod tests;

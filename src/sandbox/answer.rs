@@ -1,0 +1,226 @@
+//! Every answer of the documented service: successes, and the errors in the wording of the chosen profile.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::route::Lost;
+use super::settings::{ErrorShape, Profile, User};
+use super::store::{Attachment, rfc3339};
+
+/// An error of the service, before it is an HTTP answer.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) message: &'static str,
+    pub(super) details: Value,
+}
+
+fn refusal(status: u16, code: &'static str, message: &'static str) -> Refusal {
+    Refusal { status, code, message, details: json!({}) }
+}
+
+impl Refusal {
+    pub(super) fn lost(lost: Lost) -> Refusal {
+        match lost {
+            Lost::Path => {
+                refusal(404, "INVALID_URL_PATTERN", "Please check if the URL trying to access is a correct one")
+            }
+            Lost::Method => refusal(400, "INVALID_REQUEST_METHOD", "The http request method type is not a valid one"),
+        }
+    }
+
+    pub(super) fn head_too_large() -> Refusal {
+        refusal(431, "INVALID_REQUEST", "the head of the request is too large")
+    }
+
+    pub(super) fn no_token() -> Refusal {
+        refusal(401, "AUTHENTICATION_FAILURE", "Authentication failed")
+    }
+
+    pub(super) fn bad_token() -> Refusal {
+        refusal(401, "INVALID_TOKEN", "invalid oauth token")
+    }
+
+    pub(super) fn scope(profile: Profile) -> Refusal {
+        match profile {
+            Profile::DocsV2 => refusal(401, "OAUTH_SCOPE_MISMATCH", "Unauthorized"),
+            Profile::OasV8 => refusal(403, "OAUTH_SCOPE_MISMATCH", "required oauth scope is missing"),
+        }
+    }
+
+    pub(super) fn no_module() -> Refusal {
+        let details = json!({"resource_path_index": 0});
+        Refusal { details, ..refusal(400, "INVALID_MODULE", "the module name given seems to be invalid") }
+    }
+
+    pub(super) fn unsupported_module() -> Refusal {
+        let details = json!({"resource_path_index": 0});
+        Refusal { details, ..refusal(400, "INVALID_MODULE", "The given module is not supported in API") }
+    }
+
+    pub(super) fn no_record() -> Refusal {
+        let details = json!({"resource_path_index": 1});
+        Refusal { details, ..refusal(400, "INVALID_DATA", "the related id given seems to be invalid") }
+    }
+
+    pub(super) fn exe() -> Refusal {
+        refusal(415, "INVALID_DATA", "invalid file type")
+    }
+
+    pub(super) fn too_large(profile: Profile) -> Refusal {
+        match profile {
+            Profile::DocsV2 => refusal(
+                415,
+                "FILE_SIZE_MORE_THAN_ALLOWED_SIZE",
+                "please check if the file size is in the correct range",
+            ),
+            Profile::OasV8 => body_too_large(),
+        }
+    }
+
+    pub(super) fn nothing_sent(profile: Profile) -> Refusal {
+        match profile {
+            Profile::DocsV2 => refusal(400, "INVALID_DATA", "the request does not contain any file"),
+            Profile::OasV8 => Refusal {
+                details: json!({"param_name": "file"}),
+                ..refusal(400, "MANDATORY_NOT_FOUND", "required field not found")
+            },
+        }
+    }
+
+    pub(super) fn file_and_link() -> Refusal {
+        refusal(400, "INVALID_DATA", "either a file or an attachment URL can be given, not both")
+    }
+
+    pub(super) fn several_files() -> Refusal {
+        refusal(400, "INVALID_DATA", "only one file can be attached in a request")
+    }
+
+    pub(super) fn bad_link() -> Refusal {
+        let details = json!({"param_name": "attachmentUrl"});
+        Refusal { details, ..refusal(400, "INVALID_URL_PATTERN", "the given attachment URL is incorrect") }
+    }
+
+    pub(super) fn link_exists() -> Refusal {
+        refusal(400, "INVALID_DATA", "Attachment link already exists")
+    }
+
+    pub(super) fn bad_body() -> Refusal {
+        refusal(400, "INVALID_REQUEST", "the body of the request is not well-formed")
+    }
+
+    pub(super) fn fields_missing() -> Refusal {
+        let details = json!({"param_name": "fields"});
+        Refusal { details, ..refusal(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing") }
+    }
+
+    pub(super) fn bad_param(name: &str) -> Refusal {
+        Refusal { details: json!({"param_name": name}), ..refusal(400, "INVALID_DATA", "invalid data") }
+    }
+
+    pub(super) fn page_too_deep() -> Refusal {
+        let message = "only the first 2000 entries can be reached by page; use page_token";
+        Refusal {
+            details: json!({"param_name": "page", "limit": 2000}),
+            ..refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", message)
+        }
+    }
+
+    pub(super) fn page_token_mismatch() -> Refusal {
+        let message = "the parameters differ from those of the request that gave the page_token";
+        Refusal { details: json!({"param_name": "page_token"}), ..refusal(400, "TOKEN_BOUND_DATA_MISMATCH", message) }
+    }
+
+    pub(super) fn download_of_link() -> Refusal {
+        refusal(400, "DOWNLOAD_NOT_ALLOWED", "As it is a linked attachment, you can not download it")
+    }
+
+    pub(super) fn content_not_kept() -> Refusal {
+        refusal(400, "NOT_ALLOWED", "this sandbox keeps only name, size and SHA-256 of a file")
+    }
+
+    pub(super) fn not_deleted() -> Refusal {
+        let details = json!({"resource_path_index": 3});
+        Refusal { details, ..refusal(400, "INVALID_DATA", "record not deleted") }
+    }
+
+    pub(super) fn too_many(profile: Profile) -> Refusal {
+        match profile {
+            Profile::DocsV2 => refusal(429, "TOO_MANY_REQUESTS", "You have made too many requests, try again later"),
+            Profile::OasV8 => refusal(429, "RATE_LIMIT_EXCEEDED", "The rate limit is exceeded, try again later"),
+        }
+    }
+
+    pub(super) fn internal() -> Refusal {
+        refusal(500, "INTERNAL_ERROR", "Internal Server Error")
+    }
+
+    pub(super) fn no_permission() -> Refusal {
+        refusal(403, "NO_PERMISSION", "Permission denied to upload attachment")
+    }
+
+    pub(super) fn not_authorized() -> Refusal {
+        refusal(400, "AUTHORIZATION_FAILED", "User does not have sufficient privilege to upload attachments")
+    }
+
+    /// The error object of the service.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"code": self.code, "details": self.details, "message": self.message, "status": "error"})
+    }
+
+    pub(super) fn answer(&self, shape: ErrorShape) -> Response {
+        match shape {
+            ErrorShape::Bare => json_answer(self.status, &self.to_json()),
+            ErrorShape::InData => json_answer(self.status, &json!({"data": [self.to_json()]})),
+        }
+    }
+}
+
+pub(super) fn body_too_large() -> Refusal {
+    refusal(413, "BODY_SIZE_REACHED", "Request body size exceeds the maximum limit of 100MB")
+}
+
+/// A JSON answer.
+pub(super) fn json_answer(status: u16, value: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = HeaderValue::from_static("application/json;charset=UTF-8");
+    (status, [(header::CONTENT_TYPE, json)], value.to_string()).into_response()
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: StatusCode) -> Response {
+    (status, Body::empty()).into_response()
+}
+
+/// What a web page in the way of the API looks like.
+pub(super) fn web_page() -> Response {
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    let page = "<!DOCTYPE html><html><head><title>Please wait</title></head><body><h1>One moment</h1></body></html>\n";
+    (StatusCode::OK, [(header::CONTENT_TYPE, html)], page).into_response()
+}
+
+/// The answer to an upload that was stored.
+pub(super) fn uploaded(attachment: &Attachment) -> Value {
+    let time = rfc3339(attachment.created);
+    let by = user(&attachment.user);
+    json!({"data": [{
+        "code": "SUCCESS",
+        "details": {
+            "Modified_Time": time, "Modified_By": by, "Created_Time": time, "id": attachment.id, "Created_By": by,
+        },
+        "message": "attachment uploaded successfully",
+        "status": "success",
+    }]})
+}
+
+/// The answer about one deleted attachment, an entry of `data`.
+pub(super) fn deleted(id: &str) -> Value {
+    json!({"code": "SUCCESS", "details": {"id": id}, "message": "record deleted", "status": "success"})
+}
+
+pub(super) fn user(user: &User) -> Value {
+    json!({"name": user.name, "id": user.id})
+}

@@ -1,0 +1,203 @@
+//! Reads the body of a request: to its end, to its middle, or into the file or link that it brings.
+//!
+//! Files stream through the hash, and into the vault where bytes are kept; no whole body is ever in memory.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{HeaderMap, header};
+
+use super::answer::{self, Refusal};
+use super::route::Params;
+use super::settings::Profile;
+use super::store::{Arrived, Content, Vault};
+
+/// A refused request is read to its end, so that its client gets to read why; but not without end.
+const MOST_DRAINED: u64 = 1 << 30;
+/// The longest text field or form that is taken in.
+const MOST_TEXT: usize = 64 << 10;
+/// The longest link that the service stores.
+const LONGEST_LINK: usize = 2000;
+
+/// The client went away, or sent what is no request, or sent more than anyone wants to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Broken;
+
+/// What an upload has to obey, and where its bytes go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) profile: Profile,
+    pub(super) max_bytes: u64,
+    /// Whether the version of the API knows titles of links.
+    pub(super) has_titles: bool,
+    pub(super) vault: &'a Vault,
+}
+
+/// Reads and forgets.
+pub(super) async fn drain(body: Body) -> Result<(), Broken> {
+    drain_until(body, MOST_DRAINED, Err(Broken)).await
+}
+
+/// Reads and forgets about half of the body.
+pub(super) async fn drain_half(request: Request) {
+    let half = content_length(request.headers()).unwrap_or_default() / 2;
+    let _ = drain_until(request.into_body(), half, Ok(())).await;
+}
+
+/// Reads until the body ends, or until that many bytes are in, which means what the caller says.
+async fn drain_until(mut body: Body, bytes: u64, then: Result<(), Broken>) -> Result<(), Broken> {
+    let mut read = 0;
+    while let Some(chunk) = next(&mut body).await? {
+        read += chunk.len() as u64;
+        if read >= bytes {
+            return then;
+        }
+    }
+    Ok(())
+}
+
+/// The parameters of a form, if the body is one.
+pub(super) async fn form(request: Request) -> Result<Params, Broken> {
+    let is_form = has_type(request.headers(), "application/x-www-form-urlencoded");
+    let mut body = request.into_body();
+    let mut text = Vec::new();
+    while let Some(chunk) = next(&mut body).await? {
+        if text.len() + chunk.len() > MOST_TEXT {
+            return Err(Broken);
+        }
+        text.extend_from_slice(&chunk);
+    }
+    Ok(if is_form { Params::parse(&String::from_utf8_lossy(&text)) } else { Params::default() })
+}
+
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Broken> {
+    loop {
+        match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Broken),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// Takes in what an upload brings: all of it, judged as the service does, but not stored yet.
+pub(super) async fn arrive(request: Request, query: &Params, rules: Rules<'_>) -> Result<Arrived, Refusal> {
+    let length = content_length(request.headers()).unwrap_or_default();
+    if rules.profile == Profile::OasV8 && length > rules.max_bytes {
+        return Err(drain(request.into_body()).await.map_or(Refusal::bad_body(), |()| answer::body_too_large()));
+    }
+    let mut sent = if has_type(request.headers(), "multipart/form-data") {
+        parts(request, rules).await?
+    } else {
+        let form = form(request).await.map_err(|Broken| Refusal::bad_body())?;
+        Sent { url: form.get("attachmentUrl").map(str::to_owned), title: None, ..Sent::default() }
+    };
+    // Zoho's own clients put links into the query, with an empty body.
+    sent.url = sent.url.or_else(|| query.get("attachmentUrl").map(str::to_owned));
+    sent.title = sent.title.or_else(|| query.get("title").map(str::to_owned));
+    judge(sent, rules)
+}
+
+/// Everything that an upload brought.
+#[derive(Default)]
+struct Sent {
+    file: Option<SentFile>,
+    has_more_files: bool,
+    url: Option<String>,
+    title: Option<String>,
+}
+
+struct SentFile {
+    name: String,
+    /// `None`: there was more of it than is allowed.
+    content: Option<Content>,
+}
+
+fn judge(sent: Sent, rules: Rules<'_>) -> Result<Arrived, Refusal> {
+    match (sent.file, sent.url) {
+        (Some(_), Some(_)) => Err(Refusal::file_and_link()),
+        (Some(_), None) if sent.has_more_files => Err(Refusal::several_files()),
+        (Some(file), None) => judge_file(file, rules.profile),
+        (None, Some(url)) if is_link(&url) => {
+            let title = sent.title.filter(|title| rules.has_titles && !title.is_empty());
+            Ok(Arrived::Link { url, title })
+        }
+        (None, Some(_)) => Err(Refusal::bad_link()),
+        (None, None) => Err(Refusal::nothing_sent(rules.profile)),
+    }
+}
+
+fn judge_file(file: SentFile, profile: Profile) -> Result<Arrived, Refusal> {
+    // Only the pages of version 2 speak of the type; the later ones have dropped it.
+    let is_exe = file.name.to_lowercase().trim_end_matches(['.', ' ']).ends_with(".exe");
+    if is_exe && profile == Profile::DocsV2 {
+        return Err(Refusal::exe());
+    }
+    match file.content {
+        Some(content) => Ok(Arrived::File { name: file.name, content }),
+        None => Err(Refusal::too_large(profile)),
+    }
+}
+
+/// Whether the service would take a text as the address of a link.
+fn is_link(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    !host.is_empty() && url.chars().count() <= LONGEST_LINK && !url.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+async fn parts(request: Request, rules: Rules<'_>) -> Result<Sent, Refusal> {
+    let broken = |_| Refusal::bad_body();
+    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| Refusal::bad_body())?;
+    let mut sent = Sent::default();
+    while let Some(field) = multipart.next_field().await.map_err(broken)? {
+        match field.name() {
+            Some("file") if sent.file.is_some() => sent.has_more_files = true,
+            Some("file") => sent.file = Some(file(field, rules).await?),
+            Some("attachmentUrl") => sent.url = Some(text(field).await?),
+            Some("title") => sent.title = Some(text(field).await?),
+            _ => {}
+        }
+    }
+    Ok(sent)
+}
+
+async fn file(mut field: Field<'_>, rules: Rules<'_>) -> Result<SentFile, Refusal> {
+    let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or("file").to_owned();
+    let mut content = Some(Content::new(rules.vault).map_err(|_| Refusal::internal())?);
+    while let Some(chunk) = field.chunk().await.map_err(|_| Refusal::bad_body())? {
+        // What is too large is still read to its end: the client would not get to see the answer otherwise.
+        content = content.filter(|content| content.size() + chunk.len() as u64 <= rules.max_bytes);
+        if let Some(content) = &mut content {
+            content.push(&chunk).map_err(|_| Refusal::internal())?;
+        }
+    }
+    Ok(SentFile { name, content })
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, Refusal> {
+    let mut text = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|_| Refusal::bad_body())? {
+        if text.len() + chunk.len() > MOST_TEXT {
+            return Err(Refusal::bad_body());
+        }
+        text.extend_from_slice(&chunk);
+    }
+    String::from_utf8(text).map_err(|_| Refusal::bad_body())
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}

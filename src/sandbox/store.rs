@@ -1,0 +1,423 @@
+//! What was attached: ids, names, lists and what a person asks of them; and the bytes, where they are kept.
+//!
+//! No name from a request ever becomes a path: files are called by the id that the store gave.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, TempDir};
+use unicode_normalization::UnicodeNormalization;
+
+use super::route::Parent;
+use super::settings::{Keep, Rename, User};
+
+/// One attachment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The id, digits.
+    pub id: String,
+    /// The module of its record.
+    pub module: String,
+    /// Its record.
+    pub record: String,
+    /// The name as stored; of a link its title.
+    pub name: String,
+    /// The size in bytes; of a link 0.
+    pub size: u64,
+    /// The SHA-256 of the content in hex; of a link `None`.
+    pub sha256: Option<String>,
+    /// The address of a link; of a file `None`.
+    pub url: Option<String>,
+    /// When it was created, in seconds of the server's clock since 1970.
+    pub created: i64,
+    /// Who created it.
+    #[serde(skip)]
+    pub user: Arc<User>,
+}
+
+/// What an upload brings, once all of it has arrived.
+#[derive(Debug)]
+pub(super) enum Arrived {
+    File { name: String, content: Content },
+    Link { url: String, title: Option<String> },
+}
+
+/// Why something that arrived was not stored.
+#[derive(Debug)]
+pub(super) enum NotStored {
+    LinkExists,
+    Disk(io::Error),
+}
+
+/// All attachments.
+#[derive(Debug)]
+pub(super) struct Store {
+    entries: Vec<Entry>,
+    by_record: HashMap<Parent, Vec<usize>>,
+    vault: Arc<Vault>,
+    rename: Rename,
+    lag: Duration,
+    user: Arc<User>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    attachment: Attachment,
+    visible_from: Instant,
+    is_deleted: bool,
+}
+
+/// The first id of a store; each further one is one more.
+const FIRST_ID: u64 = 700_000_000_002_000_001;
+
+impl Store {
+    /// An empty store, or the one that an earlier server left in the folder to keep bytes in.
+    pub(super) fn open(keep: &Keep, rename: Rename, lag: Duration, user: User) -> io::Result<Store> {
+        let (vault, past) = Vault::open(keep)?;
+        let user = Arc::new(user);
+        let mut store = Store {
+            entries: Vec::new(),
+            by_record: HashMap::new(),
+            vault: Arc::new(vault),
+            rename,
+            lag: Duration::ZERO,
+            user: Arc::clone(&user),
+        };
+        for event in past {
+            match event {
+                Event::Created(attachment) => store.put(Attachment { user: Arc::clone(&user), ..attachment }),
+                Event::Deleted { id } => store.mark_deleted(&id),
+            }
+        }
+        store.lag = lag;
+        Ok(store)
+    }
+
+    pub(super) fn vault(&self) -> Arc<Vault> {
+        Arc::clone(&self.vault)
+    }
+
+    /// Stores what arrived, at once and completely, or not at all.
+    pub(super) fn add(&mut self, parent: &Parent, arrived: Arrived, now: i64) -> Result<Attachment, NotStored> {
+        let user = Arc::clone(&self.user);
+        self.add_as(parent, arrived, now, user)
+    }
+
+    /// Stores what somebody else attached.
+    pub(super) fn add_as(
+        &mut self,
+        parent: &Parent,
+        arrived: Arrived,
+        created: i64,
+        user: Arc<User>,
+    ) -> Result<Attachment, NotStored> {
+        let id = self.next_id();
+        let (module, record) = (parent.module.clone(), parent.record.clone());
+        let attachment = match arrived {
+            Arrived::Link { url, .. } if self.of(parent).any(|known| known.url.as_deref() == Some(&*url)) => {
+                return Err(NotStored::LinkExists);
+            }
+            Arrived::Link { url, title } => {
+                // The service takes the title of the page that the link leads to; a sandbox asks nobody.
+                let name = title.unwrap_or_else(|| url.clone());
+                Attachment { id, module, record, name, size: 0, sha256: None, url: Some(url), created, user }
+            }
+            Arrived::File { name, content } => {
+                let name = self.name_for(parent, name);
+                let (size, sha256) = content.keep_as(&self.vault, &id).map_err(NotStored::Disk)?;
+                Attachment { id, module, record, name, size, sha256: Some(sha256), url: None, created, user }
+            }
+        };
+        self.vault.note(&Event::Created(attachment.clone())).map_err(NotStored::Disk)?;
+        self.put(attachment.clone());
+        Ok(attachment)
+    }
+
+    /// What a list of a record shows at this moment, the newest first.
+    pub(super) fn list(&self, parent: &Parent, at: Instant) -> Vec<&Attachment> {
+        let places = self.by_record.get(parent).map_or(&[][..], Vec::as_slice);
+        let entries = places.iter().rev().filter_map(|place| self.entries.get(*place));
+        entries.filter(|e| !e.is_deleted && e.visible_from <= at).map(|e| &e.attachment).collect()
+    }
+
+    pub(super) fn find(&self, parent: &Parent, id: &str) -> Option<&Attachment> {
+        self.of(parent).find(|attachment| attachment.id == id)
+    }
+
+    /// Deletes an attachment; false when the record has none of that id.
+    pub(super) fn delete(&mut self, parent: &Parent, id: &str) -> io::Result<bool> {
+        if self.find(parent, id).is_none() {
+            return Ok(false);
+        }
+        self.vault.note(&Event::Deleted { id: id.to_owned() })?;
+        self.mark_deleted(id);
+        Ok(true)
+    }
+
+    /// Every attachment ever created, deleted ones too.
+    pub(super) fn created(&self) -> impl Iterator<Item = &Attachment> {
+        self.entries.iter().map(|entry| &entry.attachment)
+    }
+
+    /// What a record has now, visible in lists or not yet.
+    fn of(&self, parent: &Parent) -> impl Iterator<Item = &Attachment> {
+        let places = self.by_record.get(parent).map_or(&[][..], Vec::as_slice);
+        let entries = places.iter().filter_map(|place| self.entries.get(*place));
+        entries.filter(|entry| !entry.is_deleted).map(|entry| &entry.attachment)
+    }
+
+    fn put(&mut self, attachment: Attachment) {
+        let parent = Parent { module: attachment.module.clone(), record: attachment.record.clone() };
+        self.by_record.entry(parent).or_default().push(self.entries.len());
+        self.entries.push(Entry { attachment, visible_from: Instant::now() + self.lag, is_deleted: false });
+    }
+
+    fn mark_deleted(&mut self, id: &str) {
+        // Ids are given in order, so that they stand in order too.
+        let place = self.entries.binary_search_by(|entry| entry.attachment.id.as_str().cmp(id));
+        if let Some(entry) = place.ok().and_then(|place| self.entries.get_mut(place)) {
+            entry.is_deleted = true;
+        }
+    }
+
+    fn next_id(&self) -> String {
+        let last = self.entries.last().and_then(|entry| entry.attachment.id.parse::<u64>().ok());
+        last.map_or(FIRST_ID, |last| last + 1).to_string()
+    }
+
+    /// The name under which a file is stored.
+    fn name_for(&self, parent: &Parent, name: String) -> String {
+        match self.rename {
+            Rename::Never => name,
+            Rename::Every => numbered(&name, 1),
+            Rename::Composed => name.nfc().collect(),
+            Rename::Shortened => name.chars().take(100).collect(),
+            Rename::Twins => {
+                let is_free = |wanted: &str| self.of(parent).all(|known| known.name != wanted);
+                if is_free(&name) {
+                    return name;
+                }
+                (1..).map(|n| numbered(&name, n)).find(|wanted| is_free(wanted)).unwrap_or(name)
+            }
+        }
+    }
+}
+
+/// `offer.pdf` as `offer (1).pdf`.
+fn numbered(name: &str, n: u32) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => format!("{stem} ({n}).{extension}"),
+        _ => format!("{name} ({n})"),
+    }
+}
+
+/// Seconds since 1970 in the service's spelling.
+pub(super) fn rfc3339(seconds: i64) -> String {
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+}
+
+/// Where the bytes of files are kept, if they are.
+#[derive(Debug)]
+pub(super) struct Vault(Option<Folder>);
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    index: File,
+    /// Removes a temporary folder when the store goes.
+    _temporary: Option<TempDir>,
+}
+
+/// A line of the index beside the kept bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Event {
+    Created(Attachment),
+    Deleted { id: String },
+}
+
+impl Vault {
+    fn open(keep: &Keep) -> io::Result<(Vault, Vec<Event>)> {
+        match keep {
+            Keep::Facts => Ok((Vault(None), Vec::new())),
+            Keep::Temporarily => {
+                let temporary = tempfile::Builder::new().prefix("attache-sandbox-").tempdir()?;
+                let path = temporary.path().to_owned();
+                Vault::open_folder(path, Some(temporary))
+            }
+            Keep::In(path) => {
+                std::fs::create_dir_all(path)?;
+                Vault::open_folder(path.clone(), None)
+            }
+        }
+    }
+
+    fn open_folder(path: PathBuf, temporary: Option<TempDir>) -> io::Result<(Vault, Vec<Event>)> {
+        let index_path = path.join("attachments.jsonl");
+        let index = OpenOptions::new().create(true).read(true).append(true).open(&index_path)?;
+        if index.try_lock().is_err() {
+            let message = format!("{} is in use by another sandbox", path.display());
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+        }
+        let past = read_index(&index_path, &index)?;
+        Ok((Vault(Some(Folder { path, index, _temporary: temporary })), past))
+    }
+
+    fn note(&self, event: &Event) -> io::Result<()> {
+        let Some(folder) = &self.0 else { return Ok(()) };
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        (&folder.index).write_all(&line)
+    }
+
+    /// The kept bytes of an attachment; `None` where no bytes are kept.
+    pub(super) fn read(&self, id: &str) -> Option<io::Result<File>> {
+        self.0.as_ref().map(|folder| File::open(folder.file(id)))
+    }
+}
+
+impl Folder {
+    fn file(&self, id: &str) -> PathBuf {
+        self.path.join(format!("{id}.bin"))
+    }
+}
+
+/// Reads the index of an earlier server, and cuts a last line that it could not finish.
+fn read_index(path: &Path, index: &File) -> io::Result<Vec<Event>> {
+    let text = std::fs::read(path)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    index.set_len(whole as u64)?;
+    let lines = text.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let event = |(number, line): (usize, &[u8])| {
+        serde_json::from_slice(line).map_err(|error| {
+            let message = format!("{} line {}: {error}; is this the folder of a sandbox?", path.display(), number + 1);
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })
+    };
+    lines.enumerate().map(event).collect()
+}
+
+/// The content of a file while it arrives. Dropped before it is kept, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Content {
+    size: u64,
+    hash: Sha256,
+    file: Option<NamedTempFile>,
+}
+
+impl Content {
+    pub(super) fn new(vault: &Vault) -> io::Result<Content> {
+        let file = match &vault.0 {
+            Some(folder) => Some(tempfile::Builder::new().prefix(".incoming-").tempfile_in(&folder.path)?),
+            None => None,
+        };
+        Ok(Content { size: 0, hash: Sha256::new(), file })
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.size += bytes.len() as u64;
+        self.hash.update(bytes);
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Gives the content its final place. Returns size and SHA-256.
+    fn keep_as(self, vault: &Vault, id: &str) -> io::Result<(u64, String)> {
+        if let (Some(folder), Some(file)) = (&vault.0, self.file) {
+            file.persist(folder.file(id)).map_err(|failed| failed.error)?;
+        }
+        let hex = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((self.size, hex))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parent() -> Parent {
+        Parent { module: "Leads".into(), record: "738964000000291009".into() }
+    }
+
+    fn store(keep: &Keep, rename: Rename) -> Store {
+        Store::open(keep, rename, Duration::ZERO, User::default()).unwrap()
+    }
+
+    fn add(store: &mut Store, name: &str, bytes: &[u8]) -> Attachment {
+        let mut content = Content::new(&store.vault()).unwrap();
+        content.push(bytes).unwrap();
+        store.add(&parent(), Arrived::File { name: name.into(), content }, 1_700_000_000).unwrap()
+    }
+
+    #[test]
+    fn the_newest_attachment_is_listed_first_and_a_deleted_one_not_at_all() {
+        let mut store = store(&Keep::Facts, Rename::Never);
+        let first = add(&mut store, "a", b"1");
+        add(&mut store, "b", b"2");
+        assert!(store.delete(&parent(), &first.id).unwrap());
+        assert!(!store.delete(&parent(), &first.id).unwrap(), "twice");
+        let names: Vec<&str> = store.list(&parent(), Instant::now()).iter().map(|a| a.name.as_str()).collect();
+        assert_eq!(names, ["b"]);
+        assert_eq!(store.created().count(), 2);
+    }
+
+    #[test]
+    fn names_are_changed_only_as_the_server_was_told() {
+        let twice = |rename| {
+            let mut store = store(&Keep::Facts, rename);
+            [add(&mut store, "cafe\u{301}.tar.gz", b"").name, add(&mut store, "cafe\u{301}.tar.gz", b"").name]
+        };
+        assert_eq!(twice(Rename::Never), ["cafe\u{301}.tar.gz", "cafe\u{301}.tar.gz"]);
+        assert_eq!(twice(Rename::Twins), ["cafe\u{301}.tar.gz", "cafe\u{301}.tar (1).gz"]);
+        assert_eq!(twice(Rename::Every), ["cafe\u{301}.tar (1).gz", "cafe\u{301}.tar (1).gz"]);
+        assert_eq!(twice(Rename::Composed), ["caf\u{e9}.tar.gz", "caf\u{e9}.tar.gz"]);
+    }
+
+    #[test]
+    fn a_data_folder_is_taken_up_again_where_it_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::In(folder.path().join("data"));
+        let mut first = store(&keep, Rename::Never);
+        let old = add(&mut first, "../../etc/passwd", b"content");
+        let gone = add(&mut first, "gone", b"");
+        first.delete(&parent(), &gone.id).unwrap();
+        assert!(Store::open(&keep, Rename::Never, Duration::ZERO, User::default()).is_err(), "one server at a time");
+        drop(first);
+        let index = folder.path().join("data").join("attachments.jsonl");
+        OpenOptions::new().append(true).open(&index).unwrap().write_all(b"{\"created\":{\"id\"").unwrap();
+        let mut again = store(&keep, Rename::Never);
+        assert_eq!(again.list(&parent(), Instant::now()), [&old]);
+        assert!(add(&mut again, "new", b"").id > gone.id);
+        let names: Vec<String> = std::fs::read_dir(folder.path().join("data"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".bin"))
+            .collect();
+        assert_eq!(names, ["attachments.jsonl"], "ids name the files, and nothing half done is left");
+    }
+
+    #[test]
+    fn content_that_never_becomes_an_attachment_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&Keep::In(folder.path().into()), Rename::Never);
+        let mut content = Content::new(&store.vault()).unwrap();
+        content.push(b"half").unwrap();
+        drop(content);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the index");
+    }
+
+    #[test]
+    fn times_are_spelled_as_the_service_does() {
+        assert_eq!(rfc3339(1_620_192_813), "2021-05-05T05:33:33+00:00");
+    }
+}
