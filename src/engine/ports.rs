@@ -76,6 +76,11 @@ pub enum Event<'a> {
         /// The answer.
         reply: &'a Reply,
     },
+    /// An answer, of whatever kind, said how many API credits are left.
+    Credits {
+        /// So many.
+        left: u64,
+    },
     /// A row has ended and its final line is written.
     Ended(&'a Ended),
     /// A row has ended, but the results file could not take its line: the only place where it can be seen is here.
