@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::paths::{PlaceError, preflight};
+
 /// The operations. A file opened here is read at any place and written only at its end.
 pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     /// An open file.
@@ -12,6 +14,8 @@ pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     /// A lock that is given up when dropped.
     type Lock: std::fmt::Debug + Send + Sync + 'static;
 
+    /// Whether results can be kept here, as far as that can be told without writing anything.
+    fn check_place(&self, results: &Path) -> Result<(), PlaceError>;
     /// Takes the exclusive lock on this file without waiting, and makes the file if there is none; `None` if somebody
     /// else has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
@@ -45,6 +49,10 @@ pub struct RealDisk;
 impl Disk for RealDisk {
     type File = File;
     type Lock = File;
+
+    fn check_place(&self, results: &Path) -> Result<(), PlaceError> {
+        preflight(results)
+    }
 
     fn lock(&self, path: &Path) -> io::Result<Option<File>> {
         let file = guarded(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;

@@ -520,3 +520,195 @@ impl<'a> Cells<'a> {
         Some(line)
     }
 }
+
+#[cfg(test)]
+pub(super) mod samples {
+    use super::*;
+
+    /// A line with something in every column.
+    pub(in crate::results) fn full() -> Line {
+        let upload = Upload {
+            line: 7,
+            module: "Leads",
+            record: crate::upload::RecordId::new(738_964_000_000_291_009).expect("an id"),
+            kind: SourceKind::File,
+            source: "Angebote/50% März, \"neu\".pdf",
+            name: "=März\n.pdf",
+            key: RowKey(0x0123_4567_89ab_cdef),
+        };
+        let outcome = Outcome {
+            status: Status::Uploaded,
+            code: OwnCode::SettledByListing.into(),
+            message: "found in the record's list, 2 tries".to_owned(),
+            attachment_id: Some(ServiceId::new(738_964_000_000_300_001)),
+            http_status: Some(200),
+            tries: 2,
+            took: Duration::from_millis(1_234),
+            sent_at: "2026-03-10T09:15:00Z".parse().ok(),
+            finished_at: "2026-03-10T09:15:02.5Z".parse().ok(),
+            created_time: Some("2026-03-10T14:45:01+05:30".to_owned()),
+            created_by: Some(ServiceId::new(738_964_000_000_100_001)),
+        };
+        let mut line = Line::of(&upload, Some(52_431), "www.zohoapis.eu", "20260310T091459Z-4f2a").ended(&outcome, 1);
+        line.carried = vec!["see, mail".to_owned(), String::new()];
+        line
+    }
+
+    pub(in crate::results) fn layout() -> Layout {
+        Layout::new(["note", "x_batch"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::samples::{full, layout};
+    use super::*;
+
+    fn encoded(line: &Line, layout: &Layout) -> String {
+        let mut out = Vec::new();
+        line.encode(layout, &mut out);
+        String::from_utf8(out).expect("lines are UTF-8").strip_suffix('\n').expect("a newline ends it").to_owned()
+    }
+
+    #[test]
+    fn a_line_is_written_as_the_format_says() {
+        let expected = "7,Leads,738964000000291009,\"Angebote/50% März, \"\"neu\"\".pdf\",,'=März%0A.pdf,uploaded,\
+             738964000000300001,settled-by-listing,\"found in the record's list, 2 tries\",200,3,52431,1.234,\
+             2026-03-10T09:15:00Z,2026-03-10T09:15:02.5Z,2026-03-10T14:45:01+05:30,738964000000100001,\"see, mail\",,\
+             www.zohoapis.eu,20260310T091459Z-4f2a,r0123456789abcdef";
+        let line = encoded(&full(), &layout());
+        assert_eq!(line.get(..line.len() - 10), Some(expected));
+        assert_eq!(
+            line.get(line.len() - 10..),
+            Some(format!(",k{:08x}", crc32fast::hash(expected.as_bytes())).as_str())
+        );
+        assert_eq!(Line::decode(line.as_bytes(), &layout()), Ok(full()));
+    }
+
+    #[test]
+    fn a_header_reads_back_its_carried_columns_and_nothing_else_is_a_header() {
+        let mut header = Vec::new();
+        layout().encode_header(&mut header);
+        let header = header.strip_suffix(b"\n").expect("newline");
+        assert_eq!(Layout::decode_header(header), Some(layout()));
+        let text = String::from_utf8(header.to_vec()).expect("UTF-8");
+        for other in ["", "module,record,file", &text.replace(',', ";"), &text.replace("status", "Status"), &text[..40]]
+        {
+            assert_eq!(Layout::decode_header(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn columns_of_older_runs_are_kept_behind_those_of_the_manifest() {
+        let merged = Layout::new(["x_b", "note"]).with_older(&Layout::new(["x_a", "note"]));
+        assert_eq!(merged, Layout::new(["x_b", "note", "x_a"]));
+    }
+
+    #[test]
+    fn other_quoting_and_other_line_ends_do_no_harm() {
+        let line = encoded(&full(), &layout());
+        for dressed in [format!("{line}\r"), line.replace("Leads", "\"Leads\""), line.replace(",52431,", ",052431,")] {
+            assert_eq!(Line::decode(dressed.as_bytes(), &layout()), Ok(full()), "{dressed}");
+        }
+    }
+
+    #[test]
+    fn an_edited_cell_is_found() {
+        let line = encoded(&full(), &layout());
+        for (from, to, column) in [
+            ("738964000000300001", "7.38964E+17", "attachment_id"),
+            ("2026-03-10T09:15:00Z", "10.03.2026 09:15", "sent_at"),
+            ("uploaded", "failed", "status"),
+            ("uploaded", "done", "status"),
+            (",200,", ",201,", "http_status"),
+            ("Leads", "Lead", "module"),
+            ("see, mail", "see, mails", "note"),
+            ("r0123456789abcdef", "r0123456789abcdee", "key"),
+            (",52431,", ",52432,", "bytes"),
+            ("www.zohoapis.eu", "www.zohoapis.in", "target"),
+        ] {
+            let changed = line.replace(from, to);
+            assert_ne!(changed, line);
+            let broken = Line::decode(changed.as_bytes(), &layout());
+            if column == "target" {
+                // Two letters were changed: that is more than can be told from the check.
+                assert_eq!(broken, Err(Broken::Edited { column: None }));
+            } else {
+                assert_eq!(broken, Err(Broken::Edited { column: Some(column.to_owned()) }), "{from} -> {to}");
+            }
+        }
+        let (rest, _) = line.rsplit_once(',').expect("a check");
+        let unchecked = format!("{rest},k1234");
+        assert_eq!(
+            Line::decode(unchecked.as_bytes(), &layout()),
+            Err(Broken::Edited { column: Some("check".to_owned()) })
+        );
+    }
+
+    #[test]
+    fn torn_lines_and_lines_of_another_shape_are_told_from_edited_ones() {
+        let line = encoded(&full(), &layout());
+        assert_eq!(Line::decode(line.replace("Leads", "Le\0ds").as_bytes(), &layout()), Err(Broken::Torn));
+        assert_eq!(Line::decode(&line.as_bytes()[..60], &layout()), Err(Broken::Shape));
+        assert_eq!(Line::decode(line.as_bytes(), &Layout::default()), Err(Broken::Shape));
+    }
+
+    fn times() -> impl Strategy<Value = Option<Timestamp>> {
+        prop::option::of(
+            (0_i64..4_102_444_800, 0_i32..1_000)
+                .prop_map(|(seconds, millis)| Timestamp::new(seconds, millis * 1_000_000).expect("in range")),
+        )
+    }
+
+    prop_compose! {
+        fn lines()(
+            texts in prop::collection::vec("[\\PC\\p{Cc}%,\"'=+@-]{0,12}", 9),
+            carried in prop::collection::vec("[\\PC\\p{Cc}]{0,6}", 2),
+            numbers in (any::<u32>(), any::<u32>(), any::<u64>(), 0_u64..1_000_000_000),
+            ids in (prop::option::of(any::<u64>()), prop::option::of(any::<u64>()), prop::option::of(any::<u16>()), prop::option::of(any::<u64>())),
+            status in prop::sample::select(Status::ALL.to_vec()),
+            times in (times(), times()),
+        ) -> Line {
+            let mut texts = texts.into_iter();
+            let mut text = || texts.next().unwrap_or_default();
+            Line {
+                line: numbers.0,
+                module: text(), record: text(), file: text(), url: text(), name: text(),
+                status,
+                attachment_id: ids.0.map(ServiceId::new),
+                code: text(), message: text(),
+                http_status: ids.2,
+                tries: numbers.1,
+                bytes: ids.3,
+                seconds: Duration::from_millis(numbers.3),
+                sent_at: times.0, finished_at: times.1,
+                created_time: Some("2026-03-10T14:45:01+05:30".to_owned()),
+                created_by: ids.1.map(ServiceId::new),
+                carried,
+                target: text(), run: text(),
+                key: RowKey(numbers.2),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn any_line_reads_back_as_it_was(line in lines()) {
+            let text = encoded(&line, &layout());
+            prop_assert!(!text.contains(['\n', '\r', '\0']));
+            prop_assert_eq!(Line::decode(text.as_bytes(), &layout()), Ok(line));
+        }
+
+        #[test]
+        fn no_cut_line_passes_for_a_whole_one(line in lines(), cut in 0.0_f64..1.0) {
+            let text = encoded(&line, &layout());
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place inside the line")]
+            let at = (text.len() as f64 * cut) as usize;
+            prop_assert!(Line::decode(&text.as_bytes()[..at.min(text.len() - 1)], &layout()).is_err());
+        }
+    }
+}

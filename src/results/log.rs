@@ -6,15 +6,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::claims::Claims;
 use super::compact::{self, Old, Rows, Source, Totals, Which};
 use super::disk::Disk;
 use super::error::OpenError;
 use super::history::{History, Note};
 use super::line::{Layout, Line};
-use super::paths::{folder_of, is_temp_of, lock_of, preflight};
+use super::paths::{folder_of, is_temp_of, lock_of};
 use super::scan::{Order, Scan, Wanted, scan};
 use crate::outcome::Status;
-use crate::upload::RowKey;
+use crate::upload::{RecordId, RowKey, ServiceId};
 
 /// How a results file is to be taken.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,7 +39,7 @@ pub struct Seen<D: Disk> {
 
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
 pub fn look<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
-    preflight(path).map_err(OpenError::Place)?;
+    disk.check_place(path).map_err(OpenError::Place)?;
     see(disk, path, settings)
 }
 
@@ -98,12 +99,7 @@ pub struct Held<D: Disk> {
 
 /// Takes the lock, clears away what a cut-off run left behind, and reads the results.
 pub fn hold<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Held<D>, OpenError> {
-    preflight(path).map_err(OpenError::Place)?;
-    hold_anywhere(disk, path, settings)
-}
-
-/// [`hold`] without a look at the real file system, for disks that are not real.
-pub(super) fn hold_anywhere<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Held<D>, OpenError> {
+    disk.check_place(path).map_err(OpenError::Place)?;
     let lock_path = lock_of(path);
     let lock = disk.lock(&lock_path).map_err(|cause| OpenError::io("lock", &lock_path, cause))?;
     let lock = lock.ok_or(OpenError::Locked { lock: lock_path })?;
@@ -150,7 +146,20 @@ impl<D: Disk> Held<D> {
             }
         };
         let order = scan.order;
-        Ok(Log { disk, path, lock, file, layout, len, begun_at: len, history: scan.history, order, broken: false })
+        let claims = Claims::default();
+        Ok(Log {
+            disk,
+            path,
+            lock,
+            file,
+            layout,
+            len,
+            begun_at: len,
+            history: scan.history,
+            order,
+            claims,
+            broken: false,
+        })
     }
 }
 
@@ -205,6 +214,7 @@ pub struct Log<D: Disk> {
     begun_at: u64,
     history: History,
     order: Option<Order>,
+    claims: Claims,
     broken: bool,
 }
 
@@ -235,6 +245,12 @@ impl<D: Disk> Log<D> {
         self.len += batch.bytes.len() as u64;
         self.order = None;
         Ok(())
+    }
+
+    /// Every attachment that the file names for this record, in whichever line.
+    pub fn claimed(&mut self, record: RecordId) -> io::Result<Vec<ServiceId>> {
+        self.claims.read_on(&self.disk, &self.file, &self.layout)?;
+        Ok(self.claims.of(record))
     }
 
     /// Returns once everything appended is on the disk.

@@ -15,20 +15,32 @@
 //! request leaves. So whatever is missing after a crash was either never sent, or has a line that says it may have been.
 
 mod cell;
+mod claims;
 mod compact;
 mod disk;
 mod edited;
 mod error;
 mod history;
+mod journal;
 mod line;
 mod log;
 mod paths;
 mod scan;
+mod sim;
+#[cfg(test)]
+mod tests;
 
 pub use compact::{Rows, Tally, Totals};
 pub use disk::{Disk, RealDisk};
 pub use error::OpenError;
 pub use history::{History, Resend, Standing, Why};
+pub use journal::GroupLog;
 pub use line::{Broken, FIRST_COLUMNS, LAST_COLUMNS, Layout, Line};
 pub use log::{Batch, CompactError, Finished, Held, Log, Seen, Settings, hold, look};
 pub use paths::{PlaceError, default_results, lock_of, preflight, runs_of};
+
+/// What tests of other rooms need of this one.
+#[doc(hidden)]
+pub mod testing {
+    pub use super::sim::{SimDisk, SimFile, SimLock};
+}

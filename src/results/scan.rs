@@ -12,8 +12,9 @@ use super::line::{Broken, Cells, Column, Layout, Line};
 use crate::outcome::Status;
 use crate::upload::RowKey;
 
-/// Bytes read in one go.
-const WINDOW: usize = 256 * 1024;
+/// Bytes read in one go after a jump, and at most: who goes on reading gets more each time.
+const FIRST_READ: usize = 4 * 1024;
+const LARGEST_READ: usize = 256 * 1024;
 
 /// The physical lines of a file, from any offset on.
 pub(super) struct Lines<'f, D: Disk> {
@@ -24,6 +25,8 @@ pub(super) struct Lines<'f, D: Disk> {
     offset: u64,
     /// Where in the window the next line begins.
     next: usize,
+    /// Bytes to read the next time.
+    step: usize,
 }
 
 /// One physical line, without its newline.
@@ -43,7 +46,7 @@ impl Physical<'_> {
 
 impl<'f, D: Disk> Lines<'f, D> {
     pub(super) fn new(disk: &'f D, file: &'f D::File) -> Self {
-        Lines { disk, file, window: Vec::new(), offset: 0, next: 0 }
+        Lines { disk, file, window: Vec::new(), offset: 0, next: 0, step: FIRST_READ }
     }
 
     /// The line that begins at this offset. Going forward in small steps costs no reading.
@@ -54,6 +57,7 @@ impl<'f, D: Disk> Lines<'f, D> {
                 self.window.clear();
                 self.offset = offset;
                 self.next = 0;
+                self.step = FIRST_READ;
             }
         }
         self.next()
@@ -88,7 +92,8 @@ impl<'f, D: Disk> Lines<'f, D> {
         self.offset += self.next as u64;
         self.next = 0;
         let kept = self.window.len();
-        self.window.resize(kept + WINDOW, 0);
+        self.window.resize(kept + self.step, 0);
+        self.step = (self.step * 2).min(LARGEST_READ);
         let read = self.disk.read_at(self.file, self.offset + kept as u64, &mut self.window[kept..]);
         self.window.truncate(kept + *read.as_ref().unwrap_or(&0));
         Ok(read? > 0)

@@ -1,0 +1,48 @@
+//! Which attachments are ours already: every id in the file, by record, so that a row in doubt is never given the
+//! attachment of another row. Most runs never ask, so nothing is read before the first question.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::disk::Disk;
+use super::line::{Cells, Column, Layout};
+use super::scan::Lines;
+use crate::upload::{RecordId, ServiceId};
+
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// Up to where the file has been read.
+    read: u64,
+    pairs: BTreeSet<(u64, u64)>,
+}
+
+impl Claims {
+    /// Takes in what was written since the last time.
+    pub(super) fn read_on<D: Disk>(&mut self, disk: &D, file: &D::File, layout: &Layout) -> io::Result<()> {
+        let mut lines = Lines::new(disk, file);
+        let mut ranges = Vec::new();
+        let mut next = lines.at(self.read)?;
+        while let Some(physical) = next {
+            if !physical.whole {
+                break;
+            }
+            let cells = Cells::split(physical.bytes, layout, &mut ranges).ok();
+            // The header and lines without an attachment have no number there.
+            let pair = cells
+                .and_then(|cells| Some((number(cells.raw(Column::Record))?, number(cells.raw(Column::AttachmentId))?)));
+            self.pairs.extend(pair);
+            self.read = physical.end();
+            next = lines.next()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn of(&self, record: RecordId) -> Vec<ServiceId> {
+        let record = record.get();
+        self.pairs.range((record, 0)..=(record, u64::MAX)).map(|(_, id)| ServiceId::new(*id)).collect()
+    }
+}
+
+fn number(cell: &[u8]) -> Option<u64> {
+    std::str::from_utf8(cell).ok()?.parse().ok()
+}

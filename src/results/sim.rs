@@ -1,0 +1,317 @@
+//! A disk in memory that loses power, tears what was not synced, and fails when it is told to.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::Disk;
+use super::paths::PlaceError;
+
+/// The disk; a clone is the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct SimDisk(Arc<Mutex<World>>);
+
+#[derive(Debug, Default)]
+struct World {
+    files: Vec<Contents>,
+    /// The names as programs see them.
+    names: BTreeMap<PathBuf, usize>,
+    /// The names that a loss of power leaves.
+    durable_names: BTreeMap<PathBuf, usize>,
+    /// What happened to names since, in order.
+    pending: Vec<Naming>,
+    /// Who has each lock.
+    locks: BTreeMap<PathBuf, u64>,
+    holders: u64,
+    operations: u64,
+    trouble: Option<Trouble>,
+    /// After a crash nothing works until the machine is up again.
+    down: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    bytes: Vec<u8>,
+    /// How many of them a loss of power leaves for sure.
+    durable: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Naming {
+    Is(PathBuf, usize),
+    IsNot(PathBuf),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// This operation fails, and all others work.
+    Fail(u64),
+    /// The process ends in the middle of this operation.
+    Crash(u64),
+}
+
+/// An open file of a [`SimDisk`].
+#[derive(Debug)]
+pub struct SimFile(usize);
+
+/// A lock of a [`SimDisk`].
+#[derive(Debug)]
+pub struct SimLock {
+    disk: SimDisk,
+    path: PathBuf,
+    holder: u64,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        // After a kill another process may have it.
+        let mut world = self.disk.world();
+        if world.locks.get(&self.path) == Some(&self.holder) {
+            world.locks.remove(&self.path);
+        }
+    }
+}
+
+/// How an operation goes.
+enum Course {
+    Well,
+    /// It fails half-way.
+    Half(io::Error),
+}
+
+impl SimDisk {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many operations there were.
+    pub fn operations(&self) -> u64 {
+        self.world().operations
+    }
+
+    /// Lets one operation fail: the one with this number, counted from 0 since the disk was made.
+    pub fn fail_at(&self, operation: u64) {
+        self.world().trouble = Some(Trouble::Fail(operation));
+    }
+
+    /// Lets the process end in the middle of this operation. From then on nothing works before [`SimDisk::kill`] or
+    /// [`SimDisk::lose_power`].
+    pub fn crash_at(&self, operation: u64) {
+        self.world().trouble = Some(Trouble::Crash(operation));
+    }
+
+    /// The process is gone, with its locks; all that it wrote is there.
+    pub fn kill(&self) {
+        let mut world = self.world();
+        world.down = false;
+        world.trouble = None;
+        world.locks.clear();
+    }
+
+    /// The machine is gone: what was not synced is lost, or there in part, or there with holes.
+    pub fn lose_power(&self, random: &mut fastrand::Rng) {
+        self.kill();
+        let mut world = self.world();
+        let survives = random.usize(..=world.pending.len());
+        let pending = std::mem::take(&mut world.pending);
+        for naming in pending.into_iter().take(survives) {
+            naming.apply(&mut world.durable_names);
+        }
+        world.names = world.durable_names.clone();
+        for contents in &mut world.files {
+            contents.tear(random);
+        }
+    }
+
+    /// What a file holds.
+    pub fn contents(&self, path: &Path) -> Option<Vec<u8>> {
+        let world = self.world();
+        world.names.get(path).map(|file| world.files[*file].bytes.clone())
+    }
+
+    /// Puts a file there, safe and sound.
+    pub fn put(&self, path: &Path, bytes: &[u8]) {
+        let mut world = self.world();
+        world.files.push(Contents { bytes: bytes.to_vec(), durable: bytes.len() });
+        let file = world.files.len() - 1;
+        world.names.insert(path.to_owned(), file);
+        world.durable_names.insert(path.to_owned(), file);
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<PathBuf> {
+        self.world().names.keys().cloned().collect()
+    }
+
+    fn begin(&self) -> io::Result<(MutexGuard<'_, World>, Course)> {
+        let mut world = self.world();
+        if world.down {
+            return Err(io::Error::other("the process has ended"));
+        }
+        let operation = world.operations;
+        world.operations += 1;
+        let course = match world.trouble {
+            Some(Trouble::Fail(at)) if at == operation => Course::Half(io::Error::other("told to fail")),
+            Some(Trouble::Crash(at)) if at == operation => {
+                world.down = true;
+                Course::Half(io::Error::other("the process ends here"))
+            }
+            _ => Course::Well,
+        };
+        Ok((world, course))
+    }
+
+    /// An operation that is done or not, nothing between. One that ends in a crash may have been done.
+    fn whole<T>(&self, work: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
+        let (mut world, course) = self.begin()?;
+        match course {
+            Course::Well => work(&mut world),
+            Course::Half(error) => {
+                if world.down && world.operations.is_multiple_of(2) {
+                    let _ = work(&mut world);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl World {
+    fn name(&mut self, naming: Naming) {
+        naming.apply(&mut self.names);
+        self.pending.push(naming);
+    }
+
+    fn named(&self, path: &Path) -> io::Result<usize> {
+        self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Naming {
+    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+        match self {
+            Naming::Is(path, file) => names.insert(path.clone(), *file),
+            Naming::IsNot(path) => names.remove(path),
+        };
+    }
+}
+
+impl Contents {
+    fn tear(&mut self, random: &mut fastrand::Rng) {
+        let loose = self.bytes.len().saturating_sub(self.durable);
+        self.bytes.truncate(self.durable + random.usize(..=loose));
+        // Blocks reach the disk in any order; one that did not reads as zeros.
+        if self.bytes.len() > self.durable && random.u8(..3) == 0 {
+            let from = random.usize(self.durable..self.bytes.len());
+            let to = random.usize(from..=self.bytes.len());
+            self.bytes[from..to].fill(0);
+        }
+        self.durable = self.bytes.len();
+    }
+}
+
+impl Disk for SimDisk {
+    type File = SimFile;
+    type Lock = SimLock;
+
+    fn check_place(&self, _results: &Path) -> Result<(), PlaceError> {
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<SimLock>> {
+        let holder = self.whole(|world| {
+            world.holders += 1;
+            let holder = world.holders;
+            Ok(match world.locks.entry(path.to_owned()) {
+                Entry::Vacant(free) => Some(*free.insert(holder)),
+                Entry::Occupied(_) => None,
+            })
+        })?;
+        Ok(holder.map(|holder| SimLock { disk: self.clone(), path: path.to_owned(), holder }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<SimFile>> {
+        self.whole(|world| Ok(world.names.get(path).copied().map(SimFile)))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<SimFile> {
+        self.whole(|world| {
+            if world.names.contains_key(path) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            world.files.push(Contents::default());
+            let file = world.files.len() - 1;
+            world.name(Naming::Is(path.to_owned(), file));
+            Ok(SimFile(file))
+        })
+    }
+
+    fn read_at(&self, file: &SimFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.whole(|world| {
+            let bytes = &world.files[file.0].bytes;
+            let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+            let read = rest.len().min(buffer.len());
+            buffer[..read].copy_from_slice(&rest[..read]);
+            Ok(read)
+        })
+    }
+
+    fn append(&self, file: &SimFile, bytes: &[u8]) -> io::Result<()> {
+        let (mut world, course) = self.begin()?;
+        let (written, done) = match course {
+            Course::Well => (bytes.len(), Ok(())),
+            Course::Half(error) => (bytes.len() / 2, Err(error)),
+        };
+        world.files[file.0].bytes.extend_from_slice(&bytes[..written]);
+        done
+    }
+
+    fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
+        self.whole(|world| {
+            let file = world.named(path)?;
+            let contents = &mut world.files[file];
+            contents.bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+            contents.durable = contents.bytes.len();
+            Ok(())
+        })
+    }
+
+    fn sync(&self, file: &SimFile) -> io::Result<()> {
+        self.whole(|world| {
+            let contents = &mut world.files[file.0];
+            contents.durable = contents.bytes.len();
+            Ok(())
+        })
+    }
+
+    fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
+        self.whole(|world| {
+            world.durable_names = world.names.clone();
+            world.pending.clear();
+            Ok(())
+        })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.whole(|world| {
+            let file = world.named(from)?;
+            world.name(Naming::Is(to.to_owned(), file));
+            world.name(Naming::IsNot(from.to_owned()));
+            Ok(())
+        })
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.whole(|world| {
+            world.named(path)?;
+            world.name(Naming::IsNot(path.to_owned()));
+            Ok(())
+        })
+    }
+
+    fn list(&self, _folder: &Path) -> io::Result<Vec<PathBuf>> {
+        self.whole(|world| Ok(world.names.keys().cloned().collect()))
+    }
+}

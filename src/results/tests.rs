@@ -1,0 +1,409 @@
+//! Whole sessions with the log: taken, written, torn, resumed, made a table.
+
+use std::path::Path;
+
+use super::line::samples::full;
+use super::sim::SimDisk;
+use super::*;
+use crate::outcome::{OwnCode, Status};
+use crate::upload::{RowKey, ServiceId};
+
+const PATH: &str = "work/a.results.csv";
+
+/// A manifest of rows with these keys.
+pub(super) struct Manifest {
+    columns: Vec<String>,
+    rows: Vec<(u64, &'static str)>,
+}
+
+impl Manifest {
+    fn of(keys: impl IntoIterator<Item = u64>) -> Manifest {
+        Manifest { columns: vec!["note".to_owned()], rows: keys.into_iter().map(|key| (key, "a note")).collect() }
+    }
+}
+
+impl Rows for Manifest {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn len(&self) -> u32 {
+        u32::try_from(self.rows.len()).expect("few rows")
+    }
+
+    fn key(&self, row: u32) -> RowKey {
+        RowKey(self.rows[row as usize].0)
+    }
+
+    fn line(&self, row: u32) -> u32 {
+        row + 2
+    }
+
+    fn carried(&self, row: u32, each: &mut dyn FnMut(&str)) {
+        each(self.rows[row as usize].1);
+    }
+
+    fn blank(&self, row: u32) -> Line {
+        Line { code: OwnCode::RunEnded.into(), ..line(self.rows[row as usize].0, Status::NotSent) }
+    }
+}
+
+/// A line about the row with this key.
+fn line(key: u64, status: Status) -> Line {
+    let uploaded = status == Status::Uploaded;
+    Line {
+        line: 1,
+        record: (1_000_000_000 + key % 2).to_string(),
+        status,
+        attachment_id: uploaded.then(|| ServiceId::new(5_000 + key)),
+        code: String::new(),
+        message: String::new(),
+        carried: vec!["a note".to_owned()],
+        key: RowKey(key),
+        ..full()
+    }
+}
+
+fn sent(key: u64, at: i64) -> Line {
+    line(key, Status::Sending).sending(jiff::Timestamp::from_second(at).expect("in range"))
+}
+
+fn settings() -> Settings {
+    Settings { target: Some(full().target), ..Settings::default() }
+}
+
+fn held(disk: &SimDisk) -> Held<SimDisk> {
+    hold(disk.clone(), Path::new(PATH), &settings()).expect("the results are free and sound")
+}
+
+fn begun(disk: &SimDisk, manifest: &Manifest) -> Log<SimDisk> {
+    held(disk).begin(manifest).expect("the log begins")
+}
+
+fn text(disk: &SimDisk) -> String {
+    String::from_utf8(disk.contents(Path::new(PATH)).expect("the results are there")).expect("UTF-8")
+}
+
+/// Key, status and line number of each line of the file, as the file has them.
+fn table(disk: &SimDisk) -> Vec<(u64, Status, u32)> {
+    let text = text(disk);
+    let mut lines = text.lines();
+    let layout = Layout::decode_header(lines.next().expect("a header").as_bytes()).expect("our header");
+    let decoded = lines.map(|line| Line::decode(line.as_bytes(), &layout).expect("a sound line"));
+    decoded.map(|line| (line.key.0, line.status, line.line)).collect()
+}
+
+#[test]
+fn a_run_leaves_one_line_for_each_row_in_the_order_of_the_manifest() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of([1, 2, 3, 4]);
+    let mut log = begun(&disk, &manifest);
+    for line in [sent(2, 10), sent(1, 11), line(1, Status::Uploaded), sent(4, 12), line(2, Status::Failed)] {
+        log.append(&line).expect("written");
+    }
+    let finished = log.compact(&manifest).expect("compacted");
+    assert_eq!(
+        table(&disk),
+        [(1, Status::Uploaded, 2), (2, Status::Failed, 3), (3, Status::NotSent, 4), (4, Status::InDoubt, 5)]
+    );
+    assert_eq!(finished.totals.rows.total(), 4);
+    assert_eq!(finished.totals.rows.of(Status::InDoubt), 1);
+    assert_eq!(disk.names().len(), 1, "no other file is left behind: {:?}", disk.names());
+}
+
+#[test]
+fn the_next_run_knows_where_each_row_stands() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of(1..=8);
+    let mut log = begun(&disk, &manifest);
+    let temporary = Line { code: OwnCode::NoReply.into(), ..line(3, Status::Failed) };
+    let refused = Line { code: "INVALID_DATA".to_owned(), ..line(2, Status::Failed) };
+    for line in [
+        line(1, Status::Uploaded),
+        refused,
+        temporary,
+        sent(4, 500),
+        sent(5, 600),
+        Line { sent_at: jiff::Timestamp::from_second(590).ok(), ..line(5, Status::Unknown) },
+        line(6, Status::NotSent),
+    ] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    let held = held(&disk);
+    let stands = |key, resend: &Resend| held.seen().history().standing(RowKey(key), resend);
+    let alone = Resend::default();
+    assert_eq!(stands(1, &alone), Standing::Settled(Status::Uploaded));
+    assert_eq!(stands(2, &alone), Standing::Settled(Status::Failed));
+    assert_eq!(stands(3, &alone), Standing::Again(Why::Passing));
+    assert_eq!(stands(4, &alone), Standing::InDoubt { sent_at: 500, why: Why::Unfinished });
+    assert_eq!(stands(5, &alone), Standing::Settled(Status::Unknown));
+    assert_eq!(stands(6, &alone), Standing::Again(Why::Unfinished));
+    assert_eq!(stands(7, &alone), Standing::New);
+    let all = Resend { failed: true, unknown: true, codes: vec![] };
+    assert_eq!(stands(1, &all), Standing::Settled(Status::Uploaded));
+    assert_eq!(stands(2, &all), Standing::Again(Why::Asked));
+    assert_eq!(stands(5, &all), Standing::InDoubt { sent_at: 590, why: Why::Asked });
+    let coded = Resend { codes: vec!["INVALID_DATA".to_owned()], ..Resend::default() };
+    assert_eq!(stands(2, &coded), Standing::Again(Why::Asked));
+    assert_eq!(stands(5, &coded), Standing::Settled(Status::Unknown));
+    assert_eq!(held.seen().history().in_doubt(&all), [RowKey(4), RowKey(5)]);
+    assert_eq!(held.seen().line(RowKey(4)).expect("read").map(|line| line.status), Some(Status::Sending));
+}
+
+#[test]
+fn a_row_in_doubt_keeps_the_time_of_its_first_sending_through_all_runs() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of([1]);
+    let mut log = begun(&disk, &manifest);
+    log.append(&sent(1, 500)).expect("written");
+    log.compact(&manifest).expect("compacted");
+    let mut log = begun(&disk, &manifest);
+    log.append(&sent(1, 900)).expect("written");
+    log.compact(&manifest).expect("compacted");
+    let doubt = held(&disk).seen().history().standing(RowKey(1), &Resend::default());
+    assert_eq!(doubt, Standing::InDoubt { sent_at: 500, why: Why::Unfinished });
+    assert!(text(&disk).contains("1970-01-01T00:08:20Z"));
+
+    let mut log = begun(&disk, &manifest);
+    log.append(&line(1, Status::Failed)).expect("written");
+    log.append(&sent(1, 2_000)).expect("written");
+    let doubt = log.history().standing(RowKey(1), &Resend::default());
+    assert_eq!(
+        doubt,
+        Standing::InDoubt { sent_at: 2_000, why: Why::Unfinished },
+        "a refusal proves that nothing is there"
+    );
+}
+
+#[test]
+fn a_reordered_and_edited_manifest_finds_its_rows_again() {
+    let disk = SimDisk::default();
+    let mut log = begun(&disk, &Manifest::of([1, 2, 3, 4, 5]));
+    for line in [line(1, Status::Uploaded), line(2, Status::Failed), sent(3, 9), line(4, Status::NotSent)] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    let edited = Manifest::of([6, 1]);
+    begun(&disk, &edited).compact(&edited).expect("compacted");
+    assert_eq!(
+        table(&disk),
+        [(6, Status::NotSent, 2), (1, Status::Uploaded, 3), (2, Status::Failed, 0), (3, Status::InDoubt, 0)]
+    );
+}
+
+#[test]
+fn a_table_in_order_is_not_written_again() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of([1, 2]);
+    let mut log = begun(&disk, &manifest);
+    log.append(&line(2, Status::Uploaded)).expect("written");
+    log.append(&line(1, Status::Failed)).expect("written");
+    log.compact(&manifest).expect("compacted");
+
+    let log = begun(&disk, &manifest);
+    let before = disk.operations();
+    let totals = log.compact(&manifest).expect("compacted").totals;
+    assert_eq!(disk.operations(), before, "nothing touches the disk");
+    assert_eq!((totals.rows.of(Status::Uploaded), totals.rows.of(Status::Failed)), (1, 1));
+
+    let moved = Manifest::of([2, 1]);
+    begun(&disk, &moved).compact(&moved).expect("compacted");
+    assert_eq!(table(&disk), [(2, Status::Uploaded, 2), (1, Status::Failed, 3)]);
+    let mut noted = Manifest::of([2, 1]);
+    noted.rows[0].1 = "another, longer note";
+    begun(&disk, &noted).compact(&noted).expect("compacted");
+    assert!(text(&disk).contains("\"another, longer note\""));
+}
+
+#[test]
+fn other_carried_columns_do_not_lose_the_old_ones() {
+    let disk = SimDisk::default();
+    let mut manifest = Manifest::of([1]);
+    let mut log = begun(&disk, &manifest);
+    log.append(&line(1, Status::Uploaded)).expect("written");
+    drop(log);
+    manifest.columns = vec!["x_new".to_owned()];
+    manifest.rows[0].1 = "new";
+    let log = begun(&disk, &manifest);
+    assert_eq!(log.layout(), &Layout::new(["x_new", "note"]));
+    assert!(text(&disk).contains(",a note,"), "{}", text(&disk));
+}
+
+#[test]
+fn a_file_of_another_target_or_of_another_manifest_is_refused() {
+    let disk = SimDisk::default();
+    let mut log = begun(&disk, &Manifest::of([1]));
+    log.append(&line(1, Status::Uploaded)).expect("written");
+    drop(log);
+    let elsewhere = Settings { target: Some("www.zohoapis.com".to_owned()), ..Settings::default() };
+    let refused = hold(disk.clone(), Path::new(PATH), &elsewhere).expect_err("another target").to_string();
+    assert!(refused.contains("www.zohoapis.eu") && refused.contains("www.zohoapis.com"), "{refused}");
+    let refused = held(&disk).begin(&Manifest::of([2])).expect_err("another manifest").to_string();
+    assert!(refused.contains("another manifest") && refused.contains("Angebote"), "{refused}");
+}
+
+#[test]
+fn results_that_created_nothing_may_be_those_of_a_manifest_put_right() {
+    let disk = SimDisk::default();
+    let mut log = begun(&disk, &Manifest::of([1]));
+    log.append(&line(1, Status::Failed)).expect("written");
+    drop(log);
+    assert!(held(&disk).begin(&Manifest::of([2])).is_ok());
+}
+
+#[test]
+fn a_file_that_is_no_results_file_is_refused_and_left_alone() {
+    for other in ["module,record,file\nLeads,1,a\n", "\n", "PK\u{3}\u{4}"] {
+        let disk = SimDisk::default();
+        disk.put(Path::new(PATH), other.as_bytes());
+        let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("not ours");
+        assert!(matches!(refused, OpenError::NotResults { .. }));
+        assert_eq!(text(&disk), other);
+    }
+}
+
+#[test]
+fn only_one_run_at_a_time_has_the_results() {
+    let disk = SimDisk::default();
+    let first = held(&disk);
+    let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("locked").to_string();
+    assert!(refused.contains("a.results.csv.lock"), "{refused}");
+    drop(first);
+    held(&disk);
+}
+
+#[test]
+fn what_a_cut_off_compaction_left_behind_is_removed_and_nothing_else() {
+    let disk = SimDisk::default();
+    let stray = Path::new("work/.a.results.csv.0123456789abcdef.tmp");
+    let other = Path::new("work/.b.results.csv.0123456789abcdef.tmp");
+    disk.put(stray, b"half");
+    disk.put(other, b"half");
+    held(&disk);
+    assert_eq!(disk.names(), [other.to_owned()]);
+}
+
+#[test]
+fn a_log_cut_at_any_byte_goes_on_from_its_last_whole_line() {
+    let whole = SimDisk::default();
+    let manifest = Manifest::of([1, 2]);
+    let mut log = begun(&whole, &manifest);
+    for line in [sent(1, 5), line(1, Status::Uploaded), sent(2, 6), line(2, Status::Uploaded)] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    let bytes = whole.contents(Path::new(PATH)).expect("there");
+    let header = memchr::memchr(b'\n', &bytes).expect("a header") + 1;
+    for cut in header..bytes.len() {
+        let tails = [&b""[..], b"\0\0\0", b"\0\0\n"];
+        for tail in tails.into_iter().take(if cut % 16 == 0 { 3 } else { 1 }) {
+            let disk = SimDisk::default();
+            disk.put(Path::new(PATH), &[&bytes[..cut], tail].concat());
+            let log = begun(&disk, &manifest);
+            let complete = bytes[header..cut].iter().filter(|byte| **byte == b'\n').count();
+            let expected = [None, Some(Status::Sending), Some(Status::Uploaded)][complete.min(2)];
+            assert_eq!(log.history().status(RowKey(1)), expected, "cut at {cut}");
+            assert!(text(&disk).ends_with('\n'));
+            assert_eq!(table(&disk).len(), complete);
+        }
+    }
+}
+
+#[test]
+fn a_hole_inside_is_taken_out_before_anything_is_written() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of([1, 2, 3]);
+    let mut log = begun(&disk, &manifest);
+    for line in [sent(1, 5), line(1, Status::Uploaded), sent(2, 6), sent(3, 7)] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    let mut bytes = disk.contents(Path::new(PATH)).expect("there");
+    let lines: Vec<usize> = memchr::memchr_iter(b'\n', &bytes).collect();
+    bytes[lines[1] + 20..lines[3] - 20].fill(0);
+    disk.put(Path::new(PATH), &bytes);
+    let mut log = begun(&disk, &manifest);
+    log.append(&sent(2, 8)).expect("written");
+    drop(log);
+    assert_eq!(
+        table(&disk).iter().map(|(key, status, _)| (*key, *status)).collect::<Vec<_>>(),
+        [(1, Status::InDoubt), (3, Status::InDoubt), (2, Status::Sending)]
+    );
+}
+
+#[test]
+fn an_edited_line_is_refused_by_line_and_column_and_the_file_left_alone() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of([1, 2]);
+    let mut log = begun(&disk, &manifest);
+    for line in [line(1, Status::Uploaded), line(2, Status::Uploaded)] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    let edited = text(&disk).replace(",5002,", ",5.0E+3,");
+    disk.put(Path::new(PATH), edited.as_bytes());
+    let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("edited").to_string();
+    assert!(refused.contains("line 3 of"), "{refused}");
+    assert!(refused.contains("column attachment_id") && refused.contains("--accept-edited-results"), "{refused}");
+    assert_eq!(text(&disk), edited);
+
+    let fewer = text(&disk).replacen("uploaded,", "uploaded", 1);
+    disk.put(Path::new(PATH), fewer.as_bytes());
+    let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("edited").to_string();
+    assert!(refused.contains("line 2 of"), "a line that is too short is torn only at the very end: {refused}");
+}
+
+#[test]
+fn accepted_edits_count_by_key_and_status_and_what_cannot_be_told_is_unknown() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of(1..=4);
+    let mut log = begun(&disk, &manifest);
+    let lines = [line(1, Status::Uploaded), line(2, Status::Uploaded), sent(3, 500), line(4, Status::Failed)];
+    for line in &lines {
+        log.append(line).expect("written");
+    }
+    drop(log);
+    let edited =
+        text(&disk).replace(",5001,", ",5E3,").replace("1970-01-01T00:08:20Z", "1.1.70").replacen("failed", "fine", 1);
+    disk.put(Path::new(PATH), edited.as_bytes());
+    let accepting = Settings { accept_edited: true, ..settings() };
+    let held = hold(disk.clone(), Path::new(PATH), &accepting).expect("accepted");
+    assert_eq!(held.seen().edited(), 3);
+    let log = held.begin(&manifest).expect("begins");
+    let statuses: Vec<_> = table(&disk).into_iter().map(|(key, status, _)| (key, status)).collect();
+    assert_eq!(statuses, [(1, Status::Uploaded), (2, Status::Uploaded), (3, Status::Unknown), (4, Status::Unknown)]);
+    assert_eq!(log.history().code(RowKey(3)), Some("edited"));
+    drop(log);
+    assert!(hold(disk.clone(), Path::new(PATH), &settings()).is_ok(), "from then on the file is sound");
+
+    let keyless = text(&disk).replace("r0000000000000002", "r2");
+    disk.put(Path::new(PATH), keyless.as_bytes());
+    let refused = hold(disk, Path::new(PATH), &accepting).expect_err("no key").to_string();
+    assert!(refused.contains("cannot be accepted"), "{refused}");
+}
+
+#[test]
+fn a_rehearsal_begins_afresh_whatever_is_there() {
+    let disk = SimDisk::default();
+    disk.put(Path::new(PATH), b"anything at all");
+    let afresh = Settings { afresh: true, ..settings() };
+    let held = hold(disk.clone(), Path::new(PATH), &afresh).expect("free");
+    held.begin(&Manifest::of([1])).expect("begins");
+    assert!(text(&disk).starts_with("line,module,record,"));
+    assert_eq!(table(&disk), []);
+}
+
+#[test]
+fn every_attachment_in_the_file_is_claimed_for_its_record() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of(1..=4);
+    let mut log = begun(&disk, &manifest);
+    let even = "1000000000".parse().ok().and_then(crate::upload::RecordId::new).expect("an id");
+    log.append(&line(2, Status::Uploaded)).expect("written");
+    log.append(&line(1, Status::Uploaded)).expect("written");
+    assert_eq!(log.claimed(even).expect("read"), [ServiceId::new(5_002)]);
+    log.append(&sent(4, 3)).expect("written");
+    log.append(&line(4, Status::Uploaded)).expect("written");
+    assert_eq!(log.claimed(even).expect("read"), [ServiceId::new(5_002), ServiceId::new(5_004)]);
+}
