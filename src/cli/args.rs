@@ -121,6 +121,7 @@ Examples:
 A fault is KIND[,key=value...].
 Kinds: 429, 500-before, 500-after, cut-before, cut-inside, cut-after, cut-stored, truncated,
 garbage, html, slow, early-401, early-413, redirect, no-permission, not-authorized.
+The attachment is stored with 500-after, cut-stored, truncated, garbage and slow only.
 Keys: on=upload|list|token, module, record, nth, every, p, times, seed, retry-after, delay.
 Every option can be an environment variable: --page-size is ATTACHE_SANDBOX_PAGE_SIZE."
     )]
@@ -447,9 +448,12 @@ pub struct SandboxArgs {
     /// Scopes of the token, in the service's spelling
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub scopes: Vec<String>,
-    /// API names of the modules to know besides the standard ones
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub modules: Vec<String>,
+    /// API names of the only modules to know; +NAME,+NAME adds to the standard ones
+    #[arg(long, value_name = "LIST")]
+    pub modules: Option<String>,
+    /// How long the answer to an upload takes
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub latency: Option<Duration>,
 }
 
 /// `attache schema`.

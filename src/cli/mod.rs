@@ -1,6 +1,8 @@
 //! Wires the rooms: flags in, exit status out.
 
 pub mod args;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod values;
 
 use std::process::ExitCode;

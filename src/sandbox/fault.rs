@@ -286,7 +286,7 @@ fn duration(key: &str, value: &str) -> Result<Duration, FaultError> {
 }
 
 /// Reads `500ms`, `5s`, `2m`, `1h` or plain seconds. Longer than a day is refused: no rehearsal waits that long.
-pub fn parse_duration(value: &str) -> Option<Duration> {
+fn parse_duration(value: &str) -> Option<Duration> {
     let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit_ms = match value.get(digits.len()..)? {
         "ms" => 1.0,

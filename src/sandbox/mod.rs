@@ -19,6 +19,7 @@ mod body;
 mod fault;
 mod list;
 mod meter;
+mod records;
 mod route;
 mod service;
 mod settings;
@@ -26,8 +27,9 @@ mod store;
 mod token;
 mod wire;
 
-pub use fault::{Fault, FaultError, Kind, On, When, parse_duration};
+pub use fault::{Fault, FaultError, Kind, On, When};
 pub use meter::Stats;
+pub use records::read_records;
 pub use settings::{
     Credentials, DateHeader, ErrorShape, Expiry, Keep, Modules, Profile, Rename, Settings, SizeAs, User,
 };
@@ -49,6 +51,7 @@ impl Server {
     /// Starts a server in threads of its own. When this returns, it accepts connections.
     pub fn start(settings: Settings) -> io::Result<Server> {
         refuse_other_places(settings.listen)?;
+        refuse_odd_token(settings.token.as_deref())?;
         let tcp = TcpListener::bind(settings.listen)
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
         tcp.set_nonblocking(true)?;
@@ -127,6 +130,14 @@ fn refuse_other_places(listen: SocketAddr) -> io::Result<()> {
     }
     let message = format!("a sandbox listens on loopback only, such as 127.0.0.1:{}, not on {listen}", listen.port());
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+/// The token goes into a header.
+fn refuse_odd_token(token: Option<&str>) -> io::Result<()> {
+    if token.is_none_or(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "a token is made of visible ASCII characters"))
 }
 
 #[cfg(test)]

@@ -410,6 +410,13 @@ fn only_this_machine_is_served() {
 }
 
 #[test]
+fn a_token_that_no_header_could_carry_is_refused() {
+    for token in ["", "two words", "ümlaut", "line\n"] {
+        assert!(Server::start(Settings { token: Some(token.into()), ..Settings::default() }).is_err(), "{token}");
+    }
+}
+
+#[test]
 fn a_server_that_stopped_lets_go_of_its_port() {
     let server = start(Settings::default());
     let listen = server.url().trim_start_matches("http://").parse().unwrap();
