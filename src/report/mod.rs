@@ -1,1 +1,82 @@
 //! Makes the page, the workbook and the texts for the client's sign-off out of a results file.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | what is counted, how rows are grouped by cause | `model.rs` |
+//! | how times are put into bins | `timeline.rs` |
+//! | a sentence or a label | `words.rs` |
+//! | the page, its look, its drawings | `html.rs`, `page.css`, `charts.rs` |
+//! | what makes it safe to show any name | `markup.rs` |
+//! | the workbook | `xlsx.rs` |
+//! | the text for a wiki | `markdown.rs` |
+
+#[cfg(test)]
+mod browser;
+mod charts;
+mod html;
+mod markdown;
+mod markup;
+mod model;
+#[cfg(test)]
+mod sample;
+mod save;
+mod timeline;
+mod words;
+mod xlsx;
+
+use std::io;
+
+pub use model::{Cause, Module, Origin, Report, Row, Run, SizeClass, Source, Totals};
+pub use save::replace;
+pub use timeline::{Answers, Bin, Stretch, Timeline};
+
+use crate::results::Line;
+
+/// What a report is made as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// One page with everything in it.
+    Html,
+    /// A workbook with every row.
+    Xlsx,
+    /// One JSON document.
+    Json,
+    /// Text for a wiki or a ticket.
+    Markdown,
+}
+
+impl Report {
+    /// The report on these rows, the last line of each.
+    pub fn of(lines: impl IntoIterator<Item = Line>, origin: Origin, runs: Vec<Run>) -> Report {
+        let mut counting = model::Counting::default();
+        lines.into_iter().for_each(|line| counting.add(&line));
+        counting.finish(origin, runs)
+    }
+
+    /// Writes the page.
+    pub fn write_html(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        html::write(self, out)
+    }
+
+    /// Writes the JSON document, with a newline at its end.
+    pub fn write_json(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes the Markdown text.
+    pub fn write_markdown(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(markdown::write(self).as_bytes())
+    }
+
+    /// Writes the workbook. It lists every row, so it needs the rows once more, and the names of the columns that they
+    /// carry from the manifest.
+    pub fn write_xlsx(
+        &self,
+        carried: &[String],
+        lines: impl Iterator<Item = Line>,
+        out: impl io::Write + io::Seek + Send,
+    ) -> io::Result<()> {
+        xlsx::write(self, carried, lines, out).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,333 @@
+//! The page for the client's sign-off: one file, no network, no script; everything in it is readable on paper.
+
+use std::io;
+use std::time::Duration;
+
+use super::charts;
+use super::markup::Page;
+use super::model::{Cause, Module, Report, Row, Totals};
+use super::words;
+use crate::outcome::Status;
+use crate::units;
+
+/// A table with more rows than this is laid out only when it comes into view.
+const MANY_ROWS: usize = 200;
+
+/// Writes the page.
+pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::new(out);
+    page.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    // Nothing of the page needs the network or a script, so neither is allowed, whatever a name in it may try.
+    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&words::headline(&report.totals));
+    page.raw("</title><style>\n").raw(include_str!("page.css")).raw("</style></head>\n<body><main>\n");
+    head(&mut page, report);
+    overview(&mut page, &report.totals);
+    attention(&mut page, report);
+    modules(&mut page, report);
+    over_time(&mut page, report);
+    sizes(&mut page, report);
+    once(&mut page, &report.totals);
+    origin(&mut page, report);
+    rows(&mut page, report);
+    sign_off(&mut page);
+    foot(&mut page, report);
+    page.raw("</main></body></html>\n").finish()
+}
+
+fn head(page: &mut Page<'_>, report: &Report) {
+    page.raw("<header class=\"head\"><p class=\"eyebrow\">Attachments to Zoho CRM</p><h1>");
+    page.text(&words::headline(&report.totals)).raw("</h1><p class=\"lead\">").text(&words::subline(report));
+    page.raw("</p></header>\n");
+}
+
+fn overview(page: &mut Page<'_>, totals: &Totals) {
+    page.raw("<section><h2>All rows</h2>");
+    let counts = words::counts(totals);
+    charts::parts(page, &counts.map(|(status, count)| (class(status), count)));
+    page.raw("<ul class=\"legend\">");
+    for (status, count) in counts {
+        // The two that people ask for are shown even if there are none.
+        if count > 0 || matches!(status, Status::Uploaded | Status::Failed) {
+            page.raw("<li>");
+            badge(page, status);
+            page.raw(" <b>").text(&units::count(count)).raw("</b></li>");
+        }
+    }
+    page.raw("</ul><dl class=\"tiles\">");
+    tile(page, "In place", &units::count(totals.in_place()), &format!("of {}", units::counted(totals.rows, "row")));
+    tile(page, "Records", &units::count(totals.records), "with at least one of them");
+    tile(page, "Files", &units::count(totals.files), &format!("and {}", units::counted(totals.links, "link")));
+    tile(page, "Sent", &units::size(totals.bytes_uploaded), &format!("largest {}", units::size(totals.bytes_largest)));
+    page.raw("</dl></section>\n");
+}
+
+fn tile(page: &mut Page<'_>, name: &'static str, value: &str, detail: &str) {
+    page.raw("<div><dt>").raw(name).raw("</dt><dd>").text(value).raw("<small>").text(detail).raw("</small></dd></div>");
+}
+
+fn attention(page: &mut Page<'_>, report: &Report) {
+    page.raw("<section><h2>What is not in place</h2>");
+    if report.causes.is_empty() {
+        page.raw("<p class=\"lead\">Nothing. Every row of the manifest has its attachment.</p></section>\n");
+        return;
+    }
+    page.raw("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Status</th><th scope=\"col\">Cause</th>");
+    page.raw("<th scope=\"col\" class=\"n\">Rows</th></tr></thead><tbody>");
+    for (number, cause) in report.causes.iter().enumerate() {
+        page.raw("<tr><td class=\"code\">");
+        badge(page, cause.status);
+        page.raw("</td><td class=\"any\"><a href=\"#cause-").text(&(number + 1).to_string()).raw("\">");
+        code(page, cause);
+        page.raw("</a><span class=\"said\"><bdi>").text(&cause.message).raw("</bdi></span></td><td class=\"n\">");
+        page.text(&units::count(cause.count)).raw("</td></tr>");
+    }
+    page.raw("</tbody></table></div></section>\n");
+}
+
+fn badge(page: &mut Page<'_>, status: Status) {
+    page.raw("<span class=\"dot ").raw(class(status)).raw("\"></span> ").raw(words::status(status));
+}
+
+fn class(status: Status) -> &'static str {
+    match status {
+        Status::Uploaded => "uploaded",
+        Status::AlreadyPresent => "already-present",
+        Status::Failed => "failed",
+        Status::Invalid => "invalid",
+        Status::Unknown => "unknown",
+        Status::InDoubt | Status::Sending => "in-doubt",
+        Status::NotSent => "not-sent",
+    }
+}
+
+fn code(page: &mut Page<'_>, cause: &Cause) {
+    match cause.code.as_str() {
+        "" => page.text(words::status(cause.status)),
+        code => page.raw("<code>").text(code).raw("</code>"),
+    };
+}
+
+fn modules(page: &mut Page<'_>, report: &Report) {
+    page.raw("<section><h2>By module</h2><div class=\"wide\"><table><thead><tr><th scope=\"col\">Module</th>");
+    for name in words::MODULE_COLUMNS {
+        page.raw("<th scope=\"col\" class=\"n\">").raw(name).raw("</th>");
+    }
+    page.raw("<th scope=\"col\" class=\"n\">Sent</th></tr></thead><tbody>");
+    for Module { module, totals } in &report.modules {
+        page.raw("<tr><th scope=\"row\" class=\"any\"><bdi>").text(module).raw("</bdi></th>");
+        module_cells(page, totals);
+        page.raw("</tr>");
+    }
+    page.raw("</tbody>");
+    if report.modules.len() > 1 {
+        page.raw("<tfoot><tr><th scope=\"row\">All</th>");
+        module_cells(page, &report.totals);
+        page.raw("</tr></tfoot>");
+    }
+    page.raw("</table></div></section>\n");
+}
+
+fn module_cells(page: &mut Page<'_>, totals: &Totals) {
+    for count in words::module_counts(totals) {
+        page.raw(if count == 0 { "<td class=\"n zero\">" } else { "<td class=\"n\">" });
+        page.text(&units::count(count)).raw("</td>");
+    }
+    page.raw("<td class=\"n\">").text(&units::size(totals.bytes_uploaded)).raw("</td>");
+}
+
+fn over_time(page: &mut Page<'_>, report: &Report) {
+    let Some(timeline) = &report.timeline else { return };
+    page.raw("<section><h2>Over time</h2><figure><figcaption><b>Uploads per minute</b>Mean over every ");
+    page.text(&units::duration(Duration::from_secs(timeline.bin_seconds.unsigned_abs())));
+    page.raw(", times in UTC");
+    if timeline.stretches.len() > 1 {
+        page.raw("; a dashed line stands for a pause, which is not drawn to scale");
+    }
+    page.raw("</figcaption>");
+    page.raw("<div class=\"wide\">");
+    charts::uploads_per_minute(page, timeline);
+    let answers = timeline.answers;
+    page.raw("</div></figure><figure><figcaption><b>Time to answer</b>From the first byte sent to the answer. Half of all uploads took at most ");
+    page.text(&words::answer_time(answers.median)).raw(", 95 % at most ").text(&words::answer_time(answers.p95));
+    page.raw(", the slowest ").text(&words::answer_time(answers.longest));
+    page.raw(".<br><span class=\"key\"><i></i>half of the uploads within</span>");
+    page.raw("<span class=\"key\"><i class=\"p95\"></i>95 % within</span></figcaption><div class=\"wide\">");
+    charts::answer_times(page, timeline);
+    page.raw("</div></figure></section>\n");
+}
+
+fn sizes(page: &mut Page<'_>, report: &Report) {
+    if report.sizes.iter().all(|class| class.files == 0) {
+        return;
+    }
+    page.raw("<section><h2>Sizes of the uploaded files</h2><figure class=\"narrow\">");
+    charts::classes(page, "Uploaded files by size", &words::size_classes(&report.sizes));
+    page.raw("</figure></section>\n");
+}
+
+fn once(page: &mut Page<'_>, totals: &Totals) {
+    page.raw(
+        "<section><h2>Nothing twice</h2><p>Before the first byte of an upload leaves, a line saying so is on the ",
+    );
+    page.raw("disk. Where the answer was lost, the record’s own list of attachments was asked, and the file was sent ");
+    page.raw("again only where the list proved that it had not arrived.</p><dl class=\"facts\">");
+    let facts = [
+        (
+            "Found by listing after a lost answer",
+            totals.settled_by_listing,
+            "each would be there twice if it had been sent blindly again",
+        ),
+        ("On the record before anything was sent", totals.already_present, "left alone"),
+        ("Still to be settled by the next run", totals.in_doubt, "not sent again before that"),
+        ("Not to be told from the record’s list", totals.unknown, "never sent again by itself; a person has to look"),
+    ];
+    for (name, count, detail) in facts {
+        page.raw("<dt>").raw(name).raw("</dt><dd><b>").text(&units::count(count)).raw("</b>");
+        if count > 0 {
+            page.raw(" – ").raw(detail);
+        }
+        page.raw("</dd>");
+    }
+    page.raw("</dl></section>\n");
+}
+
+fn origin(page: &mut Page<'_>, report: &Report) {
+    page.raw("<section><h2>Where this comes from</h2><dl class=\"facts\">");
+    for (name, value) in words::origin(report) {
+        page.raw("<dt>").raw(name).raw("</dt><dd><bdi>").text(&value).raw("</bdi></dd>");
+    }
+    page.raw("</dl>");
+    runs(page, report);
+    page.raw("</section>\n");
+}
+
+fn runs(page: &mut Page<'_>, report: &Report) {
+    if report.runs.is_empty() {
+        page.raw("<p class=\"note\">The record of the single runs was not found beside the results.</p>");
+        return;
+    }
+    page.raw("<div class=\"wide\"><table><caption>The runs that led here</caption><thead><tr>");
+    for name in words::RUN_COLUMNS {
+        page.raw("<th scope=\"col\">").raw(name).raw("</th>");
+    }
+    page.raw("</tr></thead><tbody>");
+    for run in &report.runs {
+        page.raw("<tr>");
+        for cell in words::run_cells(run) {
+            page.raw("<td class=\"any\">").text(&cell).raw("</td>");
+        }
+        page.raw("</tr>");
+    }
+    page.raw("</tbody></table></div>");
+}
+
+fn rows(page: &mut Page<'_>, report: &Report) {
+    if report.causes.is_empty() {
+        return;
+    }
+    page.raw("<section><h2>The rows that are not in place</h2>");
+    for (number, cause) in report.causes.iter().enumerate() {
+        page.raw("<article class=\"cause\" id=\"cause-").text(&(number + 1).to_string()).raw("\"><h3><span>");
+        badge(page, cause.status);
+        page.raw("</span> ");
+        code(page, cause);
+        page.raw("<span class=\"n\">").text(&units::counted(cause.count, "row")).raw("</span></h3>");
+        page.raw("<p class=\"note\"><bdi>").text(&cause.message).raw("</bdi></p>");
+        cause_rows(page, cause);
+        page.raw("</article>");
+    }
+    page.raw("</section>\n");
+}
+
+fn cause_rows(page: &mut Page<'_>, cause: &Cause) {
+    page.raw("<div class=\"wide\"><table").raw(if cause.rows.len() > MANY_ROWS { " class=\"many\">" } else { ">" });
+    page.raw(
+        "<thead><tr><th scope=\"col\" class=\"n\">Line</th><th scope=\"col\">Module</th><th scope=\"col\">Record</th>",
+    );
+    page.raw("<th scope=\"col\">File or link</th></tr></thead><tbody>");
+    for row in &cause.rows {
+        cause_row(page, row);
+    }
+    page.raw("</tbody></table></div>");
+    let left = cause.count.saturating_sub(cause.rows.len() as u64);
+    if left > 0 {
+        page.raw("<p class=\"note\">And ").text(&units::counted(left, "more row"));
+        page.raw(" that wait for the next run; the results file lists them all.</p>");
+    }
+}
+
+fn cause_row(page: &mut Page<'_>, row: &Row) {
+    page.raw("<tr><td class=\"n\">").text(&row.line.to_string()).raw("</td><td class=\"any\"><bdi>").text(&row.module);
+    page.raw("</bdi></td><td class=\"id\"><bdi>").text(&row.record).raw("</bdi></td><td class=\"any\"><bdi>");
+    // Never a link to click on: where it leads is the manifest's word alone.
+    page.text(&row.source).raw("</bdi>");
+    for said in [words::sent_as(row).as_deref(), Some(row.message.as_str())].into_iter().flatten() {
+        if !said.is_empty() {
+            page.raw("<span class=\"said\"><bdi>").text(said).raw("</bdi></span>");
+        }
+    }
+    page.raw("</td></tr>");
+}
+
+fn sign_off(page: &mut Page<'_>) {
+    page.raw("<section><h2>Sign-off</h2><div class=\"sign\"><div>Handed over by, date</div>");
+    page.raw("<div>Accepted by, date</div></div></section>\n");
+}
+
+fn foot(page: &mut Page<'_>, report: &Report) {
+    page.raw("<footer>Made by ").text(&report.source.made_by).raw(" on ").text(&words::time(report.source.made_at));
+    page.raw(" from ")
+        .text(&report.source.results)
+        .raw(". All times are UTC; sizes are decimal (1 MB = 1,000,000 bytes).</footer>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn page(rows: u32) -> String {
+        let mut out = Vec::new();
+        write(&sample::report(rows), &mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("the page is UTF-8")
+    }
+
+    #[test]
+    fn the_page_needs_no_network_and_no_script() {
+        let page = page(900);
+        for loads in ["src=\"", "<script", "<link", "url(", "@import", "href=\"http"] {
+            assert!(!page.contains(loads), "{loads}");
+        }
+        assert!(page.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn a_hostile_name_is_on_the_page_as_text_only() {
+        let page = page(40);
+        assert!(page.contains("=HYPERLINK(&quot;x&quot;)&lt;img src=x onerror=alert(1)&gt;|‹U+202E›fdp"));
+        assert!(!page.contains("<img"));
+    }
+
+    #[test]
+    fn two_hundred_thousand_rows_make_a_page_that_opens() {
+        let page = page(200_000);
+        assert!(page.len() < 1_000_000, "{} bytes", page.len());
+        assert_eq!(page.matches("INVALID_DATA").count(), 4);
+        assert!(page.contains("198,400 of 200,000 rows in place"));
+    }
+
+    #[test]
+    fn results_without_a_row_make_a_page_too() {
+        assert!(page(0).contains("No rows yet"));
+    }
+
+    #[test]
+    fn every_link_on_the_page_leads_to_a_place_on_it() {
+        let page = page(2_000);
+        let targets: Vec<&str> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(targets.len(), 7);
+        assert!(targets.iter().all(|target| page.contains(&format!("id=\"{target}\""))));
+    }
+}

@@ -1,0 +1,156 @@
+//! The report as text for a wiki or a ticket: GitHub's Markdown, in which a name stays text.
+
+use std::fmt::Write as _;
+
+use super::model::{Cause, Report, Totals};
+use super::words;
+use crate::units;
+
+/// The whole report.
+pub(super) fn write(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_to(report, &mut out);
+    out
+}
+
+fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "# {}\n\n{}.\n", text(&words::headline(&report.totals)), text(&words::subline(report)))?;
+    totals(&report.totals, out)?;
+    modules(report, out)?;
+    causes(report, out)?;
+    if let Some(timeline) = &report.timeline {
+        let answers = timeline.answers;
+        writeln!(out, "## Time to answer\n")?;
+        writeln!(
+            out,
+            "Half of all uploads took at most {}, 95 % at most {}, the slowest {}.\n",
+            words::answer_time(answers.median),
+            words::answer_time(answers.p95),
+            words::answer_time(answers.longest)
+        )?;
+    }
+    origin(report, out)?;
+    for cause in &report.causes {
+        rows(cause, out)?;
+    }
+    Ok(())
+}
+
+fn totals(totals: &Totals, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "| Status | Rows |\n| --- | ---: |")?;
+    for (status, count) in words::counts(totals) {
+        writeln!(out, "| {} | {} |", words::status(status), units::count(count))?;
+    }
+    writeln!(out, "| **All** | **{}** |\n", units::count(totals.rows))?;
+    writeln!(
+        out,
+        "{} on {}: {} and {}. {} sent, the largest {}. {} found by listing after a lost answer, so not sent twice.\n",
+        units::counted(totals.in_place(), "attachment"),
+        units::counted(totals.records, "record"),
+        units::counted(totals.files, "file"),
+        units::counted(totals.links, "link"),
+        units::size(totals.bytes_uploaded),
+        units::size(totals.bytes_largest),
+        units::count(totals.settled_by_listing),
+    )
+}
+
+fn modules(report: &Report, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "## By module\n\n| Module | {} | Sent |", words::MODULE_COLUMNS.join(" | "))?;
+    writeln!(out, "| --- |{} ---: |", " ---: |".repeat(words::MODULE_COLUMNS.len()))?;
+    for module in &report.modules {
+        let counts = words::module_counts(&module.totals).map(units::count).join(" | ");
+        writeln!(out, "| {} | {counts} | {} |", text(&module.module), units::size(module.totals.bytes_uploaded))?;
+    }
+    writeln!(out)
+}
+
+fn causes(report: &Report, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "## What is not in place\n")?;
+    if report.causes.is_empty() {
+        return writeln!(out, "Nothing. Every row of the manifest has its attachment.\n");
+    }
+    writeln!(out, "| Status | Cause | What was said | Rows |\n| --- | --- | --- | ---: |")?;
+    for Cause { status, code, message, count, .. } in &report.causes {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            words::status(*status),
+            text(code),
+            text(message),
+            units::count(*count)
+        )?;
+    }
+    writeln!(out)
+}
+
+fn origin(report: &Report, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "## Where this comes from\n")?;
+    for (name, value) in words::origin(report) {
+        writeln!(out, "- {name}: {}", text(&value))?;
+    }
+    if !report.runs.is_empty() {
+        let names = words::RUN_COLUMNS.join(" | ");
+        writeln!(out, "\n| {names} |\n|{}", " --- |".repeat(words::RUN_COLUMNS.len()))?;
+        for run in &report.runs {
+            writeln!(out, "| {} |", words::run_cells(run).map(|cell| text(&cell)).join(" | "))?;
+        }
+    }
+    let made = format!("Made by {} on {}.", report.source.made_by, words::time(report.source.made_at));
+    writeln!(out, "\n{}\n", text(&made))
+}
+
+fn rows(cause: &Cause, out: &mut String) -> std::fmt::Result {
+    let code = if cause.code.is_empty() { String::new() } else { format!(": {}", text(&cause.code)) };
+    writeln!(out, "## {}{code} ({})\n", words::status(cause.status), units::counted(cause.count, "row"))?;
+    writeln!(
+        out,
+        "{}\n\n| Line | Module | Record | File or link | |\n| ---: | --- | --- | --- | --- |",
+        text(&cause.message)
+    )?;
+    for row in &cause.rows {
+        let said: Vec<String> = words::sent_as(row).into_iter().chain([row.message.clone()]).collect();
+        let cells = [&row.module, &row.record, &row.source, said.join(" ").trim()].map(|cell: &str| text(cell));
+        writeln!(out, "| {} | {} |", row.line, cells.join(" | "))?;
+    }
+    match cause.count.saturating_sub(cause.rows.len() as u64) {
+        0 => writeln!(out),
+        left => writeln!(out, "\nAnd {} that wait for the next run.\n", units::counted(left, "more row")),
+    }
+}
+
+/// Text that no Markdown reader takes for anything else.
+fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A scheme or a host that is not glued together is not made a link.
+            ':' => out.push_str("&#58;"),
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' => {
+                out.push('\\');
+                out.push(char);
+            }
+            char if super::markup::is_invisible(char) => {
+                let _ = write!(out, "‹U+{:04X}›", u32::from(char));
+            }
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_text_in_one_cell() {
+        assert_eq!(text("a|b<img src=x>\n`c`"), "a\\|b&lt;img src=x&gt;‹U+000A›\\`c\\`");
+        assert_eq!(text("[click](https://evil.example)"), "\\[click\\]\\(https&#58;//evil.example\\)");
+    }
+}

@@ -1,0 +1,175 @@
+//! The sentences and labels that the page, the workbook and the text share.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::model::{Report, Row, Run, SizeClass, Totals};
+use crate::outcome::Status;
+use crate::units;
+
+/// The one sentence that a reader takes away.
+pub(super) fn headline(totals: &Totals) -> String {
+    let rows = units::counted(totals.rows, "row");
+    match (totals.rows, totals.in_place(), totals.open()) {
+        (0, ..) => "No rows yet".to_owned(),
+        (1, 1, _) => "The attachment is in place".to_owned(),
+        (_, in_place, 0) => format!("All {} attachments are in place", units::count(in_place)),
+        (_, in_place, _) => format!("{} of {rows} in place", units::count(in_place)),
+    }
+}
+
+/// Where to and when, in one line.
+pub(super) fn subline(report: &Report) -> String {
+    let source = &report.source;
+    let target = match source.targets.as_slice() {
+        [] => "Nothing was sent yet".to_owned(),
+        targets if targets.iter().all(|target| target == "sandbox") => {
+            "A rehearsal: sent to the sandbox only".to_owned()
+        }
+        targets => format!("Sent to {}", targets.join(", ")),
+    };
+    match (source.first_sent, source.last_finished) {
+        (Some(first), Some(last)) if date(first) == date(last) => format!("{target} on {}", date(first)),
+        (Some(first), Some(last)) => format!("{target} from {} to {}", date(first), date(last)),
+        _ => target,
+    }
+}
+
+/// What a status is called in running text.
+pub(super) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Uploaded => "Uploaded",
+        Status::AlreadyPresent => "Already present",
+        Status::Failed => "Failed",
+        Status::InDoubt | Status::Sending => "In doubt",
+        Status::Unknown => "Unknown",
+        Status::NotSent => "Not sent yet",
+        Status::Invalid => "Left out",
+    }
+}
+
+/// How many rows have each status; a row under way counts as one in doubt.
+pub(super) fn counts(totals: &Totals) -> [(Status, u64); 7] {
+    [
+        (Status::Uploaded, totals.uploaded),
+        (Status::AlreadyPresent, totals.already_present),
+        (Status::Failed, totals.failed),
+        (Status::Invalid, totals.invalid),
+        (Status::Unknown, totals.unknown),
+        (Status::InDoubt, totals.in_doubt),
+        (Status::NotSent, totals.not_sent),
+    ]
+}
+
+/// Heads of what [`module_counts`] gives.
+pub(super) const MODULE_COLUMNS: [&str; 7] =
+    ["Rows", "Uploaded", "Already present", "Failed or left out", "Unknown or in doubt", "Not sent", "Records"];
+
+/// What is counted of one module.
+pub(super) fn module_counts(totals: &Totals) -> [u64; 7] {
+    let (refused, unsettled) = (totals.failed + totals.invalid, totals.unknown + totals.in_doubt);
+    [totals.rows, totals.uploaded, totals.already_present, refused, unsettled, totals.not_sent, totals.records]
+}
+
+/// A time to answer.
+pub(super) fn answer_time(seconds: f32) -> String {
+    match seconds {
+        below if below < 1.0 => format!("{:.0} ms", below * 1_000.0),
+        seconds => units::duration(Duration::try_from_secs_f32(seconds).unwrap_or(Duration::MAX)),
+    }
+}
+
+/// A time to the second, in UTC.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y, %H:%M:%S UTC").to_string()
+}
+
+fn date(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y").to_string()
+}
+
+/// The name that a row was sent under, where its source does not say it.
+pub(super) fn sent_as(row: &Row) -> Option<String> {
+    let own = row.source.rsplit(['/', '\\']).next().unwrap_or(&row.source);
+    (!row.name.is_empty() && row.name != own).then(|| format!("as {}", row.name))
+}
+
+/// Classes of sizes with their labels, up to the last that has a file.
+pub(super) fn size_classes(classes: &[SizeClass]) -> Vec<(String, u64)> {
+    let mut from = None;
+    let label = |from: Option<u64>, below: Option<u64>| match (from, below) {
+        (None, Some(below)) => format!("under {}", short(below)),
+        (Some(from), Some(below)) => format!("{} – {}", short(from), short(below)),
+        (Some(from), None) => format!("{} or more", short(from)),
+        (None, None) => "any".to_owned(),
+    };
+    let used = classes.iter().rposition(|class| class.files > 0).map_or(0, |last| last + 1);
+    let labelled = classes
+        .iter()
+        .take(used)
+        .map(|class| (label(std::mem::replace(&mut from, class.below), class.below), class.files));
+    labelled.collect()
+}
+
+/// A round size without decimals: `100 kB`.
+fn short(bytes: u64) -> String {
+    units::size(bytes).replace(".00 ", " ").replace(".0 ", " ")
+}
+
+/// Where a report comes from, as label and value.
+pub(super) fn origin(report: &Report) -> Vec<(&'static str, String)> {
+    let source = &report.source;
+    let list = |items: Vec<String>| if items.is_empty() { "–".to_owned() } else { items.join(", ") };
+    let mut facts = vec![
+        ("Sent to", list(source.targets.clone())),
+        ("As user", list(source.created_by.iter().map(ToString::to_string).collect())),
+        ("First row sent", source.first_sent.map_or_else(|| "–".to_owned(), time)),
+        ("Last row ended", source.last_finished.map_or_else(|| "–".to_owned(), time)),
+        ("Uploads tried", units::count(report.totals.tries)),
+        ("Results file", source.results.clone()),
+        ("Its SHA-256", source.results_sha256.clone()),
+    ];
+    facts.extend(manifests(&report.runs));
+    facts
+}
+
+/// The manifests of the runs, each once, with their hashes.
+fn manifests(runs: &[Run]) -> Vec<(&'static str, String)> {
+    let mut facts: Vec<(&'static str, String)> = Vec::new();
+    for run in runs {
+        let manifest = format!("{} (SHA-256 {})", run.manifest, run.manifest_sha256);
+        if facts.iter().all(|(_, known)| *known != manifest) {
+            facts.push((if facts.is_empty() { "Manifest" } else { "and then" }, manifest));
+        }
+    }
+    facts
+}
+
+/// Heads of what [`run_cells`] gives.
+pub(super) const RUN_COLUMNS: [&str; 6] = ["Began (UTC)", "Took", "Ended", "Version", "Target", "Options"];
+
+/// One run as cells of a table.
+pub(super) fn run_cells(run: &Run) -> [String; 6] {
+    let began = run.began.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+    let took = run.began.zip(run.ended).and_then(|(began, ended)| Duration::try_from(ended - began).ok());
+    [
+        began.unwrap_or_default(),
+        took.map(units::duration).unwrap_or_default(),
+        run.exit.map_or_else(|| "cut off".to_owned(), ended),
+        run.version.clone(),
+        run.target.clone(),
+        run.options.clone(),
+    ]
+}
+
+fn ended(exit: u8) -> String {
+    match exit {
+        0 => "all done".to_owned(),
+        1 => "some rows failed".to_owned(),
+        4 => "stopped early".to_owned(),
+        5 => "rows left unsettled".to_owned(),
+        130 | 143 => "interrupted".to_owned(),
+        other => format!("exit status {other}"),
+    }
+}

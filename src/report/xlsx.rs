@@ -1,0 +1,396 @@
+//! The workbook: totals, the rows that are not in place, and every row.
+//!
+//! Whatever looks like a number but is an id is written as text, because a spreadsheet keeps only 15 digits of a number.
+//! Text is always written as text, so a name that begins with `=` is a name and no formula. Rows go straight to the
+//! disk; memory does not grow with them.
+
+use std::io::{Seek, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rust_xlsxwriter::{Color, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+
+use super::model::{Report, is_in_place};
+use super::words;
+use crate::outcome::Status;
+use crate::results::Line;
+
+/// Rows of a sheet, its head among them.
+const SHEET_ROWS: u32 = 1_048_576;
+/// UTF-16 units of a cell.
+const CELL_UNITS: usize = 32_767;
+const TOTALS: &str = "Totals";
+const OPEN: &str = "Not in place";
+const ALL: &str = "All rows";
+
+/// Columns of the sheets of rows with their widths; carried columns come before the last three.
+const COLUMNS: [(&str, u16); 18] = [
+    ("line", 8),
+    ("module", 16),
+    ("record", 23),
+    ("file", 44),
+    ("url", 30),
+    ("name", 30),
+    ("status", 16),
+    ("attachment_id", 23),
+    ("code", 22),
+    ("message", 44),
+    ("http_status", 11),
+    ("tries", 7),
+    ("bytes", 13),
+    ("seconds", 10),
+    ("sent_at (UTC)", 19),
+    ("finished_at (UTC)", 19),
+    ("created_time", 27),
+    ("created_by", 23),
+];
+const LAST_COLUMNS: [(&str, u16); 3] = [("target", 24), ("run", 20), ("key", 20)];
+
+/// Writes the workbook. `carried` names the columns that the lines carry from the manifest.
+pub(super) fn write(
+    report: &Report,
+    carried: &[String],
+    lines: impl Iterator<Item = Line>,
+    out: impl Write + Seek + Send,
+) -> Result<(), XlsxError> {
+    let build = || {
+        let mut book = Book::new(report, carried)?;
+        lines.into_iter().try_for_each(|line| book.add(&line))?;
+        book.finish()?.save_to_writer(out)
+    };
+    // The library holds rows in temporary files and panics where one cannot be written.
+    catch_unwind(AssertUnwindSafe(build))
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into()))
+}
+
+/// A workbook with its rows on the way in.
+struct Book {
+    workbook: Workbook,
+    formats: Formats,
+    columns: Vec<(String, u16)>,
+    /// The rows that are not in place, and all rows.
+    parts: [Part; 2],
+}
+
+/// Rows under one heading, on as many sheets as they need.
+struct Part {
+    sheets: Vec<usize>,
+    rows: u32,
+}
+
+/// How cells look.
+struct Formats {
+    head: Format,
+    time: Format,
+    count: Format,
+    seconds: Format,
+    title: Format,
+    label: Format,
+    statuses: [Format; 3],
+}
+
+impl Formats {
+    fn new() -> Formats {
+        let coloured =
+            |font, ground| Format::new().set_font_color(Color::RGB(font)).set_background_color(Color::RGB(ground));
+        Formats {
+            head: Format::new()
+                .set_bold()
+                .set_background_color(Color::RGB(0xE8_ECF2))
+                .set_border_bottom(rust_xlsxwriter::FormatBorder::Thin),
+            time: Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"),
+            count: Format::new().set_num_format("#,##0"),
+            seconds: Format::new().set_num_format("0.000"),
+            title: Format::new().set_bold().set_font_size(15),
+            label: Format::new().set_font_color(Color::RGB(0x5B_6675)),
+            statuses: [coloured(0x14_5A3C, 0xDF_F2E8), coloured(0x8F_231A, 0xFB_E3E0), coloured(0x6B_4E00, 0xFB_F0CC)],
+        }
+    }
+
+    fn status(&self, status: Status) -> &Format {
+        let [good, bad, open] = &self.statuses;
+        match status {
+            Status::Uploaded | Status::AlreadyPresent => good,
+            Status::Failed | Status::Invalid => bad,
+            Status::Unknown | Status::InDoubt | Status::Sending | Status::NotSent => open,
+        }
+    }
+}
+
+impl Book {
+    fn new(report: &Report, carried: &[String]) -> Result<Book, XlsxError> {
+        let named = |(name, width): (&str, u16)| (name.to_owned(), width);
+        let columns = COLUMNS.map(named).into_iter();
+        let columns = columns.chain(carried.iter().map(|name| (name.clone(), 20))).chain(LAST_COLUMNS.map(named));
+        let mut book = Book {
+            workbook: Workbook::new(),
+            formats: Formats::new(),
+            columns: columns.collect(),
+            parts: [Part { sheets: Vec::new(), rows: 0 }, Part { sheets: Vec::new(), rows: 0 }],
+        };
+        totals(book.workbook.add_worksheet().set_name(TOTALS)?, report, &book.formats)?;
+        let mut sheets = 1;
+        for (part, (name, rows)) in [(OPEN, report.totals.open()), (ALL, report.totals.rows)].into_iter().enumerate() {
+            for number in 0..rows.div_ceil(u64::from(SHEET_ROWS - 1)).max(1) {
+                let name = if number == 0 { name.to_owned() } else { format!("{name} {}", number + 1) };
+                book.add_sheet(&name)?;
+                book.parts[part].sheets.push(sheets);
+                sheets += 1;
+            }
+        }
+        Ok(book)
+    }
+
+    fn add_sheet(&mut self, name: &str) -> Result<(), XlsxError> {
+        let sheet = self.workbook.add_worksheet_with_constant_memory()?.set_name(name)?.set_freeze_panes(1, 0)?;
+        for (column, (name, width)) in (0..).zip(&self.columns) {
+            sheet.set_column_width(column, f64::from(*width))?;
+            sheet.write_string_with_format(0, column, cut(name), &self.formats.head)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: &Line) -> Result<(), XlsxError> {
+        let [open, all] = &mut self.parts;
+        for part in [(!is_in_place(line.status)).then_some(open), Some(all)].into_iter().flatten() {
+            let (sheet, row) = (part.rows / (SHEET_ROWS - 1), part.rows % (SHEET_ROWS - 1) + 1);
+            // The results may grow between counting and writing; what came later is not in this report.
+            let Some(index) = part.sheets.get(sheet as usize) else { continue };
+            write_line(self.workbook.worksheet_from_index(*index)?, row, line, self.columns.len(), &self.formats)?;
+            part.rows += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Workbook, XlsxError> {
+        let last_column = u16::try_from(self.columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        for part in &self.parts {
+            for (number, index) in (0..).zip(&part.sheets) {
+                let rows = part.rows.saturating_sub(number * (SHEET_ROWS - 1)).min(SHEET_ROWS - 1);
+                self.workbook.worksheet_from_index(*index)?.autofilter(0, 0, rows, last_column)?;
+            }
+        }
+        Ok(self.workbook)
+    }
+}
+
+fn write_line(
+    sheet: &mut Worksheet,
+    row: u32,
+    line: &Line,
+    columns: usize,
+    formats: &Formats,
+) -> Result<(), XlsxError> {
+    let shown = |id: Option<&dyn ToString>| id.map_or_else(String::new, ToString::to_string);
+    let time = |at: Option<jiff::Timestamp>| at.and_then(|at| ExcelDateTime::from_timestamp(at.as_second()).ok());
+    sheet.write_number(row, 0, f64::from(line.line))?;
+    for (column, text) in (1..).zip([&line.module, &line.record, &line.file, &line.url, &line.name]) {
+        sheet.write_string(row, column, cut(text))?;
+    }
+    sheet.write_string_with_format(row, 6, line.status.as_str(), formats.status(line.status))?;
+    sheet.write_string(row, 7, shown(line.attachment_id.as_ref().map(|id| id as &dyn ToString)))?;
+    sheet.write_string(row, 8, cut(&line.code))?;
+    sheet.write_string(row, 9, cut(&line.message))?;
+    if let Some(status) = line.http_status {
+        sheet.write_number(row, 10, f64::from(status))?;
+    }
+    sheet.write_number(row, 11, f64::from(line.tries))?;
+    if let Some(bytes) = line.bytes {
+        sheet.write_number_with_format(row, 12, bytes as f64, &formats.count)?;
+    }
+    if !line.seconds.is_zero() {
+        sheet.write_number_with_format(row, 13, line.seconds.as_secs_f64(), &formats.seconds)?;
+    }
+    for (column, at) in [(14, time(line.sent_at)), (15, time(line.finished_at))] {
+        if let Some(at) = at {
+            sheet.write_datetime_with_format(row, column, at, &formats.time)?;
+        }
+    }
+    sheet.write_string(row, 16, cut(line.created_time.as_deref().unwrap_or_default()))?;
+    sheet.write_string(row, 17, shown(line.created_by.as_ref().map(|id| id as &dyn ToString)))?;
+    let carried = columns.saturating_sub(COLUMNS.len() + LAST_COLUMNS.len());
+    let key = line.key.to_string();
+    let last = [&line.target, &line.run, &key];
+    // A line may carry fewer cells than the head names.
+    let empty = String::new();
+    let cells = line.carried.iter().chain(std::iter::repeat(&empty)).take(carried).chain(last);
+    for (column, text) in (18..).zip(cells) {
+        sheet.write_string(row, column, cut(text))?;
+    }
+    Ok(())
+}
+
+/// The first sheet: what the page says above its charts.
+fn totals(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<(), XlsxError> {
+    for (column, width) in [(0, 30), (1, 24), (2, 60), (3, 18), (4, 18), (5, 18), (6, 14), (7, 14), (8, 18)] {
+        sheet.set_column_width(column, width)?;
+    }
+    sheet.write_string_with_format(0, 0, words::headline(&report.totals), &formats.title)?;
+    sheet.write_string_with_format(1, 0, cut(&words::subline(report)), &formats.label)?;
+    let mut row = statuses(sheet, 3, report, formats)?;
+    row = causes(sheet, row + 1, report, formats)?;
+    row = modules(sheet, row + 1, report, formats)?;
+    origin(sheet, row + 1, report, formats)
+}
+
+fn head(sheet: &mut Worksheet, row: u32, names: &[&str], formats: &Formats) -> Result<u32, XlsxError> {
+    for (column, name) in (0..).zip(names) {
+        sheet.write_string_with_format(row, column, *name, &formats.head)?;
+    }
+    Ok(row + 1)
+}
+
+fn statuses(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
+    let mut row = head(sheet, row, &["Status", "Rows"], formats)?;
+    for (status, count) in words::counts(&report.totals) {
+        sheet.write_string_with_format(row, 0, words::status(status), formats.status(status))?;
+        sheet.write_number_with_format(row, 1, count as f64, &formats.count)?;
+        row += 1;
+    }
+    let totals = &report.totals;
+    let sums = [
+        ("All rows", totals.rows),
+        ("Records with an attachment", totals.records),
+        ("Files in place", totals.files),
+        ("Links in place", totals.links),
+        ("Bytes sent", totals.bytes_uploaded),
+        ("Found by listing, so not sent twice", totals.settled_by_listing),
+    ];
+    for (name, count) in sums {
+        sheet.write_string(row, 0, name)?.write_number_with_format(row, 1, count as f64, &formats.count)?;
+        row += 1;
+    }
+    Ok(row)
+}
+
+fn causes(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
+    let mut row = head(sheet, row, &["Not in place", "Code", "What was said", "Rows"], formats)?;
+    for cause in &report.causes {
+        sheet.write_string_with_format(row, 0, words::status(cause.status), formats.status(cause.status))?;
+        sheet.write_string(row, 1, cut(&cause.code))?.write_string(row, 2, cut(&cause.message))?;
+        sheet.write_number_with_format(row, 3, cause.count as f64, &formats.count)?;
+        row += 1;
+    }
+    Ok(row)
+}
+
+fn modules(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
+    let names: Vec<&str> = ["Module"].into_iter().chain(words::MODULE_COLUMNS).chain(["Bytes sent"]).collect();
+    let mut row = head(sheet, row, &names, formats)?;
+    for module in &report.modules {
+        sheet.write_string(row, 0, cut(&module.module))?;
+        let counts = words::module_counts(&module.totals).into_iter().chain([module.totals.bytes_uploaded]);
+        for (column, count) in (1..).zip(counts) {
+            sheet.write_number_with_format(row, column, count as f64, &formats.count)?;
+        }
+        row += 1;
+    }
+    Ok(row)
+}
+
+fn origin(sheet: &mut Worksheet, mut row: u32, report: &Report, formats: &Formats) -> Result<(), XlsxError> {
+    for (name, value) in words::origin(report) {
+        sheet.write_string_with_format(row, 0, name, &formats.label)?.write_string(row, 1, cut(&value))?;
+        row += 1;
+    }
+    row = head(sheet, row + 1, &words::RUN_COLUMNS, formats)?;
+    for run in &report.runs {
+        for (column, cell) in (0..).zip(words::run_cells(run)) {
+            sheet.write_string(row, column, cut(&cell))?;
+        }
+        row += 1;
+    }
+    Ok(())
+}
+
+/// As much of a text as a cell can hold.
+fn cut(text: &str) -> String {
+    let mut units = 0;
+    let end = text.char_indices().find(|(_, char)| {
+        units += char.len_utf16();
+        units > CELL_UNITS
+    });
+    end.map_or(text, |(end, _)| &text[..end]).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use calamine::{Data, Reader, Xlsx};
+
+    use super::super::sample;
+    use super::*;
+
+    fn opened(rows: u32) -> Xlsx<Cursor<Vec<u8>>> {
+        let mut out = Cursor::new(Vec::new());
+        let carried = ["x_case".to_owned()];
+        write(&sample::report(rows), &carried, sample::lines(rows), &mut out).expect("the workbook is written");
+        Xlsx::new(Cursor::new(out.into_inner())).expect("the workbook is read")
+    }
+
+    fn text(cell: &Data) -> &str {
+        match cell {
+            Data::String(text) => text,
+            other => panic!("not a text cell: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_row_is_there_with_its_ids_as_text() {
+        let mut workbook = opened(900);
+        assert_eq!(workbook.sheet_names(), [TOTALS, OPEN, ALL]);
+        let sheet = workbook.worksheet_range(ALL).expect("the sheet");
+        assert_eq!(sheet.rows().count(), 901);
+        for (row, line) in sheet.rows().skip(1).zip(sample::lines(900)) {
+            assert_eq!(row[0], Data::Float(f64::from(line.line)));
+            assert_eq!(text(&row[2]), line.record);
+            if let Some(id) = line.attachment_id {
+                assert_eq!(text(&row[7]), id.to_string());
+            }
+            assert_eq!(text(&row[18]), line.carried[0]);
+            assert_eq!(text(&row[21]), line.key.to_string());
+        }
+    }
+
+    #[test]
+    fn the_sheet_of_what_is_not_in_place_has_those_rows_only() {
+        let sheet = opened(900).worksheet_range(OPEN).expect("the sheet");
+        let statuses: Vec<&str> = sheet.rows().skip(1).map(|row| text(&row[6])).collect();
+        assert_eq!(statuses, ["failed", "failed", "failed", "unknown", "in_doubt", "invalid", "not_sent", "not_sent"]);
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_formula_or_markup_is_that_name() {
+        let mut workbook = opened(40);
+        let sheet = workbook.worksheet_range(OPEN).expect("the sheet");
+        assert_eq!(text(&sheet.rows().nth(1).expect("a row")[5]), sample::HOSTILE);
+        let formulas = workbook.worksheet_formula(OPEN).expect("the sheet");
+        assert!(formulas.rows().flatten().all(String::is_empty));
+    }
+
+    #[test]
+    fn what_no_cell_can_hold_is_cut_between_characters() {
+        let long = "𝄞".repeat(CELL_UNITS);
+        assert_eq!(cut(&long).encode_utf16().count(), CELL_UNITS - 1);
+        assert_eq!(cut("short"), "short");
+    }
+
+    #[test]
+    fn a_workbook_that_cannot_be_stored_is_an_error() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Seek for Full {
+            fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
+                Ok(0)
+            }
+        }
+        assert!(write(&sample::report(3), &[], sample::lines(3), Full).is_err());
+    }
+}
