@@ -24,6 +24,7 @@
 //! | a column of the results, what is durable when | [`results`] |
 //! | what a person sees on the screen | [`console`] |
 //! | the page or workbook for the client | [`report`] |
+//! | whether the service has what the results say | [`verify`] |
 //! | the server to rehearse against | [`sandbox`] |
 //! | the words shared by all rooms | [`upload`], [`problem`], [`outcome`], [`reply`], [`units`] |
 //!
@@ -57,4 +58,5 @@ pub mod results;
 pub mod sandbox;
 pub mod units;
 pub mod upload;
+pub mod verify;
 pub mod zoho;
