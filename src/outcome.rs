@@ -129,13 +129,29 @@ pub enum OwnCode {
     ModuleClosed,
     /// `not_sent`: in doubt from before, proved absent, and the manifest no longer has the row.
     NotInManifest,
+    /// `failed`: the service refused the row without saying why in a code.
+    Refused,
+    /// `failed`: something on the way to the service takes no request of this size.
+    TooLarge,
+    /// Ends the run: the token is refused, and no other one is to be had.
+    CredentialsRefused,
+    /// Ends the run: too many tokens were asked for, and the accounts server gives out no more for some minutes.
+    TooManyTokens,
+    /// Ends the run: the token belongs to another data centre than the target.
+    OtherTarget,
+    /// Ends the run: the other side could not show that it is who it should be.
+    Certificate,
+    /// Ends the run: the proxy would not let us through.
+    ProxyRefused,
+    /// Ends the run: the target sent us to another address.
+    Redirected,
     /// `failed` or `in_doubt`: a mistake in this program.
     InternalError,
 }
 
 impl OwnCode {
     /// Every code of our own, in the order of the documentation.
-    pub const ALL: [OwnCode; 23] = [
+    pub const ALL: [OwnCode; 31] = [
         OwnCode::SettledByListing,
         OwnCode::Exists,
         OwnCode::Assumed,
@@ -158,6 +174,14 @@ impl OwnCode {
         OwnCode::RunEnded,
         OwnCode::ModuleClosed,
         OwnCode::NotInManifest,
+        OwnCode::Refused,
+        OwnCode::TooLarge,
+        OwnCode::CredentialsRefused,
+        OwnCode::TooManyTokens,
+        OwnCode::OtherTarget,
+        OwnCode::Certificate,
+        OwnCode::ProxyRefused,
+        OwnCode::Redirected,
         OwnCode::InternalError,
     ];
 
@@ -186,6 +210,14 @@ impl OwnCode {
             OwnCode::RunEnded => "run-ended",
             OwnCode::ModuleClosed => "module-closed",
             OwnCode::NotInManifest => "not-in-manifest",
+            OwnCode::Refused => "refused",
+            OwnCode::TooLarge => "too-large",
+            OwnCode::CredentialsRefused => "credentials-refused",
+            OwnCode::TooManyTokens => "too-many-tokens",
+            OwnCode::OtherTarget => "other-target",
+            OwnCode::Certificate => "certificate",
+            OwnCode::ProxyRefused => "proxy-refused",
+            OwnCode::Redirected => "redirected",
             OwnCode::InternalError => "internal-error",
         }
     }

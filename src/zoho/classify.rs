@@ -4,6 +4,7 @@
 //! is not in doubt: there is no arm that resends by default.
 
 use super::answer::{Answer, Said, Words};
+use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, RetryBecause, StopBecause, Verdict};
 
 /// What was asked for.
@@ -124,23 +125,30 @@ fn doubt(ask: Ask, why: DoubtBecause) -> Verdict {
 }
 
 /// Our own code for an ending to which the service gave none.
-pub(crate) fn own_code(came: &Came) -> &'static str {
+pub(crate) fn own_code(came: &Came) -> OwnCode {
     match came {
-        Came::Broken { bytes_left: true, .. } => "answer-lost",
-        Came::Broken { how: Broken::Certificate, .. } => "certificate",
-        Came::Broken { how: Broken::Proxy, .. } => "proxy-refused",
-        Came::Broken { how: Broken::Shortage, .. } => "machine-limit",
-        Came::Broken { how: Broken::Connection, .. } => "not-connected",
+        Came::Broken { bytes_left: true, .. } => OwnCode::AnswerLost,
+        Came::Broken { how, .. } => broken_code(*how),
         Came::Answer(answer) => match answer.status {
-            500.. | 408 | ..=199 => "server-error",
-            300..=399 => "redirected",
-            401 => "token-refused",
-            407 => "proxy-refused",
-            413 => "too-large",
-            429 => "too-many-requests",
-            200..=299 => "unreadable-answer",
-            _ => "refused",
+            500.. | 408 | ..=199 => OwnCode::ServerError,
+            300..=399 => OwnCode::Redirected,
+            401 => OwnCode::CredentialsRefused,
+            407 => OwnCode::ProxyRefused,
+            413 => OwnCode::TooLarge,
+            429 => OwnCode::Throttled,
+            200..=299 => OwnCode::Unreadable,
+            400..=499 => OwnCode::Refused,
         },
+    }
+}
+
+/// Our own code for a connection that did not come about.
+pub(crate) fn broken_code(how: Broken) -> OwnCode {
+    match how {
+        Broken::Connection => OwnCode::NotConnected,
+        Broken::Certificate => OwnCode::Certificate,
+        Broken::Proxy => OwnCode::ProxyRefused,
+        Broken::Shortage => OwnCode::LocalShortage,
     }
 }
 

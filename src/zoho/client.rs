@@ -20,6 +20,7 @@ use super::http::{self, HttpError, HttpSettings};
 use super::list::{After, Fields, PER_PAGE, Page, Pages};
 use super::multipart::Form;
 use super::token::{Cut, Lease, TokenSettings, Tokens, Trouble};
+use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, Verdict};
 use crate::upload::{FileFacts, RecordId, SourceKind, Upload};
 
@@ -184,9 +185,9 @@ impl Client {
             let came = self.get_page(&lease, &address, &page);
             let (status, body) = match &came {
                 Came::Answer(Answer { status: status @ 200, body: Some(body), words: Words::Nothing(_), .. }) => {
-                    (*status, &body[..])
+                    (*status, Some(&body[..]))
                 }
-                Came::Answer(Answer { status: status @ 204, .. }) => (*status, &[][..]),
+                Came::Answer(Answer { status: status @ 204, .. }) => (*status, None),
                 came => return ListReply::Not(self.reply(Ask::List, came, &lease, "")),
             };
             match pages.take(body) {
@@ -199,7 +200,7 @@ impl Client {
                     let verdict = Verdict::Retry(RetryBecause::Passing);
                     return ListReply::Not(Reply {
                         http_status: Some(status),
-                        ..plain(verdict, "unreadable-answer", why)
+                        ..plain(verdict, OwnCode::Unreadable, why)
                     });
                 }
             }
@@ -313,7 +314,7 @@ fn told(verdict: Verdict, came: &Came, sent: &str) -> Reply {
             let (code, message) = match &answer.words {
                 Words::Created(_) => (String::new(), String::new()),
                 Words::Said(said) => (said.code.clone(), said.message.clone()),
-                Words::Nothing(text) => (own_code(came).to_owned(), text.clone()),
+                Words::Nothing(text) => (own_code(came).into(), text.clone()),
             };
             Reply {
                 verdict,
@@ -332,10 +333,10 @@ fn told(verdict: Verdict, came: &Came, sent: &str) -> Reply {
     }
 }
 
-fn plain(verdict: Verdict, code: &str, message: impl Into<String>) -> Reply {
+fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>) -> Reply {
     Reply {
         verdict,
-        code: code.to_owned(),
+        code: code.into(),
         message: message.into(),
         http_status: None,
         took: Duration::ZERO,
@@ -351,11 +352,11 @@ fn no_token(trouble: Trouble) -> Reply {
 /// A file that cannot be sent fails its row; but once bytes have left, a listing must show that nothing came of them.
 fn file_reply(trouble: &FileTrouble, handed_out: u64) -> Reply {
     let (code, message) = match trouble {
-        FileTrouble::Gone => ("file-gone", "the file is not there any more".to_owned()),
-        FileTrouble::Denied => ("file-denied", "the file may not be read any more".to_owned()),
-        FileTrouble::Changed(how) => ("file-changed", format!("since the check, the file {how}")),
-        FileTrouble::Read(error) => ("file-read", format!("the file cannot be read: {error}")),
-        FileTrouble::Shortage => ("machine-limit", "no file handle is left on this machine".to_owned()),
+        FileTrouble::Gone => (OwnCode::FileGone, "the file is not there any more".to_owned()),
+        FileTrouble::Denied => (OwnCode::FileDenied, "the file may not be read any more".to_owned()),
+        FileTrouble::Changed(how) => (OwnCode::FileChanged, format!("since the check, the file {how}")),
+        FileTrouble::Read(error) => (OwnCode::FileRead, format!("the file cannot be read: {error}")),
+        FileTrouble::Shortage => (OwnCode::LocalShortage, "no file handle is left on this machine".to_owned()),
     };
     let verdict = match (trouble, handed_out) {
         (FileTrouble::Shortage, _) => Verdict::Retry(RetryBecause::LocalShortage),

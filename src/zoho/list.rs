@@ -69,12 +69,10 @@ pub(crate) enum After {
 }
 
 impl Pages {
-    /// Takes a page in; an empty body stands for an answer without content.
-    pub(crate) fn take(&mut self, body: &[u8]) -> After {
+    /// Takes a page in; `None` stands for an answer that says, by its status, that there is no content.
+    pub(crate) fn take(&mut self, body: Option<&[u8]>) -> After {
         self.read += 1;
-        if body.is_empty() {
-            return self.end();
-        }
+        let Some(body) = body else { return self.end() };
         let Ok(value) = serde_json::from_slice::<Value>(body) else { return After::Unusable("a page is not JSON") };
         let Some(data) = value.get("data").and_then(Value::as_array) else {
             return After::Unusable("a page holds no list");
@@ -172,7 +170,7 @@ mod tests {
             {"id":"738964000002118002","File_Name":"a.pdf","Size":"1024","Created_Time":"2021-05-05T11:03:33+05:30",
              "Created_By":{"id":"738964000000291009"},"$link_url":null},
             {"id":738964000002118003,"File_Name":"Zoho","Size":0,"$link_url":"https://www.zoho.com"}]}"#;
-        assert_eq!(pages.take(body.as_bytes()), After::End);
+        assert_eq!(pages.take(Some(body.as_bytes())), After::End);
         let items = pages.into_items();
         assert_eq!(
             (items[0].name.as_str(), items[0].size, items[0].created),
@@ -185,32 +183,35 @@ mod tests {
     #[test]
     fn pages_are_asked_for_until_the_end() {
         let mut pages = Pages::default();
-        assert_eq!(pages.take(&page(0..200, &info(true, 200, "null"))), After::Ask(Page::Number(2)));
-        assert_eq!(pages.take(&page(200..250, &info(false, 50, "null"))), After::End);
+        assert_eq!(pages.take(Some(&page(0..200, &info(true, 200, "null")))), After::Ask(Page::Number(2)));
+        assert_eq!(pages.take(Some(&page(200..250, &info(false, 50, "null")))), After::End);
         assert_eq!(pages.into_items().len(), 250);
 
         let mut without_info = Pages::default();
-        assert_eq!(without_info.take(&page(0..200, "")), After::Ask(Page::Number(2)));
-        assert_eq!(without_info.take(b""), After::End);
-        assert_eq!(Pages::default().take(b""), After::End);
-        assert_eq!(Pages::default().take(br#"{"data":[]}"#), After::End);
+        assert_eq!(without_info.take(Some(&page(0..200, ""))), After::Ask(Page::Number(2)));
+        assert_eq!(without_info.take(None), After::End);
+        assert_eq!(Pages::default().take(None), After::End);
+        assert_eq!(Pages::default().take(Some(br#"{"data":[]}"#)), After::End);
     }
 
     #[test]
     fn beyond_two_thousand_items_a_token_names_the_page() {
         let mut pages = Pages::default();
         for number in 0..9 {
-            let after = pages.take(&page(number * 200..(number + 1) * 200, &info(true, 200, "\"t\"")));
+            let after = pages.take(Some(&page(number * 200..(number + 1) * 200, &info(true, 200, "\"t\""))));
             assert_eq!(after, After::Ask(Page::Number(number as u32 + 2)));
         }
-        assert_eq!(pages.take(&page(1800..2000, &info(true, 200, "\"t\""))), After::Ask(Page::Token("t".to_owned())));
+        assert_eq!(
+            pages.take(Some(&page(1800..2000, &info(true, 200, "\"t\"")))),
+            After::Ask(Page::Token("t".to_owned()))
+        );
     }
 
     #[test]
     fn pages_that_do_not_fit_together_are_no_list() {
         let unusable = |bodies: &[Vec<u8>]| {
             let mut pages = Pages::default();
-            bodies.iter().any(|body| matches!(pages.take(body), After::Unusable(_)))
+            bodies.iter().any(|body| matches!(pages.take(Some(body)), After::Unusable(_)))
         };
         assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..301, &info(false, 301, "null"))]));
         assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..299, &info(false, 300, "null"))]));
@@ -218,6 +219,7 @@ mod tests {
         assert!(unusable(&[page(0..0, &info(true, 0, "null"))]));
         assert!(unusable(&[b"<html>".to_vec()]));
         assert!(unusable(&[b"{}".to_vec()]));
+        assert!(unusable(&[b"".to_vec()]));
         assert!(unusable(&[br#"{"data":[{"File_Name":"a"}]}"#.to_vec()]));
         assert!(!unusable(&[page(0..200, &info(true, 300, "null")), page(200..300, &info(false, 300, "null"))]));
     }

@@ -19,6 +19,10 @@ mod http;
 mod list;
 mod login;
 mod multipart;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use client::{Client, ClientError};

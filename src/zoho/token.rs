@@ -19,10 +19,11 @@ use ureq::Agent;
 use zeroize::Zeroizing;
 
 use super::answer::safe;
-use super::classify::Broken;
+use super::classify::{Broken, broken_code};
 use super::credentials::{Credentials, Renewal, Secret};
 use super::hosts::{Base, Target};
 use super::http;
+use crate::outcome::OwnCode;
 use crate::reply::{RetryBecause, StopBecause, Verdict};
 
 /// A token that lives at least twice this long is renewed this long before its end, so that none expires on the way.
@@ -62,20 +63,20 @@ impl Default for TokenSettings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Trouble {
     pub(crate) verdict: Verdict,
-    pub(crate) code: &'static str,
+    pub(crate) code: OwnCode,
     pub(crate) message: String,
 }
 
 impl Trouble {
-    fn stop(because: StopBecause, code: &'static str, message: impl Into<String>) -> Trouble {
+    fn stop(because: StopBecause, code: OwnCode, message: impl Into<String>) -> Trouble {
         Trouble { verdict: Verdict::Stop(because), code, message: message.into() }
     }
 
-    fn credentials(code: &'static str, message: impl Into<String>) -> Trouble {
-        Trouble::stop(StopBecause::Credentials, code, message)
+    fn credentials(message: impl Into<String>) -> Trouble {
+        Trouble::stop(StopBecause::Credentials, OwnCode::CredentialsRefused, message)
     }
 
-    fn passing(because: RetryBecause, code: &'static str, message: impl Into<String>) -> Trouble {
+    fn passing(because: RetryBecause, code: OwnCode, message: impl Into<String>) -> Trouble {
         Trouble { verdict: Verdict::Retry(because), code, message: message.into() }
     }
 
@@ -102,7 +103,11 @@ impl Cut {
         let waited = self.changed.wait_timeout_while(is_cut, time, |is_cut| !*is_cut);
         let (is_cut, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *is_cut {
-            return Err(Trouble::passing(RetryBecause::NotConnected, "interrupted", "interrupted before a token came"));
+            return Err(Trouble::passing(
+                RetryBecause::NotConnected,
+                OwnCode::Interrupted,
+                "interrupted before a token came",
+            ));
         }
         Ok(())
     }
@@ -264,10 +269,10 @@ impl Tokens {
         if held.has_ended() {
             return self.cut.wait(self.settings.least_between - age);
         }
-        Err(Trouble::credentials(
-            "token-refused",
-            format!("a token only {} s old was refused, so its age is not the reason", age.as_secs()),
-        ))
+        Err(Trouble::credentials(format!(
+            "a token only {} s old was refused, so its age is not the reason",
+            age.as_secs()
+        )))
     }
 
     /// While the old token still works, a renewal that fails for a passing reason can wait.
@@ -294,10 +299,9 @@ impl Tokens {
 
     fn renew(&self, state: &mut State) -> Result<(), Trouble> {
         if self.unproved.load(Ordering::Relaxed) >= UNPROVED_AT_MOST {
-            return Err(Trouble::credentials(
-                "token-refused",
-                format!("{UNPROVED_AT_MOST} new tokens in a row were refused, so more of them will not help"),
-            ));
+            return Err(Trouble::credentials(format!(
+                "{UNPROVED_AT_MOST} new tokens in a row were refused, so more of them will not help"
+            )));
         }
         let old = state.held.as_ref().map(|held| Arc::clone(&held.token));
         let issued = match self.renewal.as_ref().ok_or_else(nothing_to_renew_with)? {
@@ -312,15 +316,12 @@ impl Tokens {
 
     fn adopt(&self, state: &mut State, issued: Issued) -> Result<(), Trouble> {
         if issued.token.is_of_rehearsal() && !state.target.api().is_loopback() {
-            return Err(Trouble::credentials(
-                "sandbox-token",
-                "the token was made by a rehearsal server and is not sent elsewhere",
-            ));
+            return Err(Trouble::credentials("the token was made by a rehearsal server and is not sent elsewhere"));
         }
         if let Some(told) = &issued.api_domain {
             let target = state.target.completed_by(told);
             let target =
-                target.map_err(|error| Trouble::stop(StopBecause::Target, "token-of-elsewhere", error.to_string()))?;
+                target.map_err(|error| Trouble::stop(StopBecause::Target, OwnCode::OtherTarget, error.to_string()))?;
             state.target = Arc::new(target);
         }
         state.held = Some(Held::issued(issued.token, issued.age, issued.life));
@@ -333,7 +334,6 @@ impl Tokens {
     fn get_from_server(&self, target: &Target, keys: &Keys<'_>, old: Option<&Secret>) -> Result<Issued, Trouble> {
         let (Some(accounts), Some(agent)) = (target.accounts(), &self.agent) else {
             return Err(Trouble::credentials(
-                "no-accounts-server",
                 "which server gives out tokens is not known: name it with --accounts-url or --dc",
             ));
         };
@@ -385,21 +385,21 @@ impl Tokens {
 
 fn nothing_to_renew_with() -> Trouble {
     Trouble::credentials(
-        "token-refused",
         "the access token was refused or has expired, and nothing was given to get a new one with (see `attache auth login`)",
     )
 }
 
 fn too_many() -> Trouble {
-    Trouble::credentials(
-        "token-throttled",
+    Trouble::stop(
+        StopBecause::Credentials,
+        OwnCode::TooManyTokens,
         "the accounts server still gives out no token, because too many were asked for; run again in 15 minutes to go on",
     )
 }
 
 /// The first line that the user's program prints.
 fn get_from_command(words: &[String]) -> Result<Issued, Trouble> {
-    let trouble = |why: String| Trouble::credentials("token-command", format!("token_command {why}"));
+    let trouble = |why: String| Trouble::credentials(format!("token_command {why}"));
     let (program, arguments) = words.split_first().ok_or_else(|| trouble("is empty".to_owned()))?;
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| trouble(format!("`{program}` cannot be started: {error}")))?;
@@ -455,7 +455,7 @@ pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Resu
     let status = response.status().as_u16();
     if (300..400).contains(&status) {
         let message = format!("{accounts} redirects instead of answering; check --dc or --accounts-url");
-        return Err(Refusal::Other(Trouble::stop(StopBecause::Target, "redirected", message)));
+        return Err(Refusal::Other(Trouble::stop(StopBecause::Target, OwnCode::Redirected, message)));
     }
     let body = Zeroizing::new(http::read_body(&mut response).unwrap_or_default());
     granted(accounts, status, &body)
@@ -463,12 +463,13 @@ pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Resu
 
 fn not_reached(accounts: &Base, error: &ureq::Error) -> Trouble {
     let message = format!("{accounts}: {}", http::detail(error));
-    match http::broken(error) {
-        Broken::Certificate => Trouble::stop(StopBecause::Target, "certificate", message),
-        Broken::Proxy => Trouble::stop(StopBecause::Target, "proxy-refused", message),
-        Broken::Shortage => Trouble::passing(RetryBecause::LocalShortage, "machine-limit", message),
-        Broken::Connection => Trouble::passing(RetryBecause::NotConnected, "not-connected", message),
-    }
+    let how = http::broken(error);
+    let verdict = match how {
+        Broken::Certificate | Broken::Proxy => Verdict::Stop(StopBecause::Target),
+        Broken::Shortage => Verdict::Retry(RetryBecause::LocalShortage),
+        Broken::Connection => Verdict::Retry(RetryBecause::NotConnected),
+    };
+    Trouble { verdict, code: broken_code(how), message }
 }
 
 /// The answer of the accounts server; whether it is a grant is told by the token in it, since refusals come with status
@@ -504,7 +505,7 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, Refusal> 
     if denied || status == 429 || described.contains("too many requests") || (error.is_empty() && in_text()) {
         return Err(Refusal::TooMany);
     }
-    let refused = |message: String| Trouble::credentials("credentials-refused", message);
+    let refused = |message: String| Trouble::credentials(message);
     Err(Refusal::Other(match error.as_str() {
         "invalid_code" => refused(
             "the refresh token (or grant code) is revoked, expired or already used: make a new one and run `attache auth login`"
@@ -515,7 +516,7 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, Refusal> 
              client must have been made where the organisation lives, and --dc must name that place"
         )),
         "" if (400..500).contains(&status) => refused(format!("{accounts} refused to give a token (HTTP {status})")),
-        "" => Trouble::passing(RetryBecause::Passing, "server-error", format!("{accounts} gave no usable answer (HTTP {status})")),
+        "" => Trouble::passing(RetryBecause::Passing, OwnCode::ServerError, format!("{accounts} gave no usable answer (HTTP {status})")),
         other => refused(format!("{accounts} refused to give a token: {other}")),
     }))
 }

@@ -1,0 +1,166 @@
+//! Servers for the tests of this room: raw sockets, so that a test can answer anything and see every byte.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::{Client, Credentials, HttpSettings, Secret, Target, TimeLimits, TokenSettings, Where};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn first_line(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn read(stream: &mut impl Read) -> io::Result<Request> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        let mut request = Request { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() };
+        let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        request.body = vec![0; length];
+        stream.read_exact(&mut request.body)?;
+        Ok(request)
+    }
+}
+
+/// Ends its thread when dropped.
+pub(crate) struct Receiver {
+    address: SocketAddr,
+    ended: Arc<AtomicBool>,
+    requests: Arc<Mutex<Vec<Request>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Receiver {
+    /// Answers each request with what `answer` makes of its number (from 0) and itself; an empty answer closes the
+    /// connection. One connection at a time is served to its end.
+    pub(crate) fn start(answer: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static) -> Receiver {
+        let seen = Arc::<Mutex<Vec<Request>>>::default();
+        let requests = Arc::clone(&seen);
+        let mut receiver = Receiver::connections(move |mut stream| {
+            while let Ok(request) = Request::read(&mut stream) {
+                let number = {
+                    let mut requests = requests.lock().expect("not poisoned");
+                    requests.push(request.clone());
+                    requests.len() - 1
+                };
+                let answer = answer(number, &request);
+                if answer.is_empty() || stream.write_all(&answer).is_err() {
+                    break;
+                }
+            }
+        });
+        receiver.requests = seen;
+        receiver
+    }
+
+    /// Gives each connection to `handle`.
+    pub(crate) fn connections(handle: impl Fn(TcpStream) + Send + 'static) -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let ended = Arc::new(AtomicBool::new(false));
+        let is_ended = Arc::clone(&ended);
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if is_ended.load(Ordering::SeqCst) {
+                    break;
+                }
+                let Ok(stream) = stream else { break };
+                stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time limit");
+                handle(stream);
+            }
+        });
+        Receiver { address, ended, requests: Arc::default(), thread: Some(thread) }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().expect("not poisoned").clone()
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Where { api_domain: Some(self.url()), ..Where::default() }.target().expect("a target")
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        client(self.target())
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        // A connection that the test still holds open would be waited for; its thread ends with the test program.
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Short limits: what a test waits for comes at once or not at all.
+pub(crate) fn settings() -> HttpSettings {
+    let limits = TimeLimits {
+        connect: Duration::from_secs(5),
+        write: Duration::from_secs(5),
+        answer: Duration::from_millis(300),
+        answer_body: Duration::from_millis(300),
+    };
+    HttpSettings { limits, ..HttpSettings::default() }
+}
+
+pub(crate) fn secret(text: &str) -> Secret {
+    Secret::new(text).expect("a secret")
+}
+
+pub(crate) fn client(target: Target) -> Client {
+    let credentials = Credentials::token(secret("1000.access"));
+    Client::new(target, credentials, &settings(), TokenSettings::default()).expect("a client")
+}
+
+/// An answer with a JSON body.
+pub(crate) fn answer(status: u16, body: &str) -> Vec<u8> {
+    with_headers(status, "", body)
+}
+
+/// The same with more headers, each ended by CR LF.
+pub(crate) fn with_headers(status: u16, headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+pub(crate) const CREATED: &str = r#"{"data":[{"code":"SUCCESS","details":{"id":"738964000002118002",
+"Created_Time":"2026-05-05T05:33:33+00:00","Created_By":{"name":"P","id":"738964000000291009"}},"status":"success"}]}"#;
