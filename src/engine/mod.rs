@@ -18,8 +18,11 @@ use crate::outcome::{Outcome, Status};
 use crate::reply::{ListReply, Reply, StopBecause};
 use crate::upload::ServiceId;
 
+pub mod pace;
 pub mod ports;
 pub mod settings;
+pub mod settle;
+pub mod window;
 
 pub use ports::{Journal, Service, Stop, Watch};
 pub use settings::Settings;

@@ -1,0 +1,332 @@
+//! What a record's attachment list says about its rows in doubt. A pure decision: when to list, how often, and what
+//! follows from a finding is left to the machine.
+//!
+//! The service has no key that would tie an attachment to a request, so the only evidence is what an attachment looks
+//! like: name, size or address, author, and when it was made. Exact matches are given away first, all rows of the
+//! record together; what is left over and agrees only in part makes a row uncertain, and an uncertain row is neither
+//! adopted nor sent again.
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::Face;
+use crate::reply::Listed;
+use crate::upload::ServiceId;
+
+/// A row in doubt.
+#[derive(Clone, Debug)]
+pub struct Suspect<'a> {
+    /// What it looks like.
+    pub face: Face<'a>,
+    /// The service's time of its first `sending` line, in whole seconds since 1970, rounded down.
+    pub sent_at: i64,
+    /// The user it was sent as, once known: attachments of other authors are not ours.
+    pub author: Option<ServiceId>,
+}
+
+/// What there is to compare with.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Every attachment of the record.
+    pub listed: &'a [Listed],
+    /// Attachments that the results already give to a row.
+    pub claimed: &'a [ServiceId],
+    /// By how many seconds an attachment may seem older than the row's `sending` line and still be the row's, since
+    /// two clocks of the service need not agree.
+    pub grey_seconds: i64,
+}
+
+/// What the list says about one row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finding<'a> {
+    /// This attachment is the row's, and no other row's.
+    Found(&'a Listed),
+    /// Nothing there could be the row's.
+    Absent,
+    /// More than one could be, or the one that could be may as well be another row's.
+    Several,
+    /// This one agrees in part: perhaps the row's under another name, perhaps somebody else's.
+    Uncertain(&'a Listed),
+}
+
+/// Compares all rows in doubt of one record with its list. The findings are in the order of the rows.
+pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Finding<'a>> {
+    let candidates: Vec<&Listed> =
+        evidence.listed.iter().filter(|listed| !evidence.claimed.contains(&listed.id)).collect();
+    let matches: Vec<Vec<usize>> =
+        suspects.iter().map(|suspect| exact_matches(suspect, &candidates, evidence.grey_seconds)).collect();
+
+    let mut wanted = vec![0_u32; candidates.len()];
+    for &candidate in matches.iter().flatten() {
+        wanted[candidate] += 1;
+    }
+    let only_match = |found: &[usize]| match found {
+        [single] if wanted[*single] == 1 => Some(*single),
+        _ => None,
+    };
+    let given: Vec<usize> = matches.iter().filter_map(|found| only_match(found)).collect();
+
+    let finding = |(suspect, found): (&Suspect<'_>, &Vec<usize>)| match only_match(found) {
+        Some(single) => Finding::Found(candidates[single]),
+        None if !found.is_empty() => Finding::Several,
+        None => {
+            let mut left = candidates.iter().enumerate().filter(|(index, _)| !given.contains(index));
+            let partial = left.find(|(_, listed)| agrees_in_part(suspect, listed, evidence.grey_seconds));
+            partial.map_or(Finding::Absent, |(_, listed)| Finding::Uncertain(listed))
+        }
+    };
+    suspects.iter().zip(&matches).map(finding).collect()
+}
+
+/// The fresh candidates that agree in all that can be compared. A name that is equal byte by byte beats one that is
+/// equal only under NFC.
+fn exact_matches(suspect: &Suspect<'_>, candidates: &[&Listed], grey_seconds: i64) -> Vec<usize> {
+    let with = |agreement: Agreement| -> Vec<usize> {
+        let mut found = Vec::new();
+        for (index, listed) in candidates.iter().enumerate() {
+            if age(suspect, listed, grey_seconds) == Age::Fresh && agreement_of(&suspect.face, listed) == agreement {
+                found.push(index);
+            }
+        }
+        found
+    };
+    let exact = with(Agreement::Exact);
+    if exact.is_empty() { with(Agreement::ExactUnderNfc) } else { exact }
+}
+
+/// Whether the row could be this attachment after all, though nothing proves it.
+fn agrees_in_part(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
+    match (age(suspect, listed, grey_seconds), agreement_of(&suspect.face, listed)) {
+        (Age::Other, _) | (_, Agreement::None) => false,
+        (Age::Fresh, _) | (Age::Grey, Agreement::Exact | Agreement::ExactUnderNfc) => true,
+        (Age::Grey, Agreement::Part) => false,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Age {
+    /// Made since the row was sent.
+    Fresh,
+    /// So shortly before that the clocks may be to blame, or at a time that the list does not give.
+    Grey,
+    /// Made long before, or by somebody else.
+    Other,
+}
+
+fn age(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> Age {
+    if suspect.author.is_some_and(|author| listed.created_by.is_some_and(|by| by != author)) {
+        return Age::Other;
+    }
+    match listed.created {
+        None => Age::Grey,
+        Some(created) if created >= suspect.sent_at => Age::Fresh,
+        Some(created) if created >= suspect.sent_at.saturating_sub(grey_seconds) => Age::Grey,
+        Some(_) => Age::Other,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Agreement {
+    Exact,
+    ExactUnderNfc,
+    Part,
+    None,
+}
+
+fn agreement_of(face: &Face<'_>, listed: &Listed) -> Agreement {
+    match (&face.link, &listed.url) {
+        // The title of a link may be made up by the service, and its size means nothing: the address decides alone.
+        (Some(link), Some(url)) if *link == url.as_str() => Agreement::Exact,
+        (Some(_), _) if !face.name.is_empty() && same_name(&face.name, &listed.name) => Agreement::Part,
+        (Some(_), _) | (None, Some(_)) => Agreement::None,
+        (None, None) => {
+            let size = face.size.is_some() && face.size == listed.size;
+            match (size, face.name == listed.name.as_str(), same_name(&face.name, &listed.name)) {
+                (true, true, _) => Agreement::Exact,
+                (true, false, true) => Agreement::ExactUnderNfc,
+                (false, false, false) => Agreement::None,
+                _ => Agreement::Part,
+            }
+        }
+    }
+}
+
+/// Whether two names are the same but for how their accents are written.
+pub fn same_name(left: &str, right: &str) -> bool {
+    let plain = |name: &str| is_nfc_quick(name.chars()) == IsNormalized::Yes;
+    left == right || (!(plain(left) && plain(right)) && left.nfc().eq(right.nfc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SENT: i64 = 1_000_000;
+    const GREY: i64 = 120;
+
+    fn file(name: &str, size: u64) -> Suspect<'static> {
+        Suspect {
+            face: Face { name: name.to_owned().into(), size: Some(size), link: None },
+            sent_at: SENT,
+            author: None,
+        }
+    }
+
+    fn link(url: &str, title: &str) -> Suspect<'static> {
+        Suspect {
+            face: Face { name: title.to_owned().into(), size: None, link: Some(url.to_owned().into()) },
+            sent_at: SENT,
+            author: None,
+        }
+    }
+
+    fn listed(id: u64, name: &str, size: u64, created: i64) -> Listed {
+        Listed {
+            id: ServiceId::new(id),
+            name: name.to_owned(),
+            size: Some(size),
+            url: None,
+            created: Some(created),
+            created_by: None,
+        }
+    }
+
+    fn listed_link(id: u64, url: &str, title: &str, created: i64) -> Listed {
+        Listed { url: Some(url.to_owned()), ..listed(id, title, 0, created) }
+    }
+
+    fn found(suspects: &[Suspect<'_>], listed: &[Listed], claimed: &[u64]) -> Vec<String> {
+        let claimed: Vec<ServiceId> = claimed.iter().copied().map(ServiceId::new).collect();
+        let findings = compare(suspects, Evidence { listed, claimed: &claimed, grey_seconds: GREY });
+        let word = |finding: &Finding<'_>| match finding {
+            Finding::Found(listed) => format!("found {}", listed.id),
+            Finding::Absent => "absent".to_owned(),
+            Finding::Several => "several".to_owned(),
+            Finding::Uncertain(listed) => format!("uncertain {}", listed.id),
+        };
+        findings.iter().map(word).collect()
+    }
+
+    #[test]
+    fn one_row_against_one_attachment() {
+        let nfd = "re\u{301}sume\u{301}.pdf";
+        let cases: &[(&str, Suspect<'_>, Listed, &str)] = &[
+            ("name and size", file("a", 5), listed(1, "a", 5, SENT), "found 1"),
+            ("a second late", file("a", 5), listed(1, "a", 5, SENT + 1), "found 1"),
+            ("the other way to write an accent", file(nfd, 5), listed(1, "résumé.pdf", 5, SENT), "found 1"),
+            ("another size", file("a", 5), listed(1, "a", 6, SENT), "uncertain 1"),
+            ("another name", file("a", 5), listed(1, "a (1)", 5, SENT), "uncertain 1"),
+            ("nothing in common", file("a", 5), listed(1, "b", 6, SENT), "absent"),
+            ("a moment too old", file("a", 5), listed(1, "a", 5, SENT - 1), "uncertain 1"),
+            ("too old, and another size", file("a", 5), listed(1, "a", 6, SENT - 1), "absent"),
+            ("at the edge of the grey zone", file("a", 5), listed(1, "a", 5, SENT - GREY), "uncertain 1"),
+            ("older than the grey zone", file("a", 5), listed(1, "a", 5, SENT - GREY - 1), "absent"),
+            ("no time given", file("a", 5), Listed { created: None, ..listed(1, "a", 5, SENT) }, "uncertain 1"),
+            ("no size given", file("a", 5), Listed { size: None, ..listed(1, "a", 5, SENT) }, "uncertain 1"),
+            ("a link of that name", file("a", 0), listed_link(1, "https://x.test", "a", SENT), "absent"),
+            ("the link", link("https://x.test", "t"), listed_link(1, "https://x.test", "other", SENT), "found 1"),
+            ("another link", link("https://x.test", ""), listed_link(1, "https://y.test", "", SENT), "absent"),
+            (
+                "its title only",
+                link("https://x.test", "t"),
+                listed_link(1, "https://x.test/", "t", SENT),
+                "uncertain 1",
+            ),
+            (
+                "a grey link",
+                link("https://x.test", "t"),
+                listed_link(1, "https://x.test", "t", SENT - 9),
+                "uncertain 1",
+            ),
+        ];
+        for (what, suspect, listed, expected) in cases {
+            assert_eq!(found(std::slice::from_ref(suspect), std::slice::from_ref(listed), &[]), [*expected], "{what}");
+        }
+    }
+
+    #[test]
+    fn an_attachment_that_the_results_hold_already_is_nobody_elses() {
+        assert_eq!(found(&[file("a", 5)], &[listed(1, "a", 5, SENT)], &[1]), ["absent"]);
+        assert_eq!(found(&[file("a", 5)], &[listed(1, "a", 5, SENT), listed(2, "a", 5, SENT)], &[1]), ["found 2"]);
+    }
+
+    #[test]
+    fn an_attachment_of_another_author_is_not_ours_once_the_author_is_known() {
+        let ours = Suspect { author: Some(ServiceId::new(7)), ..file("a", 5) };
+        let by = |user| Listed { created_by: Some(ServiceId::new(user)), ..listed(1, "a", 5, SENT) };
+        assert_eq!(found(std::slice::from_ref(&ours), &[by(7)], &[]), ["found 1"]);
+        assert_eq!(found(std::slice::from_ref(&ours), &[by(8)], &[]), ["absent"]);
+        assert_eq!(found(&[ours], &[listed(1, "a", 5, SENT)], &[]), ["found 1"], "the list gives no author");
+    }
+
+    #[test]
+    fn two_that_match_prove_neither() {
+        assert_eq!(found(&[file("a", 5)], &[listed(1, "a", 5, SENT), listed(2, "a", 5, SENT + 9)], &[]), ["several"]);
+    }
+
+    #[test]
+    fn two_rows_that_look_alike_cannot_share_one_attachment() {
+        assert_eq!(found(&[file("a", 5), file("a", 5)], &[listed(1, "a", 5, SENT)], &[]), ["several", "several"]);
+    }
+
+    #[test]
+    fn exact_matches_are_given_away_before_the_rest_is_judged() {
+        let rows = [file("a", 5), file("b", 5)];
+        assert_eq!(found(&rows, &[listed(1, "a", 5, SENT)], &[]), ["found 1", "absent"]);
+        assert_eq!(found(&rows, &[listed(1, "c", 5, SENT)], &[]), ["uncertain 1", "uncertain 1"]);
+        let both = [listed(2, "b", 5, SENT), listed(1, "a", 5, SENT)];
+        assert_eq!(found(&rows, &both, &[]), ["found 1", "found 2"]);
+    }
+
+    #[test]
+    fn a_name_equal_byte_by_byte_beats_one_equal_under_nfc() {
+        let both = [listed(1, "é", 5, SENT), listed(2, "e\u{301}", 5, SENT)];
+        assert_eq!(found(&[file("e\u{301}", 5)], &both, &[]), ["found 2"]);
+    }
+
+    fn any_listed() -> impl Strategy<Value = Vec<Listed>> {
+        let one = (0..4_u8, 0..3_u64, -200..20_i64);
+        prop::collection::vec(one, 0..8).prop_map(|all| {
+            let item = |(index, (name, size, after)): (usize, (u8, u64, i64))| {
+                listed(index as u64 + 1, &format!("n{name}"), size, SENT + after)
+            };
+            all.into_iter().enumerate().map(item).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_attachment_is_given_to_two_rows_nor_taken_from_the_results(
+            all in any_listed(),
+            rows in prop::collection::vec((0..4_u8, 0..3_u64), 1..6),
+            claimed in prop::collection::vec(1..8_u64, 0..4),
+        ) {
+            let suspects: Vec<_> = rows.iter().map(|(name, size)| file(&format!("n{name}"), *size)).collect();
+            let claimed: Vec<_> = claimed.into_iter().map(ServiceId::new).collect();
+            let findings = compare(&suspects, Evidence { listed: &all, claimed: &claimed, grey_seconds: GREY });
+            prop_assert_eq!(findings.len(), suspects.len());
+            let mut given: Vec<ServiceId> = Vec::new();
+            for (suspect, finding) in suspects.iter().zip(&findings) {
+                if let Finding::Found(listed) = finding {
+                    prop_assert!(!given.contains(&listed.id) && !claimed.contains(&listed.id));
+                    prop_assert!(listed.created.is_some_and(|created| created >= suspect.sent_at));
+                    prop_assert_eq!(&listed.name, &suspect.face.name);
+                    given.push(listed.id);
+                }
+            }
+        }
+
+        #[test]
+        fn a_row_whose_attachment_is_listed_is_never_called_absent(
+            mut all in any_listed(),
+            row in (0..4_u8, 0..3_u64),
+            late in 0..50_i64,
+        ) {
+            let suspect = file(&format!("n{}", row.0), row.1);
+            all.push(listed(99, &format!("n{}", row.0), row.1, SENT + late));
+            let findings = compare(&[suspect], Evidence { listed: &all, claimed: &[], grey_seconds: GREY });
+            prop_assert_ne!(findings[0], Finding::Absent);
+        }
+    }
+}
