@@ -18,10 +18,13 @@ use crate::outcome::{Outcome, Status};
 use crate::reply::{ListReply, Reply, StopBecause};
 use crate::upload::ServiceId;
 
+pub mod credits;
+pub mod gate;
 pub mod pace;
 pub mod ports;
 pub mod settings;
 pub mod settle;
+pub mod streak;
 pub mod window;
 
 pub use ports::{Journal, Service, Stop, Watch};
