@@ -47,15 +47,31 @@ impl Credits {
 
     /// Whether a request may be made while so many credits are held back for later.
     pub fn allow(&mut self, now: At, held_back: u64) -> Allowed {
-        self.give_back(now);
-        if let Some(max) = self.max
-            && self.used + 1 + held_back > max
-        {
-            return match self.spent.front() {
-                Some(&(at, _)) if self.wait && max > held_back => Allowed::Wait(at + GIVEN_BACK_AFTER),
-                _ => Allowed::OverMax,
-            };
+        match self.within_max(now, held_back) {
+            Allowed::Yes => self.beyond_kept(now),
+            other => other,
         }
+    }
+
+    /// Whether a request may be made for which credits were held back. What must be kept for others does not count
+    /// here: an upload that is looked up late costs more than one that is looked up now.
+    pub fn allow_held_back(&mut self, now: At) -> Allowed {
+        self.within_max(now, 0)
+    }
+
+    fn within_max(&mut self, now: At, held_back: u64) -> Allowed {
+        self.give_back(now);
+        let Some(max) = self.max else { return Allowed::Yes };
+        if self.used + 1 + held_back <= max {
+            return Allowed::Yes;
+        }
+        match self.spent.front() {
+            Some(&(at, _)) if self.wait && max > held_back => Allowed::Wait(at + GIVEN_BACK_AFTER + GRAIN),
+            _ => Allowed::OverMax,
+        }
+    }
+
+    fn beyond_kept(&mut self, now: At) -> Allowed {
         match self.left {
             Some((_, left)) if left > self.keep => Allowed::Yes,
             None => Allowed::Yes,
@@ -67,12 +83,6 @@ impl Credits {
                 Allowed::Yes
             }
         }
-    }
-
-    /// Whether a request may be made for which credits were held back: of those kept for others it may take some.
-    pub fn allow_held_back(&mut self, now: At) -> bool {
-        self.give_back(now);
-        self.max.is_none_or(|max| self.used < max)
     }
 
     /// So many credits are used.
@@ -128,9 +138,9 @@ mod tests {
         }
         assert_eq!(used, 3);
         assert_eq!(credits.allow(s(0), 2), Allowed::OverMax);
-        assert!(credits.allow_held_back(s(0)));
+        assert_eq!(credits.allow_held_back(s(0)), Allowed::Yes);
         credits.spend(s(0), 2);
-        assert!(!credits.allow_held_back(s(0)));
+        assert_eq!(credits.allow_held_back(s(0)), Allowed::OverMax);
     }
 
     #[test]

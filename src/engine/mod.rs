@@ -19,7 +19,11 @@ use crate::reply::{ListReply, Reply, StopBecause};
 use crate::upload::ServiceId;
 
 pub mod credits;
+pub mod doubts;
+pub mod drive;
 pub mod gate;
+pub mod lineup;
+pub mod machine;
 pub mod pace;
 pub mod ports;
 pub mod settings;
@@ -27,6 +31,7 @@ pub mod settle;
 pub mod streak;
 pub mod window;
 
+pub use machine::Engine;
 pub use ports::{Journal, Service, Stop, Watch};
 pub use settings::Settings;
 
@@ -288,7 +293,7 @@ pub enum StopCause {
 }
 
 /// How a run ended.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Default, Debug)]
 pub struct Ending {
     /// Rows of this run by status.
     pub counts: Counts,

@@ -119,12 +119,12 @@ impl Stop {
     }
 
     /// Tells those who wait that there is nothing left to wait for.
-    pub fn release(&self) {
+    pub(super) fn release(&self) {
         self.change(|state| state.released = true);
     }
 
     /// Waits until the run is asked to end or is over anyway; says whether it was asked.
-    pub fn wait(&self) -> bool {
+    pub(super) fn wait(&self) -> bool {
         let mut state = self.lock();
         while !state.asked && !state.released {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +133,7 @@ impl Stop {
     }
 
     /// Waits until the run is over, but not longer than `grace`; says whether it is over.
-    pub fn wait_released(&self, grace: Duration) -> bool {
+    pub(super) fn wait_released(&self, grace: Duration) -> bool {
         let guard = self.lock();
         let waited = self.changed.wait_timeout_while(guard, grace, |state| !state.released);
         waited.unwrap_or_else(PoisonError::into_inner).0.released

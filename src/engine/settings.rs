@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::gate::Waits;
 use crate::units::Rate;
 
 /// How many requests at once the service allows any customer.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub retries: u32,
     /// How long to wait before a further try.
     pub backoff: Backoff,
+    /// How long everybody waits when nothing works; no flag sets this.
+    pub gate: Waits,
     /// How long after its last byte an upload in doubt is looked up.
     pub settle_time: Duration,
     /// What to do when the record has an attachment of that name already.
@@ -51,6 +54,7 @@ impl Default for Settings {
             rate: Rate::per_second(DEFAULT_EACH_SECOND),
             retries: 5,
             backoff: Backoff::default(),
+            gate: Waits::default(),
             settle_time: Duration::from_secs(60),
             if_exists: IfExists::Upload,
             assume: None,
