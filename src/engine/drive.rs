@@ -149,8 +149,10 @@ impl<'a> Floor<'a> {
         let listing = || {
             let reply = service.list(job);
             // In this order: what was claimed while the list was on its way is on it, and must be known as ours.
-            let claimed = journal.claimed(job);
-            Told::Listed { reply, claimed, clock: service.now().1 }
+            match journal.claimed(job) {
+                Ok(claimed) => Told::Listed { reply, claimed, clock: service.now().1 },
+                Err(why) => Told::ResultsFailed(why),
+            }
         };
         catch_unwind(AssertUnwindSafe(listing)).unwrap_or(Told::Panicked { begun: false, sent_at: None })
     }
@@ -163,7 +165,7 @@ impl<'a> Floor<'a> {
             let (time, _) = service.now();
             match catch_unwind(AssertUnwindSafe(|| journal.begin(job, time, tries.saturating_sub(1)))) {
                 Ok(Ok(())) => sent_at = Some(time),
-                Ok(Err(why)) => return Told::NotAnnounced(why),
+                Ok(Err(why)) => return Told::ResultsFailed(why),
                 Err(_) => return Told::Panicked { begun: false, sent_at },
             }
         }

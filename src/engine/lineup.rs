@@ -188,6 +188,8 @@ impl ModuleLine {
 mod tests {
     use super::*;
 
+    const NONE: [u32; 0] = [];
+
     fn jobs(rows: &[(u16, u32, u32)]) -> Vec<Job> {
         rows.iter().map(|&(module, record, twin)| Job { module, record: RecordIx(record), twin }).collect()
     }
@@ -218,7 +220,7 @@ mod tests {
         lineup.prove(0);
         assert_eq!(start_all(&mut lineup, &jobs), [0, 2, 4]);
         lineup.returned(&jobs[0]);
-        assert_eq!(start_all(&mut lineup, &jobs), [], "its line is still open");
+        assert_eq!(start_all(&mut lineup, &jobs), NONE, "its line is still open");
         lineup.let_twins_go(&jobs, JobId(0));
         assert_eq!(start_all(&mut lineup, &jobs), [1]);
         lineup.let_twins_go(&jobs, JobId(1));
@@ -242,7 +244,7 @@ mod tests {
         let mut lineup = LineUp::new(&jobs, |_| false);
         assert_eq!(start_all(&mut lineup, &jobs), [0]);
         lineup.prove(0);
-        assert_eq!(start_all(&mut lineup, &jobs), []);
+        assert_eq!(start_all(&mut lineup, &jobs), NONE);
         lineup.let_twins_go(&jobs, JobId(0));
         assert_eq!(lineup.peek(&jobs, |id| id != JobId(1)), Some(JobId(2)));
     }

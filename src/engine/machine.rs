@@ -263,8 +263,12 @@ impl<'a> Engine<'a> {
                     }
                 }
             }
+            (Task::List { .. }, Told::ResultsFailed(why)) => {
+                self.first = First::Done;
+                self.results_failed(&why);
+            }
             // No driver tells this of a list.
-            (Task::List { .. }, Told::Replied { .. } | Told::NotAnnounced(_) | Told::Panicked { .. }) => {}
+            (Task::List { .. }, Told::Replied { .. } | Told::Panicked { .. }) => {}
         }
         for ended in &out {
             self.ending.counts.add(ended.outcome.status);
@@ -523,7 +527,7 @@ impl<'a> Engine<'a> {
                 self.note_sent_at(id, sent_at);
                 self.replied(now, id, ticket, reply, out);
             }
-            Told::NotAnnounced(why) => {
+            Told::ResultsFailed(why) => {
                 if let Some(open) = self.open.get_mut(&id) {
                     open.announced = false;
                     open.tries -= 1;
@@ -1298,7 +1302,7 @@ fn asked_nothing(told: &Told) -> bool {
                 | Verdict::Retry(RetryBecause::LocalShortage | RetryBecause::TokenRenewed)
                 | Verdict::Stop(_)
         ),
-        Told::NotAnnounced(_) | Told::Panicked { .. } => true,
+        Told::ResultsFailed(_) | Told::Panicked { .. } => true,
     }
 }
 

@@ -172,8 +172,9 @@ pub enum Told {
         /// The service's time at the `sending` line, if one was written for this try.
         sent_at: Option<Timestamp>,
     },
-    /// The `sending` line could not be made durable: nothing was sent, and the run must stop.
-    NotAnnounced(String),
+    /// The results file failed: the `sending` line could not be made durable, so nothing was sent; or what it holds for
+    /// the record could not be read. The run must stop.
+    ResultsFailed(String),
     /// Our own code failed while doing the task.
     Panicked {
         /// Whether the request may have begun.

@@ -43,7 +43,11 @@ pub trait Journal: Sync {
     fn finish(&self, ended: &Ended) -> Result<(), String>;
 
     /// Every attachment id that the results hold for the job's record, earlier runs' and this one's.
-    fn claimed(&self, job: JobId) -> Vec<ServiceId>;
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read; the message says why. The run then stops: without them nothing can be settled.
+    fn claimed(&self, job: JobId) -> Result<Vec<ServiceId>, String>;
 }
 
 /// Looks on. Called from several threads at once; must not block for long.

@@ -90,6 +90,8 @@ impl RunStreak {
 mod tests {
     use super::*;
 
+    const NONE: [Judgement; 0] = [];
+
     fn refuse(times: u32, by: FailedBy, code: &str) -> Vec<Judgement> {
         let (mut run, mut module) = (RunStreak::default(), ModuleStreak::default());
         (0..times)
@@ -101,13 +103,13 @@ mod tests {
     #[test]
     fn each_cause_has_its_own_patience() {
         assert_eq!(refuse(1, FailedBy::Module, "INVALID_MODULE"), [Judgement::CloseModule]);
-        assert_eq!(refuse(4, FailedBy::Permission, "NO_PERMISSION"), []);
+        assert_eq!(refuse(4, FailedBy::Permission, "NO_PERMISSION"), NONE);
         assert_eq!(refuse(5, FailedBy::Permission, "NO_PERMISSION"), [Judgement::CloseModule]);
-        assert_eq!(refuse(49, FailedBy::Record, "INVALID_DATA"), []);
+        assert_eq!(refuse(49, FailedBy::Record, "INVALID_DATA"), NONE);
         assert_eq!(refuse(50, FailedBy::Record, "INVALID_DATA"), [Judgement::StopForRecords(50)]);
         assert_eq!(refuse(5, FailedBy::Unlisted, "NEW"), [Judgement::StopForUnlisted(5)]);
-        assert_eq!(refuse(500, FailedBy::Row, "INVALID_DATA"), []);
-        assert_eq!(refuse(500, FailedBy::File, "file-gone"), []);
+        assert_eq!(refuse(500, FailedBy::Row, "INVALID_DATA"), NONE);
+        assert_eq!(refuse(500, FailedBy::File, "file-gone"), NONE);
     }
 
     #[test]
