@@ -264,7 +264,7 @@ pub(super) struct Source<'a, D: Disk> {
 }
 
 impl<'a, D: Disk> Source<'a, D> {
-    pub(super) fn new(old: &'a Old<'a, D>) -> Self {
+    pub(super) fn new(old: &Old<'a, D>) -> Self {
         let lines = old.file.map(|file| Lines::new(old.disk, file));
         Source { lines, layout: old.layout, ranges: Vec::new() }
     }

@@ -136,3 +136,66 @@ fn only_regular(file: &File) -> io::Result<()> {
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn of_two_that_want_a_lock_at_once_exactly_one_gets_it() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.results.csv.lock");
+        let barrier = Barrier::new(2);
+        let tries = || {
+            (0..200)
+                .map(|_| {
+                    barrier.wait();
+                    let lock = RealDisk.lock(&path).expect("a try");
+                    barrier.wait();
+                    lock.is_some()
+                })
+                .collect::<Vec<_>>()
+        };
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(tries);
+            let other = scope.spawn(tries);
+            (one.join().expect("ends"), other.join().expect("ends"))
+        });
+        assert!(one.iter().zip(&other).all(|(one, other)| one != other));
+    }
+
+    #[test]
+    fn a_file_is_read_anywhere_and_written_at_its_end() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a");
+        assert!(RealDisk.open(&path).expect("asked").is_none());
+        let file = RealDisk.create(&path).expect("created");
+        assert!(RealDisk.create(&path).is_err(), "the name is taken");
+        RealDisk.append(&file, b"one ").expect("written");
+        let mut buffer = [0; 2];
+        assert_eq!(RealDisk.read_at(&file, 1, &mut buffer).expect("read"), 2);
+        assert_eq!(&buffer, b"ne");
+        RealDisk.append(&file, b"two").expect("written");
+        RealDisk.truncate(&path, 5).expect("cut");
+        RealDisk.append(&file, b"!").expect("written");
+        RealDisk.sync(&file).expect("synced");
+        RealDisk.sync_folder(dir.path()).expect("synced");
+        assert_eq!(std::fs::read(&path).expect("read"), b"one t!");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_made_for_their_owner_and_links_are_not_followed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a");
+        let file = RealDisk.create(&path).expect("created");
+        assert_eq!(file.metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        assert!(RealDisk.open(&link).is_err() && RealDisk.lock(&link).is_err());
+        assert!(RealDisk.open(dir.path()).is_err());
+    }
+}

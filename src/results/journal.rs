@@ -21,8 +21,26 @@ const LINGER: Duration = Duration::from_millis(50);
 /// A [`Log`] that threads share.
 #[derive(Debug)]
 pub struct GroupLog<D: Disk> {
+    standby: Standby<D>,
     shared: Arc<Shared<D>>,
-    standby: JoinHandle<()>,
+}
+
+/// The thread for lines for which nobody waits; it ends when this is dropped.
+#[derive(Debug)]
+struct Standby<D: Disk> {
+    shared: Arc<Shared<D>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<D: Disk> Drop for Standby<D> {
+    fn drop(&mut self) {
+        self.shared.queue().closing = true;
+        self.shared.standby.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been told by itself, and whoever waits for a line writes it himself.
+            let _ = thread.join();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -63,8 +81,9 @@ impl<D: Disk> GroupLog<D> {
             log: Mutex::new(log),
         });
         let theirs = Arc::clone(&shared);
-        let standby = std::thread::Builder::new().name("results".to_owned()).spawn(move || theirs.stand_by())?;
-        Ok(GroupLog { shared, standby })
+        let thread = std::thread::Builder::new().name("results".to_owned()).spawn(move || theirs.stand_by())?;
+        let standby = Standby { shared: Arc::clone(&shared), thread: Some(thread) };
+        Ok(GroupLog { standby, shared })
     }
 
     /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
@@ -99,12 +118,10 @@ impl<D: Disk> GroupLog<D> {
     /// Writes what is left and gives the log back.
     pub fn close(self) -> io::Result<Log<D>> {
         let flushed = self.flush();
-        self.shared.queue().closing = true;
-        self.shared.standby.notify_one();
-        let stopped = self.standby.join();
+        let GroupLog { standby, shared } = self;
+        drop(standby);
         flushed?;
-        let shared = Arc::into_inner(self.shared).filter(|_| stopped.is_ok());
-        let shared = shared.ok_or_else(|| io::Error::other("the thread that writes the results has failed"))?;
+        let shared = Arc::into_inner(shared).ok_or_else(|| io::Error::other("the results are still in use"))?;
         Ok(shared.log.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -195,5 +212,96 @@ impl Queue {
             Some(why) => Err(io::Error::other(why.clone())),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Barrier;
+
+    use super::super::disk::RealDisk;
+    use super::super::sim::SimDisk;
+    use super::super::tests::{Manifest, PATH, line, sent, settings};
+    use super::super::{hold, look};
+    use super::*;
+    use crate::outcome::Status;
+    use crate::upload::RowKey;
+
+    fn begun<D: Disk>(disk: D, path: &Path, manifest: &Manifest) -> GroupLog<D> {
+        let log = hold(disk, path, &settings()).expect("free").begin(manifest).expect("begins");
+        GroupLog::new(log).expect("a thread")
+    }
+
+    #[test]
+    fn many_threads_write_one_sound_file() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("a.results.csv");
+        let manifest = Manifest::of(0..400);
+        let log = begun(RealDisk, &path, &manifest);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let log = &log;
+                scope.spawn(move || {
+                    for key in (thread..400).step_by(8) {
+                        log.begin(&sent(key, 5)).expect("begun");
+                        log.finish(&line(key, Status::Uploaded)).expect("finished");
+                    }
+                });
+            }
+        });
+        let seen = look(RealDisk, &path, &settings()).expect("readable while it is written");
+        assert_eq!(seen.history().len(), 400);
+        let totals = log.close().expect("closed").compact(&manifest).expect("compacted").totals;
+        assert_eq!(totals.rows.of(Status::Uploaded), 400);
+    }
+
+    #[test]
+    fn a_line_that_began_survives_a_loss_of_power() {
+        for seed in 0..20 {
+            let disk = SimDisk::default();
+            let log = begun(disk.clone(), Path::new(PATH), &Manifest::of([1, 2]));
+            log.begin(&sent(1, 5)).expect("begun");
+            disk.lose_power(&mut fastrand::Rng::with_seed(seed));
+            let seen = look(disk.clone(), Path::new(PATH), &settings()).expect("sound");
+            assert_eq!(seen.history().status(RowKey(1)), Some(Status::Sending));
+        }
+    }
+
+    #[test]
+    fn a_line_for_which_nobody_waits_gets_to_the_disk_by_itself() {
+        let disk = SimDisk::default();
+        let log = begun(disk.clone(), Path::new(PATH), &Manifest::of([1]));
+        log.finish(&line(1, Status::Uploaded)).expect("queued");
+        let begun = std::time::Instant::now();
+        while memchr::memmem::find(&disk.contents(Path::new(PATH)).unwrap_or_default(), b"uploaded").is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the line never came");
+            std::thread::yield_now();
+        }
+        drop(log.close().expect("closed"));
+    }
+
+    #[test]
+    fn after_a_failed_write_nobody_is_told_that_a_line_is_safe() {
+        let disk = SimDisk::default();
+        let log = begun(disk.clone(), Path::new(PATH), &Manifest::of(0..8));
+        // Writing works, syncing fails: the lines may or may not survive.
+        disk.fail_at(disk.operations() + 1);
+        let together = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for key in 0..8 {
+                let (log, together) = (&log, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    assert!(log.begin(&sent(key, 5)).is_err());
+                });
+            }
+        });
+        let operations = disk.operations();
+        assert!(
+            log.begin(&sent(1, 5)).is_err() && log.finish(&line(2, Status::Failed)).is_err() && log.flush().is_err()
+        );
+        assert!(log.close().is_err());
+        assert_eq!(disk.operations(), operations, "no sync is tried again");
     }
 }

@@ -43,7 +43,7 @@ pub fn look<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D
     see(disk, path, settings)
 }
 
-fn see<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
+pub(super) fn see<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
     let file =
         if settings.afresh { None } else { disk.open(path).map_err(|cause| OpenError::io("open", path, cause))? };
     let wanted = Wanted { path, target: settings.target.as_deref(), accept_edited: settings.accept_edited };
@@ -52,6 +52,25 @@ fn see<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, Op
 }
 
 impl<D: Disk> Seen<D> {
+    pub(super) fn source(&self) -> Source<'_, D> {
+        let old = Old { disk: &self.disk, path: &self.path, file: self.file.as_ref(), layout: &self.scan.layout };
+        Source::new(&old)
+    }
+
+    pub(super) fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    /// Where the results are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a file.
+    pub fn exists(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// What earlier runs left behind.
     pub fn history(&self) -> &History {
         &self.scan.history
@@ -59,8 +78,7 @@ impl<D: Disk> Seen<D> {
 
     /// The last line of a row.
     pub fn line(&self, key: RowKey) -> io::Result<Option<Line>> {
-        let old = Old { disk: &self.disk, path: &self.path, file: self.file.as_ref(), layout: &self.scan.layout };
-        self.history().find(key).map(|kept| Source::new(&old).stored(kept)).transpose()
+        self.history().find(key).map(|kept| self.source().stored(kept)).transpose()
     }
 
     /// How many lines were dropped because a crash had torn them.

@@ -8,6 +8,8 @@
 //! | what is durable when, how a run takes the file | `log.rs` |
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |
+//! | what `verify` and `report` read | `read.rs` |
+//! | the list of runs beside the results | `runs.rs` |
 //! | where the files are, what places are refused | `paths.rs` |
 //! | an operation on a file | `disk.rs` |
 //!
@@ -25,10 +27,14 @@ mod journal;
 mod line;
 mod log;
 mod paths;
+mod read;
+mod runs;
 mod scan;
 mod sim;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture;
 
 pub use compact::{Rows, Tally, Totals};
 pub use disk::{Disk, RealDisk};
@@ -37,7 +43,9 @@ pub use history::{History, Resend, Standing, Why};
 pub use journal::GroupLog;
 pub use line::{Broken, FIRST_COLUMNS, LAST_COLUMNS, Layout, Line};
 pub use log::{Batch, CompactError, Finished, Held, Log, Seen, Settings, hold, look};
-pub use paths::{PlaceError, default_results, lock_of, preflight, runs_of};
+pub use paths::{PlaceError, default_results, is_same_file, lock_of, preflight, runs_of};
+pub use read::{Table, read};
+pub use runs::{ManifestRef, Run, new_run_id, record_run, runs};
 
 /// What tests of other rooms need of this one.
 #[doc(hidden)]

@@ -57,6 +57,14 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Whether two paths lead to one file: results that are the manifest would destroy it.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
 /// Whether results can be written here, as far as that can be told without writing anything.
 pub fn preflight(results: &Path) -> Result<(), PlaceError> {
     let error = |reason| Err(PlaceError { path: results.to_owned(), reason });

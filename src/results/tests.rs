@@ -8,7 +8,7 @@ use super::*;
 use crate::outcome::{OwnCode, Status};
 use crate::upload::{RowKey, ServiceId};
 
-const PATH: &str = "work/a.results.csv";
+pub(super) const PATH: &str = "work/a.results.csv";
 
 /// A manifest of rows with these keys.
 pub(super) struct Manifest {
@@ -17,7 +17,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    fn of(keys: impl IntoIterator<Item = u64>) -> Manifest {
+    pub(super) fn of(keys: impl IntoIterator<Item = u64>) -> Manifest {
         Manifest { columns: vec!["note".to_owned()], rows: keys.into_iter().map(|key| (key, "a note")).collect() }
     }
 }
@@ -49,7 +49,7 @@ impl Rows for Manifest {
 }
 
 /// A line about the row with this key.
-fn line(key: u64, status: Status) -> Line {
+pub(super) fn line(key: u64, status: Status) -> Line {
     let uploaded = status == Status::Uploaded;
     Line {
         line: 1,
@@ -64,11 +64,11 @@ fn line(key: u64, status: Status) -> Line {
     }
 }
 
-fn sent(key: u64, at: i64) -> Line {
+pub(super) fn sent(key: u64, at: i64) -> Line {
     line(key, Status::Sending).sending(jiff::Timestamp::from_second(at).expect("in range"))
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings { target: Some(full().target), ..Settings::default() }
 }
 
@@ -406,4 +406,57 @@ fn every_attachment_in_the_file_is_claimed_for_its_record() {
     log.append(&sent(4, 3)).expect("written");
     log.append(&line(4, Status::Uploaded)).expect("written");
     assert_eq!(log.claimed(even).expect("read"), [ServiceId::new(5_002), ServiceId::new(5_004)]);
+}
+
+#[test]
+fn after_an_error_nothing_more_is_written() {
+    for broken in 0..2 {
+        let disk = SimDisk::default();
+        let manifest = Manifest::of([1]);
+        let mut log = begun(&disk, &manifest);
+        disk.fail_at(disk.operations() + broken);
+        assert!(log.append(&sent(1, 5)).and_then(|()| log.sync()).is_err());
+        let operations = disk.operations();
+        assert!(log.append(&sent(1, 5)).is_err() && log.sync().is_err() && log.compact(&manifest).is_err());
+        assert_eq!(disk.operations(), operations);
+    }
+}
+
+/// A file that stands in `tests/data`. Such files are never changed: they are what users of that version have.
+fn frozen(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+#[test]
+fn a_table_of_the_first_version_is_read_and_would_be_written_alike() {
+    let path = frozen("results-v1.csv");
+    let table = read(&path, false).expect("sound");
+    let rows: Vec<Line> = table.rows().collect::<Result<_, _>>().expect("readable");
+    assert_eq!(table.target().expect("readable").as_deref(), Some("www.zohoapis.eu"));
+    assert_eq!(
+        table.tally().iter().map(|(status, count)| format!("{status} {count}")).collect::<Vec<_>>(),
+        ["uploaded 2", "already_present 1", "failed 2", "in_doubt 1", "unknown 1", "not_sent 1", "invalid 1"]
+    );
+    let mut again = Vec::new();
+    table.layout().encode_header(&mut again);
+    rows.iter().for_each(|line| line.encode(table.layout(), &mut again));
+    assert_eq!(String::from_utf8(again).expect("UTF-8"), std::fs::read_to_string(&path).expect("there"));
+    assert_eq!(
+        (rows[2].name.as_str(), rows[3].name.as_str(), rows[1].carried[1].as_str()),
+        ("-50%09.pdf", "b\n.txt", "=A1")
+    );
+    for row in rows.iter().filter(|row| row.status != Status::Invalid) {
+        let kind = row.kind().expect("a file or a link");
+        let source = if row.url.is_empty() { &row.file } else { &row.url };
+        assert_eq!(row.key, RowKey::of(&row.module, &row.record, kind, source, &row.name, 1), "line {}", row.line);
+    }
+}
+
+#[test]
+fn a_log_of_the_first_version_is_read_by_its_last_lines() {
+    let table = read(&frozen("results-v1-log.csv"), false).expect("sound");
+    assert_eq!(table.torn(), 1);
+    let rows: Vec<_> =
+        table.rows().map(|line| line.map(|line| (line.line, line.status))).collect::<Result<_, _>>().expect("readable");
+    assert_eq!(rows, [(2, Status::Uploaded), (3, Status::Uploaded), (6, Status::InDoubt), (8, Status::Sending)]);
 }

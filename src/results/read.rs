@@ -1,0 +1,94 @@
+//! Reads results for those who only look: no lock, nothing written, whether a run is still going on, was killed, or has
+//! made its table.
+
+use std::io;
+use std::path::Path;
+
+use super::compact::Tally;
+use super::disk::RealDisk;
+use super::error::OpenError;
+use super::history::Kept;
+use super::line::{Layout, Line};
+use super::log::{Seen, Settings, see};
+use crate::upload::RowKey;
+
+/// The results of a manifest: the last line of each row, in manifest order.
+#[derive(Debug)]
+pub struct Table {
+    seen: Seen<RealDisk>,
+    rows: Vec<Kept>,
+    tally: Tally,
+}
+
+/// Reads the results at this path. A file that is not there is an error here.
+pub fn read(path: &Path, accept_edited: bool) -> Result<Table, OpenError> {
+    let seen = see(RealDisk, path, &Settings { accept_edited, ..Settings::default() })?;
+    if !seen.exists() {
+        return Err(OpenError::io("read", path, io::ErrorKind::NotFound.into()));
+    }
+    let mut rows: Vec<Kept> = seen.history().iter().copied().collect();
+    rows.sort_unstable_by_key(|kept| kept.offset);
+    if seen.scan().order.is_none() {
+        in_manifest_order(&seen, &mut rows).map_err(|cause| OpenError::io("read", path, cause))?;
+    }
+    let mut tally = Tally::default();
+    rows.iter().for_each(|kept| tally.add(kept.status));
+    Ok(Table { seen, rows, tally })
+}
+
+/// In a log, lines stand in the order in which things happened. Rows that are no longer in the manifest come last.
+fn in_manifest_order(seen: &Seen<RealDisk>, rows: &mut Vec<Kept>) -> io::Result<()> {
+    let mut source = seen.source();
+    let mut numbered = Vec::with_capacity(rows.len());
+    for kept in rows.iter() {
+        let line = source.stored(kept)?.line;
+        numbered.push((if line == 0 { u32::MAX } else { line }, *kept));
+    }
+    numbered.sort_by_key(|(line, _)| *line);
+    *rows = numbered.into_iter().map(|(_, kept)| kept).collect();
+    Ok(())
+}
+
+impl Table {
+    /// The columns of the file.
+    pub fn layout(&self) -> &Layout {
+        &self.seen.scan().layout
+    }
+
+    /// How many rows have which status. `sending` is one whose answer nobody has written down: a run is under way, or
+    /// was killed.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many lines were passed over because a crash had torn them.
+    pub fn torn(&self) -> u32 {
+        self.seen.torn()
+    }
+
+    /// The last line of each row.
+    pub fn rows(&self) -> impl Iterator<Item = io::Result<Line>> + '_ {
+        let mut source = self.seen.source();
+        self.rows.iter().map(move |kept| source.stored(kept))
+    }
+
+    /// The last line of one row.
+    pub fn row(&self, key: RowKey) -> io::Result<Option<Line>> {
+        self.seen.line(key)
+    }
+
+    /// Where the uploads went: the host of the API, or `sandbox`. `None` if there are no rows.
+    pub fn target(&self) -> io::Result<Option<String>> {
+        Ok(self.rows().next().transpose()?.map(|line| line.target))
+    }
+}

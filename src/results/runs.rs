@@ -1,0 +1,140 @@
+//! The list of runs beside the results, one line of JSON each: what a report says at its head. Nothing depends on it, so
+//! a line that cannot be read is passed over.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::disk::{Disk as _, RealDisk};
+use super::paths::runs_of;
+
+/// One run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// What the lines of the run carry in their column `run`.
+    pub id: String,
+    /// Version of attache.
+    pub version: String,
+    /// When it began, by this machine's clock.
+    #[serde(with = "rfc3339")]
+    pub started: Timestamp,
+    /// When it ended, by this machine's clock.
+    #[serde(with = "rfc3339")]
+    pub finished: Timestamp,
+    /// Host of the API, or `sandbox`.
+    pub target: String,
+    /// Which manifest.
+    pub manifest: ManifestRef,
+    /// The settings that applied, by the names of their flags. Never a secret.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// Rows of the manifest by status, when the run ended.
+    #[serde(default)]
+    pub counts: BTreeMap<String, u32>,
+    /// Why it stopped early, if it did.
+    #[serde(default)]
+    pub stopped: Option<String>,
+    /// Its exit status.
+    pub exit: u8,
+}
+
+/// Which manifest a run was about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ManifestRef {
+    /// Its path as the user wrote it.
+    pub path: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// A name for a run that begins now: sorts by time, and differs from those of other machines.
+pub fn new_run_id(now: Timestamp) -> String {
+    format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u16(..))
+}
+
+/// Adds a run to the list of these results.
+pub fn record_run(results: &Path, run: &Run) -> io::Result<()> {
+    let path = runs_of(results);
+    let disk = RealDisk;
+    let file = match disk.open(&path)? {
+        Some(file) => file,
+        None => disk.create(&path)?,
+    };
+    let mut line = Vec::new();
+    // Behind a line that was cut short, begin a new one.
+    let len = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if len > 0 {
+        disk.read_at(&file, len - 1, &mut last)?;
+    }
+    if last != [b'\n'] {
+        line.push(b'\n');
+    }
+    serde_json::to_writer(&mut line, run)?;
+    line.push(b'\n');
+    disk.append(&file, &line)
+}
+
+/// The runs of these results, oldest first; none if there is no list.
+pub fn runs(results: &Path) -> io::Result<Vec<Run>> {
+    match std::fs::read(runs_of(results)) {
+        Ok(bytes) => {
+            Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+mod rfc3339 {
+    use jiff::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(time)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_runs_is_read_back_even_where_a_line_was_cut_short() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let results = dir.path().join("a.results.csv");
+        assert_eq!(runs(&results).expect("no list"), []);
+        let now: Timestamp = "2026-03-10T09:15:00Z".parse().expect("a time");
+        let run = |id: &str| Run {
+            id: id.to_owned(),
+            version: "0.1.0".to_owned(),
+            started: now,
+            finished: now,
+            target: "sandbox".to_owned(),
+            manifest: ManifestRef { path: "a.yaml".to_owned(), sha256: "00".to_owned() },
+            options: BTreeMap::from([("rate".to_owned(), "10/s".to_owned())]),
+            counts: BTreeMap::from([("uploaded".to_owned(), 3)]),
+            stopped: None,
+            exit: 0,
+        };
+        record_run(&results, &run("one")).expect("written");
+        let list = runs_of(&results);
+        let whole = std::fs::read(&list).expect("there");
+        std::fs::write(&list, [&whole[..], br#"{"id":"to"#].concat()).expect("written");
+        record_run(&results, &run("two")).expect("written");
+        assert_eq!(runs(&results).expect("read"), [run("one"), run("two")]);
+    }
+
+    #[test]
+    fn the_name_of_a_run_begins_with_its_time() {
+        let id = new_run_id("2026-03-10T09:15:00Z".parse().expect("a time"));
+        assert!(id.starts_with("20260310T091500Z-") && id.len() == 21, "{id}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Every file operation of the log fails once, or is the last one before a crash, in turn; and after each, the run is
+//! repeated until it is done. What the service then has is counted: each row once, whatever happened.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::sim::SimDisk;
+use super::tests::{Manifest, PATH, line, sent, settings};
+use super::*;
+use crate::outcome::Status;
+use crate::upload::RowKey;
+
+const ROWS: u64 = 5;
+/// The row that the service refuses.
+const REFUSED: u64 = 3;
+
+/// The service: how often it created each row's attachment. What it has done no crash undoes.
+#[derive(Default)]
+struct Service {
+    created: BTreeMap<u64, u32>,
+}
+
+impl Service {
+    fn send(&mut self, key: u64) -> Line {
+        if key == REFUSED {
+            return Line { code: "INVALID_DATA".to_owned(), ..line(key, Status::Failed) };
+        }
+        *self.created.entry(key).or_default() += 1;
+        line(key, Status::Uploaded)
+    }
+
+    fn has(&self, key: u64) -> bool {
+        self.created.contains_key(&key)
+    }
+}
+
+/// One run by the rules: announce durably, send, write the end; look first for what is in doubt.
+fn run(disk: &SimDisk, manifest: &Manifest, service: &mut Service) -> Result<Totals, String> {
+    let held = hold(disk.clone(), Path::new(PATH), &settings()).map_err(|error| error.to_string())?;
+    let mut log = held.begin(manifest).map_err(|error| error.to_string())?;
+    for key in 1..=ROWS {
+        let end = match log.history().standing(RowKey(key), &Resend::default()) {
+            Standing::Settled(_) => continue,
+            Standing::InDoubt { .. } if service.has(key) => line(key, Status::Uploaded),
+            Standing::New | Standing::Again(_) | Standing::InDoubt { .. } => {
+                let at = i64::try_from(key).expect("small");
+                log.append(&sent(key, at)).and_then(|()| log.sync()).map_err(|error| error.to_string())?;
+                service.send(key)
+            }
+        };
+        log.append(&end).map_err(|error| error.to_string())?;
+    }
+    log.compact(manifest).map(|finished| finished.totals).map_err(|error| error.to_string())
+}
+
+/// The truth of what the file says now: no row is called `uploaded` that is not there, or `failed` that is.
+fn no_end_is_a_lie(disk: &SimDisk, service: &Service, context: &str) {
+    let seen = look(disk.clone(), Path::new(PATH), &settings()).unwrap_or_else(|error| panic!("{context}: {error}"));
+    for key in 1..=ROWS {
+        match seen.history().status(RowKey(key)) {
+            Some(Status::Uploaded) => assert!(service.has(key), "{context}: row {key} was never created"),
+            Some(Status::Failed) => assert!(!service.has(key), "{context}: row {key} was created"),
+            None | Some(Status::NotSent) => assert!(!service.has(key), "{context}: row {key} is forgotten"),
+            _ => {}
+        }
+    }
+}
+
+fn finish(disk: &SimDisk, manifest: &Manifest, service: &mut Service, context: &str) {
+    no_end_is_a_lie(disk, service, context);
+    let totals = run(disk, manifest, service).unwrap_or_else(|error| panic!("{context}: {error}"));
+    assert_eq!((totals.rows.of(Status::Uploaded), totals.rows.of(Status::Failed)), (4, 1), "{context}");
+    assert_eq!(service.created, BTreeMap::from([(1, 1), (2, 1), (4, 1), (5, 1)]), "{context}");
+    no_end_is_a_lie(disk, service, context);
+}
+
+/// How many operations an undisturbed run takes, on a disk where an earlier run has left `lines` of its log.
+fn prepared(lines: &[Line]) -> (SimDisk, u64) {
+    let manifest = Manifest::of(1..=ROWS);
+    let disk = SimDisk::default();
+    let mut log = hold(disk.clone(), Path::new(PATH), &settings()).expect("free").begin(&manifest).expect("begins");
+    for line in lines {
+        log.append(line).expect("written");
+    }
+    log.sync().expect("synced");
+    let begun = disk.operations();
+    (disk, begun)
+}
+
+/// Starts: no file at all; and the log of a run that was killed, with a row in doubt that was created and one that was
+/// not.
+fn starts() -> Vec<(&'static str, Vec<Line>, Vec<u64>)> {
+    vec![
+        ("new", vec![], vec![]),
+        ("resumed", vec![sent(1, 1), line(1, Status::Uploaded), sent(2, 2), sent(4, 4)], vec![1, 2]),
+    ]
+}
+
+fn disk_for(lines: &[Line]) -> SimDisk {
+    if lines.is_empty() { SimDisk::default() } else { prepared(lines).0 }
+}
+
+fn service_with(created: &[u64]) -> Service {
+    Service { created: created.iter().map(|key| (*key, 1)).collect() }
+}
+
+/// The numbers of the operations that an undisturbed run from this start makes.
+fn operations(lines: &[Line], created: &[u64]) -> std::ops::Range<u64> {
+    let disk = disk_for(lines);
+    let first = disk.operations();
+    run(&disk, &Manifest::of(1..=ROWS), &mut service_with(created)).expect("undisturbed");
+    first..disk.operations()
+}
+
+#[test]
+fn any_one_operation_may_fail_and_no_row_gets_a_wrong_end() {
+    let manifest = Manifest::of(1..=ROWS);
+    for (start, lines, created) in starts() {
+        for operation in operations(&lines, &created) {
+            let (disk, mut service) = (disk_for(&lines), service_with(&created));
+            disk.fail_at(operation);
+            // A failure that is of no consequence, such as that of listing stray files, may pass.
+            let _ = run(&disk, &manifest, &mut service);
+            finish(&disk, &manifest, &mut service, &format!("{start}, operation {operation} fails"));
+        }
+    }
+}
+
+#[test]
+fn any_operation_may_be_the_last_before_a_crash() {
+    let manifest = Manifest::of(1..=ROWS);
+    for (start, lines, created) in starts() {
+        for operation in operations(&lines, &created) {
+            for seed in 0..12 {
+                let (disk, mut service) = (disk_for(&lines), service_with(&created));
+                disk.crash_at(operation);
+                let _ = run(&disk, &manifest, &mut service);
+                let mut random = fastrand::Rng::with_seed(seed);
+                if seed == 0 {
+                    disk.kill()
+                } else {
+                    disk.lose_power(&mut random)
+                }
+                finish(&disk, &manifest, &mut service, &format!("{start}, crash at {operation}, seed {seed}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn crashes_may_follow_each_other() {
+    let manifest = Manifest::of(1..=ROWS);
+    for seed in 0..400 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (disk, mut service) = (SimDisk::default(), Service::default());
+        for _ in 0..random.u32(1..6) {
+            disk.crash_at(disk.operations() + random.u64(..40));
+            let _ = run(&disk, &manifest, &mut service);
+            if random.bool() {
+                disk.kill()
+            } else {
+                disk.lose_power(&mut random)
+            }
+            no_end_is_a_lie(&disk, &service, &format!("seed {seed}"));
+        }
+        finish(&disk, &manifest, &mut service, &format!("seed {seed}"));
+    }
+}
