@@ -82,7 +82,7 @@ fn settings(args: &SandboxArgs) -> io::Result<Settings> {
 }
 
 fn parse_faults(specs: &[String]) -> io::Result<Vec<Fault>> {
-    let parse = |spec: &String| spec.parse().map_err(|error| invalid(&format!("fault \"{spec}\": {error}")));
+    let parse = |spec: &String| spec.parse().map_err(|error| invalid(&format!("in the fault \"{spec}\": {error}")));
     specs.iter().map(parse).collect()
 }
 
@@ -181,7 +181,7 @@ mod tests {
     fn what_is_not_understood_is_named() {
         let message = |options: &[&str]| settings_of(options).unwrap_err().to_string();
         let fault = message(&["--fault", "cut-storred"]);
-        assert_eq!(fault, "fault \"cut-storred\": no fault \"cut-storred\"; did you mean \"cut-stored\"?");
+        assert_eq!(fault, "in the fault \"cut-storred\": \"cut-storred\" is no fault; did you mean \"cut-stored\"?");
         assert!(message(&["--modules", "Sales Orders"]).starts_with("--modules: \"Sales Orders\" is not the API name"));
         assert!(message(&["--records", "no/such.csv"]).starts_with("no/such.csv: "));
     }

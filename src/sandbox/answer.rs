@@ -147,11 +147,15 @@ impl Refusal {
         Refusal { details, ..refusal(400, "INVALID_DATA", "record not deleted") }
     }
 
-    pub(super) fn too_many(profile: Profile) -> Refusal {
+    pub(super) fn too_many(profile: Profile, status: u16) -> Refusal {
         match profile {
-            Profile::DocsV2 => refusal(429, "TOO_MANY_REQUESTS", "You have made too many requests, try again later"),
-            Profile::OasV8 => refusal(429, "RATE_LIMIT_EXCEEDED", "The rate limit is exceeded, try again later"),
+            Profile::DocsV2 => refusal(status, "TOO_MANY_REQUESTS", "You have made too many requests, try again later"),
+            Profile::OasV8 => refusal(status, "RATE_LIMIT_EXCEEDED", "The rate limit is exceeded, try again later"),
         }
+    }
+
+    pub(super) fn storage_full() -> Refusal {
+        refusal(400, "LIMIT_REACHED", "the storage of the organisation is used up")
     }
 
     pub(super) fn internal() -> Refusal {

@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::multipart::Field;
@@ -31,32 +32,55 @@ pub(super) struct Broken;
 pub(super) struct Rules<'a> {
     pub(super) profile: Profile,
     pub(super) max_bytes: u64,
+    /// Whether a file is taken whose end never came.
+    pub(super) takes_incomplete: bool,
     /// Whether the version of the API knows titles of links.
     pub(super) has_titles: bool,
     pub(super) vault: &'a Vault,
 }
 
 /// Reads and forgets.
-pub(super) async fn drain(body: Body) -> Result<(), Broken> {
-    drain_until(body, MOST_DRAINED, Err(Broken)).await
-}
-
-/// Reads and forgets about half of the body.
-pub(super) async fn drain_half(request: Request) {
-    let half = content_length(request.headers()).unwrap_or_default() / 2;
-    let _ = drain_until(request.into_body(), half, Ok(())).await;
-}
-
-/// Reads until the body ends, or until that many bytes are in, which means what the caller says.
-async fn drain_until(mut body: Body, bytes: u64, then: Result<(), Broken>) -> Result<(), Broken> {
-    let mut read = 0;
+pub(super) async fn drain(mut body: Body) -> Result<(), Broken> {
+    let mut left = MOST_DRAINED;
     while let Some(chunk) = next(&mut body).await? {
-        read += chunk.len() as u64;
-        if read >= bytes {
-            return then;
-        }
+        left = left.checked_sub(chunk.len() as u64).ok_or(Broken)?;
     }
     Ok(())
+}
+
+/// The request with a body that breaks off when about half of it is in.
+pub(super) fn halved(request: Request) -> Request {
+    let left = content_length(request.headers()).unwrap_or_default() / 2;
+    request.map(|body| Body::from_stream(Half { body, left, pauses: 3 }))
+}
+
+/// The first half of a body; then an error, as if the client had gone.
+struct Half {
+    body: Body,
+    left: u64,
+    /// How often the reader is sent away before the error, which makes it forget what it holds: a part's head and its
+    /// first bytes are taken in one by one.
+    pauses: u8,
+}
+
+impl futures_core::Stream for Half {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let frame = if self.left > 0 { ready!(Pin::new(&mut self.body).poll_frame(cx)) } else { None };
+        let Some(Ok(frame)) = frame else {
+            if self.pauses > 0 {
+                self.pauses -= 1;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Some(Err("cut by a fault of the sandbox".into())));
+        };
+        let mut bytes = frame.into_data().unwrap_or_default();
+        bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= bytes.len() as u64;
+        Poll::Ready(Some(Ok(bytes)))
+    }
 }
 
 /// The parameters of a form, if the body is one.
@@ -154,10 +178,15 @@ fn is_link(url: &str) -> bool {
 }
 
 async fn parts(request: Request, rules: Rules<'_>) -> Result<Sent, Refusal> {
-    let broken = |_| Refusal::bad_body();
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| Refusal::bad_body())?;
     let mut sent = Sent::default();
-    while let Some(field) = multipart.next_field().await.map_err(broken)? {
+    loop {
+        let field = match multipart.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => break,
+            Err(_) if rules.takes_incomplete && sent.file.is_some() => break,
+            Err(_) => return Err(Refusal::bad_body()),
+        };
         match field.name() {
             Some("file") if sent.file.is_some() => sent.has_more_files = true,
             Some("file") => sent.file = Some(file(field, rules).await?),
@@ -172,7 +201,13 @@ async fn parts(request: Request, rules: Rules<'_>) -> Result<Sent, Refusal> {
 async fn file(mut field: Field<'_>, rules: Rules<'_>) -> Result<SentFile, Refusal> {
     let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or("file").to_owned();
     let mut content = Some(Content::new(rules.vault).map_err(|_| Refusal::internal())?);
-    while let Some(chunk) = field.chunk().await.map_err(|_| Refusal::bad_body())? {
+    loop {
+        let chunk = match field.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(_) if rules.takes_incomplete => break,
+            Err(_) => return Err(Refusal::bad_body()),
+        };
         // What is too large is still read to its end: the client would not get to see the answer otherwise.
         content = content.filter(|content| content.size() + chunk.len() as u64 <= rules.max_bytes);
         if let Some(content) = &mut content {

@@ -145,7 +145,8 @@ pub struct Fault {
     pub seed: u64,
     /// The `Retry-After` header of the answer, in seconds.
     pub retry_after: Option<u64>,
-    /// How long the fault takes: `slow` spreads its answer over it, the others wait for it first.
+    /// How long the fault takes. `slow` spreads its answer over it; `cut-stored` cuts at once and stores only after it,
+    /// as a service does that goes on working when its client has gone; the others wait for it first.
     pub delay: Option<Duration>,
 }
 
@@ -195,7 +196,7 @@ impl FromStr for Fault {
         let word = parts.next().unwrap_or_default();
         let Some((_, kind)) = Kind::ALL.iter().find(|(known, _)| *known == word) else {
             let known = Kind::ALL.map(|(known, _)| known);
-            return Err(FaultError(format!("no fault \"{word}\"{}", hint(word, &known))));
+            return Err(FaultError(format!("\"{word}\" is no fault{}", hint(word, &known))));
         };
         let mut fault = Fault::new(*kind);
         let mut given: Vec<&str> = Vec::new();
@@ -241,7 +242,7 @@ impl Fault {
             }
             "retry-after" => self.retry_after = Some(duration(key, value)?.as_secs()),
             "delay" => self.delay = Some(duration(key, value)?),
-            _ => return Err(FaultError(format!("no key \"{key}\"{}", hint(key, &KEYS)))),
+            _ => return Err(FaultError(format!("\"{key}\" is no key{}", hint(key, &KEYS)))),
         }
         Ok(())
     }
@@ -263,7 +264,7 @@ fn on(value: &str) -> Result<On, FaultError> {
         "upload" => Ok(On::Upload),
         "list" => Ok(On::List),
         "token" => Ok(On::Token),
-        _ => Err(FaultError(format!("on \"{value}\"{}", hint(value, &["upload", "list", "token"])))),
+        _ => Err(FaultError(format!("on=\"{value}\" is nothing known{}", hint(value, &["upload", "list", "token"])))),
     }
 }
 
@@ -418,9 +419,9 @@ mod tests {
     fn a_fault_that_is_not_understood_says_what_would_be() {
         let message = |spec: &str| spec.parse::<Fault>().unwrap_err().to_string();
         let cases = [
-            ("cut-storred", r#"no fault "cut-storred"; did you mean "cut-stored"?"#),
-            ("429,nht=1", r#"no key "nht"; did you mean "nth"?"#),
-            ("429,on=uploads", r#"on "uploads"; did you mean "upload"?"#),
+            ("cut-storred", r#""cut-storred" is no fault; did you mean "cut-stored"?"#),
+            ("429,nht=1", r#""nht" is no key; did you mean "nth"?"#),
+            ("429,on=uploads", r#"on="uploads" is nothing known; did you mean "upload"?"#),
             ("429,nth", r#""nth" in "429,nth" is not of the form key=value"#),
             ("429,nth=0", r#"nth "0" is not a whole number from 1 on"#),
             ("429,p=1.5", r#"p "1.5" is not a number from 0 to 1"#),
@@ -434,7 +435,7 @@ mod tests {
         for (spec, expected) in cases {
             assert_eq!(message(spec), expected, "{spec}");
         }
-        assert!(message("").starts_with(r#"no fault """#));
+        assert!(message("").starts_with(r#""" is no fault"#));
         assert!(message("earthquake").contains("there are 429, 500-before"));
     }
 

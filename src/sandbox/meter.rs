@@ -17,7 +17,7 @@ pub struct Stats {
     pub downloads: u64,
     /// Requests to delete.
     pub deletes: u64,
-    /// Requests for records, modules and the organisation.
+    /// Requests for records, modules, users and the organisation.
     pub others: u64,
     /// Requests for an access token.
     pub tokens: u64,

@@ -31,7 +31,7 @@ pub use fault::{Fault, FaultError, Kind, On, When};
 pub use meter::Stats;
 pub use records::read_records;
 pub use settings::{
-    Credentials, DateHeader, ErrorShape, Expiry, Keep, Modules, Profile, Rename, Settings, SizeAs, User,
+    Credentials, DateHeader, ErrorShape, Expiry, Keep, Modules, Order, Profile, Rename, Settings, SizeAs, User,
 };
 pub use store::Attachment;
 
@@ -57,7 +57,7 @@ impl Server {
         tcp.set_nonblocking(true)?;
         let url = format!("http://{}", tcp.local_addr()?);
         let token = settings.token.clone().unwrap_or_else(|| token::made_up("sandbox-"));
-        let store = Store::open(&settings.keep, settings.rename, settings.lag, settings.user.clone())?;
+        let store = Store::open(&settings)?;
         let hide_date = settings.date == DateHeader::Off;
         let service = Arc::new(Service::new(settings, &token, store, url));
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("sandbox").enable_all().build()?;
@@ -106,6 +106,7 @@ impl Server {
             Ok(attachment) => Ok(attachment.id),
             Err(store::NotStored::Disk(error)) => Err(error),
             Err(store::NotStored::LinkExists) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(store::NotStored::Full) => Err(io::ErrorKind::StorageFull.into()),
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) enum CrmCall {
     Record(Parent),
     Modules,
     Org,
+    Users,
 }
 
 /// The record that attachments belong to, as the path has it.
@@ -74,6 +75,7 @@ fn crm(method: &Method, segments: &[&str]) -> Result<CrmCall, Lost> {
         ["settings", "modules"] => get(method, CrmCall::Modules),
         ["settings", ..] => Err(Lost::Path),
         ["org"] => get(method, CrmCall::Org),
+        ["users"] => get(method, CrmCall::Users),
         [module] if !module.is_empty() => get(method, CrmCall::Records { module: module.to_owned() }),
         [module, record] if !record.is_empty() => get(method, CrmCall::Record(parent(module, record))),
         [module, record, "Attachments"] => match *method {
@@ -177,6 +179,7 @@ mod tests {
             (Method::GET, "/crm/v2/Leads/738964000000291009", v2(CrmCall::Record(parent()))),
             (Method::GET, "/crm/v2/settings/modules", v2(CrmCall::Modules)),
             (Method::GET, "/crm/v2/org", v2(CrmCall::Org)),
+            (Method::GET, "/crm/v2/users", v2(CrmCall::Users)),
             (Method::POST, "/oauth/v2/token", Ok(Call::Token)),
             (Method::GET, "/_sandbox/created", Ok(Call::Created)),
             (Method::PUT, base, Err(Lost::Method)),

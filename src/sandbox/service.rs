@@ -100,7 +100,7 @@ pub(super) async fn handle(
     response
 }
 
-async fn answer(service: &Service, wire: &Wire, request: Request) -> Response {
+async fn answer(service: &Arc<Service>, wire: &Wire, request: Request) -> Response {
     if head_size(&request) > MOST_HEAD {
         return service.refuse_after_body(request, wire, &Refusal::head_too_large()).await;
     }
@@ -160,12 +160,12 @@ async fn token_call(service: &Service, wire: &Wire, request: Request) -> Respons
 }
 
 /// A call of the CRM: limits, then token, module, scope and record, then faults, then the work.
-async fn crm(service: &Service, wire: &Wire, version: Version, call: &CrmCall, request: Request) -> Response {
+async fn crm(service: &Arc<Service>, wire: &Wire, version: Version, call: &CrmCall, request: Request) -> Response {
     let _in_flight = match service.meter.enter() {
         Ok(in_flight) => in_flight,
         // The service does not say which of its limits was hit.
         Err(Limit::Concurrency | Limit::Credits) => {
-            let too_many = Refusal::too_many(service.settings.profile);
+            let too_many = Refusal::too_many(service.settings.profile, service.settings.busy_status);
             return service.refuse_after_body(request, wire, &too_many).await;
         }
     };
@@ -177,6 +177,9 @@ async fn crm(service: &Service, wire: &Wire, version: Version, call: &CrmCall, r
         CrmCall::List(parent) => locked(&service.faults).decide(On::List, &parent.module, &parent.record),
         _ => None,
     };
+    if let (CrmCall::Upload(parent), Some(Strike { kind: Kind::CutStored, delay: Some(after), .. })) = (call, strike) {
+        return cut_then_store(service, wire, version, parent, request, after).await;
+    }
     under(service, wire, strike, request, |request| async {
         let answer = work(service, version, call, request).await;
         answer.unwrap_or_else(|refusal| service.refuse(&refusal))
@@ -220,7 +223,7 @@ fn module_of(call: &CrmCall) -> Option<&str> {
         | CrmCall::DeleteMany(parent)
         | CrmCall::Record(parent) => Some(&parent.module),
         CrmCall::Records { module } => Some(module),
-        CrmCall::Modules | CrmCall::Org => None,
+        CrmCall::Modules | CrmCall::Org | CrmCall::Users => None,
     }
 }
 
@@ -243,6 +246,7 @@ fn is_in_scope(service: &Service, call: &CrmCall) -> bool {
         CrmCall::Record(parent) => token::allows_records(scopes, &parent.module, Need::Read),
         CrmCall::Modules => token::allows_reading(scopes, "settings.modules"),
         CrmCall::Org => token::allows_reading(scopes, "org"),
+        CrmCall::Users => token::allows_reading(scopes, "users"),
     }
 }
 
@@ -274,7 +278,7 @@ where
             response
         }
         Moment::InsideBody => {
-            body::drain_half(request).await;
+            work(body::halved(request)).await;
             wait(strike.delay).await;
             instead(service, wire, strike)
         }
@@ -300,7 +304,7 @@ where
 fn instead(service: &Service, wire: &Wire, strike: Strike) -> Response {
     let profile = service.settings.profile;
     match strike.kind {
-        Kind::TooMany => retry_later(service.refuse(&Refusal::too_many(profile)), strike),
+        Kind::TooMany => retry_later(service.refuse(&Refusal::too_many(profile, 429)), strike),
         Kind::Early401 => service.refuse(&Refusal::bad_token()),
         Kind::Early413 => service.refuse(&answer::body_too_large()),
         Kind::NoPermission => service.refuse(&Refusal::no_permission()),
@@ -355,10 +359,10 @@ async fn wait(time: Option<Duration>) {
 
 /// The work of a call that is allowed.
 async fn work(service: &Service, version: Version, call: &CrmCall, request: Request) -> Answer {
-    let query = Params::parse(request.uri().query().unwrap_or_default());
     if let CrmCall::Upload(parent) = call {
-        return upload(service, version, parent, &query, request).await;
+        return upload(service, version, parent, request).await;
     }
+    let query = Params::parse(request.uri().query().unwrap_or_default());
     body::drain(request.into_body()).await.map_err(|body::Broken| Refusal::bad_body())?;
     match call {
         CrmCall::Upload(_) => Err(Refusal::internal()),
@@ -373,18 +377,26 @@ async fn work(service: &Service, version: Version, call: &CrmCall, request: Requ
         CrmCall::Record(parent) => records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record))),
         CrmCall::Modules => Ok(json_answer(200, &modules(service, version))),
         CrmCall::Org => Ok(json_answer(200, &org(service))),
+        CrmCall::Users => Ok(json_answer(200, &users(service))),
     }
 }
 
-async fn upload(service: &Service, version: Version, parent: &Parent, query: &Params, request: Request) -> Answer {
+/// Reads what an upload brings.
+async fn arrive(service: &Service, version: Version, request: Request) -> Result<Arrived, Refusal> {
+    let query = Params::parse(request.uri().query().unwrap_or_default());
     let vault = locked(&service.store).vault();
     let rules = body::Rules {
         profile: service.settings.profile,
         max_bytes: service.settings.max_bytes,
+        takes_incomplete: service.settings.stores_incomplete,
         has_titles: version >= Version::V5,
         vault: &vault,
     };
-    let arrived = body::arrive(request, query, rules).await?;
+    body::arrive(request, &query, rules).await
+}
+
+async fn upload(service: &Service, version: Version, parent: &Parent, request: Request) -> Answer {
+    let arrived = arrive(service, version, request).await?;
     // Nothing is awaited between the last byte and the store: whether a client that goes away now has an attachment
     // must not depend on how fast it goes.
     let stored = store(service, parent, arrived);
@@ -392,10 +404,35 @@ async fn upload(service: &Service, version: Version, parent: &Parent, query: &Pa
     stored
 }
 
+/// Cuts the connection when all has arrived, and stores it only after a while.
+async fn cut_then_store(
+    service: &Arc<Service>,
+    wire: &Wire,
+    version: Version,
+    parent: &Parent,
+    request: Request,
+    after: Duration,
+) -> Response {
+    service.meter.count_fault();
+    let arrived = match arrive(service, version, request).await {
+        Ok(arrived) => arrived,
+        Err(refusal) => return service.refuse(&refusal),
+    };
+    wire.cut();
+    let (service, parent) = (Arc::clone(service), parent.clone());
+    // A task of its own: what answers a request ends with its connection.
+    tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        store(&service, &parent, arrived)
+    });
+    answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 fn store(service: &Service, parent: &Parent, arrived: Arrived) -> Answer {
     match locked(&service.store).add(parent, arrived, service.now()) {
         Ok(attachment) => Ok(json_answer(200, &answer::uploaded(&attachment))),
         Err(NotStored::LinkExists) => Err(Refusal::link_exists()),
+        Err(NotStored::Full) => Err(Refusal::storage_full()),
         Err(NotStored::Disk(_)) => Err(Refusal::internal()),
     }
 }
@@ -550,6 +587,22 @@ fn org(service: &Service) -> Value {
             "paid_expiry": null,
         },
     }]})
+}
+
+/// The one user there is, whatever kind of users was asked for.
+fn users(service: &Service) -> Value {
+    let user = &service.settings.user;
+    json!({
+        "users": [{
+            "id": user.id,
+            "full_name": user.name,
+            "last_name": user.name,
+            "email": "sandbox@example.invalid",
+            "status": "active",
+            "confirm": true,
+        }],
+        "info": {"per_page": 200, "count": 1, "page": 1, "more_records": false},
+    })
 }
 
 fn head_size(request: &Request) -> usize {

@@ -30,10 +30,18 @@ pub struct Settings {
     pub lag: Duration,
     /// How the names of files are changed when they are stored.
     pub rename: Rename,
+    /// Whether a file of which only a part arrived is stored all the same, with that part.
+    pub stores_incomplete: bool,
+    /// The room for files, in bytes; when it is used up, uploads are refused with `LIMIT_REACHED`.
+    pub storage: Option<u64>,
+    /// The order of lists.
+    pub order: Order,
     /// The most entries a page of a list has, whatever `per_page` asks for.
     pub page_size: usize,
     /// How many calls may be under way at the same time; one more is answered 429.
     pub max_in_flight: Option<usize>,
+    /// The HTTP status of that answer; only the documentation of other calls says that it is 429.
+    pub busy_status: u16,
     /// How many calls the organisation has left; then everything is answered 429.
     pub credits: Option<u64>,
     /// How long an access token is valid.
@@ -81,8 +89,12 @@ impl Default for Settings {
             faults: Vec::new(),
             lag: Duration::ZERO,
             rename: Rename::Never,
+            stores_incomplete: false,
+            storage: None,
+            order: Order::NewestFirst,
             page_size: 200,
             max_in_flight: None,
+            busy_status: 429,
             credits: None,
             token_life: Duration::from_secs(3600),
             scopes: None,
@@ -254,6 +266,15 @@ pub enum Rename {
     Composed,
     /// Names are cut after 100 characters.
     Shortened,
+}
+
+/// The order of lists, which the service does not document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// What was attached last stands first.
+    NewestFirst,
+    /// What was attached first stands first.
+    OldestFirst,
 }
 
 /// A user of the organisation.

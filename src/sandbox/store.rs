@@ -15,7 +15,7 @@ use tempfile::{NamedTempFile, TempDir};
 use unicode_normalization::UnicodeNormalization;
 
 use super::route::Parent;
-use super::settings::{Keep, Rename, User};
+use super::settings::{Keep, Order, Rename, Settings, User};
 
 /// One attachment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -52,6 +52,7 @@ pub(super) enum Arrived {
 #[derive(Debug)]
 pub(super) enum NotStored {
     LinkExists,
+    Full,
     Disk(io::Error),
 }
 
@@ -62,7 +63,10 @@ pub(super) struct Store {
     by_record: HashMap<Parent, Vec<usize>>,
     vault: Arc<Vault>,
     rename: Rename,
+    order: Order,
     lag: Duration,
+    /// How many more bytes may be stored.
+    room: u64,
     user: Arc<User>,
 }
 
@@ -78,15 +82,17 @@ const FIRST_ID: u64 = 700_000_000_002_000_001;
 
 impl Store {
     /// An empty store, or the one that an earlier server left in the folder to keep bytes in.
-    pub(super) fn open(keep: &Keep, rename: Rename, lag: Duration, user: User) -> io::Result<Store> {
-        let (vault, past) = Vault::open(keep)?;
-        let user = Arc::new(user);
+    pub(super) fn open(settings: &Settings) -> io::Result<Store> {
+        let (vault, past) = Vault::open(&settings.keep)?;
+        let user = Arc::new(settings.user.clone());
         let mut store = Store {
             entries: Vec::new(),
             by_record: HashMap::new(),
             vault: Arc::new(vault),
-            rename,
+            rename: settings.rename,
+            order: settings.order,
             lag: Duration::ZERO,
+            room: settings.storage.unwrap_or(u64::MAX),
             user: Arc::clone(&user),
         };
         for event in past {
@@ -95,7 +101,7 @@ impl Store {
                 Event::Deleted { id } => store.mark_deleted(&id),
             }
         }
-        store.lag = lag;
+        store.lag = settings.lag;
         Ok(store)
     }
 
@@ -128,6 +134,7 @@ impl Store {
                 let name = title.unwrap_or_else(|| url.clone());
                 Attachment { id, module, record, name, size: 0, sha256: None, url: Some(url), created, user }
             }
+            Arrived::File { content, .. } if content.size() > self.room => return Err(NotStored::Full),
             Arrived::File { name, content } => {
                 let name = self.name_for(parent, name);
                 let (size, sha256) = content.keep_as(&self.vault, &id).map_err(NotStored::Disk)?;
@@ -139,11 +146,15 @@ impl Store {
         Ok(attachment)
     }
 
-    /// What a list of a record shows at this moment, the newest first.
+    /// What a list of a record shows at this moment.
     pub(super) fn list(&self, parent: &Parent, at: Instant) -> Vec<&Attachment> {
         let places = self.by_record.get(parent).map_or(&[][..], Vec::as_slice);
-        let entries = places.iter().rev().filter_map(|place| self.entries.get(*place));
-        entries.filter(|e| !e.is_deleted && e.visible_from <= at).map(|e| &e.attachment).collect()
+        let entries = places.iter().filter_map(|place| self.entries.get(*place));
+        let shown = entries.filter(|e| !e.is_deleted && e.visible_from <= at).map(|e| &e.attachment);
+        match self.order {
+            Order::NewestFirst => shown.rev().collect(),
+            Order::OldestFirst => shown.collect(),
+        }
     }
 
     pub(super) fn find(&self, parent: &Parent, id: &str) -> Option<&Attachment> {
@@ -175,6 +186,7 @@ impl Store {
     fn put(&mut self, attachment: Attachment) {
         let parent = Parent { module: attachment.module.clone(), record: attachment.record.clone() };
         self.by_record.entry(parent).or_default().push(self.entries.len());
+        self.room = self.room.saturating_sub(attachment.size);
         self.entries.push(Entry { attachment, visible_from: Instant::now() + self.lag, is_deleted: false });
     }
 
@@ -350,7 +362,7 @@ mod tests {
     }
 
     fn store(keep: &Keep, rename: Rename) -> Store {
-        Store::open(keep, rename, Duration::ZERO, User::default()).unwrap()
+        Store::open(&Settings { keep: keep.clone(), rename, ..Settings::default() }).unwrap()
     }
 
     fn add(store: &mut Store, name: &str, bytes: &[u8]) -> Attachment {
@@ -391,7 +403,8 @@ mod tests {
         let old = add(&mut first, "../../etc/passwd", b"content");
         let gone = add(&mut first, "gone", b"");
         first.delete(&parent(), &gone.id).unwrap();
-        assert!(Store::open(&keep, Rename::Never, Duration::ZERO, User::default()).is_err(), "one server at a time");
+        let second = Store::open(&Settings { keep: keep.clone(), ..Settings::default() });
+        assert!(second.is_err(), "one server at a time");
         drop(first);
         let index = folder.path().join("data").join("attachments.jsonl");
         OpenOptions::new().append(true).open(&index).unwrap().write_all(b"{\"created\":{\"id\"").unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{DateHeader, ErrorShape, Keep, Modules, Profile, Rename, Server, Settings, User};
+use super::{DateHeader, ErrorShape, Keep, Modules, Order, Profile, Rename, Server, Settings, User};
 
 const RECORD: &str = "738964000000291009";
 const ATTACHMENTS: &str = "/crm/v2/Leads/738964000000291009/Attachments";
@@ -243,6 +243,8 @@ fn scopes_modules_and_records_can_be_narrowed() {
     let ids = format!("/crm/v2/Vessels?ids=738964000000291010,{RECORD}&fields=id");
     assert_eq!(call(&narrow, "GET", &ids).json()["data"], json!([{"id": RECORD}]));
     assert_eq!(call(&narrow, "GET", "/crm/v2/Vessels/738964000000291010").status, 204);
+    let users = call(&narrow, "GET", "/crm/v2/users?type=CurrentUser").json();
+    assert_eq!(users["users"][0]["id"], User::default().id);
     let modules = call(&narrow, "GET", "/crm/v2/settings/modules").json();
     assert_eq!(modules["modules"][0]["api_name"], "Vessels");
     assert_eq!(modules["modules"][0]["generated_type"], "custom");
@@ -298,6 +300,22 @@ fn pages_are_cut_as_told_and_can_drift_once() {
     assert_eq!(names("?page=2"), ["2", "1"], "3 is missed, as if 4 or 5 had gone meanwhile");
     assert_eq!(names("?page=2"), ["3", "2"]);
     assert_eq!(names("?page=3&per_page=200"), ["1"]);
+}
+
+#[test]
+fn lists_can_begin_with_what_came_first() {
+    let server = start(Settings { order: Order::OldestFirst, ..Settings::default() });
+    upload(&server, "1", b"");
+    upload(&server, "2", b"");
+    assert_eq!(call(&server, "GET", ATTACHMENTS).json()["data"][0]["File_Name"], "1");
+}
+
+#[test]
+fn the_storage_can_be_full() {
+    let server = start(Settings { storage: Some(5), ..Settings::default() });
+    assert_eq!(upload(&server, "a", b"1234").status, 200);
+    assert_eq!(upload(&server, "b", b"12").code(), (400, "LIMIT_REACHED".into()));
+    assert_eq!(upload(&server, "c", b"1").status, 200);
 }
 
 #[test]
@@ -460,6 +478,31 @@ mod faults {
             let (answer, stored) = meet(spec);
             assert_eq!((answer.as_slice(), stored), (&b""[..], expected), "{spec}");
         }
+    }
+
+    #[test]
+    fn an_attachment_can_be_stored_after_its_connection_was_cut() {
+        let server = with_fault("cut-stored,delay=100ms");
+        let begin = Instant::now();
+        assert_eq!(raw_upload(&server, b"a"), b"");
+        until(|| server.created().len() == 1);
+        assert!(begin.elapsed() >= Duration::from_millis(90), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn half_a_file_is_stored_only_if_told_so() {
+        let faults = vec!["cut-inside".parse().unwrap()];
+        let server = start(Settings { faults, stores_incomplete: true, ..Settings::default() });
+        assert_eq!(raw_upload(&server, &[7; 1000]), b"");
+        until(|| server.created().len() == 1);
+        assert!((400..600).contains(&server.created()[0].size));
+    }
+
+    #[test]
+    fn an_answer_without_a_body_stops_in_its_head() {
+        let server = with_fault("truncated,on=list");
+        let answer = raw(&server, "GET", ATTACHMENTS, "Zoho-oauthtoken sandbox-test", "", b"");
+        assert!(answer.starts_with(b"HTTP/1.1 204") && !answer.ends_with(b"\r\n\r\n"));
     }
 
     #[test]

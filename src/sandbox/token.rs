@@ -197,7 +197,7 @@ pub(super) fn allows_records(scopes: &[String], module: &str, need: Need) -> boo
     has(scopes, "ZohoCRM.modules.ALL") || has_any(scopes, &format!("ZohoCRM.modules.{name}"), need)
 }
 
-/// Whether scopes allow to read settings (`settings.modules`) or the organisation (`org`).
+/// Whether scopes allow to read settings (`settings.modules`), the organisation (`org`) or its `users`.
 pub(super) fn allows_reading(scopes: &[String], what: &str) -> bool {
     has_any(scopes, &format!("ZohoCRM.{what}"), Need::Read)
         || (what.starts_with("settings.") && has(scopes, "ZohoCRM.settings.ALL"))

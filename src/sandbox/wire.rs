@@ -162,8 +162,10 @@ impl Stream {
         match bend {
             None => {}
             Some(Bend::Truncate) => {
+                let length = self.outgoing.bytes.len();
                 let head = find(&self.outgoing.bytes, b"\r\n\r\n").map_or(0, |end| end + 4);
-                let kept = head + (self.outgoing.bytes.len() - head) / 2;
+                // An answer without a body would still be whole with its head; then the head itself stops.
+                let kept = if head == length { length / 2 } else { head + (length - head) / 2 };
                 self.outgoing.bytes.truncate(kept);
                 self.outgoing.then_cut = true;
             }
