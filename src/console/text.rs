@@ -35,8 +35,9 @@ pub fn shortened(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}…{tail}"))
 }
 
-/// Zero-width joiners stay: names in Indic scripts and emoji need them.
-fn is_unsafe(character: char) -> bool {
+/// Whether a character changes how its surroundings look without being seen itself. Zero-width joiners stay: names in
+/// Indic scripts and emoji need them.
+pub(crate) fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

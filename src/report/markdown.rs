@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::model::{Cause, Report, Totals};
 use super::words;
+use crate::console::text::is_unsafe;
 use crate::units;
 
 /// The whole report.
@@ -135,7 +136,7 @@ fn text(text: &str) -> String {
                 out.push('\\');
                 out.push(char);
             }
-            char if super::markup::is_invisible(char) => {
+            char if is_unsafe(char) => {
                 let _ = write!(out, "‹U+{:04X}›", u32::from(char));
             }
             char => out.push(char),

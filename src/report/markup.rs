@@ -6,6 +6,8 @@
 
 use std::io;
 
+use crate::console::text::is_unsafe;
+
 /// A page on its way to a writer. The first error is kept and given at the end, so that writing reads as one chain.
 pub(super) struct Page<'w> {
     out: &'w mut dyn io::Write,
@@ -73,17 +75,9 @@ fn replacement(char: char) -> Option<Replacement> {
         '>' => Some(Replacement::Entity("&gt;")),
         '"' => Some(Replacement::Entity("&quot;")),
         '\'' => Some(Replacement::Entity("&#39;")),
-        char if is_invisible(char) => Some(Replacement::Shown),
+        char if is_unsafe(char) => Some(Replacement::Shown),
         _ => None,
     }
-}
-
-/// Characters that change how their surroundings look without being seen. The two joiners are not among them: Persian
-/// and Hindi words need them.
-pub(super) fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || char == '\u{feff}'
 }
 
 #[cfg(test)]

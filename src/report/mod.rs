@@ -26,11 +26,11 @@ mod xlsx;
 
 use std::io;
 
-pub use model::{Cause, Module, Origin, Report, Row, Run, SizeClass, Source, Totals};
+pub use model::{Cause, Module, Origin, Report, Row, SizeClass, Source, Totals};
 pub use save::replace;
 pub use timeline::{Answers, Bin, Stretch, Timeline};
 
-use crate::results::Line;
+use crate::results::{Line, Run};
 
 /// What a report is made as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

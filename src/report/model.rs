@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::timeline::{Answered, Timeline};
 use crate::outcome::{OwnCode, Status};
-use crate::results::Line;
+use crate::results::{Line, Run};
 use crate::upload::{ServiceId, SourceKind};
 
 /// Rows of a cause of `not_sent` that are listed; a stopped run may leave the larger part of a manifest unsent, and the
@@ -76,31 +76,6 @@ pub struct Origin {
     pub results_sha256: String,
     /// When the report is made.
     pub made_at: Timestamp,
-}
-
-/// One run, as the list of runs beside the results tells of it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Run {
-    /// Its id, which its rows name.
-    pub id: String,
-    /// When it began.
-    #[serde(serialize_with = "text_or_null")]
-    pub began: Option<Timestamp>,
-    /// When it ended; absent if it was cut off.
-    #[serde(serialize_with = "text_or_null")]
-    pub ended: Option<Timestamp>,
-    /// Which version of this program it was.
-    pub version: String,
-    /// Host of the API, or `sandbox`.
-    pub target: String,
-    /// The manifest as it was named.
-    pub manifest: String,
-    /// SHA-256 of the manifest, in hex.
-    pub manifest_sha256: String,
-    /// What it was asked to do.
-    pub options: String,
-    /// Its exit status; absent if it was cut off.
-    pub exit: Option<u8>,
 }
 
 /// How many rows ended in which way.
@@ -480,7 +455,7 @@ mod tests {
         let json = serde_json::to_value(sample::report(900)).expect("the report can be JSON");
         assert_eq!(json["version"], 1);
         assert_eq!(json["source"]["created_by"][0], "738964000000191017");
-        assert_eq!(json["source"]["first_sent"], "2026-03-02T16:00:00Z");
+        assert_eq!(json["source"]["first_sent"], "2026-03-02T08:00:00Z");
         assert_eq!(json["causes"][0]["status"], "unknown");
         assert!(json["causes"][0]["rows"][0]["record"].is_string());
         assert!(json["timeline"]["stretches"][0]["from"].is_string());

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::model::{Counting, Origin, Report, Run};
+use super::model::{Origin, Report};
 use crate::outcome::{OwnCode, Status};
-use crate::results::Line;
+use crate::results::{Line, ManifestRef, Run};
 use crate::upload::{RowKey, ServiceId, SourceKind};
 
 /// A name that would be markup, a formula and a disguise, if any reader let it.
 pub(super) const HOSTILE: &str = "=HYPERLINK(\"x\")<img src=x onerror=alert(1)>|\u{202e}fdp";
 
-const MONDAY: i64 = 1_772_438_400;
+/// 2 March 2026, 00:00 UTC.
+const MONDAY: i64 = 1_772_409_600;
 const MODULES: [&str; 4] = ["Accounts", "Contacts", "Deals", "Sales_Orders"];
 
 /// Every row of the results.
@@ -96,23 +97,31 @@ fn spoil(line: &mut Line, n: u32) {
 
 /// The report on so many rows.
 pub(super) fn report(rows: u32) -> Report {
-    let mut counting = Counting::default();
-    lines(rows).for_each(|line| counting.add(&line));
     let origin = Origin {
         results: "migration.results.csv".to_owned(),
         results_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         made_at: Timestamp::from_second(MONDAY + 200_000).expect("a time"),
     };
-    let run = |day: i64, hours: i64, exit| Run {
-        id: format!("2026030{}-080000-1f2e", 2 + day),
-        began: Timestamp::from_second(MONDAY + day * 86_400 + 8 * 3_600).ok(),
-        ended: Timestamp::from_second(MONDAY + day * 86_400 + (8 + hours) * 3_600).ok(),
+    Report::of(lines(rows), origin, vec![run(0, 4, Some("API credits used up")), run(1, 130, None), run(2, 5, None)])
+}
+
+/// A run on such a day.
+fn run(day: i64, exit: u8, stopped: Option<&str>) -> Run {
+    let at = |hour: i64| Timestamp::from_second(MONDAY + day * 86_400 + hour * 3_600).expect("a time");
+    let option = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Run {
+        id: format!("2026030{}T080000Z-1f2e", 2 + day),
         version: "0.1.0".to_owned(),
+        started: at(8),
+        finished: at(17),
         target: "www.zohoapis.eu".to_owned(),
-        manifest: "migration.csv".to_owned(),
-        manifest_sha256: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".to_owned(),
-        options: "--dc eu --concurrency 8".to_owned(),
+        manifest: ManifestRef {
+            path: "migration.csv".to_owned(),
+            sha256: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".to_owned(),
+        },
+        options: [("concurrency", "8"), ("rate", "10/s")].map(option).into(),
+        counts: [("uploaded".to_owned(), 1_000)].into(),
+        stopped: stopped.map(str::to_owned),
         exit,
-    };
-    counting.finish(origin, vec![run(0, 9, Some(4)), run(1, 9, None), run(2, 3, Some(5))])
+    }
 }

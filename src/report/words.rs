@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::model::{Report, Row, Run, SizeClass, Totals};
+use super::model::{Report, Row, SizeClass, Totals};
 use crate::outcome::Status;
+use crate::results::{ManifestRef, Run};
 use crate::units;
 
 /// The one sentence that a reader takes away.
@@ -138,7 +139,8 @@ pub(super) fn origin(report: &Report) -> Vec<(&'static str, String)> {
 fn manifests(runs: &[Run]) -> Vec<(&'static str, String)> {
     let mut facts: Vec<(&'static str, String)> = Vec::new();
     for run in runs {
-        let manifest = format!("{} (SHA-256 {})", run.manifest, run.manifest_sha256);
+        let ManifestRef { path, sha256 } = &run.manifest;
+        let manifest = format!("{path} (SHA-256 {sha256})");
         if facts.iter().all(|(_, known)| *known != manifest) {
             facts.push((if facts.is_empty() { "Manifest" } else { "and then" }, manifest));
         }
@@ -151,15 +153,15 @@ pub(super) const RUN_COLUMNS: [&str; 6] = ["Began (UTC)", "Took", "Ended", "Vers
 
 /// One run as cells of a table.
 pub(super) fn run_cells(run: &Run) -> [String; 6] {
-    let began = run.began.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
-    let took = run.began.zip(run.ended).and_then(|(began, ended)| Duration::try_from(ended - began).ok());
+    let took = Duration::try_from(run.finished - run.started).unwrap_or_default();
+    let options = run.options.iter().map(|(name, value)| format!("{name} {value}"));
     [
-        began.unwrap_or_default(),
-        took.map(units::duration).unwrap_or_default(),
-        run.exit.map_or_else(|| "cut off".to_owned(), ended),
+        run.started.strftime("%Y-%m-%d %H:%M").to_string(),
+        units::duration(took),
+        run.stopped.clone().unwrap_or_else(|| ended(run.exit)),
         run.version.clone(),
         run.target.clone(),
-        run.options.clone(),
+        options.collect::<Vec<_>>().join(", "),
     ]
 }
 
