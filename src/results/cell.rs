@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Appends `text` as a cell.
-pub(super) fn push(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push(out: &mut Vec<u8>, text: &str) {
     if starts_a_formula(text) {
         // An apostrophe never needs quoting itself, so it may stand before or inside the quotes; inside is valid CSV.
         push_escaped(out, text, true);

@@ -36,6 +36,7 @@ mod tests;
 #[cfg(test)]
 mod torture;
 
+pub(crate) use cell::push as push_cell;
 pub use compact::{Rows, Tally, Totals};
 pub use disk::{Disk, RealDisk};
 pub use error::OpenError;

@@ -1,7 +1,7 @@
 //! Compares what the results say with what the service lists: is every attachment there, whole, and only once?
 //!
-//! [`compare`] judges one record and does nothing else.
-//! Nothing here changes anything at the service or in the results.
+//! [`compare`] judges one record and does nothing else, [`drive`] asks the service for one list a record, and [`show`]
+//! tells people and programs. Nothing here changes anything at the service or in the results.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use crate::outcome::Status;
 use crate::reply::Listed;
 use crate::results::Line;
 use crate::upload::{RecordId, RowKey, ServiceId, SourceKind};
+
+pub mod drive;
+pub mod show;
 
 /// What there is to compare: the rows of a results file, and the records whose lists can say something about them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
