@@ -218,7 +218,7 @@ impl OwnCode {
             OwnCode::Certificate => "certificate",
             OwnCode::ProxyRefused => "proxy-refused",
             OwnCode::Redirected => "redirected",
-            OwnCode::InternalError => "internal-error",
+            OwnCode::InternalError => "program-error",
         }
     }
 }

@@ -15,11 +15,11 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
 use super::values::{
-    ColorWhen, Format, Output, Progress, ReportOutput, SandboxProfile, SchemaName, Shell, VerifyOutput, backoff,
+    ColorWhen, Output, Progress, ReportOutput, Resend, SandboxProfile, SchemaName, Shell, VerifyOutput, backoff,
     max_failures, resend,
 };
 use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
-use crate::plan::Resend;
+use crate::manifest::Format;
 use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
 use crate::zoho::{ApiVersion, DataCentre};
 

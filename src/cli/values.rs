@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
-use crate::plan::Resend;
+use crate::manifest::Format;
 use crate::units::parse_duration;
 
 /// A word that an option does not know; says which it knows.
@@ -20,15 +20,6 @@ impl fmt::Display for BadWord {
 }
 
 impl std::error::Error for BadWord {}
-
-/// How a manifest is written (`--format`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Format {
-    /// Rows of cells, whatever the delimiter.
-    Csv,
-    /// The YAML form with `uploads:`.
-    Yaml,
-}
 
 /// Who reads the output (`--output`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -122,6 +113,31 @@ pub enum Shell {
     Powershell,
     /// zsh.
     Zsh,
+}
+
+/// Which settled rows to send again (`--resend`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Resend {
+    /// Every `failed` row.
+    Failed,
+    /// Every `unknown` row, after another listing.
+    Unknown,
+    /// Every `failed` row with this code.
+    Code(String),
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Format] {
+        &[Format::Csv, Format::Yaml]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Format::Csv => ("csv", "Rows of cells, whatever the delimiter"),
+            Format::Yaml => ("yaml", "The YAML form with `uploads:`"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 impl ValueEnum for IfExists {

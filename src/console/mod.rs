@@ -3,8 +3,17 @@
 //! Every function here makes text or writes to a stream that it is given; which stream that is, and what happens when
 //! it is closed, is decided in `cli`.
 
+mod block;
+pub mod causes;
+pub mod events;
+pub mod names;
+pub mod plan;
 pub mod problems;
+pub mod progress;
+pub mod tally;
 pub mod text;
+
+use anstyle::{AnsiColor, Style};
 
 /// What text for people is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,4 +22,37 @@ pub struct Look {
     pub color: bool,
     /// Characters in a line.
     pub width: usize,
+}
+
+/// Characters in a line of the terminal; 80 where there is none.
+pub fn terminal_width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
+/// Puts colour around words, or does not.
+#[derive(Clone, Copy, Debug)]
+struct Paint {
+    color: bool,
+}
+
+impl Paint {
+    fn new(look: Look) -> Paint {
+        Paint { color: look.color }
+    }
+
+    fn strong(self, text: &str) -> String {
+        self.with(Style::new().bold(), text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.with(Style::new().dimmed(), text)
+    }
+
+    fn warning(self, text: &str) -> String {
+        self.with(AnsiColor::Yellow.on_default(), text)
+    }
+
+    fn with(self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
 }

@@ -1,12 +1,283 @@
 //! Decides what a run is going to do; one value that the dry run prints and the run executes.
+//!
+//! It is made only from rows that passed the check and from what earlier runs left in the results. `facts` is what it
+//! says to people and programs, `time` and `scopes` how parts of that are found. How it is shown is the business of
+//! `console`.
 
-/// Which settled rows to send again (`--resend`).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Resend {
-    /// Every `failed` row.
-    Failed,
-    /// Every `unknown` row, after another listing.
-    Unknown,
-    /// Every `failed` row with this code.
-    Code(String),
+pub mod facts;
+mod orphans;
+pub mod scopes;
+mod tally;
+pub mod time;
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::PathBuf;
+
+use hashbrown::HashTable;
+use jiff::Timestamp;
+
+pub use orphans::Orphan;
+
+use crate::check::{Checked, RowIx};
+use crate::engine::{self, Face, Faces, Job, JobId, Past, PastDoubt, RecordIx};
+use crate::manifest::ManifestInfo;
+use crate::results::{Disk, Resend, Seen, Standing, Why};
+use crate::upload::{RecordId, SourceKind, Upload};
+use facts::{Facts, TargetFacts, Warning};
+use tally::Tally;
+
+/// What a plan depends on besides the rows.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The results file as the user will know it.
+    pub results: PathBuf,
+    /// Where to, if that is known.
+    pub target: Option<TargetFacts>,
+    /// How the run will behave.
+    pub engine: engine::Settings,
+    /// `--bandwidth`, in bytes a second.
+    pub bandwidth: Option<u64>,
+    /// What the organisation gets in 24 hours, if the user said so.
+    pub credits_per_day: Option<u64>,
+    /// Switches that are on, as typed.
+    pub flags: Vec<String>,
+    /// Warnings that were found on the way.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a run is going to do.
+pub struct Plan {
+    checked: Checked,
+    jobs: Vec<Job>,
+    /// The rows of the first jobs; those behind are the orphans', in their order.
+    rows: Vec<RowIx>,
+    orphans: Vec<Orphan>,
+    /// API names by the index that jobs have them by.
+    modules: Vec<String>,
+    pasts: Vec<(JobId, Past)>,
+    facts: Facts,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+///
+/// When the results cannot be read.
+pub fn plan<D: Disk>(
+    manifest: &ManifestInfo,
+    checked: Checked,
+    seen: &Seen<D>,
+    resend: &Resend,
+    settings: &Settings,
+) -> io::Result<Plan> {
+    let orphans = orphans::orphans(&checked, seen, resend)?;
+    let mut draft = Draft::new(&checked);
+    let mut tally = Tally::new(&checked, settings.engine.limit);
+    for row in checked.rows() {
+        let key = checked.key(row);
+        let standing = seen.history().standing(key, resend);
+        tally.known(seen.history().status(key).is_some());
+        match standing {
+            Standing::Settled(status) => tally.settled(row, status),
+            Standing::New => {
+                let record = draft.row(row, &orphans).1;
+                tally.unsettled(row, record, None);
+            }
+            Standing::Again(why) => {
+                let record = draft.row(row, &orphans).1;
+                tally.unsettled(row, record, Some(why));
+            }
+            Standing::InDoubt { sent_at, why } => {
+                let size = seen.line(key)?.and_then(|line| line.bytes);
+                let size = size.filter(|_| checked.upload(row).kind == SourceKind::File);
+                let (job, _) = draft.row(row, &orphans);
+                draft.pasts.push((job, past(sent_at, why, size, true)));
+                tally.in_doubt(row);
+            }
+        }
+    }
+    for orphan in &orphans {
+        let Standing::InDoubt { sent_at, why } = seen.history().standing(orphan.line.key, resend) else { continue };
+        let job = draft.orphan(orphan, &orphans);
+        let size = orphan.line.bytes.filter(|_| orphan.line.kind() == Some(SourceKind::File));
+        draft.pasts.push((job, past(sent_at, why, size, false)));
+        tally.orphan(orphan);
+    }
+    let left_out_known = checked.left_out().iter().filter(|row| seen.history().status(row.key).is_some());
+    let gone = seen.history().len().saturating_sub(tally.known_rows() + left_out_known.count());
+    let Draft { jobs, rows, modules, pasts, .. } = draft;
+    let facts = tally.facts(manifest, settings, &rows, gone as u64);
+    Ok(Plan { jobs, rows, orphans, modules, pasts, facts, checked })
+}
+
+fn past(sent_at: i64, why: Why, size: Option<u64>, resend: bool) -> Past {
+    let was = match why {
+        Why::Asked => PastDoubt::Unknown,
+        Why::Unfinished | Why::Passing => PastDoubt::InDoubt,
+    };
+    Past { sent_at: Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH), size, was, resend }
+}
+
+/// The jobs under construction.
+struct Draft<'c> {
+    checked: &'c Checked,
+    jobs: Vec<Job>,
+    rows: Vec<RowIx>,
+    modules: Vec<String>,
+    /// Module and id of each record, by its index.
+    records: Vec<(u16, RecordId)>,
+    table: HashTable<u32>,
+    hasher: RandomState,
+    /// The twin of each orphan that a row could be mistaken for.
+    twins: Vec<Option<u32>>,
+    pasts: Vec<(JobId, Past)>,
+}
+
+impl<'c> Draft<'c> {
+    fn new(checked: &'c Checked) -> Draft<'c> {
+        Draft {
+            checked,
+            jobs: Vec::new(),
+            rows: Vec::new(),
+            modules: checked.modules().map(str::to_owned).collect(),
+            records: Vec::new(),
+            table: HashTable::new(),
+            hasher: RandomState::new(),
+            twins: Vec::new(),
+            pasts: Vec::new(),
+        }
+    }
+
+    fn row(&mut self, row: RowIx, orphans: &[Orphan]) -> (JobId, RecordIx) {
+        let module = self.checked.module(row);
+        let record = self.record(module, self.checked.upload(row).record);
+        let twin = self.checked.twin(row).0;
+        self.twins.resize(orphans.len(), None);
+        for (known, orphan) in self.twins.iter_mut().zip(orphans) {
+            if orphan.is_twin_of(self.checked, row) {
+                *known = Some(twin);
+            }
+        }
+        self.rows.push(row);
+        (self.push(Job { module, record, twin }), record)
+    }
+
+    /// A job for a row that the manifest no longer has. Rows must all be in before.
+    fn orphan(&mut self, orphan: &Orphan, orphans: &[Orphan]) -> JobId {
+        let module = self.module(&orphan.line.module);
+        let record = self.record(module, orphan.record);
+        // Of several that could be mistaken for each other, the first one's place stands for all; numbers from the
+        // count of rows on are no row's.
+        let first = orphans.iter().position(|other| orphan.is_twin_of_orphan(other)).unwrap_or(0);
+        let own = u32::try_from(self.checked.len() + first).unwrap_or(u32::MAX);
+        let twin = self.twins.get(first).copied().flatten().unwrap_or(own);
+        self.push(Job { module, record, twin })
+    }
+
+    fn push(&mut self, job: Job) -> JobId {
+        self.jobs.push(job);
+        // Rows are numbered in 32 bits, and there are fewer jobs than rows and orphans.
+        JobId(u32::try_from(self.jobs.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    fn module(&mut self, name: &str) -> u16 {
+        let known = self.modules.iter().position(|module| module == name);
+        let ix = known.unwrap_or_else(|| {
+            self.modules.push(name.to_owned());
+            self.modules.len() - 1
+        });
+        u16::try_from(ix).unwrap_or(u16::MAX)
+    }
+
+    fn record(&mut self, module: u16, id: RecordId) -> RecordIx {
+        let hash = |record: &(u16, RecordId)| self.hasher.hash_one(record);
+        let (record, records) = ((module, id), &self.records);
+        let of = |ix: &u32| records.get(*ix as usize);
+        if let Some(ix) = self.table.find(hash(&record), |ix| of(ix) == Some(&record)) {
+            return RecordIx(*ix);
+        }
+        let ix = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        self.table.insert_unique(hash(&record), ix, |ix| of(ix).map_or(0, hash));
+        self.records.push(record);
+        RecordIx(ix)
+    }
+}
+
+impl Plan {
+    /// What it says.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The rows that it was made from.
+    pub fn checked(&self) -> &Checked {
+        &self.checked
+    }
+
+    /// What the engine is to do, rows in manifest order.
+    pub fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// What earlier runs left in doubt, by job.
+    pub fn pasts(&self) -> &[(JobId, Past)] {
+        &self.pasts
+    }
+
+    /// API names by the index that jobs have them by.
+    pub fn modules(&self) -> &[String] {
+        &self.modules
+    }
+
+    /// The row of a job; `None` if the manifest no longer has it.
+    pub fn row(&self, job: JobId) -> Option<RowIx> {
+        self.rows.get(job.0 as usize).copied()
+    }
+
+    /// What a job is to upload; `None` if the manifest no longer has it.
+    pub fn upload(&self, job: JobId) -> Option<Upload<'_>> {
+        self.row(job).map(|row| self.checked.upload(row))
+    }
+
+    /// What is known of a job that the manifest no longer has.
+    pub fn orphan(&self, job: JobId) -> Option<&Orphan> {
+        (job.0 as usize).checked_sub(self.rows.len()).and_then(|ix| self.orphans.get(ix))
+    }
+
+    /// Module and record of a job.
+    ///
+    /// `None` only for a job that is not of this plan.
+    pub fn record(&self, job: JobId) -> Option<(&str, RecordId)> {
+        match self.upload(job) {
+            Some(upload) => Some((upload.module, upload.record)),
+            None => self.orphan(job).map(|orphan| (orphan.line.module.as_str(), orphan.record)),
+        }
+    }
+
+    /// Whether a run would have anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+}
+
+impl Faces for Plan {
+    fn face(&self, job: JobId) -> Face<'_> {
+        if let Some(row) = self.row(job) {
+            let upload = self.checked.upload(row);
+            let link = (upload.kind == SourceKind::Link).then_some(Cow::Borrowed(upload.source));
+            let size = self.checked.facts(row).map(|facts| facts.size);
+            return Face { name: Cow::Borrowed(upload.name), size, link };
+        }
+        match self.orphan(job) {
+            Some(Orphan { line, .. }) => {
+                let is_link = line.kind() == Some(SourceKind::Link);
+                let link = is_link.then_some(Cow::Borrowed(line.url.as_str()));
+                let size = line.bytes.filter(|_| !is_link);
+                Face { name: Cow::Borrowed(&line.name), size, link }
+            }
+            None => Face { name: Cow::Borrowed(""), size: None, link: None },
+        }
+    }
 }

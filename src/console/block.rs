@@ -1,0 +1,182 @@
+//! The words of the live block and of the lines that stand in for it where there is no terminal. Pure.
+
+use super::names::Names;
+use super::tally::View;
+use super::text::shortened;
+use crate::engine::PauseReason;
+use crate::outcome::Status;
+use crate::units::{count, counted, duration, size};
+
+/// Files from this size on are shown while they are on their way.
+const LARGE: u64 = 5_000_000;
+
+/// Of those, so many at once.
+const LARGE_SHOWN: usize = 5;
+
+/// The lines below the bar, none wider than the terminal.
+pub(super) fn block(view: &View, names: &dyn Names, width: usize) -> Vec<String> {
+    let mut lines = packed(&parts(view), "   ", width);
+    lines.extend(halt(view).map(|line| shortened(&line, width).into_owned()));
+    lines.extend(large_files(view, names, width));
+    lines
+}
+
+/// One line with the same numbers.
+pub(super) fn line(view: &View) -> String {
+    let mut text = format!("[{}] {}", clock(view), parts(view).join("; "));
+    if let Some(halt) = halt(view) {
+        text.push_str("; ");
+        text.push_str(&halt);
+    }
+    text
+}
+
+fn clock(view: &View) -> String {
+    let seconds = view.elapsed.as_secs();
+    format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+fn parts(view: &View) -> Vec<String> {
+    let mut parts = vec![format!("{} of {} done", count(view.overall()), counted(view.scope.rows, "row"))];
+    if view.scope.untouched > 0 {
+        parts.push(format!("this run {} of {}", count(view.ended()), count(view.scope.to_do)));
+    }
+    parts.push(format!("{} failed", count(view.ended.of(Status::Failed))));
+    parts.push(format!("{} in doubt", count(view.in_doubt)));
+    parts.push(format!("{} throttled", count(view.throttled)));
+    parts.push(format!("{} sent", size(view.bytes)));
+    let rates = view.rows_each_second;
+    parts.push(format!("{} rows/s now, {} mean", rate(rates.now), rate(rates.mean)));
+    if view.bytes > 0 {
+        parts.push(format!("{}/s", size(view.bytes_each_second.now as u64)));
+    }
+    if let Some(left) = view.time_left {
+        parts.push(format!("{} left", duration(left)));
+    }
+    if let Some(credits) = view.credits_left {
+        parts.push(match view.credits_last {
+            Some(last) => format!("{} credits left, enough for {}", count(credits), duration(last)),
+            None => format!("{} credits left", count(credits)),
+        });
+    }
+    parts
+}
+
+fn rate(each_second: f64) -> String {
+    if each_second < 9.95 { format!("{each_second:.1}") } else { count(each_second.round() as u64) }
+}
+
+/// Why nothing moves, where it does not.
+fn halt(view: &View) -> Option<String> {
+    if view.stopping.is_some() {
+        return Some("stopping: what is under way is being finished".to_owned());
+    }
+    let (reason, left) = view.pause?;
+    let why = match reason {
+        PauseReason::Throttled => "the service asked to wait",
+        PauseReason::Outage => "the service cannot be reached",
+        PauseReason::Doubts => "many answers were lost",
+        PauseReason::Credits => "no credits",
+    };
+    Some(format!("pausing: {why}; next try in {}", duration(left)))
+}
+
+fn large_files(view: &View, names: &dyn Names, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (job, sent) in &view.under_way {
+        let name = names.name(*job);
+        let Some(bytes) = name.bytes.filter(|bytes| *bytes >= LARGE) else { continue };
+        // The head of the request counts as sent, so a little more than the file may have left.
+        let percent = (sent.min(&bytes) * 100) / bytes;
+        let tail = format!("  {percent:>3} % of {}", size(bytes));
+        let room = width.saturating_sub(tail.chars().count() + 2).min(60);
+        lines.push(format!("  {:room$}{tail}", shortened(&name.source, room)));
+        if lines.len() == LARGE_SHOWN {
+            break;
+        }
+    }
+    lines
+}
+
+/// Puts as many parts into a line as fit.
+fn packed(parts: &[String], gap: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + gap.len() + part.chars().count() <= width => {
+                line.push_str(gap);
+                line.push_str(part);
+            }
+            _ => lines.push(shortened(part, width).into_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use super::super::names::Name;
+    use super::super::tally::{Rates, Scope, Tally};
+    use super::*;
+    use crate::engine::{Counts, JobId};
+
+    pub(in crate::console) struct Scans;
+
+    impl Names for Scans {
+        fn name(&self, job: JobId) -> Name {
+            Name {
+                line: Some(job.0 + 2),
+                module: "Leads".to_owned(),
+                record: "738964000000291009".to_owned(),
+                source: format!("scans/2019/plan of floor {}.pdf", job.0),
+                bytes: Some(u64::from(job.0) * 10_000_000),
+            }
+        }
+
+        fn module(&self, _module: u16) -> String {
+            "Leads".to_owned()
+        }
+    }
+
+    pub(in crate::console) fn busy() -> View {
+        let mut ended = Counts::default();
+        for status in [Status::Uploaded, Status::Uploaded, Status::Failed] {
+            ended.add(status);
+        }
+        let scope =
+            Scope { rows: 200_000, untouched: 48_000, attached_before: 47_990, failed_before: 10, to_do: 152_000 };
+        View {
+            elapsed: Duration::from_secs(3_725),
+            ended,
+            in_doubt: 1,
+            throttled: 3,
+            postponed: 4,
+            bytes: 30_200_000_000,
+            rows_each_second: Rates { now: 9.84, mean: 9.1 },
+            bytes_each_second: Rates { now: 12_100_000.0, mean: 11_000_000.0 },
+            time_left: Some(Duration::from_secs(11_520)),
+            credits_left: Some(38_112),
+            credits_last: Some(Duration::from_secs(3_873)),
+            under_way: vec![(JobId(0), 10), (JobId(8), 60_000_000), (JobId(9), 1)],
+            ..Tally::new(scope).view(Duration::ZERO)
+        }
+    }
+
+    #[test]
+    fn the_block_fits_its_terminal() {
+        for width in [40, 80, 120] {
+            let lines = block(&busy(), &Scans, width);
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:#?}");
+            insta::assert_snapshot!(format!("block-{width}"), lines.join("\n"));
+        }
+    }
+
+    #[test]
+    fn a_line_says_the_same_and_why_nothing_moves() {
+        let mut view = busy();
+        view.pause = Some((PauseReason::Outage, Duration::from_secs(20)));
+        insta::assert_snapshot!(line(&view));
+    }
+}

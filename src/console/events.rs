@@ -1,0 +1,236 @@
+//! The lines of `--progress json`: one event each, in a documented shape with a version.
+//! `schemas/event.schema.json` is made from these types.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::names::Name;
+use super::tally::View;
+use crate::engine::ports::Event;
+use crate::engine::{At, JobId, Notice, PauseReason};
+use crate::outcome::Status;
+use crate::reply::Verdict;
+
+/// The version of the shape. Fields may be added without a new one.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+pub struct EventLine {
+    /// The version of this shape.
+    pub version: u32,
+    /// Seconds since the run began.
+    pub at: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: EventBody,
+}
+
+/// What can happen.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum EventBody {
+    /// The run begins.
+    Begun(Progress),
+    /// A row has ended; its line stands in the results.
+    Row(Row),
+    /// A row has ended, but the results file could not take its line.
+    Unwritten {
+        /// What the line would have said.
+        row: Row,
+        /// Why it could not be written.
+        why: String,
+    },
+    /// A try was refused for a passing reason, or its answer was lost; the row goes on later.
+    Postponed {
+        /// Its line in the manifest; null if it is no longer there.
+        line: Option<u32>,
+        /// Whether the answer was lost; otherwise surely nothing was created.
+        in_doubt: bool,
+        /// The service's code or ours.
+        code: String,
+        /// The service's words or ours.
+        message: String,
+        /// The HTTP status, if an answer came.
+        http_status: Option<u16>,
+    },
+    /// Something about the run as a whole.
+    Notice {
+        /// Stable, in kebab-case.
+        code: String,
+        /// A sentence.
+        message: String,
+    },
+    /// Every few seconds: how far the run is.
+    Progress(Progress),
+    /// The run is over; the summary follows on standard output if that was asked for.
+    Ended(Progress),
+}
+
+/// The end of one row.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct Row {
+    /// Its line in the manifest; null if it is no longer there.
+    pub line: Option<u32>,
+    /// The module's API name.
+    pub module: String,
+    /// The record's id.
+    pub record: String,
+    /// The path or address as written.
+    pub source: String,
+    /// As in the results.
+    pub status: String,
+    /// As in the results.
+    pub code: String,
+    /// The service's words or ours.
+    pub message: String,
+    /// The attachment, where one is known.
+    pub attachment_id: Option<String>,
+    /// The HTTP status of the answer that decided.
+    pub http_status: Option<u16>,
+    /// Requests made for the row in this run.
+    pub tries: u32,
+    /// From the first byte to the answer.
+    pub seconds: f64,
+    /// Bytes of the file; null for a link.
+    pub bytes: Option<u64>,
+}
+
+/// How far a run is.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct Progress {
+    /// Rows of the manifest.
+    pub rows: u64,
+    /// Of these, the ones that need nothing more, of all runs.
+    pub overall: u64,
+    /// Rows that this run is to bring to their end.
+    pub to_do: u64,
+    /// Of these, the ones that have ended, however.
+    pub ended: u64,
+    /// Of these, attached.
+    pub attached: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Of these, unknown.
+    pub unknown: u64,
+    /// Rows whose answers were lost and that are not settled yet.
+    pub in_doubt: u64,
+    /// Answers that asked to slow down.
+    pub throttled: u64,
+    /// Bytes that have left.
+    pub bytes: u64,
+    /// Rows a second in the last half minute.
+    pub rows_per_second: f64,
+    /// Rows a second since the run began.
+    pub mean_rows_per_second: f64,
+    /// Bytes a second in the last half minute.
+    pub bytes_per_second: f64,
+    /// Until the last row ends, at the present rate.
+    pub seconds_left: Option<u64>,
+    /// API credits left, if an answer said so.
+    pub credits_left: Option<u64>,
+    /// Until they run out, at the present rate, where that is before the last row.
+    pub credits_last_seconds: Option<u64>,
+}
+
+/// A notice as a code and a sentence. `module` looks up what a module is called.
+pub(super) fn worded(notice: &Notice, now: At, module: impl Fn(u16) -> String) -> (&'static str, String) {
+    let in_seconds = |until: &At| crate::units::duration(until.saturating_sub(now));
+    match notice {
+        Notice::Throttled { window } => {
+            ("throttled", format!("the service asks to slow down: {window} requests at once from now on"))
+        }
+        Notice::Paused { until, reason } => {
+            let why = match reason {
+                PauseReason::Throttled => "the service asks for a pause",
+                PauseReason::Outage => "the service cannot be reached or is in trouble",
+                PauseReason::Doubts => "many answers in a row were lost",
+                PauseReason::Credits => "API credits are used up",
+            };
+            ("paused", format!("{why}; one request tries again in {}", in_seconds(until)))
+        }
+        Notice::Resumed => ("resumed", "the pause is over".to_owned()),
+        Notice::Settling { rows, from } => {
+            let rows = crate::units::counted(*rows, "row");
+            ("settling", format!("{rows} in doubt: their records are listed in {}", in_seconds(from)))
+        }
+        Notice::Warning { code, message } => (code, message.clone()),
+        Notice::ModuleClosed { module: index, message } => {
+            ("module-closed", format!("no further row of {} is sent: {message}", module(*index)))
+        }
+        Notice::Stopping(stopped) => ("stopping", format!("stopping: {} {}", stopped.message, stopped.advice)),
+    }
+}
+
+/// The event of a run's event, if it has one; bytes on their way have none.
+pub(super) fn body(
+    at: At,
+    event: &Event<'_>,
+    name: impl Fn(JobId) -> Name,
+    module: impl Fn(u16) -> String,
+) -> Option<EventBody> {
+    Some(match event {
+        Event::Started { .. } | Event::Sent { .. } | Event::Credits { .. } => return None,
+        Event::Postponed { job, reply } => EventBody::Postponed {
+            line: name(*job).line,
+            in_doubt: matches!(reply.verdict, Verdict::InDoubt(_)),
+            code: reply.code.clone(),
+            message: reply.message.clone(),
+            http_status: reply.http_status,
+        },
+        Event::Ended(ended) => EventBody::Row(row(&ended.outcome, name(ended.job))),
+        Event::Unwritten { ended, why } => {
+            EventBody::Unwritten { row: row(&ended.outcome, name(ended.job)), why: (*why).to_owned() }
+        }
+        Event::Notice(notice) => {
+            let (code, message) = worded(notice, at, module);
+            EventBody::Notice { code: code.to_owned(), message }
+        }
+    })
+}
+
+fn row(outcome: &crate::outcome::Outcome, name: Name) -> Row {
+    let Name { line, module, record, source, bytes } = name;
+    Row {
+        line,
+        module,
+        record,
+        source,
+        status: outcome.status.as_str().to_owned(),
+        code: outcome.code.clone(),
+        message: outcome.message.clone(),
+        attachment_id: outcome.attachment_id.map(|id| id.to_string()),
+        http_status: outcome.http_status,
+        tries: outcome.tries,
+        seconds: outcome.took.as_secs_f64(),
+        bytes,
+    }
+}
+
+impl Progress {
+    pub(super) fn of(view: &View) -> Progress {
+        Progress {
+            rows: view.scope.rows,
+            overall: view.overall(),
+            to_do: view.scope.to_do,
+            ended: view.ended(),
+            attached: view.attached(),
+            failed: view.ended.of(Status::Failed).into(),
+            unknown: view.ended.of(Status::Unknown).into(),
+            in_doubt: view.in_doubt + u64::from(view.ended.of(Status::InDoubt)),
+            throttled: view.throttled,
+            bytes: view.bytes,
+            rows_per_second: rounded(view.rows_each_second.now),
+            mean_rows_per_second: rounded(view.rows_each_second.mean),
+            bytes_per_second: rounded(view.bytes_each_second.now),
+            seconds_left: view.time_left.map(|left| left.as_secs()),
+            credits_left: view.credits_left,
+            credits_last_seconds: view.credits_last.map(|last| last.as_secs()),
+        }
+    }
+}
+
+fn rounded(rate: f64) -> f64 {
+    (rate * 1_000.0).round() / 1_000.0
+}

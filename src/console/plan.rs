@@ -1,0 +1,388 @@
+//! The plan as a person reads it, on one screen: what, how much, what is done already, what it costs, how long, where to.
+
+use std::fmt::Write as _;
+
+use super::text::{shortened, shown};
+use super::{Look, Paint};
+use crate::plan::facts::{CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
+use crate::plan::time::{Bound, TimeRange};
+use crate::units::{count, counted, duration, size};
+
+/// Modules listed before the rest is summed up.
+const MODULES_SHOWN: usize = 8;
+
+/// Changed names shown before the rest is only counted.
+const NAMES_SHOWN: usize = 3;
+
+/// The plan as text.
+pub fn render(plan: &Facts, look: Look) -> String {
+    let mut page = Page { text: String::new(), paint: Paint::new(look), width: look.width };
+    page.title(&format!("Plan for {}", shown(&plan.manifest.path)));
+    page.field("Read as", &read_as(plan));
+    page.field("Target", &target(plan.target.as_ref()));
+    page.field("Results", &shown(&plan.results));
+    page.field("Rows", &rows(&plan.rows));
+    page.field("To send", &to_send(plan));
+    for line in modules(&plan.modules) {
+        page.line(&line);
+    }
+    if let Some(largest) = &plan.largest {
+        let name = shortened(&largest.file, 48);
+        page.field("Largest", &format!("{} in line {}, {name}", size(largest.bytes), count(largest.line)));
+    }
+    for line in names(plan) {
+        page.line(&line);
+    }
+    if let Some(time) = &plan.time {
+        page.field("Credits", &credits(&plan.credits));
+        page.field("Time", &time_range(time, plan));
+        // Not broken into lines of ours: these are for copying.
+        page.unbroken("Scopes", &plan.scopes.join(","));
+        page.line(&format!("or {}", plan.scopes_for_any_module.join(",")));
+        page.field("Settings", &settings(plan));
+    }
+    for warning in &plan.warnings {
+        page.warning(&shown(&warning.message));
+    }
+    page.text
+}
+
+/// Lines under construction: names of fields in front, values filled to the width behind them.
+struct Page {
+    text: String,
+    paint: Paint,
+    width: usize,
+}
+
+const INDENT: usize = 10;
+
+impl Page {
+    fn title(&mut self, title: &str) {
+        let _ = writeln!(self.text, "{}", self.paint.strong(title));
+    }
+
+    fn field(&mut self, name: &str, value: &str) {
+        let name = self.paint.dim(&format!("{name:>8}  "));
+        self.filled(&name, value);
+    }
+
+    fn unbroken(&mut self, name: &str, value: &str) {
+        let name = self.paint.dim(&format!("{name:>8}  "));
+        let _ = writeln!(self.text, "{name}{value}");
+    }
+
+    fn line(&mut self, value: &str) {
+        let _ = writeln!(self.text, "{:INDENT$}{value}", "");
+    }
+
+    fn warning(&mut self, message: &str) {
+        let name = self.paint.warning(&format!("{:>8}  ", "Note"));
+        self.filled(&name, message);
+    }
+
+    fn filled(&mut self, name: &str, value: &str) {
+        let room = self.width.clamp(40, 100) - INDENT;
+        let mut lead = name.to_owned();
+        for line in fill(value, room) {
+            let _ = writeln!(self.text, "{lead}{line}");
+            lead = " ".repeat(INDENT);
+        }
+    }
+}
+
+/// Breaks a text into lines at blanks, and at commas where a word alone is too long.
+fn fill(text: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let pieces = text.split(' ').flat_map(|word| {
+        let long = word.chars().count() > room;
+        let parts: Vec<&str> = if long { word.split_inclusive(',').collect() } else { vec![word] };
+        parts.into_iter().enumerate().map(|(at, part)| (at == 0, part)).collect::<Vec<_>>()
+    });
+    for (starts_word, piece) in pieces {
+        let gap = usize::from(starts_word && !line.is_empty());
+        if !line.is_empty() && line.chars().count() + gap + piece.chars().count() > room {
+            lines.push(std::mem::take(&mut line));
+        } else if gap == 1 {
+            line.push(' ');
+        }
+        line.push_str(piece);
+    }
+    lines.push(line);
+    lines
+}
+
+fn read_as(plan: &Facts) -> String {
+    let manifest = &plan.manifest;
+    let hash: String = manifest.sha256.chars().take(12).collect();
+    let base = shortened(&manifest.base, 40);
+    format!("{}, {}, paths from {base}, SHA-256 {hash}…", manifest.read_as, manifest.encoding)
+}
+
+fn target(target: Option<&TargetFacts>) -> String {
+    let Some(target) = target else {
+        return "none named: give --dc or --api-domain, or rehearse with --sandbox".to_owned();
+    };
+    if target.rehearsal {
+        return format!("a rehearsal on this machine, API {}; nothing leaves it", target.version);
+    }
+    let mut text = format!("{}, API {}", target.address.as_deref().unwrap_or(&target.name), target.version);
+    if let Some(whom) = &target.whom {
+        let _ = write!(text, ", as {}", shown(whom));
+    }
+    if let Some(proxy) = &target.proxy {
+        let _ = write!(text, ", through the proxy {}", shown(proxy));
+    }
+    text
+}
+
+fn rows(rows: &RowFacts) -> String {
+    let mut parts = vec![format!("{} in the manifest", count(rows.total))];
+    for (number, what) in [
+        (rows.done, "done by earlier runs"),
+        (rows.failed, "failed for good (--resend failed sends them again)"),
+        (rows.unknown, "unknown (--resend unknown looks again)"),
+        (rows.left_out, "left out for their problems"),
+        (rows.in_doubt, "in doubt: looked up first"),
+        (rows.in_doubt_not_in_manifest, "in doubt and no longer in the manifest: looked up, never sent"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{} {what}", count(number)));
+        }
+    }
+    parts.join(", ")
+}
+
+fn to_send(plan: &Facts) -> String {
+    let rows = &plan.rows;
+    if rows.to_send == 0 {
+        return "nothing".to_owned();
+    }
+    let mut text = match (plan.files, plan.links) {
+        (files, 0) => counted(files, "file"),
+        (0, links) => counted(links, "link"),
+        (files, links) => format!("{} and {}", counted(files, "file"), counted(links, "link")),
+    };
+    if plan.files > 0 {
+        let _ = write!(text, ", {}", size(plan.bytes));
+    }
+    let again = [(rows.again, "left by earlier runs"), (rows.asked_again, "again as asked")];
+    for (number, why) in again.into_iter().filter(|(number, _)| *number > 0) {
+        let _ = write!(text, ", of which {} {why}", count(number));
+    }
+    if rows.beyond_limit > 0 {
+        let _ = write!(text, "; --limit leaves {} for later", count(rows.beyond_limit));
+    }
+    text
+}
+
+fn modules(modules: &[ModuleFacts]) -> Vec<String> {
+    let mut largest: Vec<&ModuleFacts> = modules.iter().filter(|module| module.to_send > 0).collect();
+    largest.sort_by_key(|module| std::cmp::Reverse(module.to_send));
+    let rest = largest.split_off(largest.len().min(MODULES_SHOWN));
+    let width = largest.iter().map(|module| module.module.chars().count()).max().unwrap_or(0).min(30);
+    let mut lines: Vec<String> = largest
+        .iter()
+        .map(|module| {
+            let name = shortened(&module.module, 30);
+            let records = counted(module.records, "record");
+            format!("{name:width$}  {:>9}  on {records:>17}  {:>8}", count(module.to_send), size(module.bytes))
+        })
+        .collect();
+    if !rest.is_empty() {
+        let rows: u64 = rest.iter().map(|module| module.to_send).sum();
+        lines.push(format!("and {} with {}", counted(rest.len() as u64, "further module"), counted(rows, "row")));
+    }
+    lines
+}
+
+fn names(plan: &Facts) -> Vec<String> {
+    let mut lines = Vec::new();
+    let shown_names = plan.first_names_changed.iter().take(NAMES_SHOWN);
+    for change in shown_names {
+        let (own, sent) = (shortened(&change.own, 28), shortened(&change.sent, 28));
+        lines.push(format!("line {}: {own} is sent as {sent}", count(change.line)));
+    }
+    let hidden = plan.names_changed.saturating_sub(lines.len() as u64);
+    if hidden > 0 && !lines.is_empty() {
+        lines.push(format!("and {} changed for what names may not hold", counted(hidden, "more name")));
+    }
+    lines
+}
+
+fn credits(credits: &CreditFacts) -> String {
+    let mut text = format!(
+        "{} ({} to upload, {} to list), and up to {} for each answer that is lost",
+        count(credits.needed),
+        count(credits.uploads),
+        count(credits.lists),
+        credits.each_lost_answer
+    );
+    // Where it does not suffice, a warning says so.
+    if let Some(allowed) = credits.allowed.filter(|_| credits.suffice()) {
+        let _ = write!(text, "; --max-credits allows {}", count(allowed));
+    }
+    text
+}
+
+fn time_range(time: &TimeRange, plan: &Facts) -> String {
+    let (least, most) = (duration(time.least.duration()), duration(time.most.duration()));
+    let bound = |bound| match bound {
+        Bound::Rate => format!("the rate of {}", plan.settings.rate),
+        Bound::Concurrency => format!("{} at once", counted(plan.settings.concurrency, "request")),
+        Bound::Bandwidth => "the bandwidth that you allow".to_owned(),
+        Bound::Line => "the speed of the line".to_owned(),
+        Bound::CreditsPerDay => {
+            let assumed = if plan.credits.per_day_is_assumed { " (the least of a paid edition)" } else { "" };
+            format!("{} credits a day{assumed}", count(plan.credits.per_day))
+        }
+    };
+    if least == most {
+        return format!("about {least}, bound by {}", bound(time.least.bound_by));
+    }
+    if time.least.bound_by == time.most.bound_by {
+        return format!("{least} to {most}, bound by {}", bound(time.least.bound_by));
+    }
+    format!("{least} to {most}; {} binds, on a bad day {}", bound(time.least.bound_by), bound(time.most.bound_by))
+}
+
+fn settings(plan: &Facts) -> String {
+    let settings = &plan.settings;
+    let mut parts = vec![format!("{} at once", settings.concurrency), format!("rate {}", settings.rate)];
+    if let Some(bandwidth) = settings.bandwidth {
+        parts.push(format!("{}/s", size(bandwidth)));
+    }
+    parts.push(counted(settings.retries, "retry").replace("retrys", "retries"));
+    parts.push(format!("settle after {} s", settings.settle_seconds));
+    parts.push(format!("keep {} credits", count(settings.keep_credits)));
+    parts.push(format!("stop at {} failures", settings.max_failures));
+    if settings.if_exists != "upload" {
+        parts.push(format!("--if-exists {}", settings.if_exists));
+    }
+    if let Some(seconds) = settings.max_duration_seconds {
+        parts.push(format!("stop after {}", duration(std::time::Duration::from_secs(seconds))));
+    }
+    parts.extend(settings.flags.iter().cloned());
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::{LargestFile, ManifestFacts, NameChange, SettingFacts, Warning};
+    use crate::plan::scopes::{FOR_ANY_MODULE, scopes};
+    use crate::plan::time::Estimate;
+
+    const LOOK: Look = Look { color: false, width: 80 };
+
+    fn module(name: &str, to_send: u64, records: u64, bytes: u64) -> ModuleFacts {
+        let files = if bytes > 0 { to_send } else { 0 };
+        let (module, links) = (name.to_owned(), to_send - files);
+        ModuleFacts { module, rows: to_send, to_send, records, files, links, bytes }
+    }
+
+    fn large() -> Facts {
+        Facts {
+            manifest: ManifestFacts {
+                path: "migration.csv".to_owned(),
+                sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+                read_as: "CSV with ;".to_owned(),
+                encoding: "UTF-8".to_owned(),
+                base: "/home/kim/migration".to_owned(),
+            },
+            target: Some(TargetFacts {
+                name: "www.zohoapis.eu".to_owned(),
+                address: Some("https://www.zohoapis.eu".to_owned()),
+                version: "v2".to_owned(),
+                rehearsal: false,
+                whom: Some("the profile acme".to_owned()),
+                proxy: None,
+            }),
+            results: "migration.results.csv".to_owned(),
+            rows: RowFacts {
+                total: 200_000,
+                to_send: 151_000,
+                again: 1_200,
+                done: 48_988,
+                failed: 12,
+                in_doubt: 4,
+                ..RowFacts::default()
+            },
+            modules: vec![
+                module("Leads", 100_000, 98_000, 40_000_000_000),
+                module("Sales_Orders", 50_000, 50_000, 22_500_000_000),
+                module("Machines", 1_000, 1, 0),
+            ],
+            files: 150_000,
+            links: 1_000,
+            bytes: 62_500_000_000,
+            largest: Some(LargestFile { line: 4_012, file: "scans/floor plan.pdf".to_owned(), bytes: 104_000_000 }),
+            names_changed: 12,
+            first_names_changed: vec![NameChange {
+                line: 17,
+                own: "12\" pipe.pdf".to_owned(),
+                sent: "12_ pipe.pdf".to_owned(),
+            }],
+            credits: CreditFacts {
+                needed: 151_009,
+                uploads: 151_000,
+                lists: 9,
+                each_lost_answer: 3,
+                allowed: Some(100_000),
+                per_day: 50_000,
+                per_day_is_assumed: true,
+            },
+            time: Some(TimeRange {
+                least: Estimate { seconds: 259_300, bound_by: Bound::CreditsPerDay },
+                most: Estimate { seconds: 259_700, bound_by: Bound::CreditsPerDay },
+            }),
+            scopes: scopes(["Leads", "Sales_Orders", "Machines"]),
+            scopes_for_any_module: FOR_ANY_MODULE.map(str::to_owned).to_vec(),
+            settings: SettingFacts {
+                concurrency: 4,
+                rate: "10/s".to_owned(),
+                bandwidth: None,
+                retries: 5,
+                settle_seconds: 60,
+                if_exists: "upload".to_owned(),
+                keep_credits: 500,
+                limit: None,
+                max_failures: "90%".to_owned(),
+                max_duration_seconds: None,
+                flags: vec!["--allow-empty".to_owned()],
+            },
+            warnings: vec![Warning::new(
+                "owner-and-date",
+                "the owner and the date of an attachment cannot be set: they will be the user whose credentials are \
+                 used and the time of the upload",
+            )],
+        }
+    }
+
+    #[test]
+    fn a_plan_of_a_long_migration_fits_a_screen() {
+        let text = render(&large(), LOOK);
+        assert!(text.lines().count() <= 40, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80 || line.contains("Scopes")), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_plan_with_nothing_to_do_says_so() {
+        let mut plan = large();
+        plan.rows = RowFacts { total: 2, done: 2, ..RowFacts::default() };
+        plan.modules.clear();
+        (plan.files, plan.links, plan.bytes, plan.largest, plan.time) = (0, 0, 0, None, None);
+        plan.first_names_changed.clear();
+        plan.credits = CreditFacts::default();
+        plan.target = None;
+        insta::assert_snapshot!(render(&plan, LOOK));
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks_and_long_words_at_commas() {
+        assert_eq!(fill("one two three", 8), ["one two", "three"]);
+        assert_eq!(fill("aaaa,bbbb,cccc", 10), ["aaaa,bbbb,", "cccc"]);
+        assert_eq!(fill("", 8), [""]);
+    }
+}

@@ -1,0 +1,75 @@
+//! The scopes that a manifest needs, in the service's own spelling.
+
+use std::collections::BTreeSet;
+
+/// What a token for any module may be given instead of a scope for each.
+pub const FOR_ANY_MODULE: [&str; 2] = ["ZohoCRM.modules.ALL", "ZohoCRM.modules.attachments.ALL"];
+
+/// Standard modules whose scope is not simply their name in small letters.
+const SPELLED_OTHERWISE: [(&str, &str); 5] = [
+    ("Price_Books", "pricebooks"),
+    ("Sales_Orders", "salesorders"),
+    ("Purchase_Orders", "purchaseorders"),
+    ("Appointments__s", "appointments"),
+    ("Services__s", "services"),
+];
+
+/// Standard modules whose scope is their name in small letters.
+const SPELLED_ALIKE: [&str; 15] = [
+    "Leads",
+    "Accounts",
+    "Contacts",
+    "Deals",
+    "Campaigns",
+    "Tasks",
+    "Cases",
+    "Events",
+    "Solutions",
+    "Products",
+    "Vendors",
+    "Quotes",
+    "Invoices",
+    "Notes",
+    "Calls",
+];
+
+/// The scopes for attaching to records of these modules: CREATE to upload, READ to list what a record has, which is how
+/// a lost answer is settled. The modules' own come first.
+pub fn scopes<'a>(modules: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let words: BTreeSet<String> = modules.into_iter().map(word).collect();
+    let owned = words.iter().map(String::as_str);
+    owned
+        .chain(["attachments"])
+        .flat_map(|word| ["CREATE", "READ"].map(|operation| format!("ZohoCRM.modules.{word}.{operation}")))
+        .collect()
+}
+
+/// The word for a module; all custom ones share one.
+fn word(module: &str) -> String {
+    if let Some((_, word)) = SPELLED_OTHERWISE.iter().find(|(name, _)| *name == module) {
+        return (*word).to_owned();
+    }
+    if SPELLED_ALIKE.contains(&module) { module.to_lowercase() } else { "custom".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_spelled_as_the_service_spells_them_and_custom_modules_share_one() {
+        assert_eq!(
+            scopes(["Sales_Orders", "Leads", "Machines", "Sites", "Leads"]),
+            [
+                "ZohoCRM.modules.custom.CREATE",
+                "ZohoCRM.modules.custom.READ",
+                "ZohoCRM.modules.leads.CREATE",
+                "ZohoCRM.modules.leads.READ",
+                "ZohoCRM.modules.salesorders.CREATE",
+                "ZohoCRM.modules.salesorders.READ",
+                "ZohoCRM.modules.attachments.CREATE",
+                "ZohoCRM.modules.attachments.READ",
+            ]
+        );
+    }
+}

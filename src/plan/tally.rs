@@ -1,0 +1,315 @@
+//! Adds up, row by row, what a plan says in numbers.
+
+use std::collections::HashSet;
+use std::num::NonZeroU64;
+
+use super::facts::{
+    CreditFacts, Facts, LargestFile, ManifestFacts, ModuleFacts, NameChange, RowFacts, SettingFacts, Warning,
+};
+use super::orphans::Orphan;
+use super::scopes::{FOR_ANY_MODULE, scopes};
+use super::time::{Work, estimate};
+use super::{Settings, engine};
+use crate::check::{Checked, RowIx};
+use crate::engine::RecordIx;
+use crate::engine::settings::{IfExists, MaxFailures};
+use crate::manifest::ManifestInfo;
+use crate::outcome::Status;
+use crate::results::Why;
+use crate::units::{counted, size};
+use crate::upload::{RecordId, SourceKind};
+
+/// What an organisation with the smallest paid edition gets in 24 hours, users' shares left out.
+const CREDITS_PER_DAY: u64 = 50_000;
+
+/// Listings that decide what became of an upload in doubt: two full reads.
+const LISTS_TO_SETTLE: u64 = 2;
+
+/// Changed names that a plan names one by one.
+const NAMES_SHOWN: usize = 20;
+
+/// The sums so far.
+pub(super) struct Tally<'c> {
+    checked: &'c Checked,
+    limit: u64,
+    rows: RowFacts,
+    modules: Vec<ModuleFacts>,
+    /// Whether something is sent to a record, by its index.
+    sent_to: Vec<bool>,
+    doubted_records: HashSet<(String, RecordId)>,
+    known: usize,
+    new: u64,
+    largest: Option<(RowIx, u64)>,
+}
+
+impl<'c> Tally<'c> {
+    pub(super) fn new(checked: &'c Checked, limit: Option<u32>) -> Tally<'c> {
+        let left_out = checked.left_out().len() as u64;
+        let rows = RowFacts { total: checked.len() as u64 + left_out, left_out, ..RowFacts::default() };
+        let modules: Vec<ModuleFacts> = checked
+            .modules()
+            .map(|module| ModuleFacts { module: module.to_owned(), ..ModuleFacts::default() })
+            .collect();
+        Tally {
+            checked,
+            limit: limit.map_or(u64::MAX, u64::from),
+            rows,
+            sent_to: Vec::new(),
+            modules,
+            doubted_records: HashSet::new(),
+            known: 0,
+            new: 0,
+            largest: None,
+        }
+    }
+
+    /// Counts whether the results have a line of a row.
+    pub(super) fn known(&mut self, known: bool) {
+        self.known += usize::from(known);
+        self.new += u64::from(!known);
+    }
+
+    pub(super) fn known_rows(&self) -> usize {
+        self.known
+    }
+
+    fn module(&mut self, row: RowIx) -> Option<&mut ModuleFacts> {
+        self.modules.get_mut(usize::from(self.checked.module(row)))
+    }
+
+    /// Counts a row that needs nothing more.
+    pub(super) fn settled(&mut self, row: RowIx, status: Status) {
+        match status {
+            Status::Failed => self.rows.failed += 1,
+            Status::Unknown => self.rows.unknown += 1,
+            _ => self.rows.done += 1,
+        }
+        if let Some(module) = self.module(row) {
+            module.rows += 1;
+        }
+    }
+
+    /// Counts a row to send, and why it is sent again if it is.
+    pub(super) fn unsettled(&mut self, row: RowIx, record: RecordIx, again: Option<Why>) {
+        let within_limit = self.rows.to_send < self.limit;
+        if let Some(module) = self.module(row) {
+            module.rows += 1;
+        }
+        if !within_limit {
+            self.rows.beyond_limit += 1;
+            return;
+        }
+        self.rows.to_send += 1;
+        match again {
+            None => {}
+            Some(Why::Asked) => self.rows.asked_again += 1,
+            Some(Why::Unfinished | Why::Passing) => self.rows.again += 1,
+        }
+        let upload = self.checked.upload(row);
+        let bytes = self.checked.facts(row).map_or(0, |facts| facts.size);
+        let new_record = self.is_new(record);
+        if let Some(module) = self.module(row) {
+            module.to_send += 1;
+            module.records += u64::from(new_record);
+            module.bytes += bytes;
+            match upload.kind {
+                SourceKind::File => module.files += 1,
+                SourceKind::Link => module.links += 1,
+            }
+        }
+        if upload.kind == SourceKind::File && self.largest.is_none_or(|(_, largest)| bytes > largest) {
+            self.largest = Some((row, bytes));
+        }
+    }
+
+    fn is_new(&mut self, record: RecordIx) -> bool {
+        let ix = record.0 as usize;
+        if ix >= self.sent_to.len() {
+            self.sent_to.resize(ix + 1, false);
+        }
+        self.sent_to.get_mut(ix).is_some_and(|sent_to| !std::mem::replace(sent_to, true))
+    }
+
+    /// Counts a row whose answer was lost in an earlier run.
+    pub(super) fn in_doubt(&mut self, row: RowIx) {
+        self.rows.in_doubt += 1;
+        if let Some(module) = self.module(row) {
+            module.rows += 1;
+        }
+        let upload = self.checked.upload(row);
+        self.doubted_records.insert((upload.module.to_owned(), upload.record));
+    }
+
+    /// Counts one that the manifest no longer has.
+    pub(super) fn orphan(&mut self, orphan: &Orphan) {
+        self.rows.in_doubt_not_in_manifest += 1;
+        self.doubted_records.insert((orphan.line.module.clone(), orphan.record));
+    }
+
+    /// What the sums say. `jobs`: the rows that are not settled, in order; `gone`: rows of the results that the manifest
+    /// does not have.
+    pub(super) fn facts(mut self, manifest: &ManifestInfo, settings: &Settings, jobs: &[RowIx], gone: u64) -> Facts {
+        self.rows.not_in_manifest = gone;
+        let total = |of: fn(&ModuleFacts) -> u64| self.modules.iter().map(of).sum::<u64>();
+        let (files, links, bytes) = (total(|m| m.files), total(|m| m.links), total(|m| m.bytes));
+        let credits = self.credits(settings);
+        let time = (credits.needed > 0).then(|| estimate(&work(&credits, bytes, settings)));
+        let (names_changed, first_names_changed) = self.names(jobs);
+        let mut facts = Facts {
+            manifest: manifest_facts(manifest),
+            target: settings.target.clone(),
+            results: settings.results.display().to_string(),
+            rows: self.rows,
+            files,
+            links,
+            bytes,
+            largest: self.largest.map(|(row, bytes)| largest(self.checked, row, bytes)),
+            names_changed,
+            first_names_changed,
+            credits,
+            time,
+            scopes: scopes(self.checked.modules()),
+            scopes_for_any_module: FOR_ANY_MODULE.map(str::to_owned).to_vec(),
+            settings: setting_facts(settings),
+            warnings: Vec::new(),
+            modules: self.modules,
+        };
+        facts.warnings = warnings(&facts, self.new, settings);
+        facts
+    }
+
+    fn credits(&self, settings: &Settings) -> CreditFacts {
+        let uploads = self.rows.to_send;
+        let settling = LISTS_TO_SETTLE * self.doubted_records.len() as u64;
+        let first = u64::from(uploads + settling > 0);
+        let baselines = match settings.engine.if_exists {
+            IfExists::Upload => 0,
+            IfExists::Skip | IfExists::Fail => self.modules.iter().map(|module| module.records).sum(),
+        };
+        let lists = first + baselines + settling;
+        CreditFacts {
+            needed: uploads + lists,
+            uploads,
+            lists,
+            each_lost_answer: LISTS_TO_SETTLE + 1,
+            allowed: settings.engine.max_credits,
+            per_day: settings.credits_per_day.unwrap_or(CREDITS_PER_DAY),
+            per_day_is_assumed: settings.credits_per_day.is_none(),
+        }
+    }
+
+    fn names(&self, jobs: &[RowIx]) -> (u64, Vec<NameChange>) {
+        let mut count = 0;
+        let mut first = Vec::new();
+        for (row, own, sent) in self.checked.renamed().filter(|(row, ..)| jobs.binary_search(row).is_ok()) {
+            count += 1;
+            if first.len() < NAMES_SHOWN {
+                let line = self.checked.upload(row).line;
+                first.push(NameChange { line, own: own.to_owned(), sent: sent.to_owned() });
+            }
+        }
+        (count, first)
+    }
+}
+
+fn work(credits: &CreditFacts, bytes: u64, settings: &Settings) -> Work {
+    let kept = credits.per_day.saturating_sub(settings.engine.keep_credits);
+    Work {
+        uploads: credits.uploads,
+        credits: credits.needed,
+        bytes,
+        concurrency: settings.engine.concurrency,
+        rate: settings.engine.rate,
+        bandwidth: settings.bandwidth,
+        credits_per_day: NonZeroU64::new(kept).unwrap_or(NonZeroU64::MIN),
+    }
+}
+
+fn largest(checked: &Checked, row: RowIx, bytes: u64) -> LargestFile {
+    let upload = checked.upload(row);
+    LargestFile { line: upload.line, file: upload.source.to_owned(), bytes }
+}
+
+fn manifest_facts(manifest: &ManifestInfo) -> ManifestFacts {
+    let read_as = match manifest.delimiter {
+        Some('\t') => format!("{} with TAB", manifest.format),
+        Some(delimiter) => format!("{} with {delimiter}", manifest.format),
+        None => manifest.format.to_string(),
+    };
+    ManifestFacts {
+        path: manifest.path.display().to_string(),
+        sha256: manifest.sha256.clone(),
+        read_as,
+        encoding: manifest.encoding.to_owned(),
+        base: manifest.base.display().to_string(),
+    }
+}
+
+fn setting_facts(settings: &Settings) -> SettingFacts {
+    let engine::Settings { concurrency, retries, keep_credits, limit, .. } = settings.engine;
+    SettingFacts {
+        concurrency,
+        rate: settings.engine.rate.to_string(),
+        bandwidth: settings.bandwidth,
+        retries,
+        settle_seconds: settings.engine.settle_time.as_secs(),
+        if_exists: match settings.engine.if_exists {
+            IfExists::Upload => "upload",
+            IfExists::Skip => "skip",
+            IfExists::Fail => "fail",
+        }
+        .to_owned(),
+        keep_credits,
+        limit,
+        max_failures: match settings.engine.max_failures {
+            MaxFailures::Rows(rows) => rows.to_string(),
+            MaxFailures::Percent(percent) => format!("{percent}%"),
+        },
+        max_duration_seconds: settings.engine.max_duration.map(|time| time.as_secs()),
+        flags: settings.flags.clone(),
+    }
+}
+
+/// What the user should know. `new`: rows that the results know nothing of.
+fn warnings(facts: &Facts, new: u64, settings: &Settings) -> Vec<Warning> {
+    let mut warnings = settings.warnings.clone();
+    let gone = facts.rows.not_in_manifest;
+    if gone > 0 && gone == new {
+        warnings.push(Warning::new(
+            "renamed-rows",
+            format!(
+                "{} of the results are not in this manifest, and as many are new: if the same files were only renamed \
+                 or given another name, they will be attached a second time",
+                counted(gone, "row")
+            ),
+        ));
+    } else if gone > 0 {
+        warnings.push(Warning::new(
+            "rows-not-in-manifest",
+            format!("{} of the results are not in this manifest; their lines are kept", counted(gone, "row")),
+        ));
+    }
+    if !facts.credits.suffice() {
+        let CreditFacts { needed, allowed, .. } = facts.credits;
+        let allowed = allowed.unwrap_or(0);
+        warnings.push(Warning::new(
+            "max-credits",
+            format!("--max-credits {allowed} does not suffice for {needed}: the run will send what it can and stop"),
+        ));
+    }
+    if facts.rows.to_send == 0 {
+        return warnings;
+    }
+    if facts.bytes > 0 {
+        warnings.push(Warning::new(
+            "storage",
+            format!("the files will take {} of the organisation's storage", size(facts.bytes)),
+        ));
+    }
+    warnings.push(Warning::new(
+        "owner-and-date",
+        "the owner and the date of an attachment cannot be set: they are the user whose credentials are used, and the \
+         time of the upload",
+    ));
+    warnings
+}
