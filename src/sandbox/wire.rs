@@ -19,6 +19,11 @@ use tokio::time::{Instant, Sleep};
 
 /// A connection without traffic for so long is closed. Longer than any answer that a client would wait for.
 const IDLE: Duration = Duration::from_secs(300);
+/// An answer that comes before its request has been read is lost when the connection closes on unread bytes. So a
+/// little is still read while closing: a client with a small body gets to see its answer, one with a large body does
+/// not, as with the servers that do this.
+const LINGER: Duration = Duration::from_millis(500);
+const MOST_LINGERED: usize = 64 << 10;
 
 /// What is to become of the next answer on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,6 +111,14 @@ pub(super) struct Stream {
     hide_date: bool,
     outgoing: Outgoing,
     idle: Pin<Box<Sleep>>,
+    closing: Option<Closing>,
+}
+
+/// A connection whose answer is written, and which is still read for a moment.
+#[derive(Debug)]
+struct Closing {
+    until: Pin<Box<Sleep>>,
+    read: usize,
 }
 
 /// Bytes of a bent answer that are still to be written.
@@ -126,6 +139,7 @@ impl Stream {
             hide_date,
             outgoing: Outgoing::default(),
             idle: Box::pin(tokio::time::sleep(IDLE)),
+            closing: None,
         }
     }
 
@@ -152,6 +166,22 @@ impl Stream {
         if self.outgoing.then_cut {
             self.wire.cut();
             return Poll::Ready(Err(cut()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads what the client is still sending, until it has seen the end or has had its chance.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let start = || Closing { until: Box::pin(tokio::time::sleep(LINGER)), read: 0 };
+        let closing = self.closing.get_or_insert_with(start);
+        let mut space = [0; 8 << 10];
+        while closing.read < MOST_LINGERED && closing.until.as_mut().poll(cx).is_pending() {
+            let mut piece = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut piece))?;
+            match piece.filled().len() {
+                0 => break,
+                read => closing.read += read,
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -225,7 +255,10 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_outgoing(cx))?;
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        if self.closing.is_none() {
+            ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+        }
+        self.poll_linger(cx)
     }
 }
 
