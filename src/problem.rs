@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How much a problem weighs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing is sent while there is one.
@@ -17,9 +18,10 @@ pub enum Severity {
 }
 
 /// One thing wrong with a manifest. Field order is the order in the JSON output.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Problem {
     /// Which kind of problem, for people and for `attache explain`.
+    #[schemars(with = "String")]
     pub code: crate::explain::ProblemCode,
     /// How much it weighs in this run.
     pub severity: Severity,

@@ -1,6 +1,9 @@
 //! Wires the rooms: flags in, exit status out.
 
 pub mod args;
+pub mod completions;
+pub mod explain;
+pub mod output;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod values;

@@ -5,11 +5,13 @@
 
 mod block;
 pub mod causes;
+pub mod check;
 pub mod events;
 pub mod names;
 pub mod plan;
 pub mod problems;
 pub mod progress;
+pub mod summary;
 pub mod tally;
 pub mod text;
 

@@ -267,7 +267,7 @@ fn settings(plan: &Facts) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::plan::facts::{LargestFile, ManifestFacts, NameChange, SettingFacts, Warning};
     use crate::plan::scopes::{FOR_ANY_MODULE, scopes};
@@ -281,7 +281,7 @@ mod tests {
         ModuleFacts { module, rows: to_send, to_send, records, files, links, bytes }
     }
 
-    fn large() -> Facts {
+    pub(in crate::console) fn large() -> Facts {
         Facts {
             manifest: ManifestFacts {
                 path: "migration.csv".to_owned(),

@@ -1,0 +1,25 @@
+//! `attache explain`: what codes and exit statuses mean.
+
+use std::io::Write;
+
+use super::args::ExplainArgs;
+use super::output;
+use crate::exit::Exit;
+use crate::explain::{NoSuchCode, contents, find, page};
+
+/// Prints the page of a code, or what pages there are.
+pub fn run(args: &ExplainArgs) -> Exit {
+    let Some(code) = &args.code else { return output::print(&contents()) };
+    match find(code) {
+        Ok(found) => output::print(&page(found)),
+        Err(NoSuchCode { nearest }) => {
+            let hint = nearest.map_or(String::new(), |nearest| format!(" Did you mean {nearest}?"));
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: there is no code `{}`.{hint} attache explain lists all of them",
+                crate::console::text::shown(code)
+            );
+            Exit::Usage
+        }
+    }
+}
