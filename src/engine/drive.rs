@@ -172,14 +172,17 @@ impl<'a> Floor<'a> {
         let sent = |bytes| watch.event(self.now(), Event::Sent { job, bytes });
         match catch_unwind(AssertUnwindSafe(|| service.upload(job, &sent))) {
             Ok(reply) => {
-                self.note_postponed(job, &reply);
+                self.note_reply(job, &reply);
                 Told::Replied { reply, sent_at }
             }
             Err(_) => Told::Panicked { begun: true, sent_at },
         }
     }
 
-    fn note_postponed(&self, job: JobId, reply: &Reply) {
+    fn note_reply(&self, job: JobId, reply: &Reply) {
+        if let Some(left) = reply.credits_left {
+            self.crew.watch.event(self.now(), Event::Credits { left });
+        }
         if matches!(reply.verdict, Verdict::Retry(_) | Verdict::InDoubt(_)) {
             self.crew.watch.event(self.now(), Event::Postponed { job, reply });
         }
