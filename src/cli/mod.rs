@@ -4,6 +4,7 @@ pub mod args;
 pub mod completions;
 pub mod explain;
 pub mod output;
+pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod values;

@@ -259,7 +259,7 @@ fn cause_rows(page: &mut Page<'_>, cause: &Cause) {
 }
 
 fn cause_row(page: &mut Page<'_>, row: &Row) {
-    page.raw("<tr><td class=\"n\">").text(&row.line.to_string()).raw("</td><td class=\"any\"><bdi>").text(&row.module);
+    page.raw("<tr><td class=\"n\">").text(&words::line(row)).raw("</td><td class=\"any\"><bdi>").text(&row.module);
     page.raw("</bdi></td><td class=\"id\"><bdi>").text(&row.record).raw("</bdi></td><td class=\"any\"><bdi>");
     // Never a link to click on: where it leads is the manifest's word alone.
     page.text(&row.source).raw("</bdi>");

@@ -113,7 +113,7 @@ fn rows(cause: &Cause, out: &mut String) -> std::fmt::Result {
     for row in &cause.rows {
         let said: Vec<String> = words::sent_as(row).into_iter().chain([row.message.clone()]).collect();
         let cells = [&row.module, &row.record, &row.source, said.join(" ").trim()].map(|cell: &str| text(cell));
-        writeln!(out, "| {} | {} |", row.line, cells.join(" | "))?;
+        writeln!(out, "| {} | {} |", words::line(row), cells.join(" | "))?;
     }
     match cause.count.saturating_sub(cause.rows.len() as u64) {
         0 => writeln!(out),

@@ -32,25 +32,23 @@ pub use timeline::{Answers, Bin, Stretch, Timeline};
 
 use crate::results::{Line, Run};
 
-/// What a report is made as.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
-    /// One page with everything in it.
-    Html,
-    /// A workbook with every row.
-    Xlsx,
-    /// One JSON document.
-    Json,
-    /// Text for a wiki or a ticket.
-    Markdown,
-}
-
 impl Report {
     /// The report on these rows, the last line of each.
-    pub fn of(lines: impl IntoIterator<Item = Line>, origin: Origin, runs: Vec<Run>) -> Report {
+    ///
+    /// # Errors
+    ///
+    /// When a row cannot be read.
+    pub fn of(lines: impl Iterator<Item = io::Result<Line>>, origin: Origin, runs: Vec<Run>) -> io::Result<Report> {
         let mut counting = model::Counting::default();
-        lines.into_iter().for_each(|line| counting.add(&line));
-        counting.finish(origin, runs)
+        for line in lines {
+            counting.add(&line?);
+        }
+        Ok(counting.finish(origin, runs))
+    }
+
+    /// What the report says first.
+    pub fn headline(&self) -> String {
+        words::headline(&self.totals)
     }
 
     /// Writes the page.
@@ -74,9 +72,12 @@ impl Report {
     pub fn write_xlsx(
         &self,
         carried: &[String],
-        lines: impl Iterator<Item = Line>,
+        lines: impl Iterator<Item = io::Result<Line>>,
         out: impl io::Write + io::Seek + Send,
     ) -> io::Result<()> {
-        xlsx::write(self, carried, lines, out).map_err(io::Error::other)
+        xlsx::write(self, carried, lines, out).map_err(|error| match error {
+            rust_xlsxwriter::XlsxError::IoError(error) => error,
+            error => io::Error::other(error),
+        })
     }
 }

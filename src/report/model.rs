@@ -141,8 +141,8 @@ pub struct Cause {
 /// One row that is not in place.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Row {
-    /// Its line in the manifest.
-    pub line: u32,
+    /// Its line in the manifest; absent if it is in the manifest no more.
+    pub line: Option<u32>,
     /// The module as written.
     pub module: String,
     /// The record as written.
@@ -231,10 +231,8 @@ impl Counting {
         if !line.target.is_empty() && !self.targets.contains(&line.target) {
             self.targets.insert(line.target.clone());
         }
-        if let Some(sent_at) = line.sent_at {
-            self.first_sent = Some(self.first_sent.map_or(sent_at, |first| first.min(sent_at)));
-            self.last_finished = self.last_finished.max(line.finished_at);
-        }
+        self.first_sent = line.sent_at.map(|at| self.first_sent.map_or(at, |first| first.min(at))).or(self.first_sent);
+        self.last_finished = self.last_finished.max(line.finished_at);
         if !is_in_place(line.status) {
             return self.add_open(line);
         }
@@ -315,7 +313,7 @@ impl Row {
         // An invalid row may have both or neither; the file is then the likelier intention.
         let source = if line.file.is_empty() { &line.url } else { &line.file };
         Row {
-            line: line.line,
+            line: (line.line > 0).then_some(line.line),
             module: line.module.clone(),
             record: line.record.clone(),
             source: source.clone(),

@@ -90,6 +90,11 @@ fn date(at: Timestamp) -> String {
     at.strftime("%-d %B %Y").to_string()
 }
 
+/// The line of a row in the manifest, if it is still in it.
+pub(super) fn line(row: &Row) -> String {
+    row.line.map_or_else(|| "–".to_owned(), |line| line.to_string())
+}
+
 /// The name that a row was sent under, where its source does not say it.
 pub(super) fn sent_as(row: &Row) -> Option<String> {
     let own = row.source.rsplit(['/', '\\']).next().unwrap_or(&row.source);

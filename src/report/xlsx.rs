@@ -4,7 +4,7 @@
 //! Text is always written as text, so a name that begins with `=` is a name and no formula. Rows go straight to the
 //! disk; memory does not grow with them.
 
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rust_xlsxwriter::{Color, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
@@ -49,17 +49,18 @@ const LAST_COLUMNS: [(&str, u16); 3] = [("target", 24), ("run", 20), ("key", 20)
 pub(super) fn write(
     report: &Report,
     carried: &[String],
-    lines: impl Iterator<Item = Line>,
+    lines: impl Iterator<Item = io::Result<Line>>,
     out: impl Write + Seek + Send,
 ) -> Result<(), XlsxError> {
     let build = || {
         let mut book = Book::new(report, carried)?;
-        lines.into_iter().try_for_each(|line| book.add(&line))?;
+        for line in lines {
+            book.add(&line?)?;
+        }
         book.finish()?.save_to_writer(out)
     };
     // The library holds rows in temporary files and panics where one cannot be written.
-    catch_unwind(AssertUnwindSafe(build))
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into()))
+    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::StorageFull).into()))
 }
 
 /// A workbook with its rows on the way in.
@@ -182,7 +183,9 @@ fn write_line(
 ) -> Result<(), XlsxError> {
     let shown = |id: Option<&dyn ToString>| id.map_or_else(String::new, ToString::to_string);
     let time = |at: Option<jiff::Timestamp>| at.and_then(|at| ExcelDateTime::from_timestamp(at.as_second()).ok());
-    sheet.write_number(row, 0, f64::from(line.line))?;
+    if line.line > 0 {
+        sheet.write_number(row, 0, f64::from(line.line))?;
+    }
     for (column, text) in (1..).zip([&line.module, &line.record, &line.file, &line.url, &line.name]) {
         sheet.write_string(row, column, cut(text))?;
     }
@@ -324,7 +327,7 @@ mod tests {
     fn opened(rows: u32) -> Xlsx<Cursor<Vec<u8>>> {
         let mut out = Cursor::new(Vec::new());
         let carried = ["x_case".to_owned()];
-        write(&sample::report(rows), &carried, sample::lines(rows), &mut out).expect("the workbook is written");
+        write(&sample::report(rows), &carried, sample::lines(rows).map(Ok), &mut out).expect("the workbook is written");
         Xlsx::new(Cursor::new(out.into_inner())).expect("the workbook is read")
     }
 
@@ -380,7 +383,7 @@ mod tests {
         struct Full;
         impl Write for Full {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-                Err(std::io::ErrorKind::StorageFull.into())
+                Err(io::ErrorKind::StorageFull.into())
             }
             fn flush(&mut self) -> std::io::Result<()> {
                 Ok(())
@@ -391,6 +394,6 @@ mod tests {
                 Ok(0)
             }
         }
-        assert!(write(&sample::report(3), &[], sample::lines(3), Full).is_err());
+        assert!(write(&sample::report(3), &[], sample::lines(3).map(Ok), Full).is_err());
     }
 }

@@ -66,7 +66,8 @@ impl Verified {
         }
         writeln!(out, "\n{finding}:")?;
         for (row, found) in first {
-            let place = format!("line {}  {} {}", row.line, row.module, row.record);
+            let line = if row.line == 0 { "-".to_owned() } else { row.line.to_string() };
+            let place = format!("line {line}  {} {}", row.module, row.record);
             writeln!(out, "  {}  {}{}", shown(&place), shown(&row.source), shown(&detail(row, found)))?;
         }
         match rows.count() {

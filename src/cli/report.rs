@@ -1,0 +1,250 @@
+//! `attache report`: from a results file to the page, the workbook or the text that options ask for.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::args::ReportArgs;
+use super::values::ReportOutput;
+use crate::exit::Exit;
+use crate::report::{Origin, Report, replace};
+use crate::results::{Table, is_same_file, read, runs, runs_of};
+
+/// What cannot hold a report: somebody's manifest or results would be gone.
+const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
+
+/// Makes the report.
+pub fn run(args: &ReportArgs, quiet: bool) -> Exit {
+    let made = place(args).map_err(|error| (Exit::Usage, error)).and_then(|place| make(args, &place, quiet));
+    match made {
+        Ok(()) => Exit::Done,
+        Err((exit, error)) => {
+            // Standard error may be closed as well; the exit status still tells.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            exit
+        }
+    }
+}
+
+/// What is made, and where it goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Place {
+    File(ReportOutput, PathBuf),
+    StandardOutput(Text),
+}
+
+/// A report that is not a file of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Text {
+    Json,
+    Markdown,
+}
+
+/// Decides what is made and where it goes. Unless somebody names a file, what people open goes beside the results, and
+/// what programs read to standard output.
+fn place(args: &ReportArgs) -> anyhow::Result<Place> {
+    let form = args.output;
+    match args.to.as_deref() {
+        None => Ok(match form.unwrap_or(ReportOutput::Html) {
+            ReportOutput::Html => Place::File(ReportOutput::Html, beside(&args.results, "html")),
+            ReportOutput::Xlsx => Place::File(ReportOutput::Xlsx, beside(&args.results, "xlsx")),
+            ReportOutput::Json => Place::StandardOutput(Text::Json),
+            ReportOutput::Markdown => Place::StandardOutput(Text::Markdown),
+        }),
+        Some(path) if path.as_os_str() == "-" => match form {
+            Some(ReportOutput::Json) => Ok(Place::StandardOutput(Text::Json)),
+            Some(ReportOutput::Markdown) => Ok(Place::StandardOutput(Text::Markdown)),
+            _ => Err(anyhow!("only --output json and --output markdown can go to standard output")),
+        },
+        Some(path) => Ok(Place::File(form_of(path, form, &args.results)?, path.to_owned())),
+    }
+}
+
+/// What a named file is to hold.
+fn form_of(path: &Path, form: Option<ReportOutput>, results: &Path) -> anyhow::Result<ReportOutput> {
+    let shown = path.display();
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    if NEVER.contains(&ending.as_str()) || is_same_file(results, path) {
+        return Err(anyhow!("{shown} would be overwritten: a report ends in .html, .xlsx, .json or .md"));
+    }
+    match (by_ending(&ending), form) {
+        (Some(named), Some(asked)) if named != asked => {
+            Err(anyhow!("--output and the ending of {shown} ask for different things: leave out --output"))
+        }
+        (Some(form), _) | (None, Some(form)) => Ok(form),
+        (None, None) => Err(anyhow!("{shown} does not say what to write: end it in .html, .xlsx, .json or .md")),
+    }
+}
+
+fn by_ending(ending: &str) -> Option<ReportOutput> {
+    match ending {
+        "html" | "htm" => Some(ReportOutput::Html),
+        "xlsx" => Some(ReportOutput::Xlsx),
+        "json" => Some(ReportOutput::Json),
+        "md" | "markdown" => Some(ReportOutput::Markdown),
+        _ => None,
+    }
+}
+
+/// The report of a results file beside it, `NAME.report.html`.
+fn beside(results: &Path, ending: &str) -> PathBuf {
+    // `NAME.runs.jsonl` without its two endings is the name.
+    let mut name = runs_of(results).with_extension("").with_extension("").into_os_string();
+    name.push(format!(".report.{ending}"));
+    name.into()
+}
+
+/// Reads the results and writes the report.
+fn make(args: &ReportArgs, place: &Place, quiet: bool) -> Result<(), (Exit, anyhow::Error)> {
+    let in_results = |error: anyhow::Error| (Exit::Results, error);
+    let table = read(&args.results, false).map_err(|error| (error.exit(), anyhow!("{error}")))?;
+    let report = summed_up(&args.results, &table).map_err(in_results)?;
+    match place {
+        Place::StandardOutput(text) => to_standard_output(&report, *text).context("cannot write to standard output"),
+        Place::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map(|()| announce(path, &report, quiet)),
+    }
+    .map_err(in_results)
+}
+
+fn announce(path: &Path, report: &Report, quiet: bool) {
+    if quiet {
+        return;
+    }
+    // Whether this can be shown does not matter to the report.
+    let _ = writeln!(io::stderr(), "{}: {}", path.display(), report.headline());
+}
+
+fn summed_up(results: &Path, table: &Table) -> anyhow::Result<Report> {
+    let reading = || format!("cannot read {}", results.display());
+    let origin = Origin {
+        results: results.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        results_sha256: sha256(results).with_context(reading)?,
+        made_at: Timestamp::now(),
+    };
+    // Without the list of runs only the head of the report is shorter.
+    let runs = runs(results).unwrap_or_default();
+    Report::of(table.rows(), origin, runs).with_context(reading)
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut part)? {
+            0 => break,
+            read => hash.update(&part[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn write(report: &Report, table: &Table, form: ReportOutput, out: &mut io::BufWriter<File>) -> io::Result<()> {
+    match form {
+        ReportOutput::Html => report.write_html(out),
+        ReportOutput::Xlsx => report.write_xlsx(table.layout().carried(), table.rows(), out),
+        ReportOutput::Json => report.write_json(out),
+        ReportOutput::Markdown => report.write_markdown(out),
+    }
+}
+
+fn to_standard_output(report: &Report, text: Text) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = match text {
+        Text::Json => report.write_json(&mut out),
+        Text::Markdown => report.write_markdown(&mut out),
+    };
+    match written.and_then(|()| out.flush()) {
+        // Whoever closed the pipe has read what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(to: Option<&str>, output: Option<ReportOutput>) -> Result<Place, String> {
+        let results = PathBuf::from("work/uploads.results.csv");
+        place(&ReportArgs { results, to: to.map(PathBuf::from), output }).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_file_a_page_goes_beside_the_results_and_a_text_to_standard_output() {
+        let file = |form, name| Ok(Place::File(form, PathBuf::from(name)));
+        assert_eq!(placed(None, None), file(ReportOutput::Html, "work/uploads.report.html"));
+        assert_eq!(placed(None, Some(ReportOutput::Xlsx)), file(ReportOutput::Xlsx, "work/uploads.report.xlsx"));
+        assert_eq!(placed(None, Some(ReportOutput::Json)), Ok(Place::StandardOutput(Text::Json)));
+        assert_eq!(placed(Some("-"), Some(ReportOutput::Markdown)), Ok(Place::StandardOutput(Text::Markdown)));
+    }
+
+    #[test]
+    fn the_ending_of_a_file_says_what_is_made() {
+        for (name, form) in [
+            ("a.html", ReportOutput::Html),
+            ("a.HTM", ReportOutput::Html),
+            ("a.xlsx", ReportOutput::Xlsx),
+            ("a.json", ReportOutput::Json),
+            ("a.md", ReportOutput::Markdown),
+        ] {
+            assert_eq!(placed(Some(name), None), Ok(Place::File(form, PathBuf::from(name))));
+        }
+        let text = Place::File(ReportOutput::Markdown, PathBuf::from("a.txt"));
+        assert_eq!(placed(Some("a.txt"), Some(ReportOutput::Markdown)), Ok(text));
+    }
+
+    #[test]
+    fn a_report_never_takes_the_place_of_a_manifest_or_of_results() {
+        for name in ["work/uploads.results.csv", "uploads.csv", "uploads.YAML", "uploads.runs.jsonl", "a.tsv"] {
+            let refused = placed(Some(name), Some(ReportOutput::Json));
+            assert!(refused.is_err_and(|why| why.contains("would be overwritten")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_or_says_nothing_is_refused() {
+        assert!(placed(Some("a.html"), Some(ReportOutput::Xlsx)).is_err());
+        assert!(placed(Some("a.pdf"), None).is_err_and(|why| why.contains(".html, .xlsx, .json or .md")));
+        assert!(placed(Some("-"), Some(ReportOutput::Xlsx)).is_err());
+    }
+
+    /// Results as a run wrote them, in a folder of their own.
+    fn results() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let results = folder.path().join("uploads.results.csv");
+        let written = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/results-v1.csv");
+        std::fs::copy(written, &results).expect("copied");
+        (folder, results)
+    }
+
+    #[test]
+    fn every_form_of_the_report_is_written_from_real_results() {
+        let (folder, results) = results();
+        for name in ["a.html", "a.xlsx", "a.json", "a.md"] {
+            let to = folder.path().join(name);
+            let args = ReportArgs { results: results.clone(), to: Some(to.clone()), output: None };
+            assert_eq!(run(&args, true), Exit::Done, "{name}");
+            assert!(std::fs::metadata(&to).is_ok_and(|file| file.len() > 500), "{name}");
+        }
+        let json = std::fs::read(folder.path().join("a.json")).expect("there");
+        let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+        assert_eq!(json["source"]["results"], "uploads.results.csv");
+        assert_eq!(json["source"]["results_sha256"], sha256(&results).expect("a hash"));
+    }
+
+    #[test]
+    fn results_that_are_not_there_or_not_results_are_trouble_with_the_results() {
+        let (folder, results) = results();
+        let args = |results| ReportArgs { results, to: Some(folder.path().join("a.html")), output: None };
+        assert_eq!(run(&args(folder.path().join("none.csv")), true), Exit::Results);
+        std::fs::write(&results, "module,record,file\n").expect("written");
+        assert_eq!(run(&args(results), true), Exit::Results);
+        assert!(!folder.path().join("a.html").exists());
+    }
+}
