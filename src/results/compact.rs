@@ -176,13 +176,13 @@ impl<D: Disk> Writer<'_, D> {
         let mut source = Source::new(self.old);
         let mut totals = Totals::default();
         match *which {
-            Which::Kept => self.write_rest(history, &mut source, None)?,
+            Which::Kept => self.write_rest(history, &mut source, None, 0)?,
             Which::Table { rows, run_start } => {
                 for row in 0..rows.len() {
                     let status = self.write_row(history, &mut source, rows, row, run_start)?;
                     totals.rows.add(status);
                 }
-                self.write_rest(history, &mut source, Some(&mut totals.gone))?;
+                self.write_rest(history, &mut source, Some(&mut totals.gone), run_start)?;
             }
         }
         self.flush()?;
@@ -223,14 +223,16 @@ impl<D: Disk> Writer<'_, D> {
         history: &History,
         source: &mut Source<'_, D>,
         mut gone: Option<&mut Tally>,
+        run_start: u64,
     ) -> io::Result<()> {
         let mut rest: Vec<Kept> = history.iter().filter(|kept| !kept.written).copied().collect();
         rest.sort_unstable_by_key(|kept| kept.offset);
         for kept in rest {
             let mut line = source.line(&kept)?;
             if let Some(gone) = &mut gone {
-                // Nothing was ever sent for such a row, and the manifest does not ask for it any more.
-                if matches!(line.status, Status::NotSent | Status::Invalid) {
+                // Nothing was ever created for such a row, and the manifest does not ask for it any more. What this run
+                // found out is reported once.
+                if matches!(line.status, Status::NotSent | Status::Invalid) && kept.offset < run_start {
                     continue;
                 }
                 line.line = 0;
