@@ -1,7 +1,7 @@
 //! Every answer of the documented service: successes, and the errors in the wording of the chosen profile.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -227,4 +227,11 @@ pub(super) fn deleted(id: &str) -> Value {
 
 pub(super) fn user(user: &User) -> Value {
     json!({"name": user.name, "id": user.id})
+}
+
+/// Puts a header into an answer; one that no header could carry is left out.
+pub(super) fn insert(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
 }

@@ -14,7 +14,8 @@ use axum::http::{HeaderMap, header};
 use super::answer::{self, Refusal};
 use super::route::Params;
 use super::settings::Profile;
-use super::store::{Arrived, Content, Vault};
+use super::store::Arrived;
+use super::vault::{Content, Vault};
 
 /// A refused request is read to its end, so that its client gets to read why; but not without end.
 const MOST_DRAINED: u64 = 1 << 30;

@@ -2,8 +2,9 @@
 //! rest of the crate.
 //!
 //! It listens on loopback only, keeps no account of anybody, and can be told to misbehave in every way that a real
-//! service and the network before it do. A request passes through `route` (what is asked for), `service` (may it, and
-//! what becomes of it), `body` and `store`; `fault` decides what goes wrong, `wire` does it to the bytes.
+//! service and the network before it do. A request passes through `route` (what is asked for), `service`
+//! and `admit` (may it), `work` (do it, with `body`, `store` and `list`) and `answer`. `fault` decides which requests go
+//! wrong, `strike` does it to their work and answers, `wire` to the bytes of their connections.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -14,6 +15,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tokio::runtime::{Builder, Runtime};
 
+mod admit;
 mod answer;
 mod body;
 mod fault;
@@ -24,8 +26,11 @@ mod route;
 mod service;
 mod settings;
 mod store;
+mod strike;
 mod token;
+mod vault;
 mod wire;
+mod work;
 
 pub use fault::{Fault, FaultError, Kind, On, When};
 pub use meter::Stats;
@@ -98,7 +103,7 @@ impl Server {
     /// Lets somebody else attach a file, as a colleague at the web page would. Returns its id.
     pub fn attach_as(&self, user: User, module: &str, record: &str, name: &str, bytes: &[u8]) -> io::Result<String> {
         let mut store = locked(&self.service.store);
-        let mut content = store::Content::new(&store.vault())?;
+        let mut content = vault::Content::new(&store.vault())?;
         content.push(bytes)?;
         let parent = route::Parent { module: module.to_owned(), record: record.to_owned() };
         let arrived = store::Arrived::File { name: name.to_owned(), content };

@@ -1,0 +1,81 @@
+//! Whether a call of the CRM may be made at all, judged by its head alone: token, module, scope, record.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use axum::http::{HeaderMap, header};
+
+use super::answer::Refusal;
+use super::route::{CrmCall, Parent, is_id};
+use super::service::{Service, locked};
+use super::settings::Version;
+use super::token::{self, Need};
+
+/// Says why a call may not be made.
+pub(super) fn admit(service: &Service, version: Version, call: &CrmCall, headers: &HeaderMap) -> Result<(), Refusal> {
+    let token = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
+    let token = token.to_str().ok().and_then(|value| value.strip_prefix("Zoho-oauthtoken "));
+    if !token.is_some_and(|token| locked(&service.ledger).is_valid(token.trim(), Instant::now())) {
+        return Err(Refusal::bad_token());
+    }
+    if let Some(module) = module_of(call) {
+        check_module(service, module, version)?;
+    }
+    if !is_in_scope(service, call) {
+        return Err(Refusal::scope(service.settings.profile));
+    }
+    match call {
+        CrmCall::Upload(parent)
+        | CrmCall::List(parent)
+        | CrmCall::Download(parent, _)
+        | CrmCall::Delete(parent, _)
+        | CrmCall::DeleteMany(parent)
+            if !exists(service, parent) =>
+        {
+            Err(Refusal::no_record())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn module_of(call: &CrmCall) -> Option<&str> {
+    match call {
+        CrmCall::Upload(parent)
+        | CrmCall::List(parent)
+        | CrmCall::Download(parent, _)
+        | CrmCall::Delete(parent, _)
+        | CrmCall::DeleteMany(parent)
+        | CrmCall::Record(parent) => Some(&parent.module),
+        CrmCall::Records { module } => Some(module),
+        CrmCall::Modules | CrmCall::Org | CrmCall::Users => None,
+    }
+}
+
+fn check_module(service: &Service, module: &str, version: Version) -> Result<(), Refusal> {
+    match module {
+        "Documents" | "Projects" => Err(Refusal::unsupported_module()),
+        _ if service.settings.modules.has(module, version) => Ok(()),
+        _ => Err(Refusal::no_module()),
+    }
+}
+
+fn is_in_scope(service: &Service, call: &CrmCall) -> bool {
+    let Some(scopes) = &service.settings.scopes else { return true };
+    let attachments = |parent: &Parent, need| token::allows_attachments(scopes, &parent.module, need);
+    match call {
+        CrmCall::Upload(parent) => attachments(parent, Need::Create),
+        CrmCall::List(parent) | CrmCall::Download(parent, _) => attachments(parent, Need::Read),
+        CrmCall::Delete(parent, _) | CrmCall::DeleteMany(parent) => attachments(parent, Need::Delete),
+        CrmCall::Records { module } => token::allows_records(scopes, module, Need::Read),
+        CrmCall::Record(parent) => token::allows_records(scopes, &parent.module, Need::Read),
+        CrmCall::Modules => token::allows_reading(scopes, "settings.modules"),
+        CrmCall::Org => token::allows_reading(scopes, "org"),
+        CrmCall::Users => token::allows_reading(scopes, "users"),
+    }
+}
+
+pub(super) fn exists(service: &Service, parent: &Parent) -> bool {
+    let is_listed =
+        |records: &HashSet<(String, String)>| records.contains(&(parent.module.clone(), parent.record.clone()));
+    is_id(&parent.record) && service.settings.records.as_ref().is_none_or(is_listed)
+}

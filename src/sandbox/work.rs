@@ -1,0 +1,245 @@
+//! The work of the calls: storing, listing, handing out and deleting attachments, and what the CRM tells of itself.
+
+use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::admit::exists;
+use super::answer::{self, Refusal, insert, json_answer};
+use super::body;
+use super::list::Wanted;
+use super::route::{CrmCall, Params, Parent, is_id};
+use super::service::{Service, locked};
+use super::settings::{self, Profile, Version};
+use super::store::{Arrived, NotStored};
+use super::strike::wait;
+
+/// The answer of some work, or why it was not done.
+type Answer = Result<Response, Refusal>;
+
+/// The work of a call that is allowed.
+pub(super) async fn work(service: &Service, version: Version, call: &CrmCall, request: Request) -> Answer {
+    let query = Params::parse(request.uri().query().unwrap_or_default());
+    match call {
+        CrmCall::Upload(parent) => upload(service, version, parent, request).await,
+        CrmCall::List(parent) => list(service, version, parent, &query),
+        CrmCall::Download(parent, id) => download(service, parent, id),
+        CrmCall::Delete(parent, id) => delete(service, parent, &[id]),
+        CrmCall::DeleteMany(parent) => {
+            let ids = query.get("ids").filter(|ids| !ids.is_empty()).ok_or_else(|| Refusal::bad_param("ids"))?;
+            delete(service, parent, &ids.split(',').map(str::trim).collect::<Vec<&str>>())
+        }
+        CrmCall::Records { module } => records(service, module, &query),
+        CrmCall::Record(parent) => records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record))),
+        CrmCall::Modules => Ok(json_answer(200, &modules(service, version))),
+        CrmCall::Org => Ok(json_answer(200, &org(service))),
+        CrmCall::Users => Ok(json_answer(200, &users(service))),
+    }
+}
+
+/// Reads what an upload brings.
+pub(super) async fn arrive(service: &Service, version: Version, request: Request) -> Result<Arrived, Refusal> {
+    let query = Params::parse(request.uri().query().unwrap_or_default());
+    let vault = locked(&service.store).vault();
+    let rules = body::Rules {
+        profile: service.settings.profile,
+        max_bytes: service.settings.max_bytes,
+        takes_incomplete: service.settings.stores_incomplete,
+        has_titles: version >= Version::V5,
+        vault: &vault,
+    };
+    body::arrive(request, &query, rules).await
+}
+
+async fn upload(service: &Service, version: Version, parent: &Parent, request: Request) -> Answer {
+    let arrived = arrive(service, version, request).await?;
+    // Nothing is awaited between the last byte and the store: whether a client that goes away now has an attachment
+    // must not depend on how fast it goes.
+    let stored = store(service, parent, arrived);
+    wait(Some(service.settings.latency)).await;
+    stored
+}
+
+pub(super) fn store(service: &Service, parent: &Parent, arrived: Arrived) -> Answer {
+    match locked(&service.store).add(parent, arrived, service.now()) {
+        Ok(attachment) => Ok(json_answer(200, &answer::uploaded(&attachment))),
+        Err(NotStored::LinkExists) => Err(Refusal::link_exists()),
+        Err(NotStored::Full) => Err(Refusal::storage_full()),
+        Err(NotStored::Disk(_)) => Err(Refusal::internal()),
+    }
+}
+
+fn list(service: &Service, version: Version, parent: &Parent, query: &Params) -> Answer {
+    let mut wanted = Wanted::parse(query, version, &service.settings)?;
+    if wanted.is_later_page() && drifts(service, parent) {
+        wanted = wanted.drifted();
+    }
+    let store = locked(&service.store);
+    let all = store.list(parent, Instant::now());
+    match (wanted.page(&all, version, &service.settings), service.settings.profile) {
+        (Some(page), _) => Ok(json_answer(200, &page)),
+        (None, Profile::DocsV2) => Ok(answer::empty(StatusCode::NO_CONTENT)),
+        (None, Profile::OasV8) => Ok(json_answer(200, &json!({"data": []}))),
+    }
+}
+
+/// Whether the list of a record drifts once more.
+fn drifts(service: &Service, parent: &Parent) -> bool {
+    let mut drifts = locked(&service.drifts);
+    let done = drifts.entry(parent.clone()).or_default();
+    let is_due = *done < service.settings.drifting_pages;
+    *done += u32::from(is_due);
+    is_due
+}
+
+fn download(service: &Service, parent: &Parent, id: &str) -> Answer {
+    let store = locked(&service.store);
+    let Some(attachment) = store.find(parent, id) else { return Ok(answer::empty(StatusCode::NO_CONTENT)) };
+    if attachment.url.is_some() {
+        return Err(Refusal::download_of_link());
+    }
+    let file = match store.vault().read(id) {
+        None => return Err(Refusal::content_not_kept()),
+        Some(file) => file.map_err(|_| Refusal::internal())?,
+    };
+    let mut response = Response::new(Body::from_stream(Content { file }));
+    insert(&mut response, header::CONTENT_TYPE, "application/octet-stream");
+    insert(&mut response, header::CONTENT_LENGTH, &attachment.size.to_string());
+    insert(&mut response, header::CONTENT_DISPOSITION, &disposition(&attachment.name));
+    Ok(response)
+}
+
+/// `attachment; filename*=…` with every byte escaped that is not plain.
+fn disposition(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escaped: String = name
+        .bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    format!("attachment;filename*=UTF-8''{escaped}")
+}
+
+/// The kept bytes of a file, piece by piece.
+struct Content {
+    file: std::fs::File,
+}
+
+impl futures_core::Stream for Content {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> {
+        // A read of the local disk: short enough not to need a thread of its own in a rehearsal.
+        let mut piece = vec![0; 64 << 10];
+        Poll::Ready(match self.file.read(&mut piece) {
+            Ok(0) => None,
+            Ok(read) => {
+                piece.truncate(read);
+                Some(Ok(piece.into()))
+            }
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+fn delete(service: &Service, parent: &Parent, ids: &[&str]) -> Answer {
+    let mut store = locked(&service.store);
+    let mut data = Vec::new();
+    for id in ids {
+        match store.delete(parent, id) {
+            Ok(true) => data.push(answer::deleted(id)),
+            Ok(false) if ids.len() == 1 => return Err(Refusal::not_deleted()),
+            Ok(false) => data.push(Refusal::not_deleted().to_json()),
+            Err(_) => return Err(Refusal::internal()),
+        }
+    }
+    Ok(json_answer(200, &json!({"data": data})))
+}
+
+/// Which of the records asked for exist.
+fn records(service: &Service, module: &str, query: &Params) -> Answer {
+    let ids: Vec<&str> = match query.get("ids") {
+        Some(ids) => ids.split(',').map(str::trim).collect(),
+        None => {
+            let listed = service.settings.records.iter().flatten().filter(|(of, _)| of == module);
+            listed.map(|(_, record)| record.as_str()).take(200).collect()
+        }
+    };
+    if ids.iter().any(|id| !is_id(id)) {
+        return Err(Refusal::bad_param("ids"));
+    }
+    let parent = |id: &str| Parent { module: module.to_owned(), record: id.to_owned() };
+    let found: Vec<Value> = ids.iter().filter(|id| exists(service, &parent(id))).map(|id| json!({"id": id})).collect();
+    if found.is_empty() {
+        return Ok(answer::empty(StatusCode::NO_CONTENT));
+    }
+    let info = json!({"per_page": 200, "count": found.len(), "page": 1, "more_records": false});
+    Ok(json_answer(200, &json!({"data": found, "info": info})))
+}
+
+fn modules(service: &Service, version: Version) -> Value {
+    let module = |(place, name): (usize, &str)| {
+        let label = name.trim_end_matches("__s").replace('_', " ");
+        let kind = if settings::is_standard(name) { "default" } else { "custom" };
+        json!({
+            "id": (700_000_000_000_002_001 + place as u64).to_string(),
+            "api_name": name,
+            "module_name": name,
+            "singular_label": label.trim_end_matches('s'),
+            "plural_label": label,
+            "generated_type": kind,
+            "api_supported": true,
+            "viewable": true,
+            "creatable": true,
+            "editable": true,
+            "deletable": true,
+            "visible": true,
+            "visibility": 1,
+            "status": "visible",
+            "profiles": [],
+        })
+    };
+    let names = service.settings.modules.names(version);
+    json!({"modules": names.into_iter().enumerate().map(module).collect::<Vec<Value>>()})
+}
+
+fn org(service: &Service) -> Value {
+    json!({"org": [{
+        "id": "700000000000000001",
+        "zgid": "700000001",
+        "company_name": "Sandbox",
+        "currency": "Euro",
+        "iso_code": "EUR",
+        "time_zone": "Etc/UTC",
+        "license_details": {
+            "paid": service.settings.edition != "free",
+            "paid_type": service.settings.edition,
+            "users_license_purchased": 10,
+            "trial_type": null,
+            "trial_expiry": null,
+            "paid_expiry": null,
+        },
+    }]})
+}
+
+/// The one user there is, whatever kind of users was asked for.
+fn users(service: &Service) -> Value {
+    let user = &service.settings.user;
+    json!({
+        "users": [{
+            "id": user.id,
+            "full_name": user.name,
+            "last_name": user.name,
+            "email": "sandbox@example.invalid",
+            "status": "active",
+            "confirm": true,
+        }],
+        "info": {"per_page": 200, "count": 1, "page": 1, "more_records": false},
+    })
+}
