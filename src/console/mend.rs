@@ -1,0 +1,124 @@
+//! The rows with problems as a CSV of their own (`--problems FILE`): the cells as they were, and behind them what is
+//! wrong and what to do. The columns about problems are ones that a manifest may have, so that the file is itself a
+//! manifest once its cells are mended.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::check::LeftOut;
+use crate::problem::{Problem, Severity};
+
+/// What a manifest must name.
+const OWN: [&str; 5] = ["module", "record", "file", "url", "name"];
+
+/// What this adds. A manifest that was written by this before and still has problems has them already.
+const ADDED: [&str; 3] = ["x_line", "x_problem", "x_what_to_do"];
+
+/// Writes the rows. `columns` are the names of their carried cells.
+///
+/// It begins with a byte order mark, without which spreadsheets read names in other scripts wrongly.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems: &[Problem]) -> io::Result<()> {
+    out.write_all("\u{feff}".as_bytes())?;
+    let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    let kept: Vec<usize> = (0..columns.len()).filter(|at| !is_added(&columns[*at])).collect();
+    let carried = kept.iter().filter_map(|at| columns.get(*at)).map(String::as_str);
+    out.write_record(OWN.into_iter().chain(carried).chain(ADDED))?;
+    let of_row = by_row(problems);
+    for row in rows {
+        let problems = of_row.get(&row.row).map_or(&[] as &[&Problem], Vec::as_slice);
+        let own = [&row.module, &row.record, &row.file, &row.url, &row.name].map(String::as_str);
+        let carried = kept.iter().map(|at| row.carried.get(*at).map_or("", String::as_str));
+        let line = row.line.to_string();
+        let (wrong, what_to_do) = (joined(problems, wrong), joined(problems, todo));
+        out.write_record(own.into_iter().chain(carried).chain([line.as_str(), &wrong, &what_to_do]))?;
+    }
+    out.flush()
+}
+
+fn is_added(column: &str) -> bool {
+    ADDED.iter().any(|added| column.eq_ignore_ascii_case(added))
+}
+
+fn by_row(problems: &[Problem]) -> HashMap<u32, Vec<&Problem>> {
+    let mut by_row: HashMap<u32, Vec<&Problem>> = HashMap::new();
+    for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+        if let Some(row) = problem.row {
+            by_row.entry(row).or_default().push(problem);
+        }
+    }
+    by_row
+}
+
+/// What is wrong, the code in front: a cell that began with `=`, `+`, `-` or `@` would be a formula to a spreadsheet.
+fn wrong(problem: &Problem) -> String {
+    format!("{}: {}", problem.code.as_str(), problem.message)
+}
+
+/// What to do, with a word in front of an option for the same reason.
+fn todo(problem: &Problem) -> String {
+    let hint = &problem.hint;
+    if hint.starts_with(['=', '+', '-', '@']) { format!("give {hint}") } else { hint.clone() }
+}
+
+/// One text for all problems of a row, each said once.
+fn joined(problems: &[&Problem], say: impl Fn(&Problem) -> String) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for text in problems.iter().map(|problem| say(problem)) {
+        if !text.is_empty() && !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::{Extent, ProblemCode};
+    use crate::upload::RowKey;
+
+    fn left_out(line: u32, file: &str) -> LeftOut {
+        LeftOut {
+            line,
+            row: line - 1,
+            module: "Lead".to_owned(),
+            record: "738964000000291009".to_owned(),
+            file: file.to_owned(),
+            url: String::new(),
+            name: String::new(),
+            carried: vec!["from the old CRM".to_owned(), "an earlier problem".to_owned()],
+            key: RowKey(1),
+            code: ProblemCode::NoRows,
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn bad_rows_are_written_with_their_problems_and_their_own_cells_untouched() {
+        let mut codes = ProblemCode::ALL.iter().copied().filter(|code| code.extent() == Extent::Row);
+        let (first, second) = (codes.next().unwrap(), codes.next().unwrap());
+        let mut problems = [Problem::new(first, "no module `Lead`", "use Leads"), Problem::new(second, "gone", "")];
+        for problem in &mut problems {
+            (problem.row, problem.severity) = (Some(6), Severity::Error);
+        }
+        let rows = [left_out(7, "scans/\"plan\", வரைபடம்.pdf")];
+        let columns = ["note".to_owned(), "X_Problem".to_owned()];
+        let mut out = Vec::new();
+        write(&mut out, &columns, &rows, &problems).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let header = reader.headers().unwrap().clone();
+        assert_eq!(
+            header.iter().collect::<Vec<_>>(),
+            ["module", "record", "file", "url", "name", "note", "x_line", "x_problem", "x_what_to_do"]
+        );
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!(&row[2], "scans/\"plan\", வரைபடம்.pdf");
+        assert_eq!((&row[5], &row[6], &row[8]), ("from the old CRM", "7", "use Leads"));
+        assert_eq!(row[7], format!("{}: no module `Lead`; {}: gone", first.as_str(), second.as_str()));
+    }
+}
