@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod completions;
+pub mod config;
 pub mod explain;
 pub mod output;
 pub mod report;
