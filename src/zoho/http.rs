@@ -262,8 +262,8 @@ pub(crate) fn detail(error: &ureq::Error) -> String {
             "UnknownIssuer",
             "its certificate comes from an authority that is not trusted here; --ca-file FILE names another one",
         ),
-        ("NotValidForName", "its certificate is for another name"),
-        ("Expired", "its certificate has expired, or the clock of this machine is wrong"),
+        ("not valid for name", "its certificate is for another name"),
+        ("expired", "its certificate has expired, or the clock of this machine is wrong"),
         ("NotValidYet", "its certificate is not valid yet, or the clock of this machine is wrong"),
         ("CaUsedAsEndEntity", "its certificate is that of an authority, which no server may use for itself"),
     ] {

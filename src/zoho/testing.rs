@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -48,50 +48,58 @@ impl Request {
 pub(crate) struct Receiver {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<Request>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Receiver {
     /// Answers each request with what `answer` makes of its number (from 0) and itself; an empty answer closes the
-    /// connection. One connection at a time is served to its end.
-    pub(crate) fn start(answer: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static) -> Receiver {
+    /// connection.
+    pub(crate) fn start(answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static) -> Receiver {
         let seen = Arc::<Mutex<Vec<Request>>>::default();
-        let requests = Arc::clone(&seen);
+        let shared = Arc::new((answer, Arc::clone(&seen)));
         let mut receiver = Receiver::connections(move |mut stream| {
-            while let Ok(request) = Request::read(&mut stream) {
-                let number = {
-                    let mut requests = requests.lock().expect("not poisoned");
-                    requests.push(request.clone());
-                    requests.len() - 1
-                };
-                let answer = answer(number, &request);
-                if answer.is_empty() || stream.write_all(&answer).is_err() {
-                    break;
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (answer, requests) = &*shared;
+                while let Ok(request) = Request::read(&mut stream) {
+                    let number = {
+                        let mut requests = requests.lock().expect("not poisoned");
+                        requests.push(request.clone());
+                        requests.len() - 1
+                    };
+                    let answer = answer(number, &request);
+                    if answer.is_empty() || stream.write_all(&answer).is_err() {
+                        break;
+                    }
                 }
-            }
+            });
         });
         receiver.requests = seen;
         receiver
     }
 
-    /// Gives each connection to `handle`.
+    /// Gives each connection to `handle`, one after the other.
     pub(crate) fn connections(handle: impl Fn(TcpStream) + Send + 'static) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let ended = Arc::new(AtomicBool::new(false));
         let is_ended = Arc::clone(&ended);
+        let connections = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&connections);
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if is_ended.load(Ordering::SeqCst) {
                     break;
                 }
                 let Ok(stream) = stream else { break };
+                count.fetch_add(1, Ordering::SeqCst);
                 stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time limit");
                 handle(stream);
             }
         });
-        Receiver { address, ended, requests: Arc::default(), thread: Some(thread) }
+        Receiver { address, ended, connections, requests: Arc::default(), thread: Some(thread) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -104,6 +112,11 @@ impl Receiver {
 
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("not poisoned").clone()
+    }
+
+    /// How many connections came so far.
+    pub(crate) fn connections_made(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(crate) fn target(&self) -> Target {

@@ -1,5 +1,8 @@
 //! The client against servers that are not ours: what goes over the wire, and what every kind of trouble leads to.
 
+mod tls;
+mod token;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
@@ -146,10 +149,10 @@ fn a_success_brings_id_time_and_user_and_the_clock_of_the_service() {
 fn connections_are_used_again() {
     let receiver = Receiver::start(|_, _| answer(200, CREATED));
     let client = receiver.client();
-    // The receiver serves one connection at a time: a second one would wait for ever.
     for _ in 0..3 {
         assert!(matches!(send_file(&client, &content(b"hello"), "a.txt").verdict, Verdict::Uploaded(_)));
     }
+    assert_eq!(receiver.connections_made(), 1);
 }
 
 #[test]
