@@ -114,6 +114,15 @@ pub fn shown(value: &str) -> String {
 /// Whoever writes a password into an address does not always escape it, so where something other than a port follows
 /// a colon, everything up to the last `@` before a blank is taken for the password.
 pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    mask(text, |_| "***".to_owned())
+}
+
+/// The same with one `*` for each character, so that columns stay where they are.
+pub fn with_passwords_starred(text: &str) -> Cow<'_, str> {
+    mask(text, |secret| "*".repeat(secret.chars().count()))
+}
+
+fn mask(text: &str, stars: impl Fn(&str) -> String) -> Cow<'_, str> {
     if !text.contains('@') {
         return Cow::Borrowed(text);
     }
@@ -125,7 +134,7 @@ pub fn without_passwords(text: &str) -> Cow<'_, str> {
         let word_end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(after.len());
         rest = match user_info_end(&after[..word_end]) {
             Some(end) => {
-                out.push_str("***");
+                out.push_str(&stars(&after[..end]));
                 &after[end..]
             }
             None => after,

@@ -1,7 +1,7 @@
 //! The rows that passed: the only thing a plan can be made of.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -108,22 +108,7 @@ impl Checked {
 
     /// Where the file of a row is; `None` for a link.
     pub fn path(&self, row: RowIx) -> Option<PathBuf> {
-        let ix = row.get();
-        let source = self.store.rests[ix].source.0;
-        let text = match self.store.source(ix).kind {
-            SourceKind::Link => return None,
-            SourceKind::File => self.store.source_text(ix),
-        };
-        let paths = &self.store.paths;
-        if let Some(target) = paths.targets.get(&source) {
-            return Some(target.clone());
-        }
-        let folder = paths.folder_of.get(source as usize).copied().flatten();
-        let folder = folder.and_then(|folder| paths.folders.get(folder as usize));
-        Some(match (folder, Path::new(text).file_name()) {
-            (Some(folder), Some(name)) => folder.join(name),
-            _ => self.base.join(text),
-        })
+        self.store.path(self.store.rests[row.get()].source, &self.base)
     }
 
     /// What the look at the file of a row said; `None` for a link, and for a row that an earlier run settled, whose

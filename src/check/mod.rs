@@ -1,16 +1,35 @@
 //! Judges the rows of a manifest: every rule, every row, every problem at once.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | which modules there are, what a wrong name was meant to be | `module.rs` |
+//! | what is a record id; ids as a whole | `record.rs`, `ids.rs` |
+//! | what is a link | `link.rs` |
+//! | names, and programs in disguise | `name.rs` |
+//! | how files are looked at | `files.rs` |
+//! | rows that say the same | `twins.rs` |
+//! | what is asked of each row, in which order; what is let through | `judge.rs` |
+//! | how a million rows are held | `store.rs`, `checked.rs` |
 
-#[expect(dead_code, reason = "the rules that fill it come next")]
 mod checked;
-#[expect(dead_code, reason = "the rules that fill it come next")]
+mod files;
+mod ids;
+mod judge;
+mod link;
+mod module;
+mod name;
+mod record;
 mod store;
+mod twins;
 
 use std::sync::Arc;
 
 pub use checked::{Checked, LeftOut, RowIx};
 
-use crate::manifest::ManifestInfo;
+use crate::explain::ProblemCode;
+use crate::manifest::{Manifest, ManifestInfo};
 use crate::problem::Problem;
+use crate::upload::RowKey;
 use crate::zoho::ApiVersion;
 
 /// The largest request that the service takes, in bytes, form and file together.
@@ -70,3 +89,30 @@ pub struct Checkup {
     /// What may be sent; `None` when nothing may be (exit status 3).
     pub checked: Option<Checked>,
 }
+
+/// Reads a manifest to its end and judges it. `settled` says which rows earlier runs have settled: of those only the form
+/// is judged, since their files may be gone.
+pub fn check(manifest: Manifest, settings: &Settings, settled: &(dyn Fn(RowKey) -> bool + Sync)) -> Checkup {
+    judge::Judge::new(settings, settled).judge(manifest)
+}
+
+/// Something wrong, before it is known where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Finding {
+    code: ProblemCode,
+    message: String,
+    hint: String,
+}
+
+impl Finding {
+    fn new(code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Finding {
+        Finding { code, message: message.into(), hint: hint.into() }
+    }
+
+    fn problem(self) -> Problem {
+        Problem::new(self.code, self.message, self.hint)
+    }
+}
+
+#[cfg(test)]
+mod tests;

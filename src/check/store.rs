@@ -3,7 +3,7 @@
 //! Nothing here knows a rule; rows are put in by the check, which knows that they are complete.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hashbrown::HashTable;
 
@@ -186,6 +186,24 @@ impl Store {
         }
     }
 
+    /// Where a file is; `None` for a link. A file that was not looked at is where its text says.
+    pub(super) fn path(&self, source: SourceIx, base: &Path) -> Option<PathBuf> {
+        let Source { kind, text, .. } = *self.sources.get(source);
+        if kind == SourceKind::Link {
+            return None;
+        }
+        if let Some(target) = self.paths.targets.get(&source.0) {
+            return Some(target.clone());
+        }
+        let text = self.texts.get(text);
+        let folder = self.paths.folder_of.get(source.0 as usize).copied().flatten();
+        let folder = folder.and_then(|folder| self.paths.folders.get(folder as usize));
+        Some(match (folder, Path::new(text).file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => base.join(text),
+        })
+    }
+
     /// Keeps only these rows, and gives back what only adding more needs.
     pub(super) fn keep(&mut self, wanted: impl Fn(usize) -> bool) {
         fn retain<T>(list: &mut Vec<T>, wanted: &impl Fn(usize) -> bool) {
@@ -210,19 +228,14 @@ impl Store {
 pub(super) struct Carried {
     /// In the order of their first appearance.
     pub(super) columns: Vec<String>,
-    /// Of each row: the cells up to its last one that is not empty, one behind the other. Empty while no column is
-    /// carried.
+    /// Of each row: the cells up to its last one that is not empty, one behind the other. Empty while no row has any.
     starts: Vec<(TextId, u16)>,
     cells: Texts,
 }
 
 impl Carried {
-    /// Adds the cells of the row with this index; rows before it that had no carried column get none.
+    /// Adds the cells of the row with this index. As long as no row has any, they take no room.
     pub(super) fn push<'a>(&mut self, row: usize, cells: impl Iterator<Item = &'a str>) -> Result<(), Full> {
-        if self.columns.is_empty() {
-            return Ok(());
-        }
-        self.starts.resize(row, (TextId::NONE, 0));
         let (mut start, mut count, mut blanks) = (TextId::NONE, 0_u16, 0_u16);
         for cell in cells {
             if cell.is_empty() {
@@ -236,7 +249,10 @@ impl Carried {
             count += blanks + 1;
             blanks = 0;
         }
-        self.starts.push((start, count));
+        if count > 0 || !self.starts.is_empty() {
+            self.starts.resize(row, (TextId::NONE, 0));
+            self.starts.push((start, count));
+        }
         Ok(())
     }
 

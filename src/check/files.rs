@@ -1,0 +1,287 @@
+//! Looks at the files: each distinct path once, in parallel, without reading content.
+//!
+//! Each folder is resolved once, so that a path costs one look and no walk through all its parents; only files that are
+//! symbolic links are resolved on their own.
+
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rayon::prelude::*;
+use unicode_normalization::UnicodeNormalization;
+
+use super::store::{SourceIx, Store};
+use crate::upload::FileFacts;
+
+/// Looks wait for disks and networks, not for processors.
+const THREADS: std::ops::RangeInclusive<usize> = 8..=16;
+
+/// So many looks are one errand of a thread.
+const CHUNK: usize = 256;
+
+/// Why a file cannot be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Trouble {
+    /// There is nothing.
+    Missing,
+    /// A symbolic link that leads nowhere.
+    Dangling,
+    /// The system refuses.
+    Denied,
+    /// Something else than a file; what it is.
+    NotAFile(&'static str),
+    /// It leads here, outside the folder.
+    Outside(PathBuf),
+    /// Another error of the system.
+    Unreadable(String),
+}
+
+/// Looks at these files. What is found goes into the store; what is wrong is given back, by source.
+pub(super) fn look(
+    store: &mut Store,
+    wanted: &[SourceIx],
+    base: &Path,
+    allow_outside: bool,
+) -> HashMap<SourceIx, Trouble> {
+    if wanted.is_empty() {
+        return HashMap::new();
+    }
+    let fence = Fence { base, allow_outside };
+    // One file needs no pool; a system that grants no threads gets the work done in this one.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = wanted.len().div_ceil(CHUNK);
+    let threads = cores.clamp(*THREADS.start(), *THREADS.end()).min(most);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|ix| format!("look-{ix}")).build();
+    let sources = store.sources.len();
+    let (parents, parent_of) = parents(store, wanted);
+    let both = || {
+        let folders: Vec<_> = parents
+            .par_chunks(CHUNK / 8)
+            .flat_map_iter(|chunk| chunk.iter().map(|parent| fence.folder(parent)))
+            .collect();
+        let looks: Vec<_> = wanted
+            .par_chunks(CHUNK)
+            .zip(parent_of.par_chunks(CHUNK))
+            .flat_map_iter(|(chunk, parents)| {
+                chunk.iter().zip(parents).map(|(source, parent)| {
+                    let text = store.texts.get(store.sources.get(*source).text);
+                    match folders.get(*parent as usize) {
+                        Some(Ok(folder)) => fence.file(folder, text),
+                        Some(Err(Trouble::Outside(folder))) => {
+                            Err(Trouble::Outside(folder.join(Path::new(text).file_name().unwrap_or_default())))
+                        }
+                        Some(Err(trouble)) => Err(trouble.clone()),
+                        None => Err(Trouble::Missing),
+                    }
+                })
+            })
+            .collect();
+        (folders, looks)
+    };
+    let (folders, looks) = match (&pool, threads) {
+        (Ok(pool), 2..) => pool.install(both),
+        _ => both(),
+    };
+    let mut troubles = HashMap::new();
+    store.paths.folder_of = vec![None; sources];
+    for ((source, parent), look) in wanted.iter().zip(parent_of).zip(looks) {
+        if let Some(Ok(_)) = folders.get(parent as usize)
+            && let Some(folder) = store.paths.folder_of.get_mut(source.0 as usize)
+        {
+            *folder = Some(parent);
+        }
+        match look {
+            Ok(Looked { facts, target }) => {
+                store.sources.get_mut(*source).facts = Some(facts);
+                if let Some(target) = target {
+                    store.paths.targets.insert(source.0, target);
+                }
+            }
+            Err(trouble) => {
+                troubles.insert(*source, trouble);
+            }
+        }
+    }
+    store.paths.folders = folders.into_iter().map(Result::unwrap_or_default).collect();
+    troubles
+}
+
+/// The distinct folders of these files as written, and which is whose.
+fn parents(store: &Store, wanted: &[SourceIx]) -> (Vec<String>, Vec<u32>) {
+    let mut parents = Vec::new();
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let parent_of = wanted
+        .iter()
+        .map(|source| {
+            let text = store.texts.get(store.sources.get(*source).text);
+            let parent = Path::new(text).parent().and_then(Path::to_str).unwrap_or_default();
+            *known.entry(parent).or_insert_with(|| {
+                parents.push(parent.to_owned());
+                // There are no more folders than files, which are counted in 32 bits.
+                (parents.len() - 1) as u32
+            })
+        })
+        .collect();
+    (parents, parent_of)
+}
+
+/// What a look found.
+struct Looked {
+    facts: FileFacts,
+    /// Where it leads, if it is a symbolic link.
+    target: Option<PathBuf>,
+}
+
+/// The folder that files must be in.
+struct Fence<'a> {
+    base: &'a Path,
+    allow_outside: bool,
+}
+
+impl Fence<'_> {
+    fn folder(&self, parent: &str) -> Result<PathBuf, Trouble> {
+        let joined = self.base.join(parent);
+        match joined.canonicalize() {
+            Ok(folder) => self.inside(folder),
+            Err(error) => {
+                // It is not there; whether it would be outside is told by its name alone.
+                self.inside(lexical(&joined))?;
+                Err(trouble_of(&error))
+            }
+        }
+    }
+
+    fn inside(&self, path: PathBuf) -> Result<PathBuf, Trouble> {
+        if self.allow_outside || path.starts_with(self.base) { Ok(path) } else { Err(Trouble::Outside(path)) }
+    }
+
+    fn file(&self, folder: &Path, text: &str) -> Result<Looked, Trouble> {
+        let Some(name) = Path::new(text).file_name() else { return Err(Trouble::NotAFile("a folder")) };
+        let path = folder.join(name);
+        let metadata = fs::symlink_metadata(&path).map_err(|error| trouble_of(&error))?;
+        if !metadata.is_symlink() {
+            return look_at(&path, &metadata).map(|facts| Looked { facts, target: None });
+        }
+        let target = path.canonicalize().map_err(|error| match trouble_of(&error) {
+            Trouble::Missing => Trouble::Dangling,
+            other => other,
+        })?;
+        let target = self.inside(target)?;
+        let metadata = fs::metadata(&target).map_err(|error| trouble_of(&error))?;
+        look_at(&target, &metadata).map(|facts| Looked { facts, target: Some(target) })
+    }
+}
+
+/// The facts of what is there, if it is a file that can be read.
+fn look_at(path: &Path, metadata: &Metadata) -> Result<FileFacts, Trouble> {
+    if !metadata.is_file() {
+        return Err(Trouble::NotAFile(kind_of(metadata)));
+    }
+    if !everyone_may_read(metadata) {
+        File::open(path).map_err(|error| trouble_of(&error))?;
+    }
+    Ok(FileFacts::of(metadata))
+}
+
+/// Whether the mode alone says that it can be read, so that it need not be opened to find out.
+#[cfg(unix)]
+fn everyone_may_read(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o444 == 0o444
+}
+
+#[cfg(not(unix))]
+fn everyone_may_read(_: &Metadata) -> bool {
+    false
+}
+
+fn kind_of(metadata: &Metadata) -> &'static str {
+    if metadata.is_dir() {
+        return "a folder";
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = metadata.file_type();
+        if kind.is_fifo() {
+            return "a pipe";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+        if kind.is_block_device() || kind.is_char_device() {
+            return "a device";
+        }
+    }
+    "no regular file"
+}
+
+fn trouble_of(error: &io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Trouble::Missing,
+        io::ErrorKind::PermissionDenied => Trouble::Denied,
+        _ => Trouble::Unreadable(error.to_string()),
+    }
+}
+
+/// A path without `.` and `..`, by its name alone.
+fn lexical(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// Finds files of nearly the same name, listing each folder once.
+#[derive(Default)]
+pub(super) struct Nearby {
+    listings: HashMap<PathBuf, HashMap<String, String>>,
+}
+
+impl Nearby {
+    /// The path as it would be right, if it only differs in case, Unicode form or outer blanks.
+    pub(super) fn find(&mut self, base: &Path, text: &str) -> Option<String> {
+        let mut at = if Path::new(text).is_absolute() { PathBuf::new() } else { base.to_owned() };
+        let mut right: Vec<String> = Vec::new();
+        let mut differs = false;
+        for component in Path::new(text).components() {
+            let Component::Normal(name) = component else {
+                at.push(component);
+                right.push(match component {
+                    Component::RootDir => String::new(),
+                    other => other.as_os_str().to_str()?.to_owned(),
+                });
+                continue;
+            };
+            let name = name.to_str()?;
+            if fs::symlink_metadata(at.join(name)).is_ok() {
+                right.push(name.to_owned());
+            } else {
+                differs = true;
+                right.push(self.listing(&at).get(&folded(name))?.clone());
+            }
+            at.push(right.last()?);
+        }
+        differs.then(|| right.join("/"))
+    }
+
+    fn listing(&mut self, folder: &Path) -> &HashMap<String, String> {
+        self.listings.entry(folder.to_owned()).or_insert_with(|| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).map(|name| (folded(&name), name)).collect()
+        })
+    }
+}
+
+/// What is left of a name without case, Unicode form and outer blanks.
+fn folded(name: &str) -> String {
+    name.trim().nfkc().flat_map(char::to_lowercase).nfc().collect()
+}

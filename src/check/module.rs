@@ -1,0 +1,234 @@
+//! Which modules take attachments, and what a wrong name was meant to be.
+
+use std::collections::HashMap;
+
+use super::Finding;
+use crate::explain::ProblemCode;
+use crate::zoho::ApiVersion;
+
+/// The API names of the modules that take attachments in every version.
+const MODULES: [&str; 17] = [
+    "Leads",
+    "Accounts",
+    "Contacts",
+    "Deals",
+    "Campaigns",
+    "Tasks",
+    "Cases",
+    "Events",
+    "Solutions",
+    "Products",
+    "Vendors",
+    "Price_Books",
+    "Quotes",
+    "Sales_Orders",
+    "Purchase_Orders",
+    "Invoices",
+    "Notes",
+];
+
+/// Those that do so from some version on, and that version.
+const LATER_MODULES: [(&str, &str); 3] = [("Calls", "v2.1"), ("Appointments__s", "v3"), ("Services__s", "v3")];
+
+/// Those for which the API has no attachments.
+const UNSUPPORTED: [&str; 2] = ["Documents", "Projects"];
+
+/// Labels that cannot be told from the API name: those of the screen, and those of old versions.
+const LABELS: [(&str, &str); 7] = [
+    ("potentials", "Deals"),
+    ("opportunities", "Deals"),
+    ("meetings", "Events"),
+    ("companies", "Accounts"),
+    ("appointments", "Appointments__s"),
+    ("services", "Services__s"),
+    ("tickets", "Cases"),
+];
+
+/// The modules that rows of one manifest may name.
+pub(super) struct Modules {
+    version: ApiVersion,
+    custom: Vec<String>,
+    /// What came of the names that rows have used so far, good ones only: their number is small.
+    known: HashMap<Box<str>, u16>,
+    /// Those in use, in the order of their first appearance.
+    pub(super) used: Vec<Box<str>>,
+}
+
+impl Modules {
+    pub(super) fn new(version: ApiVersion) -> Modules {
+        Modules { version, custom: Vec::new(), known: HashMap::new(), used: Vec::new() }
+    }
+
+    /// Declares a custom module.
+    pub(super) fn declare(&mut self, name: &str) -> Result<(), Finding> {
+        if UNSUPPORTED.iter().any(|unsupported| unsupported.eq_ignore_ascii_case(name)) {
+            return Err(Finding::new(
+                ProblemCode::CustomModule,
+                format!("{name} cannot be declared: the API attaches nothing to it"),
+                "attach to the records it belongs to",
+            ));
+        }
+        if !is_api_name(name) {
+            return Err(Finding::new(
+                ProblemCode::CustomModule,
+                format!("\"{}\" cannot be the API name of a module", crate::problem::shown(name)),
+                "an API name has letters, digits and underscores only; find it under Setup, Developer Hub, APIs & SDKs",
+            ));
+        }
+        if !self.custom.iter().any(|known| known == name) {
+            self.custom.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The number of a module, given what stands in a row.
+    pub(super) fn find(&mut self, text: &str) -> Result<u16, Finding> {
+        if let Some(ix) = self.known.get(text) {
+            return Ok(*ix);
+        }
+        self.judge(text)?;
+        let Ok(ix) = u16::try_from(self.used.len()) else {
+            return Err(Finding::new(
+                ProblemCode::ModuleUnknown,
+                "more than 65,536 different modules in one manifest",
+                "split the manifest",
+            ));
+        };
+        self.used.push(text.into());
+        self.known.insert(text.into(), ix);
+        Ok(ix)
+    }
+
+    fn judge(&self, text: &str) -> Result<(), Finding> {
+        if MODULES.contains(&text) || self.custom.iter().any(|name| name == text) {
+            return Ok(());
+        }
+        if let Some((name, since)) = LATER_MODULES.iter().find(|(name, _)| *name == text) {
+            let there = if *since == "v3" { self.version.has_appointments() } else { self.version.has_calls() };
+            return if there {
+                Ok(())
+            } else {
+                Err(Finding::new(
+                    ProblemCode::ModuleVersion,
+                    format!(
+                        "{name} takes attachments only from API version {since} on, and this run uses {}",
+                        self.version
+                    ),
+                    format!("run with --api-version {since}"),
+                ))
+            };
+        }
+        Err(self.unknown(text))
+    }
+
+    fn unknown(&self, text: &str) -> Finding {
+        let shown = crate::problem::shown(text);
+        let wanted = plain(text);
+        if let Some(name) = UNSUPPORTED.iter().find(|name| plain(name) == wanted) {
+            return Finding::new(
+                ProblemCode::ModuleUnsupported,
+                format!("the API attaches nothing to {name}"),
+                "attach to the record it belongs to, or leave the row out",
+            );
+        }
+        if let Some(name) = self.all().find(|name| plain(name) == wanted).or_else(|| label(&wanted)) {
+            return Finding::new(
+                ProblemCode::ModuleLabel,
+                format!("\"{shown}\" is not the API name of the module"),
+                format!("write {name}"),
+            );
+        }
+        let distance = |name: &&str| strsim::damerau_levenshtein(&plain(name), &wanted);
+        let near = self.all().min_by_key(distance).filter(|name| distance(name) <= 1 + wanted.chars().count() / 5);
+        let hint = match near {
+            Some(name) => format!("did you mean {name}? A custom module is declared with --custom-module NAME"),
+            None if is_api_name(text) => {
+                format!("if it is a custom module of yours, declare it: --custom-module {text}")
+            }
+            None => "use the API name; a custom module is declared with --custom-module NAME".to_owned(),
+        };
+        Finding::new(ProblemCode::ModuleUnknown, format!("there is no module \"{shown}\""), hint)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let later = LATER_MODULES.iter().map(|(name, _)| *name);
+        MODULES.into_iter().chain(later).chain(self.custom.iter().map(String::as_str))
+    }
+}
+
+fn is_api_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// What is left of a name when spelling differences are taken away: case, blanks, underscores, the plural.
+fn plain(name: &str) -> String {
+    let name = name.strip_suffix("__s").unwrap_or(name);
+    let mut plain: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    if let Some(stem) = plain.strip_suffix("ies") {
+        plain = format!("{stem}y");
+    } else if plain.ends_with('s') && plain.len() > 1 {
+        plain.pop();
+    }
+    plain
+}
+
+fn label(wanted: &str) -> Option<&'static str> {
+    LABELS.iter().find(|(label, _)| plain(label) == wanted).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(version: ApiVersion, custom: &[&str], text: &str) -> String {
+        let mut modules = Modules::new(version);
+        for name in custom {
+            modules.declare(name).unwrap();
+        }
+        match modules.find(text) {
+            Ok(_) => "ok".to_owned(),
+            Err(finding) => format!("{}: {}", finding.code, finding.hint),
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_gets_the_right_one() {
+        let v2 = ApiVersion::default();
+        for (text, wanted) in [
+            ("Leads", "ok"),
+            ("leads", "module-label: write Leads"),
+            ("LEAD", "module-label: write Leads"),
+            ("Sales Orders", "module-label: write Sales_Orders"),
+            ("SalesOrders", "module-label: write Sales_Orders"),
+            ("Potentials", "module-label: write Deals"),
+            ("Opportunity", "module-label: write Deals"),
+            ("Meetings", "module-label: write Events"),
+            ("Services", "module-label: write Services__s"),
+            ("site visits", "module-label: write Site_Visits"),
+            ("Leeds", "module-unknown: did you mean Leads? A custom module is declared with --custom-module NAME"),
+            ("Vehicles", "module-unknown: if it is a custom module of yours, declare it: --custom-module Vehicles"),
+            ("Fahr zeug", "module-unknown: use the API name; a custom module is declared with --custom-module NAME"),
+            ("documents", "module-unsupported: attach to the record it belongs to, or leave the row out"),
+            ("Project", "module-unsupported: attach to the record it belongs to, or leave the row out"),
+            ("Calls", "module-version: run with --api-version v2.1"),
+            ("Appointments__s", "module-version: run with --api-version v3"),
+            ("Site_Visits", "ok"),
+        ] {
+            assert_eq!(verdict(v2, &["Site_Visits"], text), wanted, "{text}");
+        }
+        let v3 = "v3".parse().unwrap();
+        assert_eq!(verdict(v3, &[], "Calls"), "ok");
+        assert_eq!(verdict(v3, &[], "Services__s"), "ok");
+    }
+
+    #[test]
+    fn a_custom_module_needs_a_possible_name() {
+        let mut modules = Modules::new(ApiVersion::default());
+        assert!(modules.declare("CustomModule1").is_ok());
+        for name in ["Site Visits", "1st", "", "Documents", "projects", "Größe"] {
+            assert!(modules.declare(name).is_err(), "{name}");
+        }
+    }
+}

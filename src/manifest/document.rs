@@ -1,0 +1,884 @@
+//! Reads a YAML manifest: its head through serde, its rows one by one from the events of a YAML parser.
+//!
+//! Events keep what serde would lose: the text as written (`2024.10`, `007`, `no`), the place of each value, and every
+//! problem instead of the first. A million rows pass through a few kilobytes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, Span};
+
+use super::Tolerance;
+use super::decode::Decoder;
+use super::head::{HEAD_KEYS, Head};
+use super::header::{MAX_CARRIED, too_many};
+use super::row::{self, Field, RawRow};
+use super::table::{CELL_LIMIT, cell_too_large};
+use crate::explain::ProblemCode;
+use crate::problem::{Place, Problem};
+
+/// No single value, and no stretch of comments, may be longer than this in characters.
+const EVENT_LIMIT: usize = 4 << 20;
+
+/// A YAML manifest whose head has been read.
+pub(super) struct Document {
+    events: Events,
+    pub(super) root: Option<(String, Place)>,
+    pub(super) custom_modules: Vec<(String, Place)>,
+    defaults: Vec<Default>,
+    pub(super) carried: Vec<String>,
+    carried_at: HashMap<String, usize>,
+    keys: Vec<String>,
+    state: State,
+}
+
+/// A value under `defaults:`.
+struct Default {
+    target: Target,
+    text: String,
+    place: Place,
+}
+
+/// What a key of a row stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Target {
+    Field(Field),
+    Carried(usize),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// The next event begins a row or ends the list.
+    InRows,
+    Done,
+}
+
+/// Reading cannot go on; why has been reported.
+struct Stop;
+
+/// A scalar that stands for itself.
+struct Scalar {
+    text: String,
+    /// Whether YAML takes it for nothing: plain, and empty or a way to write null.
+    is_null: bool,
+    is_plain: bool,
+    place: Place,
+}
+
+/// A value, of whatever kind.
+enum Value {
+    Scalar(Scalar),
+    /// A list that has just begun.
+    List(Place),
+    /// A map that has just begun.
+    Map(Place),
+    /// Reported already.
+    Refused,
+}
+
+impl Document {
+    /// Reads up to the first row.
+    pub(super) fn open(decoder: Decoder, problems: &mut Vec<Problem>) -> Document {
+        let mut document = Document {
+            events: Events::new(decoder),
+            root: None,
+            custom_modules: Vec::new(),
+            defaults: Vec::new(),
+            carried: Vec::new(),
+            carried_at: HashMap::new(),
+            keys: Vec::new(),
+            state: State::Done,
+        };
+        // An `Err` has been reported, and leaves no rows to read.
+        let _ = document.read_head(problems);
+        document.events.decoder.borrow_mut().stop_keeping();
+        if document.state == State::Done {
+            document.events.report_flaws(None, problems);
+        } else {
+            // What stands on the line of the first row belongs to that.
+            let line = document.events.line().saturating_sub(1);
+            document.events.report_flaws_up_to(line, None, problems);
+        }
+        document
+    }
+
+    pub(super) fn decoder(&self) -> Rc<RefCell<Decoder>> {
+        Rc::clone(&self.events.decoder.0)
+    }
+
+    fn read_head(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        let (first, place) = loop {
+            match self.events.next(problems)? {
+                (Event::StreamStart | Event::DocumentStart(_), _) => {}
+                (event, span) => break (event, place_of(span.start)),
+            }
+        };
+        match first {
+            Event::MappingStart(_, tag) => report_tag(tag.is_some(), place, None, problems),
+            Event::StreamEnd => {
+                problems.push(missing_version());
+                return Err(Stop);
+            }
+            _ => {
+                problems.push(no_uploads("the file is not a set of keys and values").at(place));
+                return Err(Stop);
+            }
+        }
+        let flow = self.events.char_at_last_start() == Some('{');
+        let before = problems.len();
+        let mut places = HeadPlaces::default();
+        let mut uploads = None;
+        while let Some((key, at)) = self.next_key(None, problems)? {
+            match key.as_str() {
+                "uploads" => {
+                    uploads = Some((place_of(at), at.index()));
+                    break;
+                }
+                _ => self.head_entry(&key, place_of(at), &mut places, problems)?,
+            }
+        }
+        if !places.version {
+            problems.push(missing_version());
+        }
+        if problems.len() == before {
+            let end = uploads.map(|(_, index)| index);
+            self.take_head(end, flow, places, problems);
+        }
+        match uploads {
+            Some((place, _)) => self.begin_rows(place, problems),
+            None => {
+                problems.push(no_uploads("there is no key uploads"));
+                self.end_document(problems)
+            }
+        }
+    }
+
+    /// Looks at one entry of the head: its shape, and where its values are.
+    fn head_entry(
+        &mut self,
+        key: &str,
+        place: Place,
+        places: &mut HeadPlaces,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), Stop> {
+        match key {
+            "version" => {
+                places.version = true;
+                match self.events.value(None, problems)? {
+                    Value::Scalar(scalar) if scalar.is_plain && scalar.text == "1" => Ok(()),
+                    Value::Scalar(scalar) => {
+                        problems.push(wrong_version(&scalar));
+                        Ok(())
+                    }
+                    other => self.wrong_kind(key, "a whole number", other, problems),
+                }
+            }
+            "root" => match self.events.value(None, problems)? {
+                Value::Scalar(scalar) => {
+                    places.root = Some(scalar.place);
+                    Ok(())
+                }
+                other => self.wrong_kind(key, "one text", other, problems),
+            },
+            "custom_modules" => match self.events.value(None, problems)? {
+                Value::Scalar(scalar) if scalar.is_null => Ok(()),
+                Value::List(_) => self.custom_modules(places, problems),
+                other => self.wrong_kind(key, "a list of names", other, problems),
+            },
+            "defaults" => match self.events.value(None, problems)? {
+                Value::Scalar(scalar) if scalar.is_null => Ok(()),
+                Value::Map(_) => self.defaults(places, problems),
+                other => self.wrong_kind(key, "a set of keys and values", other, problems),
+            },
+            "<<" => {
+                problems.push(merge_key(place));
+                self.skip_value(problems)
+            }
+            _ => {
+                problems.push(unknown_key(key, place, &HEAD_KEYS, ""));
+                self.skip_value(problems)
+            }
+        }
+    }
+
+    fn custom_modules(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        loop {
+            match self.events.item(problems)? {
+                None => return Ok(()),
+                Some(Value::Scalar(scalar)) if !scalar.is_null => places.custom_modules.push(scalar.place),
+                Some(other) => self.wrong_kind("custom_modules", "a list of names", other, problems)?,
+            }
+        }
+    }
+
+    fn defaults(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        let mut keys = Vec::new();
+        std::mem::swap(&mut keys, &mut self.keys);
+        while let Some((key, at)) = self.next_key(None, problems)? {
+            let place = place_of(at);
+            let known = self.target(&key, place, None, problems);
+            match self.events.value(None, problems)? {
+                Value::Scalar(scalar) if known.is_some() => {
+                    report_text(&key, &scalar, self.is_carried(known), None, problems);
+                    places.defaults.insert(key, (scalar.place, scalar.is_null));
+                }
+                Value::Scalar(_) | Value::Refused => {}
+                other => {
+                    problems.push(not_text(&key, &other).at(place_of_value(&other, place)));
+                    self.events.skip(problems)?;
+                }
+            }
+        }
+        self.keys = keys;
+        Ok(())
+    }
+
+    /// Reads the head through serde, now that its shape is known to be right.
+    fn take_head(&mut self, end: Option<usize>, flow: bool, places: HeadPlaces, problems: &mut Vec<Problem>) {
+        let kept = self.events.decoder.borrow_mut().kept(end);
+        let text = if flow && end.is_some() { format!("{kept}}}") } else { kept };
+        let head: Head = match serde_yaml::from_str(&text) {
+            Ok(head) => head,
+            Err(error) => {
+                problems.push(serde_problem(&error));
+                return;
+            }
+        };
+        self.root = head.root.zip(places.root).filter(|(root, _)| !root.is_empty());
+        self.custom_modules = head.custom_modules.unwrap_or_default().into_iter().zip(places.custom_modules).collect();
+        for (key, text) in head.defaults.unwrap_or_default() {
+            let Some((place, _)) = places.defaults.get(&key).copied() else { continue };
+            let Some(target) = self.target(&key, place, None, problems) else { continue };
+            let text = text.unwrap_or_default();
+            self.defaults.push(Default { target, text, place });
+        }
+    }
+
+    fn begin_rows(&mut self, key_place: Place, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        match self.events.value(None, problems)? {
+            Value::List(_) => {
+                self.state = State::InRows;
+                Ok(())
+            }
+            Value::Scalar(scalar) if scalar.is_null => self.finish(problems),
+            other => {
+                problems.push(no_uploads("uploads is not a list").at(key_place));
+                if let Value::List(_) | Value::Map(_) = other {
+                    self.events.skip(problems)?;
+                }
+                self.finish(problems)
+            }
+        }
+    }
+
+    /// The values under `defaults:` as a row of their own, so that they can be judged even if no row uses them.
+    pub(super) fn defaults_row(&self) -> Option<RawRow> {
+        if self.defaults.is_empty() {
+            return None;
+        }
+        let mut row = RawRow::default();
+        row.begin(self.defaults.iter().map(|default| default.place.line).min().unwrap_or(1));
+        for default in &self.defaults {
+            if let Target::Field(field) = default.target {
+                row.set_value(field, &default.text, default.place);
+            }
+        }
+        Some(row)
+    }
+
+    /// Reads the next row that is not blank; `false` at the end.
+    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
+        let more = self.try_next(row, tolerance, problems);
+        if !matches!(more, Ok(true)) {
+            self.state = State::Done;
+            self.events.report_flaws(None, problems);
+        }
+        matches!(more, Ok(true))
+    }
+
+    fn try_next(
+        &mut self,
+        row: &mut RawRow,
+        tolerance: &mut Tolerance,
+        problems: &mut Vec<Problem>,
+    ) -> Result<bool, Stop> {
+        while self.state == State::InRows {
+            let number = tolerance.rows.saturating_add(1);
+            let Some(value) = self.events.item_of_row(number, problems)? else {
+                self.finish(problems)?;
+                return Ok(false);
+            };
+            match value {
+                Value::Map(place) => {
+                    row.begin(place.line);
+                    row.number = number;
+                    let before = problems.len();
+                    self.read_row(row, problems)?;
+                    row.broken |= problems.len() > before;
+                    if row.is_blank() && !row.broken {
+                        tolerance.empty_rows += 1;
+                        continue;
+                    }
+                    self.inherit(row);
+                }
+                Value::Scalar(scalar) if scalar.is_null => {
+                    tolerance.empty_rows += 1;
+                    continue;
+                }
+                other => {
+                    let place = place_of_value(&other, Place { line: self.events.line(), column: None });
+                    row.begin(place.line);
+                    row.number = number;
+                    row.broken = true;
+                    if !matches!(other, Value::Refused) {
+                        problems.push(not_a_row(&other).at(place).in_row(number));
+                    }
+                    if let Value::List(_) = other {
+                        self.events.skip(problems)?;
+                    }
+                }
+            }
+            tolerance.count_row();
+            row.broken |= self.events.report_flaws(Some(row.number), problems);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn read_row(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        self.keys.clear();
+        let number = Some(row.number);
+        while let Some((key, at)) = self.next_key(number, problems)? {
+            let place = place_of(at);
+            let target = self.target(&key, place, number, problems);
+            match self.events.value(number, problems)? {
+                Value::Scalar(scalar) => {
+                    report_text(&key, &scalar, self.is_carried(target), number, problems);
+                    let text = if scalar.is_null { "" } else { &scalar.text };
+                    match target {
+                        Some(Target::Field(field)) => row.set_value(field, text, scalar.place),
+                        Some(Target::Carried(column)) => row.set_carried(column, text),
+                        None => {}
+                    }
+                }
+                other => {
+                    if let Some(Target::Field(field)) = target {
+                        row.refuse(field);
+                    }
+                    if !matches!(other, Value::Refused) {
+                        problems.push(in_row(not_text(&key, &other).at(place_of_value(&other, place)), number));
+                        self.events.skip(problems)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills in what the row leaves out. A source of its own, of either kind, replaces the default one.
+    fn inherit(&self, row: &mut RawRow) {
+        let own = |field| !row.get(field).is_empty() || row.is_refused(field);
+        let has_source = own(Field::File) || own(Field::Url);
+        for default in &self.defaults {
+            match default.target {
+                Target::Field(Field::File | Field::Url) if has_source => {}
+                Target::Field(field) if row.get(field).is_empty() && !row.is_refused(field) => {
+                    row.inherit(field, &default.text, default.place);
+                }
+                Target::Field(_) => {}
+                Target::Carried(column) => {
+                    if row.carried().nth(column).is_none_or(str::is_empty) {
+                        row.set_carried(column, &default.text);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_carried(&self, target: Option<Target>) -> bool {
+        matches!(target, Some(Target::Carried(_)))
+    }
+
+    /// What a key of a row or of the defaults stands for; what is not known is reported.
+    fn target(&mut self, key: &str, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) -> Option<Target> {
+        if let Some(field) = Field::named(key) {
+            return Some(Target::Field(field));
+        }
+        if row::is_carried(key) {
+            if let Some(column) = self.carried_at.get(key) {
+                return Some(Target::Carried(*column));
+            }
+            let column = self.carried.len();
+            if column >= MAX_CARRIED {
+                if column == MAX_CARRIED && !self.carried_at.contains_key("") {
+                    // Said once; the key that no column can have remembers that.
+                    self.carried_at.insert(String::new(), column);
+                    problems.push(too_many(place));
+                }
+                return None;
+            }
+            self.carried.push(key.to_owned());
+            self.carried_at.insert(key.to_owned(), column);
+            return Some(Target::Carried(column));
+        }
+        let problem = if key == "<<" {
+            merge_key(place)
+        } else {
+            let known = ["module", "record", "file", "url", "name", "note"];
+            unknown_key(key, place, &known, "; a key of your own begins with x_")
+        };
+        problems.push(in_row(problem, row));
+        None
+    }
+
+    /// The next key of the map that is open, or `None` at its end. A key that stands twice is reported, and so is one
+    /// that is no word.
+    fn next_key(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Option<(String, Marker)>, Stop> {
+        loop {
+            let (event, span) = self.events.next(problems)?;
+            let place = place_of(span.start);
+            match event {
+                Event::MappingEnd => return Ok(None),
+                Event::Scalar(text, _, anchor, tag) => {
+                    report_tag(tag.is_some(), place, row, problems);
+                    report_anchor(anchor, place, row, problems);
+                    let key = text.into_owned();
+                    if self.keys.contains(&key) {
+                        problems.push(in_row(key_twice(&key, place), row));
+                    } else {
+                        self.keys.push(key.clone());
+                    }
+                    return Ok(Some((key, span.start)));
+                }
+                other => {
+                    let problem = match other {
+                        Event::Alias(_) => alias(place),
+                        _ => Problem::new(
+                            ProblemCode::KeyUnknown,
+                            "a key that is not a word",
+                            "a key is one of the known words, or begins with x_",
+                        )
+                        .at(place),
+                    };
+                    problems.push(in_row(problem, row));
+                    if matches!(other, Event::SequenceStart(..) | Event::MappingStart(..)) {
+                        self.events.skip(problems)?;
+                    }
+                    self.skip_value(problems)?;
+                }
+            }
+        }
+    }
+
+    fn skip_value(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        match self.events.value(None, problems)? {
+            Value::List(_) | Value::Map(_) => self.events.skip(problems),
+            Value::Scalar(_) | Value::Refused => Ok(()),
+        }
+    }
+
+    fn wrong_kind(&mut self, key: &str, wanted: &str, value: Value, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        let place = place_of_value(&value, Place { line: self.events.line(), column: None });
+        let problem = Problem::new(
+            ProblemCode::HeadValue,
+            format!("{key} is not {wanted}"),
+            format!("{key} is {wanted}; see the reference of the manifest"),
+        );
+        match value {
+            Value::Refused => Ok(()),
+            Value::Scalar(scalar) => {
+                problems.push(problem.at(place).about(key, &scalar.text));
+                Ok(())
+            }
+            Value::List(_) | Value::Map(_) => {
+                let mut problem = problem.at(place);
+                problem.field = Some(key.to_owned());
+                problems.push(problem);
+                self.events.skip(problems)
+            }
+        }
+    }
+
+    /// Reads what stands behind the rows: nothing should.
+    fn finish(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        self.state = State::Done;
+        self.keys.clear();
+        self.keys.push("uploads".to_owned());
+        while let Some((key, at)) = self.next_key(None, problems)? {
+            let place = place_of(at);
+            if HEAD_KEYS.contains(&key.as_str()) {
+                if key != "uploads" {
+                    problems.push(
+                        Problem::new(
+                            ProblemCode::KeyAfterUploads,
+                            format!("{key} stands behind uploads"),
+                            "move it before uploads: rows are read as they come",
+                        )
+                        .at(place),
+                    );
+                }
+            } else {
+                problems.push(unknown_key(&key, place, &HEAD_KEYS, ""));
+            }
+            self.skip_value(problems)?;
+        }
+        self.end_document(problems)
+    }
+
+    /// Reads what stands behind the map that the document is.
+    fn end_document(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        loop {
+            match self.events.next(problems)? {
+                (Event::StreamEnd, _) => return Ok(()),
+                (Event::DocumentStart(_), span) => {
+                    problems.push(
+                        Problem::new(
+                            ProblemCode::YamlDocuments,
+                            "a second document begins here",
+                            "make it one document, or one file for each",
+                        )
+                        .at(place_of(span.start)),
+                    );
+                    return Err(Stop);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Where the values of the head are.
+#[derive(Default)]
+struct HeadPlaces {
+    version: bool,
+    root: Option<Place>,
+    custom_modules: Vec<Place>,
+    defaults: HashMap<String, (Place, bool)>,
+}
+
+/// The events of the parser, with the text they come from.
+struct Events {
+    parser: Parser<'static, BufferedInput<Chars>>,
+    decoder: Shared,
+    fuel: Rc<Cell<usize>>,
+    /// Where the last event began and ended.
+    last: (Option<usize>, u32),
+}
+
+/// The decoder, which the parser's characters come from and which knows their flaws.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Decoder>>);
+
+impl std::ops::Deref for Shared {
+    type Target = RefCell<Decoder>;
+
+    fn deref(&self) -> &RefCell<Decoder> {
+        &self.0
+    }
+}
+
+/// Gives the parser one character after another, and no more than a value may have.
+struct Chars {
+    decoder: Shared,
+    text: String,
+    at: usize,
+    fuel: Rc<Cell<usize>>,
+}
+
+impl Iterator for Chars {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        if self.at >= self.text.len() {
+            self.text.clear();
+            self.at = 0;
+            if !self.decoder.borrow_mut().read_into(&mut self.text) {
+                return None;
+            }
+        }
+        let fuel = self.fuel.get().checked_sub(1)?;
+        self.fuel.set(fuel);
+        let next = self.text.get(self.at..)?.chars().next()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+}
+
+impl Events {
+    fn new(decoder: Decoder) -> Events {
+        let decoder = Shared(Rc::new(RefCell::new(decoder)));
+        decoder.borrow_mut().start_keeping();
+        let fuel = Rc::new(Cell::new(EVENT_LIMIT));
+        let chars = Chars { decoder: decoder.clone(), text: String::new(), at: 0, fuel: Rc::clone(&fuel) };
+        Events { parser: Parser::new_from_iter(chars), decoder, fuel, last: (None, 1) }
+    }
+
+    fn next(&mut self, problems: &mut Vec<Problem>) -> Result<(Event<'static>, Span), Stop> {
+        let event = self.parser.next_event();
+        if self.fuel.replace(EVENT_LIMIT) == 0 {
+            problems.push(
+                Problem::new(
+                    ProblemCode::RowTooLarge,
+                    "no value ends within 4 million characters",
+                    "check that this is the right file, and look at its quotes",
+                )
+                .on_line(self.last.1),
+            );
+            return Err(Stop);
+        }
+        match event {
+            Some(Ok((event, span))) => {
+                self.last = (Some(span.start.index()), line_of(span.end));
+                Ok((event, span))
+            }
+            Some(Err(error)) => {
+                let problem = Problem::new(
+                    ProblemCode::YamlSyntax,
+                    format!("this is not YAML: {}", error.info()),
+                    "look at the place named and at the line before it: indentation, colons, quotes",
+                );
+                problems.push(problem.at(place_of(*error.marker())));
+                Err(Stop)
+            }
+            None => Err(Stop),
+        }
+    }
+
+    /// The line that the last event ended on.
+    fn line(&self) -> u32 {
+        self.last.1
+    }
+
+    fn char_at_last_start(&self) -> Option<char> {
+        self.decoder.borrow().kept_char(self.last.0?)
+    }
+
+    /// The value of a key. Tags, anchors of rows and aliases are reported.
+    fn value(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Value, Stop> {
+        let (event, span) = self.next(problems)?;
+        Ok(value_of(event, span, row, problems).unwrap_or(Value::Refused))
+    }
+
+    /// The next entry of the list that is open, or `None` at its end.
+    fn item(&mut self, problems: &mut Vec<Problem>) -> Result<Option<Value>, Stop> {
+        let (event, span) = self.next(problems)?;
+        Ok(value_of(event, span, None, problems))
+    }
+
+    fn item_of_row(&mut self, row: u32, problems: &mut Vec<Problem>) -> Result<Option<Value>, Stop> {
+        let (event, span) = self.next(problems)?;
+        Ok(value_of(event, span, Some(row), problems))
+    }
+
+    /// Passes over the rest of the list or map that has just begun.
+    fn skip(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        let mut depth = 1_usize;
+        while depth > 0 {
+            match self.next(problems)?.0 {
+                Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+                Event::SequenceEnd | Event::MappingEnd => depth -= 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports what is no text up to here; whether there was any.
+    fn report_flaws(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> bool {
+        self.report_flaws_up_to(self.line(), row, problems)
+    }
+
+    fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut Vec<Problem>) -> bool {
+        let before = problems.len();
+        while let Some(flaw) = self.decoder.borrow_mut().next_flaw(line) {
+            problems.push(in_row(flaw, row));
+        }
+        problems.len() > before
+    }
+}
+
+/// What an event stands for; `None` at the end of a list.
+fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut Vec<Problem>) -> Option<Value> {
+    let place = place_of(span.start);
+    let (anchor, tag) = match &event {
+        Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+            (*anchor, tag.is_some())
+        }
+        _ => (0, false),
+    };
+    report_tag(tag, place, row, problems);
+    report_anchor(anchor, place, row, problems);
+    match event {
+        Event::Scalar(text, style, ..) => {
+            let is_plain = style == ScalarStyle::Plain;
+            let is_null = text.is_empty() || (is_plain && matches!(&*text, "~" | "null" | "Null" | "NULL"));
+            Some(Value::Scalar(Scalar { text: text.into_owned(), is_null, is_plain, place }))
+        }
+        Event::SequenceStart(..) => Some(Value::List(place)),
+        Event::MappingStart(..) => Some(Value::Map(place)),
+        Event::Alias(_) => {
+            problems.push(in_row(alias(place), row));
+            Some(Value::Refused)
+        }
+        _ => None,
+    }
+}
+
+fn line_of(mark: Marker) -> u32 {
+    u32::try_from(mark.line()).unwrap_or(u32::MAX)
+}
+
+fn place_of(mark: Marker) -> Place {
+    Place { line: line_of(mark), column: u32::try_from(mark.col() + 1).ok() }
+}
+
+fn place_of_value(value: &Value, otherwise: Place) -> Place {
+    match value {
+        Value::Scalar(scalar) => scalar.place,
+        Value::List(place) | Value::Map(place) => *place,
+        Value::Refused => otherwise,
+    }
+}
+
+fn in_row(problem: Problem, row: Option<u32>) -> Problem {
+    match row {
+        Some(row) => problem.in_row(row),
+        None => problem,
+    }
+}
+
+fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) {
+    if tagged {
+        let problem = Problem::new(
+            ProblemCode::YamlTag,
+            "a YAML tag (a word that begins with !)",
+            "remove it: values are taken as written",
+        );
+        problems.push(in_row(problem.at(place), row));
+    }
+}
+
+/// Anchors outside rows do no harm, since nothing may refer to them.
+fn report_anchor(anchor: usize, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) {
+    if anchor != 0 && row.is_some() {
+        let problem = Problem::new(
+            ProblemCode::YamlAnchor,
+            "a YAML anchor (a word that begins with &)",
+            "remove it, and quote a value that itself begins with &",
+        );
+        problems.push(in_row(problem.at(place), row));
+    }
+}
+
+/// Reports a value that is too long, or has a line break where none may be.
+fn report_text(key: &str, scalar: &Scalar, carried: bool, row: Option<u32>, problems: &mut Vec<Problem>) {
+    if scalar.text.len() > CELL_LIMIT {
+        let mut problem = cell_too_large(scalar.text.len()).at(scalar.place);
+        problem.field = Some(key.to_owned());
+        problems.push(in_row(problem, row));
+    }
+    if !carried && scalar.text.contains('\n') {
+        let problem = Problem::new(
+            ProblemCode::NewlineInCell,
+            format!("a line break in {key}"),
+            "write the value on one line; a block after | or > ends with a line break",
+        );
+        problems.push(in_row(problem.at(scalar.place).about(key, &scalar.text), row));
+    }
+}
+
+fn alias(place: Place) -> Problem {
+    Problem::new(
+        ProblemCode::YamlAlias,
+        "a YAML alias (a word that begins with *)",
+        "write the value out, put it under defaults, or quote a value that itself begins with *",
+    )
+    .at(place)
+}
+
+fn merge_key(place: Place) -> Problem {
+    Problem::new(ProblemCode::YamlMergeKey, "a YAML merge key", "put values that rows share under defaults")
+        .at(place)
+        .about("<<", "<<")
+}
+
+fn unknown_key(key: &str, place: Place, known: &[&str], more: &str) -> Problem {
+    let hint = match row::nearest(key, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?{}", more.replace("; a", " A")),
+        None => format!("known are {}{more}", known.join(", ")),
+    };
+    Problem::new(ProblemCode::KeyUnknown, format!("there is no key \"{}\"", crate::problem::shown(key)), hint)
+        .at(place)
+        .about(key, key)
+}
+
+fn key_twice(key: &str, place: Place) -> Problem {
+    Problem::new(
+        ProblemCode::KeyTwice,
+        format!("the key {} stands here a second time", crate::problem::shown(key)),
+        "remove one of them; perhaps a - is missing that begins a new row",
+    )
+    .at(place)
+    .about(key, key)
+}
+
+fn not_text(key: &str, value: &Value) -> Problem {
+    let kind = if matches!(value, Value::List(_)) { "a list" } else { "a set of keys and values" };
+    let mut problem = Problem::new(
+        ProblemCode::ValueNotText,
+        format!("{} is {kind}, not one text", crate::problem::shown(key)),
+        "write one row for each value, or quote a text that looks like YAML",
+    );
+    problem.field = Some(key.to_owned());
+    problem
+}
+
+fn not_a_row(value: &Value) -> Problem {
+    let problem = Problem::new(
+        ProblemCode::RowNotKeys,
+        "this entry is not a set of keys and values",
+        "write `- module: …` with the other keys below it, indented alike",
+    );
+    match value {
+        Value::Scalar(scalar) => {
+            let mut problem = problem;
+            problem.value = Some(crate::problem::shown(&scalar.text));
+            problem
+        }
+        _ => problem,
+    }
+}
+
+fn no_uploads(message: &str) -> Problem {
+    Problem::new(ProblemCode::UploadsMissing, message, "add `uploads:` with one `- module: …` for each row")
+}
+
+fn missing_version() -> Problem {
+    Problem::new(ProblemCode::VersionMissing, "the version of the format is missing", "begin with `version: 1`")
+}
+
+fn wrong_version(scalar: &Scalar) -> Problem {
+    let quoted = !scalar.is_plain && scalar.text == "1";
+    let message =
+        if quoted { "the version is a text, not a number" } else { "this version of the format is not known" };
+    Problem::new(ProblemCode::VersionUnknown, message, "write `version: 1`")
+        .at(scalar.place)
+        .about("version", &scalar.text)
+}
+
+/// What serde did not like although the shape is right.
+fn serde_problem(error: &serde_yaml::Error) -> Problem {
+    let problem = Problem::new(
+        ProblemCode::HeadValue,
+        format!("the head cannot be read: {error}"),
+        "compare it with the reference of the manifest",
+    );
+    match error.location() {
+        Some(location) => problem.at(Place {
+            line: u32::try_from(location.line()).unwrap_or(u32::MAX),
+            column: u32::try_from(location.column()).ok(),
+        }),
+        None => problem,
+    }
+}

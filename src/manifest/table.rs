@@ -1,0 +1,372 @@
+//! Reads the rows of a CSV manifest.
+//!
+//! `lines` cuts the file into well-formed rows; the csv crate takes each apart.
+
+use std::io::{self, Read};
+
+use csv::StringRecord;
+
+use super::Tolerance;
+use super::header::{self, Column, Delimiter, Header};
+use super::lines::{Lines, Piece};
+use super::row::{Field, RawRow};
+use crate::explain::ProblemCode;
+use crate::problem::{Place, Problem};
+
+/// A cell may not be longer than this, in bytes.
+pub(super) const CELL_LIMIT: usize = 64 * 1024;
+
+/// The rows of a CSV manifest.
+pub(super) struct Table {
+    pub(super) lines: Lines,
+    pub(super) delimiter: u8,
+    pub(super) header: Header,
+    csv: csv::Reader<OneRow>,
+    record: StringRecord,
+    starts: Vec<u32>,
+    /// `false` when the header leaves no way to read rows.
+    readable: bool,
+}
+
+/// Hands one row after another to the csv crate, which so never sees what comes behind it.
+#[derive(Default)]
+struct OneRow {
+    text: Vec<u8>,
+    given: usize,
+}
+
+impl OneRow {
+    fn load(&mut self, row: &str) {
+        self.text.clear();
+        self.text.extend_from_slice(row.as_bytes());
+        self.text.push(b'\n');
+        self.given = 0;
+    }
+}
+
+impl Read for OneRow {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut rest = self.text.get(self.given..).unwrap_or_default();
+        let read = rest.read(out)?;
+        self.given += read;
+        Ok(read)
+    }
+}
+
+fn taker(delimiter: u8) -> csv::Reader<OneRow> {
+    csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        // CRLF is taken off before, so that a stray CR stays in its cell, where it is found.
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(OneRow::default())
+}
+
+impl Table {
+    /// Reads the header. What is wrong with it is reported, and rows are read nevertheless if that makes sense.
+    pub(super) fn open(
+        mut lines: Lines,
+        tab_only: bool,
+        tolerance: &mut Tolerance,
+        problems: &mut Vec<Problem>,
+    ) -> Table {
+        tolerance.blank_lines += lines.skip_blank_lines();
+        let asked = lines.peek_line().and_then(header::sep_line);
+        let sep_at = lines.line();
+        if asked.is_some() {
+            lines.skip_line();
+            tolerance.blank_lines += lines.skip_blank_lines();
+        }
+        let line = lines.line();
+        let chosen = match lines.peek_line() {
+            None => Err(None),
+            Some(first) => choose(first, asked, tab_only, sep_at, line).map_err(Some),
+        };
+        let delimiter = *chosen.as_ref().unwrap_or(&b',');
+        let mut table = Table {
+            lines,
+            delimiter,
+            header: Header::default(),
+            csv: taker(delimiter),
+            record: StringRecord::new(),
+            starts: Vec::new(),
+            readable: chosen.is_ok(),
+        };
+        match chosen {
+            Ok(_) => table.read_header(problems),
+            Err(Some(problem)) => problems.push(*problem),
+            // An empty file; that there are no rows is said by whoever counts them.
+            Err(None) => {}
+        }
+        table
+    }
+
+    fn read_header(&mut self, problems: &mut Vec<Problem>) {
+        match self.lines.next(self.delimiter, &|_| false, &mut self.starts) {
+            None => {}
+            Some(Piece::Broken { problem, .. }) => {
+                problems.push(problem);
+                self.readable = false;
+            }
+            Some(Piece::Row { line, range }) => {
+                let mut row = RawRow::default();
+                row.begin(line);
+                self.split(range, &mut row);
+                let cells: Vec<_> = (self.record.iter().enumerate())
+                    .map(|(ix, name)| (name.to_owned(), row.place_of_cell(ix)))
+                    .collect();
+                if header::is_results(&cells) {
+                    problems.push(results_as_manifest(line));
+                    self.readable = false;
+                } else {
+                    self.header = Header::read(&cells, problems);
+                }
+            }
+        }
+        while let Some(flaw) = self.lines.decoder.next_flaw(self.lines.line() - 1) {
+            problems.push(flaw);
+        }
+    }
+
+    /// Takes one row apart into `record`.
+    fn split(&mut self, range: std::ops::Range<usize>, row: &mut RawRow) {
+        let text = self.lines.text(range);
+        row.set_raw(text, char::from(self.delimiter), &self.starts);
+        self.csv.get_mut().load(text);
+        // The text is valid UTF-8 and in memory, so there is nothing that could go wrong.
+        let read = self.csv.read_record(&mut self.record);
+        debug_assert!(matches!(read, Ok(true)), "{read:?}");
+    }
+
+    /// Reads the next row that is not blank; `false` at the end. A row that cannot be taken apart comes as one with
+    /// empty cells that is broken.
+    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
+        while self.readable {
+            let header = &self.header;
+            let piece = self.lines.next(self.delimiter, &|cell| header.may_break(cell), &mut self.starts);
+            match piece {
+                None => {
+                    tolerance.unended |= !self.lines.ended();
+                    return false;
+                }
+                Some(Piece::Broken { line, problem }) => {
+                    row.begin(line);
+                    row.number = tolerance.count_row();
+                    row.broken = true;
+                    problems.push(problem.in_row(row.number));
+                    self.report_flaws(row, problems);
+                    return true;
+                }
+                Some(Piece::Row { line, range }) => {
+                    if self.lines.text(range.clone()).trim_ascii().is_empty() {
+                        tolerance.blank_lines += 1;
+                        continue;
+                    }
+                    row.begin(line);
+                    self.split(range, row);
+                    if self.fill(row, tolerance, problems) {
+                        self.report_flaws(row, problems);
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Puts the cells where they belong; `false` for a row of empty cells.
+    fn fill(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
+        let mut superfluous = None;
+        for (ix, cell) in self.record.iter().enumerate() {
+            match self.header.columns.get(ix) {
+                Some(Column::Field(field)) => row.set_cell(*field, cell, ix),
+                Some(Column::Carried(column)) => row.set_carried(*column, cell),
+                Some(Column::Refused) => {}
+                Some(Column::Unnamed) | None if cell.trim().is_empty() => {}
+                Some(Column::Unnamed) | None => superfluous = superfluous.or(Some(ix)),
+            }
+        }
+        if row.is_blank() && superfluous.is_none() {
+            tolerance.empty_rows += 1;
+            return false;
+        }
+        row.number = tolerance.count_row();
+        if self.record.get(0).is_some_and(|cell| cell.starts_with('#')) {
+            problems.push(comment(row.place_of_cell(0)).in_row(row.number));
+            row.discard();
+            return true;
+        }
+        let width = self.header.width();
+        tolerance.short_rows += u32::from(self.record.len() < width);
+        tolerance.unnamed_columns |= superfluous.is_none() && self.record.len() > width;
+        if let Some(ix) = superfluous {
+            problems.push(self.superfluous(ix, row));
+            row.broken = true;
+        }
+        self.report_bad_cells(row, problems);
+        true
+    }
+
+    fn superfluous(&self, ix: usize, row: &RawRow) -> Problem {
+        let value = self.record.get(ix).unwrap_or_default();
+        let problem = if ix < self.header.columns.len() {
+            Problem::new(
+                ProblemCode::ColumnUnnamed,
+                format!("a value in column {} , which has no name", ix + 1).replace(" ,", ","),
+                "name the column in the header (x_something to carry it along), or empty the cell",
+            )
+        } else {
+            Problem::new(
+                ProblemCode::TooManyCells,
+                format!("{} cells, where the header has {}", self.record.len(), self.header.columns.len()),
+                format!("put a cell that contains {} in quotes", header::delimiter_name(self.delimiter)),
+            )
+        };
+        let mut problem = problem.at(row.place_of_cell(ix)).in_row(row.number);
+        problem.value = Some(crate::problem::shown(value));
+        problem
+    }
+
+    /// Cells that are too long, and stray CRs.
+    fn report_bad_cells(&self, row: &mut RawRow, problems: &mut Vec<Problem>) {
+        let mut broken = false;
+        let text = self.record.as_slice();
+        if text.len() > CELL_LIMIT {
+            for (ix, cell) in self.record.iter().enumerate().filter(|(_, cell)| cell.len() > CELL_LIMIT) {
+                problems.push(cell_too_large(cell.len()).at(row.place_of_cell(ix)).in_row(row.number));
+                broken = true;
+            }
+        }
+        if memchr::memchr(b'\r', text.as_bytes()).is_some() {
+            for (ix, cell) in self.record.iter().enumerate().filter(|(_, cell)| has_lone_cr(cell)) {
+                problems.push(lone_cr(row.place_of_cell(ix), cell).in_row(row.number));
+                broken = true;
+            }
+        }
+        row.broken |= broken;
+    }
+
+    fn report_flaws(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) {
+        let last_line = self.lines.line().saturating_sub(u32::from(self.lines.ended()));
+        while let Some(flaw) = self.lines.decoder.next_flaw(last_line) {
+            problems.push(flaw.in_row(row.number));
+            row.broken = true;
+        }
+    }
+}
+
+/// The delimiter, or what is wrong with the header line.
+fn choose(first: &str, asked: Option<Option<u8>>, tab_only: bool, sep_at: u32, line: u32) -> Result<u8, Box<Problem>> {
+    let found = if tab_only { Delimiter::Found(b'\t') } else { header::find_delimiter(first) };
+    let problem = match (asked, found) {
+        (Some(None), _) => sep_unknown(sep_at),
+        (_, Delimiter::NoHeader) => header_missing(first, line),
+        (Some(Some(asked)), _) => {
+            let names = |delimiter: &u8| header::known_names(first, *delimiter);
+            let others = header::DELIMITERS.into_iter().filter(|other| names(other) > names(&asked));
+            match others.max_by_key(names) {
+                Some(other) => contradiction(asked, other, sep_at),
+                None if tab_only && asked != b'\t' => contradiction(asked, b'\t', sep_at),
+                None => return Ok(asked),
+            }
+        }
+        (None, Delimiter::Found(delimiter)) => return Ok(delimiter),
+        (None, Delimiter::Unclear(one, other)) => unclear(one, other, line),
+    };
+    Err(Box::new(problem))
+}
+
+fn sep_unknown(line: u32) -> Problem {
+    Problem::new(
+        ProblemCode::DelimiterUnclear,
+        "the `sep=` line names no delimiter that is known here",
+        "use a comma, a semicolon, a TAB or |, or remove the line",
+    )
+    .on_line(line)
+}
+
+fn unclear(one: u8, other: u8, line: u32) -> Problem {
+    let (one, other) = (header::delimiter_name(one), header::delimiter_name(other));
+    Problem::new(
+        ProblemCode::DelimiterUnclear,
+        format!("both {one} and {other} separate known names in the header"),
+        "use one delimiter in the whole header",
+    )
+    .on_line(line)
+}
+
+fn contradiction(asked: u8, found: u8, line: u32) -> Problem {
+    Problem::new(
+        ProblemCode::SepContradicts,
+        format!(
+            "this line says {}, but the header is separated by {}",
+            header::delimiter_name(asked),
+            header::delimiter_name(found)
+        ),
+        "correct this line or remove it",
+    )
+    .on_line(line)
+}
+
+fn header_missing(first: &str, line: u32) -> Problem {
+    let mut problem = Problem::new(
+        ProblemCode::HeaderMissing,
+        "the first line names no known column",
+        "put a header such as `module,record,file` first",
+    )
+    .at(Place { line, column: Some(1) });
+    problem.value = Some(crate::problem::shown(first));
+    problem
+}
+
+fn results_as_manifest(line: u32) -> Problem {
+    Problem::new(
+        ProblemCode::ResultsAsManifest,
+        "this is a results file, not a manifest",
+        "run the manifest itself again: finished rows are skipped, and --resend failed sends refused ones again",
+    )
+    .on_line(line)
+}
+
+fn comment(place: Place) -> Problem {
+    Problem::new(
+        ProblemCode::CommentLine,
+        "this looks like a comment, and CSV has none",
+        "remove the line; remarks can go into a column named note",
+    )
+    .at(place)
+}
+
+/// A cell of so many bytes.
+pub(super) fn cell_too_large(bytes: usize) -> Problem {
+    Problem::new(
+        ProblemCode::CellTooLarge,
+        format!("a value of {bytes} bytes; 65536 are allowed"),
+        "look at the quotes around this line, or shorten the value",
+    )
+}
+
+fn lone_cr(place: Place, cell: &str) -> Problem {
+    let mut problem = Problem::new(
+        ProblemCode::LoneCr,
+        "a carriage return without a line feed behind it",
+        "save the file with the line ends of Windows or Unix, and take it out of the cell",
+    )
+    .at(place);
+    problem.value = Some(crate::problem::shown(cell));
+    problem
+}
+
+fn has_lone_cr(cell: &str) -> bool {
+    let bytes = cell.as_bytes();
+    memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
+}
+
+/// The fields whose absence has been reported with the header, so that rows need not repeat it.
+pub(super) fn absent(header: &Header, field: Field) -> bool {
+    match field {
+        Field::File | Field::Url => !header.has(Field::File) && !header.has(Field::Url),
+        _ => !header.has(field),
+    }
+}
