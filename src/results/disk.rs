@@ -19,6 +19,8 @@ pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     /// Takes the exclusive lock on this file without waiting, and makes the file if there is none; `None` if somebody
     /// else has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
+    /// Opens a file that is there, only to read it; `None` if there is none.
+    fn open_to_read(&self, path: &Path) -> io::Result<Option<Self::File>>;
     /// Opens a file that is there; `None` if there is none.
     fn open(&self, path: &Path) -> io::Result<Option<Self::File>>;
     /// Makes a new file, only for this user; an error if the name is taken.
@@ -64,12 +66,16 @@ impl Disk for RealDisk {
         }
     }
 
-    fn open(&self, path: &Path) -> io::Result<Option<File>> {
-        match guarded(OpenOptions::new().read(true).append(true)).open(path) {
-            Ok(file) => only_regular(&file).map(|()| Some(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    fn open_to_read(&self, path: &Path) -> io::Result<Option<File>> {
+        // Whoever only looks may look through a link, and at a file that he may not change.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(not_regular());
         }
+        if_there(File::open(path))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<File>> {
+        if_there(guarded(OpenOptions::new().read(true).append(true)).open(path))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
@@ -130,11 +136,20 @@ fn guarded(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-fn only_regular(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() {
-        return Ok(());
+fn if_there(opened: io::Result<File>) -> io::Result<Option<File>> {
+    match opened {
+        Ok(file) => only_regular(&file).map(|()| Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+}
+
+fn only_regular(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() { Ok(()) } else { Err(not_regular()) }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
 }
 
 #[cfg(test)]
@@ -196,6 +211,8 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&path, &link).expect("linked");
         assert!(RealDisk.open(&link).is_err() && RealDisk.lock(&link).is_err());
+        assert!(RealDisk.open_to_read(&link).is_ok_and(|file| file.is_some()), "but may be read through");
+        assert!(RealDisk.open_to_read(dir.path()).is_err());
         assert!(RealDisk.open(dir.path()).is_err());
     }
 }

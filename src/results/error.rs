@@ -110,7 +110,13 @@ impl fmt::Display for OpenError {
                  name another file with --results",
                 path.display()
             ),
-            OpenError::Io { action, path, cause } => write!(f, "cannot {action} {}: {cause}", path.display()),
+            OpenError::Io { action, path, cause } => {
+                write!(f, "cannot {action} {}: {cause}", path.display())?;
+                if *action == "lock" {
+                    f.write_str("; some network folders know no locks: name a file on a local disk with --results")?;
+                }
+                Ok(())
+            }
         }
     }
 }

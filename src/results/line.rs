@@ -115,6 +115,8 @@ impl Layout {
 
     /// The layout that a header line (without its newline) tells of; `None` if it is not a header of ours.
     pub(super) fn decode_header(line: &[u8]) -> Option<Layout> {
+        // Spreadsheets put a mark of UTF-8 in front.
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let mut ranges = Vec::new();
         cell::split(line, &mut ranges)?;
@@ -474,9 +476,14 @@ impl<'a> Cells<'a> {
             return Ok(Duration::ZERO);
         }
         let text = std::str::from_utf8(raw).map_err(|_| Column::Seconds)?;
-        let (whole, millis) = text.split_once('.').filter(|(_, millis)| millis.len() == 3).ok_or(Column::Seconds)?;
+        // A spreadsheet takes zeros at the end away.
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        if decimals.len() > 3 {
+            return Err(Column::Seconds);
+        }
         let number = |digits: &str| digits.parse::<u64>().map_err(|_| Column::Seconds);
-        Ok(Duration::from_secs(number(whole)?).saturating_add(Duration::from_millis(number(millis)?)))
+        let millis = number(&format!("{decimals:0<3}"))?;
+        Ok(Duration::from_secs(number(whole)?).saturating_add(Duration::from_millis(millis)))
     }
 
     /// What an edited line still tells once the user accepted it: its key and its status. `None` if not even the key
@@ -593,6 +600,7 @@ mod tests {
         layout().encode_header(&mut header);
         let header = header.strip_suffix(b"\n").expect("newline");
         assert_eq!(Layout::decode_header(header), Some(layout()));
+        assert_eq!(Layout::decode_header(&[b"\xEF\xBB\xBF", header, b"\r"].concat()), Some(layout()));
         let text = String::from_utf8(header.to_vec()).expect("UTF-8");
         for other in ["", "module,record,file", &text.replace(',', ";"), &text.replace("status", "Status"), &text[..40]]
         {
@@ -608,6 +616,9 @@ mod tests {
 
     #[test]
     fn other_quoting_and_other_line_ends_do_no_harm() {
+        let whole = Line { seconds: Duration::from_millis(1_200), ..full() };
+        let shorter = encoded(&whole, &layout()).replace(",1.200,", ",1.2,");
+        assert_eq!(Line::decode(shorter.as_bytes(), &layout()), Ok(whole));
         let line = encoded(&full(), &layout());
         for dressed in [format!("{line}\r"), line.replace("Leads", "\"Leads\""), line.replace(",52431,", ",052431,")] {
             assert_eq!(Line::decode(dressed.as_bytes(), &layout()), Ok(full()), "{dressed}");

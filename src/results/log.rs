@@ -40,12 +40,24 @@ pub struct Seen<D: Disk> {
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
 pub fn look<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
     disk.check_place(path).map_err(OpenError::Place)?;
-    see(disk, path, settings)
+    let file = opened(path, settings, |path| disk.open_to_read(path))?;
+    see(disk, path, file, settings)
 }
 
-pub(super) fn see<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
-    let file =
-        if settings.afresh { None } else { disk.open(path).map_err(|cause| OpenError::io("open", path, cause))? };
+fn opened<F>(
+    path: &Path,
+    settings: &Settings,
+    open: impl FnOnce(&Path) -> io::Result<Option<F>>,
+) -> Result<Option<F>, OpenError> {
+    if settings.afresh { Ok(None) } else { open(path).map_err(|cause| OpenError::io("open", path, cause)) }
+}
+
+pub(super) fn see<D: Disk>(
+    disk: D,
+    path: &Path,
+    file: Option<D::File>,
+    settings: &Settings,
+) -> Result<Seen<D>, OpenError> {
     let wanted = Wanted { path, target: settings.target.as_deref(), accept_edited: settings.accept_edited };
     let scan = file.as_ref().map(|file| scan(&disk, file, &wanted)).transpose()?.unwrap_or_default();
     Ok(Seen { disk, path: path.to_owned(), file, scan })
@@ -64,11 +76,6 @@ impl<D: Disk> Seen<D> {
     /// Where the results are.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Whether there is a file.
-    pub fn exists(&self) -> bool {
-        self.file.is_some()
     }
 
     /// What earlier runs left behind.
@@ -122,7 +129,8 @@ pub fn hold<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Held<D
     let lock = disk.lock(&lock_path).map_err(|cause| OpenError::io("lock", &lock_path, cause))?;
     let lock = lock.ok_or(OpenError::Locked { lock: lock_path })?;
     remove_strays(&disk, path);
-    Ok(Held { seen: see(disk, path, settings)?, lock })
+    let file = opened(path, settings, |path| disk.open(path))?;
+    Ok(Held { seen: see(disk, path, file, settings)?, lock })
 }
 
 /// Only under the lock, so that no file that somebody is still writing is taken away.

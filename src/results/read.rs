@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::compact::Tally;
-use super::disk::RealDisk;
+use super::disk::{Disk as _, RealDisk};
 use super::error::OpenError;
 use super::history::Kept;
 use super::line::{Layout, Line};
@@ -22,10 +22,9 @@ pub struct Table {
 
 /// Reads the results at this path. A file that is not there is an error here.
 pub fn read(path: &Path, accept_edited: bool) -> Result<Table, OpenError> {
-    let seen = see(RealDisk, path, &Settings { accept_edited, ..Settings::default() })?;
-    if !seen.exists() {
-        return Err(OpenError::io("read", path, io::ErrorKind::NotFound.into()));
-    }
+    let file = RealDisk.open_to_read(path).and_then(|file| file.ok_or(io::ErrorKind::NotFound.into()));
+    let file = file.map_err(|cause| OpenError::io("read", path, cause))?;
+    let seen = see(RealDisk, path, Some(file), &Settings { accept_edited, ..Settings::default() })?;
     let mut rows: Vec<Kept> = seen.history().iter().copied().collect();
     rows.sort_unstable_by_key(|kept| kept.offset);
     if seen.scan().order.is_none() {

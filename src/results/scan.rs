@@ -159,8 +159,13 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Re
     let start = header.end();
     let mut reading = Reading {
         wanted,
-        layout: layout.clone(),
-        scan: Scan { layout, whole: start, len: start, order: Some(Order::default()), ..Scan::default() },
+        scan: Scan {
+            layout: layout.clone(),
+            whole: start,
+            len: start,
+            order: Some(Order::default()),
+            ..Scan::default()
+        },
         line: 1,
         misshapen: None,
         torn_pending: false,
@@ -168,24 +173,29 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Re
     let mut ranges = Vec::new();
     while let Some(physical) = lines.next().map_err(failed)? {
         reading.line += 1;
-        reading.take(&physical, &mut ranges)?;
+        reading.take(&physical, &layout, &mut ranges)?;
     }
     Ok(reading.scan)
 }
 
 struct Reading<'a> {
     wanted: &'a Wanted<'a>,
-    layout: Layout,
     scan: Scan,
     /// Number of the physical line, from 1.
     line: u64,
     /// A line that is not of our shape: torn if it turns out to be the last, edited if another follows.
     misshapen: Option<u64>,
+    /// Whether torn lines stand behind the last good one: inside the file if another good one follows.
     torn_pending: bool,
 }
 
 impl Reading<'_> {
-    fn take(&mut self, physical: &Physical<'_>, ranges: &mut Vec<std::ops::Range<usize>>) -> Result<(), OpenError> {
+    fn take(
+        &mut self,
+        physical: &Physical<'_>,
+        layout: &Layout,
+        ranges: &mut Vec<std::ops::Range<usize>>,
+    ) -> Result<(), OpenError> {
         self.scan.len = physical.end();
         if let Some(line) = self.misshapen {
             return Err(self.edited(line, None));
@@ -194,8 +204,7 @@ impl Reading<'_> {
             self.drop_torn();
             return Ok(());
         }
-        let layout = self.layout.clone();
-        let cells = match Cells::split(physical.bytes, &layout, ranges) {
+        let cells = match Cells::split(physical.bytes, layout, ranges) {
             Ok(cells) => cells,
             Err(broken) => {
                 self.misshapen = (broken == Broken::Shape).then_some(self.line);
