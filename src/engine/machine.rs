@@ -784,7 +784,7 @@ impl<'a> Engine<'a> {
                     if failures > self.settings.retries {
                         self.leave_in_doubt(record);
                     }
-                    self.lineup.let_record_go(&self.jobs, record);
+                    self.free(record);
                 }
             },
         }
@@ -792,7 +792,15 @@ impl<'a> Engine<'a> {
 
     fn leave_in_doubt(&mut self, record: RecordIx) {
         self.doubts.give_up(record);
-        self.lineup.let_record_go(&self.jobs, record);
+        self.free(record);
+    }
+
+    /// Rows may start on the record again, unless they must first be compared with what it has (`--if-exists`): while a
+    /// row is in doubt, its attachment would pass for somebody else's.
+    fn free(&mut self, record: RecordIx) {
+        if !self.baselines.needs(record) || self.doubts.rows_of(record).is_empty() {
+            self.lineup.let_record_go(&self.jobs, record);
+        }
     }
 
     /// Reads one list. Rows that are found are settled at once; the others after a second read.
@@ -840,6 +848,8 @@ impl<'a> Engine<'a> {
             face.size = past.size.or(face.size);
         }
         let sent_at = open.and_then(|open| open.sent_at).map_or(i64::MIN, Timestamp::as_second);
+        // Where every success of ours seems made a second too early, so will the one that is looked for.
+        let sent_at = sent_at.saturating_sub(self.behind_seconds.min(GREY_SECONDS));
         // Who an earlier run sent as is not known: it may have been somebody else.
         Suspect { face, sent_at, author: if past.is_some() { None } else { self.author } }
     }

@@ -55,10 +55,11 @@ pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Find
     let matches: Vec<Vec<usize>> =
         suspects.iter().map(|suspect| exact_matches(suspect, &candidates, evidence.grey_seconds)).collect();
 
-    let mut wanted = vec![0_u32; candidates.len()];
-    for &candidate in matches.iter().flatten() {
-        wanted[candidate] += 1;
-    }
+    // A grey one counts here, too: the row it belongs to may be the one whose clock was wrong.
+    let wanted: Vec<usize> = candidates
+        .iter()
+        .map(|listed| suspects.iter().filter(|suspect| agrees_in_all(suspect, listed, evidence.grey_seconds)).count())
+        .collect();
     let only_match = |found: &[usize]| match found {
         [single] if wanted[*single] == 1 => Some(*single),
         _ => None,
@@ -93,13 +94,15 @@ fn exact_matches(suspect: &Suspect<'_>, candidates: &[&Listed], grey_seconds: i6
     if exact.is_empty() { with(Agreement::ExactUnderNfc) } else { exact }
 }
 
+fn agrees_in_all(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
+    age(suspect, listed, grey_seconds) != Age::Other
+        && matches!(agreement_of(&suspect.face, listed), Agreement::Exact | Agreement::ExactUnderNfc)
+}
+
 /// Whether the row could be this attachment after all, though nothing proves it.
 fn agrees_in_part(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
-    match (age(suspect, listed, grey_seconds), agreement_of(&suspect.face, listed)) {
-        (Age::Other, _) | (_, Agreement::None) => false,
-        (Age::Fresh, _) | (Age::Grey, Agreement::Exact | Agreement::ExactUnderNfc) => true,
-        (Age::Grey, Agreement::Part) => false,
-    }
+    // A grey one counts as much as a fresh one here: the service may have changed the name, and its clocks may differ.
+    age(suspect, listed, grey_seconds) != Age::Other && agreement_of(&suspect.face, listed) != Agreement::None
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -219,7 +222,8 @@ mod tests {
             ("another name", file("a", 5), listed(1, "a (1)", 5, SENT), "uncertain 1"),
             ("nothing in common", file("a", 5), listed(1, "b", 6, SENT), "absent"),
             ("a moment too old", file("a", 5), listed(1, "a", 5, SENT - 1), "uncertain 1"),
-            ("too old, and another size", file("a", 5), listed(1, "a", 6, SENT - 1), "absent"),
+            ("a moment too old, and another size", file("a", 5), listed(1, "a", 6, SENT - 1), "uncertain 1"),
+            ("a moment too old, and nothing in common", file("a", 5), listed(1, "b", 6, SENT - 1), "absent"),
             ("at the edge of the grey zone", file("a", 5), listed(1, "a", 5, SENT - GREY), "uncertain 1"),
             ("older than the grey zone", file("a", 5), listed(1, "a", 5, SENT - GREY - 1), "absent"),
             ("no time given", file("a", 5), Listed { created: None, ..listed(1, "a", 5, SENT) }, "uncertain 1"),
@@ -268,6 +272,12 @@ mod tests {
     #[test]
     fn two_rows_that_look_alike_cannot_share_one_attachment() {
         assert_eq!(found(&[file("a", 5), file("a", 5)], &[listed(1, "a", 5, SENT)], &[]), ["several", "several"]);
+    }
+
+    #[test]
+    fn an_attachment_that_another_row_may_have_made_a_moment_too_early_proves_nothing() {
+        let later = Suspect { sent_at: SENT + 3, ..file("a", 5) };
+        assert_eq!(found(&[file("a", 5), later], &[listed(1, "a", 5, SENT + 2)], &[]), ["several", "uncertain 1"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which attachments are ours already: every id in the file, by record, so that a row in doubt is never given the
+//! Which attachments are ours already: every id that a row uploaded, by record, so that a row in doubt is never given the
 //! attachment of another row. Most runs never ask, so nothing is read before the first question.
 
 use std::collections::BTreeSet;
@@ -7,6 +7,7 @@ use std::io;
 use super::disk::Disk;
 use super::line::{Cells, Column, Layout};
 use super::scan::Lines;
+use crate::outcome::Status;
 use crate::upload::{RecordId, ServiceId};
 
 #[derive(Debug, Default)]
@@ -27,8 +28,10 @@ impl Claims {
                 break;
             }
             let cells = Cells::split(physical.bytes, layout, &mut ranges).ok();
-            // The header and lines without an attachment have no number there.
-            let pair = cells
+            // The header and lines without an attachment have no number there. What was skipped because the record had
+            // it (`already_present`) may be the very attachment that a row in doubt is looked for by.
+            let uploaded = cells.filter(|cells| cells.raw(Column::Status) == Status::Uploaded.as_str().as_bytes());
+            let pair = uploaded
                 .and_then(|cells| Some((number(cells.raw(Column::Record))?, number(cells.raw(Column::AttachmentId))?)));
             self.pairs.extend(pair);
             self.read = physical.end();

@@ -162,8 +162,10 @@ impl<D: Disk> Held<D> {
                 if scan.whole < scan.len {
                     disk.truncate(&path, scan.whole).map_err(failed)?;
                 }
-                // An earlier run may have been killed between writing a line and syncing it.
+                // An earlier run may have been killed between writing a line and syncing it, or between making the file
+                // and syncing its folder: then a power cut would take the whole file.
                 disk.sync(&file).map_err(failed)?;
+                disk.sync_folder(folder_of(&path)).map_err(failed)?;
                 (file, scan.whole)
             }
             None => {

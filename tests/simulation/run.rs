@@ -10,7 +10,7 @@ use attache::engine::{
 };
 use attache::reply::{ListReply, Reply};
 use attache::results::testing::SimDisk;
-use attache::results::{Line, Log, Resend, Rows, Settings, Standing, hold};
+use attache::results::{Line, Log, OpenError, Rows, Settings, Standing, Why, hold};
 use attache::upload::{RecordId, RowKey, ServiceId};
 use jiff::Timestamp;
 
@@ -49,8 +49,10 @@ struct Dead;
 /// Runs once. `Err` tells of a run that does not end.
 pub fn run(world: &mut World) -> Result<(), String> {
     world.runs += 1;
+    world.done = false;
     world.edit_manifest();
     let fate = if world.is_bad() { fate(&mut world.random) } else { Fate::Well };
+    world.tell(|| format!("a run begins, and ends so: {fate:?}"));
     let operations = world.disk.operations();
     match fate {
         Fate::CrashInDisk { operation, .. } => world.disk.crash_at(operations + operation),
@@ -92,7 +94,7 @@ fn process(world: &mut World, fate: Fate) -> Result<Result<(), Dead>, String> {
     let Ok(held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
     let mut work = Work::default();
     for (index, row) in world.rows.iter().enumerate() {
-        let standing = held.seen().history().standing(row.key, &Resend::default());
+        let standing = held.seen().history().standing(row.key, &world.resend());
         let bytes = match held.seen().line(row.key) {
             Ok(line) => line.and_then(|line| line.bytes),
             Err(_) => return Ok(Err(Dead)),
@@ -100,7 +102,15 @@ fn process(world: &mut World, fate: Fate) -> Result<Result<(), Dead>, String> {
         work.add(index, row, standing, bytes, world.broken);
     }
     let manifest = Manifest { rows: world.rows.iter().filter(|row| row.kept).cloned().collect(), columns: Vec::new() };
-    let Ok(log) = held.begin(&manifest) else { return Ok(Err(Dead)) };
+    let log = match held.begin(&manifest) {
+        Ok(log) => log,
+        Err(OpenError::OtherManifest { .. }) => {
+            // No row is left that the results know: refused, and rightly so. The user takes the edits back.
+            world.rows.iter_mut().for_each(|row| row.kept = true);
+            return Ok(Err(Dead));
+        }
+        Err(_) => return Ok(Err(Dead)),
+    };
     if work.jobs.is_empty() {
         let finished = log.compact(&manifest);
         world.done = finished.is_ok();
@@ -125,14 +135,14 @@ impl Work {
     fn add(&mut self, index: usize, row: &Row, standing: Standing, bytes: Option<u64>, broken: Option<Broken>) {
         let past = match standing {
             Standing::New | Standing::Again(_) if row.kept => None,
-            Standing::InDoubt { sent_at, .. } => Some(Past {
+            Standing::InDoubt { sent_at, why } => Some(Past {
                 sent_at: if broken == Some(Broken::ForgetsTime) {
                     Timestamp::UNIX_EPOCH
                 } else {
                     Timestamp::from_second(sent_at).expect("a time that we wrote")
                 },
                 size: bytes,
-                was: PastDoubt::InDoubt,
+                was: if why == Why::Asked { PastDoubt::Unknown } else { PastDoubt::InDoubt },
                 resend: row.kept,
             }),
             Standing::New | Standing::Again(_) | Standing::Settled(_) => return,
@@ -297,6 +307,7 @@ impl<'a, 'e> Floor<'a, 'e> {
             }
             Task::Upload { job, announce, .. } => self.upload(job, announce)?,
         };
+        self.world.tell(|| format!("{:?}, heard at {at:?}", ticket.task));
         let number = u32::try_from(self.under_way.len()).expect("few requests");
         self.under_way.push(Some((ticket, news)));
         self.news.push(Reverse((at, number)));
@@ -355,6 +366,7 @@ impl<'a, 'e> Floor<'a, 'e> {
                     }
                 },
             };
+            self.world.tell(|| format!("{:?}: {told:?}", ticket.task));
             for ended in self.engine.tell(self.now(), ticket, told) {
                 self.write(&ended)?;
             }
@@ -371,6 +383,7 @@ impl<'a, 'e> Floor<'a, 'e> {
 
     fn write(&mut self, ended: &Ended) -> Result<(), Dead> {
         self.ended[ended.job.0 as usize] += 1;
+        self.world.tell(|| format!("{:?} has ended: {:?}", ended.job, ended.outcome));
         if self.broken_log {
             return Ok(());
         }

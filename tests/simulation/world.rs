@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use attache::engine::settings::{Backoff, IfExists, MaxFailures};
 use attache::engine::{Face, Settings};
+use attache::results::Resend;
 use attache::results::testing::SimDisk;
 use attache::upload::{RecordId, RowKey, SourceKind, Upload};
 
@@ -91,6 +92,8 @@ pub struct World {
     pub crashes: u32,
     /// The last run came to its end, and nothing is left to do.
     pub done: bool,
+    /// Whether what happens is printed.
+    pub traced: bool,
 }
 
 impl World {
@@ -112,13 +115,21 @@ impl World {
             runs: 0,
             crashes: 0,
             done: false,
+            traced: std::env::var_os("ATTACHE_SIM_SEED").is_some(),
             random,
         }
     }
 
-    /// Whether another run is due. Panics, with what is left, if rows never come to their end.
+    /// Says what happens, to whoever looks at this one world.
+    pub fn tell(&self, what: impl FnOnce() -> String) {
+        if self.traced {
+            println!("{:>12.3?} {}", self.clock, what());
+        }
+    }
+
+    /// Whether another run is due.
     pub fn goes_on(&self) -> bool {
-        !self.done && self.runs < MOST_RUNS
+        (!self.done || self.runs <= BAD_RUNS) && self.runs < MOST_RUNS
     }
 
     /// Whether things still go wrong.
@@ -133,6 +144,11 @@ impl World {
             return settings;
         }
         Settings { limit: None, max_credits: None, max_failures: MaxFailures::default(), ..settings }
+    }
+
+    /// Once, when things have calmed down, what is `unknown` is looked at again.
+    pub fn resend(&self) -> Resend {
+        Resend { unknown: self.runs == BAD_RUNS + 1, ..Resend::default() }
     }
 
     /// Takes a row out of the manifest now and then, between two runs.
