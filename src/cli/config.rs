@@ -18,7 +18,9 @@ use zeroize::Zeroizing;
 
 use super::args::{RunArgs, TargetArgs};
 use crate::units::{Rate, parse_bandwidth, parse_size};
-use crate::zoho::{ApiVersion, Credentials, DataCentre, Renewal, Secret, Where, is_private};
+use crate::zoho::{
+    ApiVersion, Credentials, DataCentre, HttpError, HttpSettings, Proxies, Renewal, Secret, Where, is_private,
+};
 
 /// The name of both files.
 const FILE_NAME: &str = "attache.toml";
@@ -486,6 +488,19 @@ fn own_folder(variable: &str, of_system: impl FnOnce() -> Option<PathBuf>) -> Op
         Some(folder) => Some(PathBuf::from(folder)),
         None => of_system().map(|folder| folder.join("attache")),
     }
+}
+
+/// How to connect, as the command line and the environment say.
+///
+/// # Errors
+///
+/// A proxy variable holds no usable address.
+pub fn http(args: &TargetArgs, ca_file: Option<PathBuf>) -> Result<HttpSettings, HttpError> {
+    let proxies = match args.no_proxy {
+        true => Proxies::default(),
+        false => Proxies::from_vars(|name| std::env::var(name).ok())?,
+    };
+    Ok(HttpSettings { ca_file, proxies, ..HttpSettings::default() })
 }
 
 /// Where to, what to get in with, and which authority to trust.

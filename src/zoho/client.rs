@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use ureq::http::HeaderValue;
 use ureq::{Agent, SendBody};
 use zeroize::Zeroizing;
@@ -132,6 +133,12 @@ impl Client {
         self.tokens.time_left()
     }
 
+    /// The scopes that the current token was granted, if the accounts server said so.
+    pub fn scopes(&self) -> Option<Vec<String>> {
+        let scopes = self.tokens.scopes()?;
+        Some(scopes.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
+    }
+
     /// Ends all requests and waits at once, for the second Ctrl-C. What was under way is in doubt.
     pub fn cut(&self) {
         self.cut.cut();
@@ -203,6 +210,28 @@ impl Client {
                         ..plain(verdict, OwnCode::Unreadable, why)
                     });
                 }
+            }
+        }
+    }
+
+    /// Asks for something below the API's own path; once more with a fresh token if the first is refused.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Box<Reply>> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let lease = self.tokens.lease().map_err(|trouble| Box::new(no_token(trouble)))?;
+            let address = format!("{}/crm/{}/{path}", lease.target.api(), lease.target.version());
+            let request = self.agent.get(address).header("authorization", authorization(&lease.token));
+            let came = self.heard(http::came(request.call(), false));
+            if let Came::Answer(Answer { status: 200, body: Some(body), .. }) = &came
+                && let Ok(value) = serde_json::from_slice(body)
+            {
+                self.tokens.worked();
+                return Ok(value);
+            }
+            let reply = self.reply(Ask::List, &came, &lease, "");
+            if reply.verdict != Verdict::Retry(RetryBecause::TokenRenewed) || tries == 2 {
+                return Err(Box::new(reply));
             }
         }
     }

@@ -9,6 +9,7 @@
 //! | how a token is renewed and shared | `token.rs`, `credentials.rs` |
 //! | time limits, proxy, certificates | `http.rs` |
 
+mod account;
 mod answer;
 mod body;
 mod classify;
@@ -25,6 +26,7 @@ mod testing;
 mod tests;
 mod token;
 
+pub use account::{Allowance, Organisation, User};
 pub use client::{Client, ClientError};
 pub use credentials::{Credentials, NotASecret, Renewal, Secret};
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};

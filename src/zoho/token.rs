@@ -129,6 +129,7 @@ struct Issued {
     age: Duration,
     life: Option<Duration>,
     api_domain: Option<String>,
+    scope: Option<String>,
 }
 
 struct Held {
@@ -169,6 +170,7 @@ struct State {
     held: Option<Held>,
     generation: u64,
     target: Arc<Target>,
+    scopes: Option<String>,
     /// Once there can be no token, nobody asks again.
     ended: Option<Trouble>,
 }
@@ -192,8 +194,13 @@ impl Tokens {
         settings: TokenSettings,
         cut: Arc<Cut>,
     ) -> Tokens {
-        let state =
-            State { held: credentials.access.map(Held::given), generation: 0, target: Arc::new(target), ended: None };
+        let state = State {
+            held: credentials.access.map(Held::given),
+            generation: 0,
+            target: Arc::new(target),
+            scopes: None,
+            ended: None,
+        };
         Tokens {
             renewal: credentials.renewal,
             agent,
@@ -238,6 +245,11 @@ impl Tokens {
     /// Where the current token may be used.
     pub(crate) fn target(&self) -> Arc<Target> {
         Arc::clone(&self.lock().target)
+    }
+
+    /// What the current token was granted, in the accounts server's words.
+    pub(crate) fn scopes(&self) -> Option<String> {
+        self.lock().scopes.clone()
     }
 
     /// When the current token ends, if that is known.
@@ -324,6 +336,7 @@ impl Tokens {
                 target.map_err(|error| Trouble::stop(StopBecause::Target, OwnCode::OtherTarget, error.to_string()))?;
             state.target = Arc::new(target);
         }
+        state.scopes = issued.scope.or(state.scopes.take());
         state.held = Some(Held::issued(issued.token, issued.age, issued.life));
         state.generation += 1;
         self.unproved.fetch_add(1, Ordering::Relaxed);
@@ -367,6 +380,7 @@ impl Tokens {
                         age: Duration::ZERO,
                         life: grant.life,
                         api_domain: grant.api_domain,
+                        scope: grant.scope,
                     });
                 }
                 (Err(Refusal::TooMany), Some(wait)) => {
@@ -410,7 +424,7 @@ fn get_from_command(words: &[String]) -> Result<Issued, Trouble> {
     let line = printed.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let token = std::str::from_utf8(line).ok().and_then(|line| Secret::new(line).ok());
     let token = token.ok_or_else(|| trouble(format!("`{program}` printed no token on its first line")))?;
-    Ok(Issued { token, age: Duration::ZERO, life: None, api_domain: None })
+    Ok(Issued { token, age: Duration::ZERO, life: None, api_domain: None, scope: None })
 }
 
 struct Keys<'a> {
@@ -554,6 +568,8 @@ struct Cached {
     #[serde(serialize_with = "for_the_owner")]
     access_token: Secret,
     api_domain: Option<String>,
+    #[serde(default)]
+    scope: Option<String>,
     /// Seconds since 1970, by the clock of this machine.
     since: u64,
     life_ms: Option<u64>,
@@ -613,13 +629,20 @@ impl Cache {
         if age >= life {
             return None;
         }
-        Some(Issued { token: cached.access_token, age, life: Some(life), api_domain: cached.api_domain })
+        Some(Issued {
+            token: cached.access_token,
+            age,
+            life: Some(life),
+            api_domain: cached.api_domain,
+            scope: cached.scope,
+        })
     }
 
     fn write(&self, issued: &Issued) {
         let cached = Cached {
             access_token: issued.token.clone(),
             api_domain: issued.api_domain.clone(),
+            scope: issued.scope.clone(),
             since: now(),
             life_ms: issued.life.and_then(|life| u64::try_from(life.as_millis()).ok()),
         };

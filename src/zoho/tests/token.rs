@@ -307,15 +307,46 @@ fn a_second_ctrl_c_ends_all_waiting() {
     });
 }
 
+/// Keeps all that is logged, at every level that the program ever switches on.
+struct Log(Mutex<String>);
+
+static LOG: Log = Log(Mutex::new(String::new()));
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        use std::fmt::Write as _;
+        let _ = writeln!(self.0.lock().expect("not poisoned"), "{} {}", record.target(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
 #[test]
 fn nothing_shows_a_secret() {
-    let canaries = ["hush", "1000.refresh", "1000.id", "1000.canary"];
-    let receiver = Receiver::start(|_, _| answer(200, r#"{"error":"invalid_client"}"#));
+    log::set_logger(&LOG).expect("the only logger");
+    log::set_max_level(log::LevelFilter::Debug);
+    let canaries = ["hush", "1000.refresh", "1000.id", "1000.canary", "1000.fresh"];
+    let receiver = Receiver::start(|number, request| match number {
+        _ if request.first_line().contains("token") => answer(200, r#"{"access_token":"1000.fresh"}"#),
+        0 => answer(401, r#"{"code":"INVALID_TOKEN"}"#),
+        2 => answer(500, ""),
+        _ => answer(302, ""),
+    });
     let credentials = Credentials { access: Some(secret("1000.canary")), ..refreshing() };
     let mut shown = format!("{credentials:?}");
-    let client = client_of(&receiver, credentials, eager());
-    shown += &format!("{:?}", send(&client));
-    shown += &format!("{:?}", list(&client));
+    let folder = tempfile::tempdir().expect("a folder");
+    let tokens = TokenSettings { cache_folder: Some(folder.path().join("no\0folder")), ..eager() };
+    let client = client_of(&receiver, credentials, tokens);
+    for _ in 0..3 {
+        shown += &format!("{:?}", send(&client));
+        shown += &format!("{:?}", list(&client));
+    }
+    shown += &LOG.0.lock().expect("not poisoned");
+    assert!(shown.contains("HEADERS ARE REDACTED"), "no request was logged: {shown}");
     for canary in canaries {
         assert!(!shown.contains(canary), "{canary} is shown in {shown}");
     }
