@@ -683,6 +683,7 @@ impl<'a> Judge<'a> {
         let sound = rows.saturating_sub(u32::try_from(wrong.len()).unwrap_or(u32::MAX));
         let keep: Vec<bool> = self.details.iter().map(|detail| !wrong.contains(&detail.number)).collect();
         let unsound = self.unsound(&keep, &first_error);
+        let carried_columns = self.store.carried.columns.clone();
         let may_send = !fatal && sound > 0 && (wrong.is_empty() || self.settings.skip_invalid);
         let checked = may_send.then(|| {
             let kept = |row: usize| keep.get(row).copied().unwrap_or(false);
@@ -691,7 +692,7 @@ impl<'a> Judge<'a> {
             self.store.keep(kept);
             Checked::new(self.store, manifest.base.clone(), twins, Arc::clone(&unsound))
         });
-        Checkup { manifest, problems: self.problems, rows, sound, unsound, checked }
+        Checkup { manifest, problems: self.problems, rows, sound, carried_columns, unsound, checked }
     }
 
     /// All rows that are not sound, with their first error.

@@ -84,6 +84,8 @@ pub struct Checkup {
     pub rows: u32,
     /// How many of them have no error.
     pub sound: u32,
+    /// The names of the columns that are carried into the results.
+    pub carried_columns: Vec<String>,
     /// The rows that are not sound, in manifest order.
     pub unsound: Arc<[LeftOut]>,
     /// What may be sent; `None` when nothing may be (exit status 3).

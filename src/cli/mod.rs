@@ -4,15 +4,50 @@ pub mod args;
 pub mod completions;
 pub mod config;
 pub mod explain;
+pub mod failure;
 pub mod output;
 pub mod report;
+pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod screen;
+pub mod signals;
 pub mod values;
 
 use std::process::ExitCode;
 
+use self::args::{Cli, Command};
+use self::failure::Failure;
+use self::screen::Screen;
+use crate::exit::Exit;
+
 /// Runs the program on the arguments of this process.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // For `--help` and `--version` this is the answer; where nobody reads it, nothing is lost.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+        }
+    };
+    let screen = Screen::new(&cli.common);
+    let exit = run(cli, screen).unwrap_or_else(|failure| {
+        screen.error(&failure);
+        failure.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
+    Ok(match cli.command {
+        Command::Run(args) => return run::run(*args, screen),
+        Command::Report(args) => report::run(&args, screen.quiet),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::run(&args, screen.quiet),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(args.shell),
+        Command::Man(args) => completions::man(&args),
+        other => return Err(Failure::usage(anyhow::anyhow!("{other:?} is not there yet"))),
+    })
 }

@@ -176,6 +176,12 @@ impl Summary {
         summary
     }
 
+    /// The summary as one JSON document.
+    pub fn json(&self) -> String {
+        // All keys are text and no value can refuse to be written.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
     /// The summary as text.
     pub fn render(&self, look: Look) -> String {
         let paint = Paint::new(look);

@@ -13,7 +13,7 @@ use crate::upload::ServiceId;
 /// Does the requests. Called from several threads at once.
 pub trait Service: Sync {
     /// Sends one row and says what came of it; calls `sent` now and then with the bytes that have left so far.
-    fn upload(&self, job: JobId, sent: &dyn Fn(u64)) -> Reply;
+    fn upload(&self, job: JobId, sent: &(dyn Fn(u64) + Sync)) -> Reply;
 
     /// Lists the attachments of the job's record, every page.
     fn list(&self, job: JobId) -> ListReply;

@@ -1,0 +1,127 @@
+//! Who does the work of a run: the client sends, the results remember. Both know rows only by the plan's numbers.
+
+use std::collections::HashMap;
+use std::io;
+
+use jiff::Timestamp;
+
+use crate::engine::{Clock, Ended, JobId, Journal, Service};
+use crate::outcome::OwnCode;
+use crate::plan::Plan;
+use crate::reply::{FailedBy, ListReply, Reply, Verdict};
+use crate::results::{Disk, GroupLog, Line, RealDisk, Seen};
+use crate::upload::{RowKey, ServiceId};
+use crate::zoho::Client;
+
+/// Sends the rows of a plan through a client.
+pub(super) struct Sender<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) client: &'a Client,
+}
+
+impl Service for Sender<'_> {
+    fn upload(&self, job: JobId, sent: &(dyn Fn(u64) + Sync)) -> Reply {
+        let Some((row, upload)) = self.plan.row(job).zip(self.plan.upload(job)) else {
+            return not_ours(job);
+        };
+        let checked = self.plan.checked();
+        let path = checked.path(row);
+        let file = path.as_deref().zip(checked.facts(row));
+        self.client.upload(&upload, file, sent)
+    }
+
+    fn list(&self, job: JobId) -> ListReply {
+        match self.plan.record(job) {
+            Some((module, record)) => self.client.list(module, record),
+            None => ListReply::Not(not_ours(job)),
+        }
+    }
+
+    fn now(&self) -> (Timestamp, Clock) {
+        match self.client.server_time() {
+            Some(time) => (time, Clock::Service),
+            None => (Timestamp::now(), Clock::Local),
+        }
+    }
+
+    fn cut(&self) {
+        self.client.cut();
+    }
+}
+
+/// The engine never asks for a row that the manifest no longer has; were it to, nothing must leave.
+fn not_ours(job: JobId) -> Reply {
+    Reply {
+        verdict: Verdict::Failed(FailedBy::Row),
+        code: OwnCode::InternalError.into(),
+        message: format!("row {} is not in this manifest any more", job.0),
+        http_status: None,
+        took: std::time::Duration::ZERO,
+        retry_after: None,
+        credits_left: None,
+    }
+}
+
+/// Writes the lines of a plan's rows.
+pub(super) struct Memory<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) log: &'a GroupLog<RealDisk>,
+    pub(super) target: &'a str,
+    pub(super) run: &'a str,
+    pub(super) earlier_tries: HashMap<RowKey, u32>,
+}
+
+/// The requests that earlier runs made for rows that this one goes on with: a row's count is of all runs together.
+pub(super) fn earlier_tries<D: Disk>(plan: &Plan, seen: &Seen<D>) -> io::Result<HashMap<RowKey, u32>> {
+    let mut earlier = HashMap::new();
+    if seen.history().is_empty() {
+        return Ok(earlier);
+    }
+    for row in (0..plan.jobs().len()).filter_map(|job| plan.row(JobId(u32::try_from(job).ok()?))) {
+        let key = plan.checked().key(row);
+        if let Some(line) = seen.line(key)?.filter(|line| line.tries > 0) {
+            earlier.insert(key, line.tries);
+        }
+    }
+    Ok(earlier)
+}
+
+impl Memory<'_> {
+    fn tries_before(&self, line: &Line) -> u32 {
+        self.earlier_tries.get(&line.key).copied().unwrap_or(0)
+    }
+
+    fn line(&self, job: JobId) -> Option<Line> {
+        if let Some((row, upload)) = self.plan.row(job).zip(self.plan.upload(job)) {
+            let checked = self.plan.checked();
+            let bytes = checked.facts(row).map_or(0, |facts| facts.size);
+            let carried = checked.carried(row).map(str::to_owned).collect();
+            return Some(Line { carried, ..Line::of(&upload, Some(bytes), self.target, self.run) });
+        }
+        let orphan = self.plan.orphan(job)?;
+        Some(Line { run: self.run.to_owned(), ..orphan.line.clone() })
+    }
+
+    fn told(&self, error: io::Error) -> String {
+        format!("the results file cannot be written: {error}")
+    }
+}
+
+impl Journal for Memory<'_> {
+    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String> {
+        let line = self.line(job).ok_or_else(|| not_ours(job).message)?;
+        let tries = self.tries_before(&line).saturating_add(tries);
+        self.log.begin(&Line { tries, ..line.sending(sent_at) }).map_err(|error| self.told(error))
+    }
+
+    fn finish(&self, ended: &Ended) -> Result<(), String> {
+        let line = self.line(ended.job).ok_or_else(|| not_ours(ended.job).message)?;
+        let tries_before = self.tries_before(&line);
+        self.log.finish(&line.ended(&ended.outcome, tries_before)).map_err(|error| self.told(error))
+    }
+
+    fn claimed(&self, job: JobId) -> Result<Vec<ServiceId>, String> {
+        let (_, record) = self.plan.record(job).ok_or_else(|| not_ours(job).message)?;
+        self.log.claimed(record).map_err(|error| format!("the results file cannot be read: {error}"))
+    }
+}

@@ -1,0 +1,284 @@
+//! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
+
+mod crew;
+mod prepare;
+mod rows;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+
+use self::crew::{Memory, Sender};
+use self::prepare::{Destination, Prepared};
+use self::rows::ManifestRows;
+use super::args::RunArgs;
+use super::failure::{Failure, OrExit};
+use super::screen::Screen;
+use super::signals;
+use super::values::Output;
+use crate::check::Checkup;
+use crate::console::check::CheckOutput;
+use crate::console::summary::{Over, Summary};
+use crate::console::{self, progress, tally::Scope};
+use crate::engine::drive::{self, Crew};
+use crate::engine::{Ending, Engine, Stop, StopCause};
+use crate::exit::Exit;
+use crate::manifest;
+use crate::outcome::Status;
+use crate::plan::facts::Facts;
+use crate::plan::{self, Plan};
+use crate::reply::StopBecause;
+use crate::results::{self, GroupLog, Held, RealDisk, Seen, Totals};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Why nothing could be done, or why what was done could not be brought to its end.
+pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
+    let prepared = Prepared::new(args, screen)?;
+    let found = Results::find(&prepared);
+    let checkup = check(&prepared, found.as_ref().ok())?;
+    show_problems(&prepared, &checkup)?;
+    // Of several troubles the manifest's speaks first, since it is the user's to mend.
+    let results = match found {
+        Err(error) if checkup.checked.is_some() => return Err(error),
+        Err(error) => {
+            screen.error(error);
+            return Ok(Exit::Unsound);
+        }
+        Ok(results) => results,
+    };
+    let mut checkup = checkup;
+    let Some(checked) = checkup.checked.take() else {
+        show_document(&prepared, &checkup, None);
+        return Ok(Exit::Unsound);
+    };
+    let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.resend, &prepared.plan);
+    let plan = plan.or_exit(Exit::Results)?;
+    match results {
+        Results::Seen(seen) => {
+            seen.belongs_to(&ManifestRows::new(plan.checked(), &prepared.target, "")).or_exit(Exit::Results)?;
+            show_document(&prepared, &checkup, Some(plan.facts()));
+            if prepared.args.out.output == Output::Human {
+                prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()));
+            }
+            Ok(status_of_dry_run(plan.facts()))
+        }
+        Results::Held(held) => {
+            show_plan(&prepared, plan.facts());
+            if !plan.is_empty() && !may_go_on(&prepared)? {
+                return Ok(Exit::Stopped);
+            }
+            execute(&prepared, &plan, *held)
+        }
+    }
+}
+
+/// The results of earlier runs: only looked at for a dry run, held by a lock for a real one.
+enum Results {
+    Seen(Box<Seen<RealDisk>>),
+    Held(Box<Held<RealDisk>>),
+}
+
+impl Results {
+    fn find(prepared: &Prepared) -> Result<Results, Failure> {
+        let (path, settings) = (&prepared.plan.results, &prepared.results);
+        if prepared.args.dry_run {
+            results::look(RealDisk, path, settings).map(|seen| Results::Seen(Box::new(seen))).or_exit(Exit::Results)
+        } else {
+            results::hold(RealDisk, path, settings).map(|held| Results::Held(Box::new(held))).or_exit(Exit::Results)
+        }
+    }
+
+    fn seen(&self) -> &Seen<RealDisk> {
+        match self {
+            Results::Seen(seen) => seen,
+            Results::Held(held) => held.seen(),
+        }
+    }
+}
+
+/// Reads and judges the manifest. Where the results could not be read, nobody knows which files may be gone, so none is
+/// looked at.
+fn check(prepared: &Prepared, results: Option<&Results>) -> Result<Checkup, Failure> {
+    let manifest = manifest::open(&prepared.input, &prepared.read).map_err(Failure::usage)?;
+    let resend = &prepared.resend;
+    let settled = |key| results.is_none_or(|results| results.seen().history().is_settled(key, resend));
+    Ok(crate::check::check(manifest, &prepared.check, &settled))
+}
+
+fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> {
+    if let Some(path) = &prepared.args.out.problems {
+        write_rows_to_mend(path, checkup)
+            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+            .or_exit(Exit::Usage)?;
+    }
+    if prepared.args.out.output == Output::Json || checkup.problems.is_empty() {
+        return Ok(());
+    }
+    let name = prepared.manifest_name();
+    let found = prepared.found(&name, checkup);
+    let lines = prepared.quoted(checkup);
+    // The problems are what a dry run was asked for; in a real run they stand in its way.
+    if prepared.args.dry_run {
+        let look = prepared.screen.out_look();
+        prepared.screen.print(&console::problems::render(&found, &lines, look));
+    } else if !prepared.screen.quiet || checkup.checked.is_none() {
+        let look = prepared.screen.err_look();
+        prepared.screen.say(&console::problems::render(&found, &lines, look));
+    }
+    Ok(())
+}
+
+/// The rows with problems as a CSV of their own. It takes its place at once, so that a reader never meets half of it.
+fn write_rows_to_mend(path: &Path, checkup: &Checkup) -> io::Result<()> {
+    crate::report::replace(path, |out| {
+        console::mend::write(out, &checkup.carried_columns, &checkup.unsound, &checkup.problems)
+    })
+}
+
+/// For programs: everything that is known before anything is sent.
+fn show_document(prepared: &Prepared, checkup: &Checkup, plan: Option<&Facts>) {
+    if prepared.args.out.output == Output::Json {
+        let document = CheckOutput {
+            version: console::check::VERSION,
+            manifest: &prepared.manifest_name(),
+            rows: checkup.rows,
+            sound: checkup.sound,
+            problems: &checkup.problems,
+            plan,
+        };
+        prepared.screen.print(&document.render());
+    }
+}
+
+fn show_plan(prepared: &Prepared, facts: &Facts) {
+    if prepared.args.out.output == Output::Human && !prepared.screen.quiet {
+        prepared.screen.say(&console::plan::render(facts, prepared.screen.err_look()));
+    }
+}
+
+/// What the run's exit status would be if it had come to this point: rows that failed for good yesterday are failed
+/// still, and credits that do not suffice will stop it.
+fn status_of_dry_run(facts: &Facts) -> Exit {
+    let rows = facts.rows;
+    let mut exit = Exit::Done;
+    if rows.left_out > 0 || rows.failed > 0 {
+        exit = exit.max(Exit::SomeFailed);
+    }
+    if rows.unknown > 0 {
+        exit = exit.max(Exit::Unsettled);
+    }
+    if !facts.credits.suffice() {
+        exit = exit.max(Exit::Stopped);
+    }
+    exit
+}
+
+/// Asks once, where there is somebody to ask.
+fn may_go_on(prepared: &Prepared) -> Result<bool, Failure> {
+    let silent = prepared.args.yes || prepared.args.sandbox;
+    if silent || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    prepared.screen.say("Send it? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).or_exit(Exit::Usage)?;
+    let agreed = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+    if !agreed {
+        prepared.screen.say("Nothing was sent.\n");
+    }
+    Ok(agreed)
+}
+
+/// Does what the plan says.
+fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exit, Failure> {
+    let started = Timestamp::now();
+    let run_id = results::new_run_id(started);
+    let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
+    let tries = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
+    let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
+    let stop = Arc::new(Stop::default());
+    let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
+    // The server of a rehearsal lives as long as the run does.
+    let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
+    let memory = Memory { plan, log: &log, target: &prepared.target, run: &run_id, earlier_tries: tries };
+    let (ending, seen) =
+        progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |watch| {
+            let engine = Engine::new(plan.jobs().to_vec(), plan.pasts().to_vec(), plan, prepared.plan.engine.clone());
+            let Some(destination) = &destination else { return engine.into_ending() };
+            let sender = Sender { plan, client: destination.client() };
+            let crew = Crew { service: &sender, journal: &memory, watch, stop: &stop };
+            drive::run(engine, prepared.threads(), crew)
+        });
+    let finished = finish(log, &rows);
+    let exit = status(&ending, finished.as_ref().ok(), &signal);
+    let over =
+        Over { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals: finished.as_ref().ok(), exit };
+    let summary = Summary::of(&over);
+    note_run(prepared, &over, started);
+    show_summary(prepared, &summary);
+    finished.map(|_| exit)
+}
+
+/// Makes the log a table.
+fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>) -> Result<Totals, Failure> {
+    let log = log.close().or_exit(Exit::Results)?;
+    log.compact(rows).map(|finished| finished.totals).or_exit(Exit::Results)
+}
+
+/// The exit status: of the whole results file, not of this run alone.
+fn status(ending: &Ending, totals: Option<&Totals>, signal: &OnceLock<Exit>) -> Exit {
+    let stopped = ending.stopped.as_ref().map(|stopped| match stopped.cause {
+        StopCause::Signal => signal.get().copied().unwrap_or(Exit::Interrupted),
+        StopCause::Service(StopBecause::Disk) => Exit::Results,
+        _ => Exit::Stopped,
+    });
+    let Some(totals) = totals else { return Exit::Results };
+    let count = |status| totals.rows.of(status) + totals.gone.of(status);
+    let unsettled = count(Status::Unknown) + count(Status::InDoubt) > 0;
+    // Rows behind `--limit` are what the user asked for; any other row that was not sent is one that failed to be.
+    let unsent = totals.rows.of(Status::NotSent) > ending.over_limit;
+    let failed = totals.rows.of(Status::Failed) + totals.rows.of(Status::Invalid) > 0 || unsent;
+    [stopped, unsettled.then_some(Exit::Unsettled), failed.then_some(Exit::SomeFailed)]
+        .into_iter()
+        .flatten()
+        .max()
+        .unwrap_or(Exit::Done)
+}
+
+fn show_summary(prepared: &Prepared, summary: &Summary) {
+    match prepared.args.out.output {
+        Output::Json => prepared.screen.print(&summary.json()),
+        Output::Human if prepared.screen.quiet && summary.exit.status == 0 => {}
+        Output::Human => prepared.screen.say(&summary.render(prepared.screen.err_look())),
+    }
+}
+
+/// Adds the run to the list beside the results. Losing it costs the head of a report and nothing else, so that it cannot
+/// be written is said, and does not change how the run ends.
+fn note_run(prepared: &Prepared, over: &Over<'_>, started: Timestamp) {
+    let counts = over.totals.map(|totals| totals.rows.iter()).into_iter().flatten();
+    let run = results::Run {
+        id: over.run.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        finished: Timestamp::now(),
+        target: prepared.target.clone(),
+        manifest: results::ManifestRef {
+            path: over.plan.manifest.path.clone(),
+            sha256: over.plan.manifest.sha256.clone(),
+        },
+        options: prepared.options(),
+        counts: counts.map(|(status, rows)| (status.to_string(), rows)).collect(),
+        stopped: over.ending.stopped.as_ref().map(|stopped| stopped.message.clone()),
+        exit: over.exit.code(),
+    };
+    if let Err(error) = results::record_run(&prepared.plan.results, &run) {
+        prepared.screen.say(&format!("warning: the list of runs for the report could not be written: {error}\n"));
+    }
+}

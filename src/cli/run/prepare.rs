@@ -1,0 +1,350 @@
+//! From the command line, the environment and the settings files to what each room is to be told.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use crate::check::{self, Checkup};
+use crate::cli::args::RunArgs;
+use crate::cli::config::{self, Access, UserFile};
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
+use crate::cli::values::{Progress, Resend};
+use crate::console::problems::{Found, quoted_lines};
+use crate::console::progress::{self, Mode};
+use crate::engine;
+use crate::manifest;
+use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
+use crate::results;
+use crate::zoho::{ApiVersion, Client, Credentials, HttpSettings, Proxies, Secret, Target, TokenSettings};
+
+/// What the results call a rehearsal.
+const REHEARSAL: &str = "sandbox";
+
+/// Everything that a run is told, before it reads the manifest.
+pub(super) struct Prepared {
+    pub(super) args: RunArgs,
+    pub(super) screen: Screen,
+    pub(super) input: manifest::Input,
+    pub(super) read: manifest::Settings,
+    pub(super) check: check::Settings,
+    pub(super) results: results::Settings,
+    pub(super) resend: results::Resend,
+    pub(super) plan: plan::Settings,
+    /// What the results call the target; empty in a dry run that names none.
+    pub(super) target: String,
+    version: ApiVersion,
+    http: HttpSettings,
+    /// Absent in a rehearsal, and in a dry run that names no target.
+    client: Option<(Target, Credentials)>,
+}
+
+impl Prepared {
+    /// # Errors
+    ///
+    /// What the user must say otherwise.
+    pub(super) fn new(mut args: RunArgs, screen: Screen) -> Result<Prepared, Failure> {
+        let input = input(&args.manifest);
+        let beside = match &input {
+            manifest::Input::Path(path) => config::beside(path).map_err(Failure::usage)?,
+            manifest::Input::Stdin => config::RunSettings::default(),
+        };
+        let user = match config::user_file() {
+            Some(path) => UserFile::load(&path).map_err(Failure::usage)?,
+            None => UserFile::default(),
+        };
+        beside.fill(&mut args);
+        user.run.clone().fill(&mut args);
+        let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock())
+            .map_err(Failure::usage)?;
+        let proxies = if args.target.no_proxy {
+            Proxies::default()
+        } else {
+            Proxies::from_vars(|name| std::env::var(name).ok()).map_err(Failure::usage)?
+        };
+        let mut warnings = Vec::new();
+        let version = access.place.version;
+        let client = if args.sandbox { None } else { destination(&args, &access, &mut warnings)? };
+        let (target, facts) = match &client {
+            Some((target, _)) => (target.label(), Some(target_facts(target, &access, &proxies))),
+            None if args.sandbox => (REHEARSAL.to_owned(), Some(rehearsal_facts(version))),
+            None => (String::new(), None),
+        };
+        let results_path = args.out.results.clone().unwrap_or_else(|| default_results(&input, args.sandbox));
+        if let manifest::Input::Path(path) = &input
+            && results::is_same_file(path, &results_path)
+        {
+            let what = format!("{} is the manifest; the results need a file of their own", results_path.display());
+            return Err(Failure::usage(anyhow!(what)));
+        }
+        let engine = engine_settings(&args);
+        let http = HttpSettings {
+            concurrency: engine.concurrency as usize,
+            ca_file: access.ca_file.clone(),
+            proxies,
+            bandwidth: args.run_pace.bandwidth,
+            ..HttpSettings::default()
+        };
+        Ok(Prepared {
+            read: manifest::Settings {
+                format: args.read.format,
+                encoding: args.read.encoding,
+                root: args.read.root.clone(),
+            },
+            check: check_settings(&args, version),
+            results: results::Settings {
+                target: (!target.is_empty()).then(|| target.clone()),
+                accept_edited: args.existing.accept_edited_results,
+                afresh: args.sandbox && args.out.results.is_none(),
+            },
+            resend: resend(&args.existing.resend),
+            plan: plan::Settings {
+                results: results_path,
+                target: facts,
+                engine,
+                bandwidth: args.run_pace.bandwidth,
+                credits_per_day: args.run_pace.credits_per_day,
+                flags: switches(&args),
+                warnings,
+            },
+            target,
+            version,
+            http,
+            client,
+            input,
+            screen,
+            args,
+        })
+    }
+
+    /// The manifest as the user called it.
+    pub(super) fn manifest_name(&self) -> String {
+        self.args.manifest.display().to_string()
+    }
+
+    /// What the check found, for showing.
+    pub(super) fn found<'a>(&self, name: &'a str, checkup: &'a Checkup) -> Found<'a> {
+        Found {
+            manifest: name,
+            problems: &checkup.problems,
+            rows: checkup.rows,
+            sound: checkup.sound,
+            skipping: self.check.skip_invalid,
+        }
+    }
+
+    /// The lines of the manifest that are shown with their problems. One that cannot be read again is shown without.
+    pub(super) fn quoted(&self, checkup: &Checkup) -> BTreeMap<u32, String> {
+        let wanted: Vec<u32> = quoted_lines(&checkup.problems).into_iter().collect();
+        checkup.manifest.lines(&wanted).unwrap_or_default()
+    }
+
+    /// How progress is shown.
+    pub(super) fn progress(&self) -> progress::Settings {
+        let live = io::stderr().is_terminal();
+        let mode = match self.args.out.progress {
+            Progress::Auto if self.screen.quiet => Mode::Off,
+            Progress::Auto if live => Mode::Live,
+            Progress::Auto | Progress::Plain => Mode::Plain,
+            Progress::Json => Mode::Json,
+            Progress::Off => Mode::Off,
+        };
+        progress::Settings { mode, look: self.screen.err_look(), verbose: self.screen.verbose > 0 }
+    }
+
+    /// As many threads as requests at once: each thread does one at a time.
+    pub(super) fn threads(&self) -> usize {
+        self.plan.engine.concurrency as usize
+    }
+
+    /// The settings that apply, by the names of their options.
+    pub(super) fn options(&self) -> BTreeMap<String, String> {
+        let engine = &self.plan.engine;
+        let mut options = BTreeMap::from([
+            ("api-version".to_owned(), self.version.to_string()),
+            ("concurrency".to_owned(), engine.concurrency.to_string()),
+            ("rate".to_owned(), engine.rate.to_string()),
+            ("retries".to_owned(), engine.retries.to_string()),
+            ("settle-time".to_owned(), format!("{}s", engine.settle_time.as_secs_f64())),
+        ]);
+        let limit = engine.limit.map(|limit| ("limit".to_owned(), limit.to_string()));
+        options.extend(limit);
+        options.extend(self.plan.flags.iter().map(|flag| (flag.trim_start_matches('-').to_owned(), String::new())));
+        options
+    }
+}
+
+/// Whom a run sends to: a client, and in a rehearsal the server behind it.
+pub(super) struct Destination {
+    client: Client,
+    #[cfg(feature = "sandbox")]
+    _server: Option<crate::sandbox::Server>,
+}
+
+impl Destination {
+    /// Makes ready to send. In a rehearsal this starts the server; real credentials stay untouched then.
+    ///
+    /// # Errors
+    ///
+    /// No usable credentials, certificates or proxy; no server.
+    pub(super) fn reach(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
+        match &prepared.client {
+            Some((target, credentials)) => {
+                let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
+                let client = Client::new(target.clone(), credentials.clone(), &prepared.http, tokens);
+                let client = client.map_err(Failure::usage)?;
+                Ok(Destination {
+                    client,
+                    #[cfg(feature = "sandbox")]
+                    _server: None,
+                })
+            }
+            None => rehearse(prepared, plan),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+#[cfg(feature = "sandbox")]
+fn rehearse(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
+    let server = crate::cli::sandbox::embedded(plan.modules().to_vec(), &prepared.args.sandbox_fault);
+    let server =
+        server.map_err(|error| Failure::usage(anyhow!("the server of the rehearsal cannot be started: {error}")))?;
+    let target = Target::rehearsal(server.url(), prepared.version).map_err(Failure::usage)?;
+    let token = Secret::new(server.token()).map_err(Failure::usage)?;
+    let http = HttpSettings { ca_file: None, proxies: Proxies::default(), ..prepared.http.clone() };
+    let client = Client::new(target, Credentials::token(token), &http, TokenSettings::default());
+    Ok(Destination { client: client.map_err(Failure::usage)?, _server: Some(server) })
+}
+
+#[cfg(not(feature = "sandbox"))]
+fn rehearse(_prepared: &Prepared, _plan: &Plan) -> Result<Destination, Failure> {
+    Err(Failure::usage(anyhow!("this build has no rehearsal server; build it with the feature `sandbox`")))
+}
+
+fn input(manifest: &Path) -> manifest::Input {
+    if manifest == Path::new("-") { manifest::Input::Stdin } else { manifest::Input::Path(manifest.to_owned()) }
+}
+
+fn default_results(input: &manifest::Input, sandbox: bool) -> PathBuf {
+    match input {
+        manifest::Input::Path(path) => results::default_results(path, sandbox),
+        manifest::Input::Stdin => results::default_results(Path::new("stdin.csv"), sandbox),
+    }
+}
+
+/// The target and what to get in with. A dry run does without, and says so.
+fn destination(
+    args: &RunArgs,
+    access: &Access,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<(Target, Credentials)>, Failure> {
+    let target = match access.place.target() {
+        Ok(target) => target,
+        Err(crate::zoho::TargetError::Missing) if args.dry_run => {
+            let message = "no target is named; a real run needs --dc, --api-domain or a profile";
+            warnings.push(Warning::new("no-target", message));
+            return Ok(None);
+        }
+        Err(error) => return Err(Failure::usage(error)),
+    };
+    if access.credentials.is_empty() {
+        let missing = crate::zoho::ClientError::NoCredentials;
+        if !args.dry_run {
+            return Err(Failure::usage(missing));
+        }
+        warnings.push(Warning::new("no-credentials", missing.to_string()));
+    }
+    Ok(Some((target, access.credentials.clone())))
+}
+
+fn target_facts(target: &Target, access: &Access, proxies: &Proxies) -> TargetFacts {
+    TargetFacts {
+        name: target.label(),
+        address: Some(target.api().to_string()),
+        version: target.version().to_string(),
+        rehearsal: false,
+        whom: (!access.credentials.is_empty()).then(|| access.source.clone()),
+        proxy: proxies.shown_for(target.api()),
+    }
+}
+
+fn rehearsal_facts(version: ApiVersion) -> TargetFacts {
+    TargetFacts {
+        name: REHEARSAL.to_owned(),
+        address: None,
+        version: version.to_string(),
+        rehearsal: true,
+        whom: None,
+        proxy: None,
+    }
+}
+
+fn check_settings(args: &RunArgs, version: ApiVersion) -> check::Settings {
+    check::Settings {
+        version,
+        custom_modules: args.read.custom_module.clone(),
+        skip_invalid: args.checks.skip_invalid,
+        strict: args.checks.strict,
+        allow_empty: args.checks.allow_empty,
+        allow_identical: args.checks.allow_identical,
+        allow_rounded_ids: args.checks.allow_rounded_ids,
+        allow_outside: args.read.allow_outside,
+        max_size: args.checks.max_size.unwrap_or(check::MAX_BODY),
+    }
+}
+
+fn engine_settings(args: &RunArgs) -> engine::Settings {
+    let standard = engine::Settings::default();
+    // A rehearsal on this machine answers at once or not at all.
+    let settle_time = if args.sandbox { std::time::Duration::ZERO } else { standard.settle_time };
+    engine::Settings {
+        concurrency: args.pace.concurrency.map_or(standard.concurrency, u32::from),
+        rate: args.pace.rate.unwrap_or(standard.rate),
+        retries: args.again.retries.unwrap_or(standard.retries),
+        backoff: args.again.backoff.unwrap_or(standard.backoff),
+        settle_time: args.again.settle_time.unwrap_or(settle_time),
+        if_exists: args.existing.if_exists.unwrap_or(standard.if_exists),
+        assume: args.existing.assume,
+        max_credits: args.pace.max_credits,
+        keep_credits: args.pace.keep_credits.unwrap_or(standard.keep_credits),
+        wait_for_credits: args.run_pace.wait_for_credits,
+        limit: args.again.limit,
+        max_failures: args.again.max_failures.unwrap_or(standard.max_failures),
+        max_duration: args.again.max_duration,
+        seed: fastrand::u64(..),
+        ..standard
+    }
+}
+
+fn resend(asked: &[Resend]) -> results::Resend {
+    let mut resend = results::Resend::default();
+    for which in asked {
+        match which {
+            Resend::Failed => resend.failed = true,
+            Resend::Unknown => resend.unknown = true,
+            Resend::Code(code) => resend.codes.push(code.clone()),
+        }
+    }
+    resend
+}
+
+/// The switches that are on, as typed: a plan shows what was let pass.
+fn switches(args: &RunArgs) -> Vec<String> {
+    let switches = [
+        (args.checks.skip_invalid, "--skip-invalid"),
+        (args.checks.strict, "--strict"),
+        (args.checks.allow_empty, "--allow-empty"),
+        (args.checks.allow_identical, "--allow-identical"),
+        (args.checks.allow_rounded_ids, "--allow-rounded-ids"),
+        (args.read.allow_outside, "--allow-outside"),
+        (args.existing.accept_edited_results, "--accept-edited-results"),
+        (args.run_pace.wait_for_credits, "--wait-for-credits"),
+    ];
+    switches.into_iter().filter(|(on, _)| *on).map(|(_, name)| name.to_owned()).collect()
+}

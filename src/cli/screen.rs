@@ -1,0 +1,65 @@
+//! Which stream gets what, in which look. A reader that has gone away never stops anything: what it would have read is
+//! in the results file.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::args::CommonArgs;
+use super::values::ColorWhen;
+use crate::console::{Look, terminal_width};
+
+/// The two streams of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    color: ColorWhen,
+    /// Whether only what went wrong is said.
+    pub quiet: bool,
+    /// How much more is said.
+    pub verbose: u8,
+}
+
+impl Screen {
+    /// The streams as the user wants them.
+    pub fn new(common: &CommonArgs) -> Screen {
+        Screen { color: common.color, quiet: common.quiet, verbose: common.verbose }
+    }
+
+    /// For text on standard output.
+    pub fn out_look(&self) -> Look {
+        self.look(io::stdout().is_terminal())
+    }
+
+    /// For text on standard error.
+    pub fn err_look(&self) -> Look {
+        self.look(io::stderr().is_terminal())
+    }
+
+    fn look(&self, is_terminal: bool) -> Look {
+        let color = match self.color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            // A variable that is set but empty does not count, as the convention has it.
+            ColorWhen::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        Look { color, width: terminal_width() }
+    }
+
+    /// Data, to standard output.
+    pub fn print(&self, text: &str) {
+        let _ = write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text);
+    }
+
+    /// Everything else, to standard error.
+    pub fn say(&self, text: &str) {
+        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), text);
+    }
+
+    /// What a person must not miss, to standard error.
+    pub fn error(&self, text: impl std::fmt::Display) {
+        self.say(&format!("error: {text}\n"));
+    }
+}
+
+fn write_all(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
+}
