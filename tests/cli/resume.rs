@@ -1,0 +1,80 @@
+//! Going on: after a kill, after an edit, after a signal; two runs at once.
+
+use std::time::{Duration, Instant};
+
+use crate::case::Case;
+use crate::service::Service;
+
+/// Waits for something that another process does; fails the test after a minute.
+#[track_caller]
+pub fn wait_until(mut happened: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < Duration::from_secs(60), "what was waited for did not happen within a minute");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sends a signal to a process that this test started.
+#[cfg(unix)]
+pub fn send(signal: i32, process: u32) {
+    let status = std::process::Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status();
+    assert!(status.expect("kill can be run").success());
+}
+
+#[test]
+fn settled_rows_cost_no_request_and_their_files_may_be_gone() {
+    let (case, service) = (Case::new().many_rows(5), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let before = service.requests();
+    std::fs::remove_dir_all(case.path("f")).expect("the files can be removed");
+    service.run(&case, &[]).exits(0);
+    assert_eq!(service.requests(), before);
+    assert_eq!(case.column("m.results.csv", "status"), ["uploaded"; 5]);
+}
+
+#[test]
+fn a_manifest_may_be_reordered_and_extended_between_runs() {
+    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let manifest = std::fs::read_to_string(case.path("m.csv")).expect("the manifest");
+    let mut lines: Vec<&str> = manifest.lines().collect();
+    lines[1..].reverse();
+    lines.insert(2, "Deals,738964000000999999,f/0.txt");
+    case.write("m.csv", lines.join("\n") + "\n");
+    service.run(&case, &[]).exits(0);
+    assert_eq!(service.created().len(), 4);
+    assert_eq!(case.column("m.results.csv", "line"), ["2", "3", "4", "5"]);
+    assert!(service.copies().values().all(|copies| *copies == 1));
+}
+
+#[test]
+fn an_edited_result_is_refused_by_line_and_column_and_can_be_accepted() {
+    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let results = std::fs::read_to_string(case.path("m.results.csv")).expect("the results");
+    case.write("m.results.csv", results.replacen("uploaded", "not_sent", 1));
+    service.run(&case, &[]).exits(6).says("--accept-edited-results");
+    assert_eq!(service.created().len(), 3);
+}
+
+#[test]
+fn results_of_another_target_are_refused() {
+    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let results = case.path("m.results.csv").display().to_string();
+    case.run(&["run", "m.csv", "--sandbox", "--results", &results]).exits(6).says("sandbox");
+}
+
+#[test]
+fn two_runs_at_once_on_one_results_file_are_told_apart() {
+    let case = Case::new().many_rows(3);
+    let settings =
+        attache::sandbox::Settings { latency: Duration::from_millis(300), ..attache::sandbox::Settings::default() };
+    let service = Service::start(settings);
+    let mut first = service.command(&case, &[]).stderr(std::process::Stdio::null()).spawn().expect("a first run");
+    wait_until(|| service.requests() > 0);
+    service.run(&case, &[]).exits(6).says(".lock");
+    assert!(first.wait().expect("the first run ends").success());
+    assert_eq!(service.created().len(), 3);
+}

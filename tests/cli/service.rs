@@ -1,0 +1,122 @@
+//! The service to run against: a sandbox in the process of the test, and what it has stored.
+
+use std::collections::BTreeMap;
+
+use attache::sandbox::{Server, Settings, Stats};
+
+use crate::case::{Case, Done};
+
+/// One attachment in the sandbox's own store.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Created {
+    pub module: String,
+    pub record: String,
+    pub name: String,
+    pub size: u64,
+    pub sha256: String,
+    pub url: String,
+}
+
+/// A running sandbox.
+pub struct Service {
+    server: Server,
+}
+
+impl Service {
+    /// One with these settings.
+    pub fn start(settings: Settings) -> Service {
+        Service { server: Server::start(settings).expect("a sandbox can be started on loopback") }
+    }
+
+    /// One that behaves, but for these faults.
+    pub fn with_faults(faults: &[&str]) -> Service {
+        let faults = faults.iter().map(|fault| fault.parse().expect("a fault")).collect();
+        Service::start(Settings { faults, ..Settings::default() })
+    }
+
+    /// The address.
+    pub fn url(&self) -> String {
+        self.server.url().to_string()
+    }
+
+    /// The token that it takes.
+    pub fn token(&self) -> String {
+        self.server.token().to_string()
+    }
+
+    /// The arguments that make `attache run` go there, without questions and with short waits.
+    pub fn arguments(&self) -> Vec<String> {
+        let url = self.url();
+        ["--api-domain", &url, "--yes", "--rate", "none", "--backoff", "1ms..20ms", "--settle-time", "0s"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// `attache run m.csv` against this service, with further arguments.
+    pub fn run(&self, case: &Case, more: &[&str]) -> Done {
+        case.finish(self.command(case, more).output())
+    }
+
+    /// The command of [`Service::run`], not started.
+    pub fn command(&self, case: &Case, more: &[&str]) -> std::process::Command {
+        let arguments = self.arguments();
+        let mut all = vec!["run", "m.csv"];
+        all.extend(arguments.iter().map(String::as_str));
+        all.extend(more);
+        let mut command = case.command(&all);
+        command.env("ZOHO_ACCESS_TOKEN", self.token());
+        command
+    }
+
+    fn get(&self, path: &str) -> serde_json::Value {
+        let config = ureq::Agent::config_builder().proxy(None).build();
+        let agent = ureq::Agent::new_with_config(config);
+        let mut answer = agent.get(format!("{}{path}", self.url())).call().expect("the sandbox answers");
+        let text = answer.body_mut().read_to_string().expect("the sandbox answers in text");
+        serde_json::from_str(&text).expect("the sandbox answers in JSON")
+    }
+
+    /// Every attachment ever created, in order.
+    pub fn created(&self) -> Vec<Created> {
+        let answer = self.get("/_sandbox/created");
+        let text = |entry: &serde_json::Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let entries = answer["attachments"].as_array().expect("a list of attachments").clone();
+        assert_eq!(answer["created"].as_u64(), Some(entries.len() as u64));
+        entries
+            .iter()
+            .map(|entry| Created {
+                module: text(entry, "module"),
+                record: text(entry, "record"),
+                name: text(entry, "name"),
+                size: entry["size"].as_u64().unwrap_or(0),
+                sha256: text(entry, "sha256"),
+                url: text(entry, "url"),
+            })
+            .collect()
+    }
+
+    /// How many attachments were ever created.
+    pub fn stored(&self) -> usize {
+        self.server.created().len()
+    }
+
+    /// How many attachments each (record, name) has got.
+    pub fn copies(&self) -> BTreeMap<(String, String), usize> {
+        let mut copies = BTreeMap::new();
+        for created in self.created() {
+            *copies.entry((created.record, created.name)).or_default() += 1;
+        }
+        copies
+    }
+
+    /// What the sandbox counted.
+    pub fn stats(&self) -> Stats {
+        self.server.stats()
+    }
+
+    /// Requests about attachments so far, refused ones included.
+    pub fn requests(&self) -> u64 {
+        let stats = self.stats();
+        stats.uploads + stats.lists + stats.downloads + stats.deletes
+    }
+}
