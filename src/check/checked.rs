@@ -111,8 +111,8 @@ impl Checked {
         self.store.path(self.store.rests[row.get()].source, &self.base)
     }
 
-    /// What the look at the file of a row said; `None` for a link, and for a row that an earlier run settled, whose
-    /// file may be gone.
+    /// What the look at the file of a row said; `None` for a link, and for a file that only rows name which an earlier
+    /// run settled: it may be gone.
     pub fn facts(&self, row: RowIx) -> Option<FileFacts> {
         self.store.source(row.get()).facts
     }

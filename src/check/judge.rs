@@ -785,5 +785,8 @@ fn missing_hint(text: &str, trouble: &Trouble, base: &Path, nearby: &mut Nearby)
     if drive && !cfg!(windows) {
         return "drive letters mean nothing on this system; write the path from the folder of the manifest".to_owned();
     }
+    if text.trim_matches([' ', '\t']) != text {
+        return "the path begins or ends with a blank, which is not taken off".to_owned();
+    }
     format!("paths are relative to {}; --root names another folder", base.display())
 }

@@ -581,6 +581,21 @@ fn a_pipe_is_no_file_and_nobody_waits_for_it() {
     assert_eq!(checkup.problems[0].message, "this is a socket, not a file");
 }
 
+#[test]
+fn the_examples_are_sound_and_say_the_same() {
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/first").join(name);
+        let manifest = manifest::open(&Input::Path(path), &manifest::Settings::default()).unwrap();
+        let settings = Settings { custom_modules: vec!["Site_Visits".to_owned()], ..Settings::default() };
+        let checkup = check(manifest, &settings, &|_| false);
+        assert_eq!(found(&checkup), [""; 0]);
+        let checked = checkup.checked.unwrap();
+        checked.rows().map(|row| (checked.key(row), checked.facts(row))).collect::<Vec<_>>()
+    };
+    assert_eq!(read("manifest.csv"), read("manifest.yaml"));
+    assert_eq!(read("manifest.csv").len(), 10);
+}
+
 /// CSV and YAML say the same when they hold the same.
 #[test]
 fn both_formats_give_the_same_rows() {

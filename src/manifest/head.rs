@@ -144,6 +144,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_fits_the_schema() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/first/manifest.yaml");
+        assert_eq!(errors(&std::fs::read_to_string(path).unwrap()), [""; 0]);
+    }
+
+    #[test]
     fn the_schema_takes_what_the_reader_takes() {
         let rows = "
 version: 1

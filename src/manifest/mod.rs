@@ -437,3 +437,6 @@ impl Tolerance {
         (!found.is_empty()).then(|| Problem::new(ProblemCode::Tolerated, message, ""))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Our readers against the plain ones of the libraries, on manifests that both understand.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const COLUMNS: [&str; 7] = ["module", "record", "file", "url", "name", "x_a", "x_b"];
+
+/// All rows as our reader gives them, by column, and the problems.
+fn read(format: Format, text: &str) -> (Vec<Vec<String>>, Vec<Problem>) {
+    let manifest = Manifest {
+        info: ManifestInfo {
+            path: PathBuf::from("-"),
+            sha256: String::new(),
+            format,
+            delimiter: None,
+            encoding: "UTF-8",
+            base: PathBuf::from("."),
+        },
+        source: Box::new(Cursor::new(text.as_bytes().to_vec())),
+        file: None,
+        tab_only: false,
+        encoding: None,
+        root_is_given: true,
+    };
+    let mut problems = Vec::new();
+    let mut reader = manifest.read(&mut problems);
+    let (mut row, mut rows) = (RawRow::default(), Vec::new());
+    while reader.next(&mut row, &mut problems) {
+        let mut cells: Vec<String> = Field::ALL.iter().map(|field| row.get(*field).to_owned()).collect();
+        let carried: BTreeMap<&str, &str> =
+            reader.carried_columns().iter().map(String::as_str).zip(row.carried()).collect();
+        cells.extend(["x_a", "x_b"].map(|name| carried.get(name).copied().unwrap_or_default().to_owned()));
+        rows.push(cells);
+    }
+    reader.finish(&mut problems);
+    problems.retain(|problem| problem.severity == crate::problem::Severity::Error);
+    (rows, problems)
+}
+
+/// Cells that need every kind of quoting, but no line break unless the column may have one.
+fn cell(column: usize) -> BoxedStrategy<String> {
+    let text =
+        if column < 5 { "[a-z\",;|\t é📎'#:&*!%@`{}\\[\\]~-]{0,8}" } else { "[a-z\",;\n é📎'#:&*!-]{0,8}" };
+    text.prop_map(|text| text).boxed()
+}
+
+fn row() -> impl Strategy<Value = Vec<String>> {
+    (0..COLUMNS.len()).map(cell).collect::<Vec<_>>().prop_map(|mut row| {
+        // Rows are never blank, and no first cell looks like a comment.
+        row[0].insert(0, 'L');
+        row
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn csv_rows_are_those_of_the_csv_crate(
+        rows in prop::collection::vec(row(), 1..6),
+        delimiter in prop::sample::select(header::DELIMITERS.to_vec()),
+        crlf in any::<bool>(),
+        always in any::<bool>(),
+    ) {
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(delimiter)
+            .terminator(if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') })
+            .quote_style(if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary })
+            .from_writer(Vec::new());
+        writer.write_record(COLUMNS).unwrap();
+        for row in &rows {
+            writer.write_record(row).unwrap();
+        }
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        // A cell such as `a b "c"` is written in quotes, so nothing here is broken.
+        let (read, problems) = read(Format::Csv, &text);
+        prop_assert_eq!(&problems, &[], "{}", text);
+        prop_assert_eq!(read, rows, "{}", text);
+    }
+
+    #[test]
+    fn yaml_rows_are_those_that_serde_wrote(rows in prop::collection::vec(row(), 1..6)) {
+        let uploads: Vec<BTreeMap<&str, &String>> =
+            rows.iter().map(|row| COLUMNS.into_iter().zip(row).collect()).collect();
+        let mut text = String::from("version: 1\n");
+        text.push_str(&serde_yaml::to_string(&BTreeMap::from([("uploads", uploads)])).unwrap());
+        let (read, problems) = read(Format::Yaml, &text);
+        prop_assert_eq!(&problems, &[], "{}", text);
+        prop_assert_eq!(read, rows, "{}", text);
+    }
+}
+
+/// Both YAML readers must take the same text for the same value.
+#[test]
+fn both_yaml_readers_agree_on_what_is_written() {
+    for value in [
+        "738964000000291009",
+        "007",
+        "2024.10",
+        "0x1F",
+        "0o17",
+        "1_000",
+        "7.38964E+17",
+        ".inf",
+        "no",
+        "True",
+        "2024-05-06",
+        "\"a\\tb \\u00e9\"",
+        "'it''s'",
+        "a b: c",
+        "a #b",
+        "a, b",
+        "plain # remark",
+        "\"\"",
+        "~",
+        "null",
+        "Null",
+        "",
+        "'null'",
+        "\"~\"",
+        "-1",
+        "- 1",
+        "a\n      b",
+        "\"a\n      b\"",
+        "=",
+        "<<",
+    ] {
+        let text = format!("version: 1\nuploads:\n  - module: Leads\n    x_a: {value}\n");
+        #[derive(serde::Deserialize)]
+        struct Plain {
+            uploads: Vec<BTreeMap<String, Option<String>>>,
+        }
+        let (rows, problems) = read(Format::Yaml, &text);
+        match serde_yaml::from_str::<Plain>(&text) {
+            Ok(plain) => {
+                let wanted = plain.uploads[0]["x_a"].clone().unwrap_or_default();
+                assert_eq!((rows[0][5].as_str(), problems.len()), (wanted.as_str(), 0), "{value}");
+            }
+            Err(error) => assert!(!problems.is_empty(), "{value}: only serde refuses it: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_huge_value_ends_the_reading_and_not_the_memory() {
+    let (_, problems) = read(Format::Yaml, &format!("version: 1\nuploads:\n  - file: \"{}\"", "x".repeat(5 << 20)));
+    assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["row-too-large"]);
+    let deep = format!("version: 1\nuploads:\n  - file: {}", "[".repeat(100_000));
+    assert!(!read(Format::Yaml, &deep).1.is_empty());
+    let deep = format!(
+        "version: 1\nuploads:\n  - file:\n{}",
+        (0..400).map(|ix| format!("{}- \n", " ".repeat(5 + ix))).collect::<String>()
+    );
+    assert!(!read(Format::Yaml, &deep).1.is_empty());
+}
+
+#[test]
+fn carried_keys_beyond_the_limit_are_said_once() {
+    let keys: String = (0..1_003).map(|ix| format!("    x_{ix}: a\n")).collect();
+    let (_, problems) = read(Format::Yaml, &format!("version: 1\nuploads:\n  - module: Leads\n{keys}"));
+    assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too-many-columns"]);
+}
