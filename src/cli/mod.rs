@@ -13,6 +13,7 @@ pub mod sandbox;
 pub mod screen;
 pub mod signals;
 pub mod values;
+pub mod verify;
 
 use std::process::ExitCode;
 

@@ -64,6 +64,13 @@ pub enum EventBody {
     },
     /// Every few seconds: how far the run is.
     Progress(Progress),
+    /// `attache verify`: the lists of so many records are compared.
+    Listed {
+        /// Records done.
+        records: u64,
+        /// All records.
+        of: u64,
+    },
     /// The run is over; the summary follows on standard output if that was asked for.
     Ended(Progress),
 }

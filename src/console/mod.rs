@@ -7,6 +7,7 @@ mod block;
 pub mod causes;
 pub mod check;
 pub mod events;
+pub mod listing;
 pub mod mend;
 pub mod names;
 pub mod plan;

@@ -45,7 +45,7 @@ pub struct Settings {
 
 impl Mode {
     /// How often it has something to say of itself.
-    fn period(self) -> Duration {
+    pub(super) fn period(self) -> Duration {
         match self {
             Mode::Live => Duration::from_millis(250),
             Mode::Plain => Duration::from_secs(30),

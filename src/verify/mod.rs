@@ -4,6 +4,7 @@
 //! tells people and programs. Nothing here changes anything at the service or in the results.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
@@ -114,12 +115,16 @@ impl Finding {
 
 impl Work {
     /// The work that the lines of a results file make. Records of which no row was ever sent are not asked for.
-    pub fn of(lines: impl Iterator<Item = Line>) -> Work {
+    ///
+    /// # Errors
+    ///
+    /// When a line cannot be read.
+    pub fn of(lines: impl Iterator<Item = io::Result<Line>>) -> io::Result<Work> {
         let mut work = Work::default();
         let mut modules: HashSet<Arc<str>> = HashSet::new();
         let mut records: HashMap<(Arc<str>, RecordId), usize> = HashMap::new();
         for line in lines {
-            let row = Row::of(line, &mut modules);
+            let row = Row::of(line?, &mut modules);
             let id = row.record.parse().ok().and_then(RecordId::new);
             if let Some(id) = id {
                 let place = *records.entry((Arc::clone(&row.module), id)).or_insert_with(|| {
@@ -132,7 +137,7 @@ impl Work {
         }
         let rows = &work.rows;
         work.records.retain(|record| record.rows.iter().any(|&row| rows[row].is_expected() || rows[row].is_open()));
-        work
+        Ok(work)
     }
 
     /// Judges the rows of a record by its list, as [`compare`] does.

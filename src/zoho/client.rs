@@ -32,6 +32,7 @@ pub struct Client {
     bandwidth: Option<Bandwidth>,
     /// The service's clock, with the instant at which it was read.
     clock: Mutex<Option<(Timestamp, Instant)>>,
+    credits_left: Mutex<Option<u64>>,
     fields: AtomicU8,
     cut: Arc<Cut>,
 }
@@ -98,6 +99,7 @@ impl Client {
             tokens: Tokens::new(target, credentials, accounts_agent, tokens, Arc::clone(&cut)),
             bandwidth: http.bandwidth.map(Bandwidth::new),
             clock: Mutex::new(None),
+            credits_left: Mutex::new(None),
             fields: AtomicU8::new(fields as u8),
             cut,
         })
@@ -126,6 +128,11 @@ impl Client {
         let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         let (time, read_at) = clock?;
         time.checked_add(read_at.elapsed()).ok()
+    }
+
+    /// API credits that the organisation had left at the last answer that said so, of uploads and listings alike.
+    pub fn credits_left(&self) -> Option<u64> {
+        *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the current token still lives, if that is known.
@@ -288,8 +295,12 @@ impl Client {
 
     /// Every answer tells the service's time.
     fn heard(&self, came: Came) -> Came {
-        if let Came::Answer(Answer { date: Some(date), .. }) = &came {
+        let Came::Answer(Answer { date, credits_left, .. }) = &came else { return came };
+        if let Some(date) = date {
             *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((*date, Instant::now()));
+        }
+        if let Some(left) = credits_left {
+            *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(*left);
         }
         came
     }

@@ -1,0 +1,104 @@
+//! Says how far `attache verify` is with its listings. The rows it looks at are done long ago, so there is less to say than
+//! of a run.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::events::{EventBody, EventLine, VERSION};
+use super::progress::Mode;
+use crate::units;
+
+/// How far the listings are. A stream that is closed never stops them: what cannot be written is let go.
+pub struct Listing {
+    mode: Mode,
+    of: usize,
+    began: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    said: Duration,
+    out: Box<dyn Write + Send>,
+    bar: Option<ProgressBar>,
+}
+
+impl Listing {
+    /// Begins with none of so many records. `out` is where lines go in all modes but the live one.
+    pub fn new(of: usize, mode: Mode, out: Box<dyn Write + Send>) -> Listing {
+        let bar = (mode == Mode::Live).then(|| bar(of));
+        Listing { mode, of, began: Instant::now(), state: Mutex::new(State { said: Duration::ZERO, out, bar }) }
+    }
+
+    /// So many records are done. May be called from several threads.
+    pub fn listed(&self, records: usize) {
+        let now = self.began.elapsed();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &state.bar {
+            return bar.set_position(records as u64);
+        }
+        if now.saturating_sub(state.said) < self.mode.period() && records < self.of {
+            return;
+        }
+        let text = match self.mode {
+            Mode::Plain => line(records, self.of, now),
+            Mode::Json => event(records, self.of, now),
+            Mode::Live | Mode::Off => return,
+        };
+        state.said = now;
+        let _ = state.out.write_all(text.as_bytes());
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = state.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(of: usize) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr_with_hz(4));
+    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} records listed, {eta} left");
+    // The template is ours, so it can be read; the usual bar would do as well.
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn line(records: usize, of: usize, now: Duration) -> String {
+    let done = format!("{} of {} listed", units::count(records), units::counted(of, "record"));
+    let left = now.mul_f64(of.saturating_sub(records) as f64 / records.max(1) as f64);
+    if left.is_zero() { format!("{done}\n") } else { format!("{done}, {} left\n", units::duration(left)) }
+}
+
+fn event(records: usize, of: usize, now: Duration) -> String {
+    let event = EventBody::Listed { records: records as u64, of: of as u64 };
+    let line = EventLine { version: VERSION, at: now.as_secs_f64(), event };
+    // Numbers and fixed words can always be JSON.
+    serde_json::to_string(&line).map(|text| text + "\n").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_much_is_done_and_how_long_the_rest_takes() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(line(600, 1_800, minute), "600 of 1,800 records listed, 2 min left\n");
+        assert_eq!(line(1, 1, minute), "1 of 1 record listed\n");
+    }
+
+    #[test]
+    fn an_event_has_the_shape_of_all_events() {
+        let event: serde_json::Value = serde_json::from_str(&event(3, 9, Duration::from_millis(1_500))).expect("JSON");
+        let wanted = serde_json::json!({ "version": 1, "at": 1.5, "event": "listed", "records": 3, "of": 9 });
+        assert_eq!(event, wanted);
+    }
+}
