@@ -1,6 +1,7 @@
 //! Wires the rooms: flags in, exit status out.
 
 pub mod args;
+pub mod auth;
 pub mod completions;
 pub mod config;
 pub mod explain;

@@ -1,0 +1,398 @@
+//! `attache auth`: stores credentials, says whom they belong to and what they allow, and removes them.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{AuthArgs, AuthCommand, ReadArgs, TargetArgs};
+use super::config::{self, Access, ConfigError, DEFAULT_PROFILE, NewProfile, UserFile};
+use super::output;
+use super::values::Output;
+use crate::check;
+use crate::console::text::shown;
+use crate::exit::Exit;
+use crate::manifest;
+use crate::plan::scopes::scopes;
+use crate::reply::{Reply, StopBecause, Verdict};
+use crate::units;
+use crate::zoho::{Client, Organisation, Secret, Target, TokenSettings, User, Where, log_in};
+
+/// A command that cannot go on, with what it says and how it ends.
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn usage(message: impl ToString) -> Failure {
+        Failure { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    /// What the service or the way to it refuses stops a run with 4; so it does here.
+    fn stopped(message: impl ToString) -> Failure {
+        Failure { exit: Exit::Stopped, message: message.to_string() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::usage(error)
+    }
+}
+
+/// Runs one of the commands.
+pub fn run(args: &AuthArgs) -> Exit {
+    let done = match &args.command {
+        AuthCommand::Login { target } => login(target),
+        AuthCommand::Status { manifest, target, read, output } => status(manifest.as_deref(), target, read, *output),
+        AuthCommand::Logout { profile } => logout(profile.as_deref().unwrap_or(DEFAULT_PROFILE)),
+    };
+    done.unwrap_or_else(|failure| {
+        let _ = writeln!(io::stderr(), "error: {}", failure.message);
+        failure.exit
+    })
+}
+
+fn user_file() -> Result<std::path::PathBuf, Failure> {
+    config::user_file().ok_or_else(|| {
+        Failure::usage(
+            "this system has no folder for settings; name one in the environment variable ATTACHE_CONFIG_DIR",
+        )
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn login(args: &TargetArgs) -> Result<Exit, Failure> {
+    let path = user_file()?;
+    let name = args.profile.as_deref().unwrap_or(DEFAULT_PROFILE);
+    let mut place = Where {
+        dc: args.dc,
+        api_domain: args.api_domain.clone(),
+        accounts_url: args.accounts_url.clone(),
+        version: args.api_version.unwrap_or_default(),
+    };
+    let target = place.target().map_err(Failure::usage)?;
+    let accounts =
+        target.accounts().ok_or_else(|| Failure::usage("name the server that gives out tokens: --accounts-url URL"))?;
+    let http = config::http(args, args.ca_file.clone()).map_err(Failure::usage)?;
+    let mut answers = Answers::new();
+    let client_id = answers.secret("Client id", "ZOHO_CLIENT_ID", Echo::On)?;
+    let client_secret = answers.secret("Client secret", "ZOHO_CLIENT_SECRET", Echo::Off)?;
+    let code = answers.secret("Grant code", "", Echo::Off)?;
+    let login = log_in(accounts, &client_id, &client_secret, &code, &http).map_err(Failure::stopped)?;
+    if let Some(told) = &login.api_domain {
+        let found = target.completed_by(told).map_err(Failure::stopped)?;
+        if found != target {
+            place.api_domain = Some(found.api().to_string());
+        }
+    }
+    let new = NewProfile {
+        place: &place,
+        client_id: &client_id,
+        client_secret: &client_secret,
+        refresh_token: &login.refresh_token,
+        scopes: &login.scopes,
+    };
+    config::store_profile(&path, name, &new)?;
+    let _ = writeln!(
+        io::stderr(),
+        "stored the profile {} in {}; attache auth status shows it",
+        shown(name),
+        path.display()
+    );
+    Ok(Exit::Done)
+}
+
+fn logout(name: &str) -> Result<Exit, Failure> {
+    let path = user_file()?;
+    if let Some(folder) = config::token_folder() {
+        // Tokens of other profiles go too; each is fetched anew at no cost but one request.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    let was_there = config::remove_profile(&path, name)?;
+    let name = shown(name);
+    let said = match was_there {
+        true => {
+            format!("removed the profile {name}; the refresh token itself lives until it is revoked in the API console")
+        }
+        false => format!("there is no profile {name} in {}", path.display()),
+    };
+    let _ = writeln!(io::stderr(), "{said}");
+    Ok(if was_there { Exit::Done } else { Exit::Usage })
+}
+
+/// Whether what is typed can be seen.
+#[derive(Clone, Copy, PartialEq)]
+enum Echo {
+    On,
+    Off,
+}
+
+/// Where answers come from: the environment, else the terminal, else a line each of standard input.
+struct Answers {
+    stdin: io::StdinLock<'static>,
+    terminal: bool,
+}
+
+impl Answers {
+    fn new() -> Answers {
+        Answers { terminal: io::stdin().is_terminal(), stdin: io::stdin().lock() }
+    }
+
+    fn secret(&mut self, what: &str, variable_name: &str, echo: Echo) -> Result<Secret, Failure> {
+        let text = match variable(variable_name).filter(|value| !value.is_empty()) {
+            Some(text) => text,
+            None => self.ask(what, echo).map_err(|error| Failure::usage(format!("{what}: {error}")))?,
+        };
+        Secret::new(text).map_err(|wrong| Failure::usage(format!("{what} {wrong}")))
+    }
+
+    fn ask(&mut self, what: &str, echo: Echo) -> io::Result<String> {
+        if self.terminal && echo == Echo::Off {
+            return rpassword::prompt_password(format!("{what} (not shown): "));
+        }
+        if self.terminal {
+            write!(io::stderr(), "{what}: ")?;
+        }
+        let mut line = String::new();
+        self.stdin.read_line(&mut line)?;
+        Ok(line)
+    }
+}
+
+/// What `auth status` says. Absent: not known.
+#[derive(Serialize)]
+struct Status {
+    version: u8,
+    credentials: String,
+    api_domain: String,
+    accounts_url: Option<String>,
+    user: Option<UserStatus>,
+    organisation: Option<OrganisationStatus>,
+    scopes: Option<Vec<String>>,
+    token_seconds_left: Option<u64>,
+    missing_scopes: Option<Vec<String>>,
+    /// Why something is not known.
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct UserStatus {
+    name: String,
+    email: String,
+    id: String,
+}
+
+#[derive(Serialize)]
+struct OrganisationStatus {
+    name: String,
+    id: String,
+    edition: String,
+    users: u64,
+    credits_per_day: Option<u64>,
+    concurrency: Option<u32>,
+}
+
+impl From<User> for UserStatus {
+    fn from(user: User) -> UserStatus {
+        UserStatus { name: user.name, email: user.email, id: user.id }
+    }
+}
+
+impl From<Organisation> for OrganisationStatus {
+    fn from(organisation: Organisation) -> OrganisationStatus {
+        let allowance = organisation.allowance();
+        OrganisationStatus {
+            credits_per_day: allowance.and_then(|allowance| allowance.credits_per_day),
+            concurrency: allowance.map(|allowance| allowance.concurrency),
+            name: organisation.name,
+            id: organisation.id,
+            edition: organisation.edition,
+            users: organisation.users,
+        }
+    }
+}
+
+fn status(manifest: Option<&Path>, args: &TargetArgs, read: &ReadArgs, form: Output) -> Result<Exit, Failure> {
+    let needed = manifest.map(|manifest| needed_scopes(manifest, args, read)).transpose()?;
+    let user = UserFile::load(&user_file()?)?;
+    let access = config::access(args, &user, variable, io::stdin().lock())?;
+    let target = access.place.target().map_err(Failure::usage)?;
+    let http = config::http(args, access.ca_file.clone()).map_err(Failure::usage)?;
+    let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
+    let client = Client::new(target, access.credentials.clone(), &http, tokens).map_err(Failure::usage)?;
+    let target = client.find_target().map_err(|reply| Failure::stopped(reply.message))?;
+    let status = ask(&client, &target, &access, needed.as_deref())?;
+    let exit = match status.missing_scopes.as_deref() {
+        None | Some([]) => Exit::Done,
+        Some(_) => Exit::Stopped,
+    };
+    let text = match form {
+        Output::Human => human(&status),
+        Output::Json => serde_json::to_string_pretty(&status).map_err(Failure::usage)? + "\n",
+    };
+    Ok(exit.max(output::print(&text)))
+}
+
+fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[String]>) -> Result<Status, Failure> {
+    let mut notes = Vec::new();
+    let organisation = known("the organisation", "ZohoCRM.org.READ", client.organisation(), &mut notes)?;
+    let user = known("the user", "ZohoCRM.users.READ", client.user(), &mut notes)?;
+    let granted = client.scopes().or_else(|| Some(access.scopes.clone()).filter(|scopes| !scopes.is_empty()));
+    if granted.is_none() {
+        notes.push("the service did not say which scopes were granted; the API console shows them".to_owned());
+    }
+    let missing = needed.zip(granted.as_deref()).map(|(needed, granted)| lacking(needed, granted));
+    Ok(Status {
+        version: 1,
+        credentials: access.source.clone(),
+        api_domain: target.api().to_string(),
+        accounts_url: target.accounts().map(ToString::to_string),
+        user: user.map(UserStatus::from),
+        organisation: organisation.map(OrganisationStatus::from),
+        scopes: granted,
+        token_seconds_left: client.token_time_left().map(|left| left.as_secs()),
+        missing_scopes: missing,
+        notes,
+    })
+}
+
+/// What cannot be asked for want of a scope, or of a target that has it, is a note; a token that does not work at all is
+/// an end.
+fn known<T>(
+    what: &str,
+    scope: &str,
+    answer: Result<T, Box<Reply>>,
+    notes: &mut Vec<String>,
+) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(reply) => match reply.verdict {
+            Verdict::Stop(StopBecause::Credentials | StopBecause::Target) if reply.http_status != Some(404) => {
+                Err(Failure::stopped(reply.message))
+            }
+            _ => {
+                let code = if reply.code.is_empty() { reply.message } else { reply.code };
+                notes.push(format!("{what} is not known: {code} (it takes the scope {scope})"));
+                Ok(None)
+            }
+        },
+    }
+}
+
+/// The scopes for the modules of a manifest's sound rows; its files are not looked at.
+fn needed_scopes(path: &Path, args: &TargetArgs, read: &ReadArgs) -> Result<Vec<String>, Failure> {
+    let settings = manifest::Settings { format: read.format, encoding: read.encoding, root: read.root.clone() };
+    let manifest = manifest::open(&manifest::Input::Path(path.to_owned()), &settings).map_err(Failure::usage)?;
+    let settings = check::Settings {
+        version: args.api_version.unwrap_or_default(),
+        custom_modules: read.custom_module.clone(),
+        skip_invalid: true,
+        allow_outside: read.allow_outside,
+        ..check::Settings::default()
+    };
+    let checkup = check::check(manifest, &settings, &|_| true);
+    let Some(checked) = checkup.checked else {
+        let message = format!("{} has no sound row; attache run --dry-run says why", path.display());
+        return Err(Failure { exit: Exit::Unsound, message });
+    };
+    Ok(scopes(checked.modules()))
+}
+
+/// Those that are needed and not covered by what was granted; `ALL` covers every operation.
+fn lacking(needed: &[String], granted: &[String]) -> Vec<String> {
+    let covers = |granted: &str, needed: &str| {
+        let all = |scope: &str| scope.rsplit_once('.').map(|(group, _)| format!("{group}.ALL"));
+        let is_attachments = needed.to_ascii_lowercase().contains(".attachments.");
+        granted.eq_ignore_ascii_case(needed)
+            || all(needed).is_some_and(|all| granted.eq_ignore_ascii_case(&all))
+            || (!is_attachments && granted.eq_ignore_ascii_case("ZohoCRM.modules.ALL"))
+    };
+    needed.iter().filter(|needed| !granted.iter().any(|granted| covers(granted, needed))).cloned().collect()
+}
+
+fn human(status: &Status) -> String {
+    let mut lines = vec![("Credentials", status.credentials.clone()), ("API", status.api_domain.clone())];
+    if let Some(accounts) = &status.accounts_url {
+        lines.push(("Accounts", accounts.clone()));
+    }
+    if let Some(user) = &status.user {
+        lines.push(("User", format!("{} <{}>, id {}", user.name, user.email, user.id)));
+    }
+    if let Some(organisation) = &status.organisation {
+        lines.push(("Organisation", format!("{}, id {}", organisation.name, organisation.id)));
+        let users = units::counted(organisation.users, "user");
+        lines.push(("Edition", format!("{}, {users}", organisation.edition)));
+        if let (Some(credits), Some(concurrency)) = (organisation.credits_per_day, organisation.concurrency) {
+            let credits = units::count(credits);
+            lines.push(("Allows", format!("{credits} API credits in 24 hours, {concurrency} requests at once")));
+        }
+    }
+    if let Some(scopes) = &status.scopes {
+        lines.push(("Scopes", scopes.join(", ")));
+    }
+    if let Some(seconds) = status.token_seconds_left {
+        lines.push(("Token", format!("lives {} more", units::duration(std::time::Duration::from_secs(seconds)))));
+    }
+    match status.missing_scopes.as_deref() {
+        None => {}
+        Some([]) => lines.push(("Manifest", "the scopes suffice".to_owned())),
+        Some(missing) => lines.push(("Manifest", format!("lacks {}", missing.join(", ")))),
+    }
+    lines.extend(status.notes.iter().map(|note| ("Note", note.clone())));
+    lines.iter().map(|(name, value)| format!("{name:<14}{value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_was_granted_is_held_against_what_is_needed() {
+        let needed =
+            words("ZohoCRM.modules.leads.CREATE ZohoCRM.modules.attachments.CREATE ZohoCRM.modules.attachments.READ");
+        for (granted, missing) in [
+            ("ZohoCRM.modules.leads.CREATE ZohoCRM.modules.attachments.ALL", ""),
+            ("ZohoCRM.modules.ALL ZohoCRM.modules.Attachments.all", ""),
+            ("ZohoCRM.modules.ALL", "ZohoCRM.modules.attachments.CREATE ZohoCRM.modules.attachments.READ"),
+            ("ZohoCRM.modules.leads.ALL ZohoCRM.modules.attachments.CREATE", "ZohoCRM.modules.attachments.READ"),
+        ] {
+            assert_eq!(lacking(&needed, &words(granted)), words(missing), "{granted}");
+        }
+    }
+
+    #[test]
+    fn the_status_is_told_in_a_few_lines() {
+        let organisation = Organisation {
+            name: "Zylker".to_owned(),
+            id: "700000001".to_owned(),
+            edition: "enterprise".to_owned(),
+            users: 10,
+        };
+        let status = Status {
+            version: 1,
+            credentials: "profile default".to_owned(),
+            api_domain: "https://www.zohoapis.eu".to_owned(),
+            accounts_url: Some("https://accounts.zoho.eu".to_owned()),
+            user: Some(UserStatus {
+                name: "Patricia Boyle".to_owned(),
+                email: "patricia@example.org".to_owned(),
+                id: "738964000000291009".to_owned(),
+            }),
+            organisation: Some(organisation.into()),
+            scopes: Some(words("ZohoCRM.modules.ALL")),
+            token_seconds_left: Some(3120),
+            missing_scopes: Some(words("ZohoCRM.modules.attachments.CREATE")),
+            notes: Vec::new(),
+        };
+        insta::assert_snapshot!(human(&status));
+    }
+}
