@@ -2,7 +2,7 @@
 //!
 //! Options that a settings file may set as well are `Option`s without a default here; the default stands in their help
 //! and in the `Settings` of the room they belong to. Every option can also be given as an environment variable, see
-//! [`variable`].
+//! `variable` below.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -224,6 +224,7 @@ pub struct TargetArgs {
     #[arg(long, value_name = "DC", value_parser = data_centre())]
     pub dc: Option<DataCentre>,
     /// Address of the API instead, such as https://crm.example.zohoplatform.com
+    #[allow(rustdoc::bare_urls, reason = "the help shows the address as it is typed")]
     #[arg(long, value_name = "URL")]
     pub api_domain: Option<String>,
     /// Address that gives out tokens [default: the one that belongs to the data centre]

@@ -18,7 +18,7 @@ use crate::engine;
 use crate::manifest;
 use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
 use crate::results;
-use crate::zoho::{ApiVersion, Client, Credentials, HttpSettings, Proxies, Secret, Target, TokenSettings};
+use crate::zoho::{ApiVersion, Client, Credentials, HttpSettings, Proxies, Target, TokenSettings};
 
 /// What the results call a rehearsal.
 const REHEARSAL: &str = "sandbox";
@@ -216,7 +216,7 @@ fn rehearse(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
     let server =
         server.map_err(|error| Failure::usage(anyhow!("the server of the rehearsal cannot be started: {error}")))?;
     let target = Target::rehearsal(server.url(), prepared.version).map_err(Failure::usage)?;
-    let token = Secret::new(server.token()).map_err(Failure::usage)?;
+    let token = crate::zoho::Secret::new(server.token()).map_err(Failure::usage)?;
     let http = HttpSettings { ca_file: None, proxies: Proxies::default(), ..prepared.http.clone() };
     let client = Client::new(target, Credentials::token(token), &http, TokenSettings::default());
     Ok(Destination { client: client.map_err(Failure::usage)?, _server: Some(server) })
