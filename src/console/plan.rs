@@ -286,7 +286,7 @@ pub(super) mod tests {
             manifest: ManifestFacts {
                 path: "migration.csv".to_owned(),
                 sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
-                read_as: "CSV with ;".to_owned(),
+                read_as: "CSV with semicolons".to_owned(),
                 encoding: "UTF-8".to_owned(),
                 base: "/home/kim/migration".to_owned(),
             },

@@ -53,7 +53,7 @@ pub struct ManifestFacts {
     pub path: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// How it was read: `CSV with ;`, `YAML`.
+    /// How it was read: `CSV with semicolons`, `YAML`.
     pub read_as: String,
     /// The encoding it was read in.
     pub encoding: String,

@@ -232,8 +232,7 @@ fn largest(checked: &Checked, row: RowIx, bytes: u64) -> LargestFile {
 
 fn manifest_facts(manifest: &ManifestInfo) -> ManifestFacts {
     let read_as = match manifest.delimiter {
-        Some('\t') => format!("{} with TAB", manifest.format),
-        Some(delimiter) => format!("{} with {delimiter}", manifest.format),
+        Some(delimiter) => format!("{} with {}", manifest.format, delimiter_in_words(delimiter)),
         None => manifest.format.to_string(),
     };
     ManifestFacts {
@@ -312,4 +311,15 @@ fn warnings(facts: &Facts, new: u64, settings: &Settings) -> Vec<Warning> {
          time of the upload",
     ));
     warnings
+}
+
+/// A comma among commas is hard to see.
+fn delimiter_in_words(delimiter: char) -> String {
+    match delimiter {
+        ',' => "commas".to_owned(),
+        ';' => "semicolons".to_owned(),
+        '\t' => "tabs".to_owned(),
+        '|' => "bars (|)".to_owned(),
+        other => format!("`{other}`"),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
@@ -27,7 +28,10 @@ impl Service for Sender<'_> {
         let checked = self.plan.checked();
         let path = checked.path(row);
         let file = path.as_deref().zip(checked.facts(row));
-        self.client.upload(&upload, file, sent)
+        // The client tells of each piece; whoever looks on is told how far the row is.
+        let so_far = AtomicU64::new(0);
+        let piece = |bytes| sent(so_far.fetch_add(bytes, Ordering::Relaxed) + bytes);
+        self.client.upload(&upload, file, &piece)
     }
 
     fn list(&self, job: JobId) -> ListReply {
