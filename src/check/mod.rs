@@ -6,21 +6,25 @@
 //! | what is a record id; ids as a whole | `record.rs`, `ids.rs` |
 //! | what is a link | `link.rs` |
 //! | names, and programs in disguise | `name.rs` |
-//! | how files are looked at | `files.rs` |
+//! | what is asked of each cell, in which order | `form.rs` |
+//! | how files are looked at, what may be wrong with one | `files.rs`, `presence.rs` |
 //! | rows that say the same | `twins.rs` |
-//! | what is asked of each row, in which order; what is let through | `judge.rs` |
+//! | the way of a check; what is let through | `judge.rs`, `verdict.rs` |
 //! | how a million rows are held | `store.rs`, `checked.rs` |
 
 mod checked;
 mod files;
+mod form;
 mod ids;
 mod judge;
 mod link;
 mod module;
 mod name;
+mod presence;
 mod record;
 mod store;
 mod twins;
+mod verdict;
 
 use std::sync::Arc;
 

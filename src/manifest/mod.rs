@@ -8,16 +8,19 @@
 //! | CSV rows | `table.rs` |
 //! | what a row is to the check | `row.rs` |
 //! | the head of a YAML manifest and its schema | `head.rs` |
-//! | YAML rows | `document.rs` |
+//! | YAML rows | `document.rs`, `events.rs` |
+//! | what is said of the file as a whole | `reader.rs` |
 //! | showing lines of the file again | `excerpt.rs` |
 
 mod decode;
 mod document;
+mod events;
 mod excerpt;
 mod head;
 mod header;
 mod lines;
 mod quotes;
+mod reader;
 mod row;
 mod table;
 
@@ -30,14 +33,15 @@ use encoding_rs::Encoding;
 use serde::Serialize;
 
 pub use self::head::schema;
+pub(crate) use self::reader::Reader;
 pub(crate) use self::row::{Field, RawRow};
 
 use self::decode::Decoder;
 use self::document::Document;
 use self::lines::Lines;
+use self::reader::{Rows, Tolerance};
 use self::table::Table;
-use crate::explain::ProblemCode;
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::upload::FileFacts;
 
 /// How a manifest is written.
@@ -256,186 +260,6 @@ fn folder_of(input: &Input) -> PathBuf {
 fn resolve_folder(folder: &Path) -> io::Result<PathBuf> {
     let resolved = folder.canonicalize()?;
     if resolved.is_dir() { Ok(resolved) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
-}
-
-/// A manifest whose head has been read: gives its rows one by one.
-pub(crate) struct Reader {
-    info: ManifestInfo,
-    file: Option<(File, FileFacts)>,
-    rows: Rows,
-    tolerance: Tolerance,
-}
-
-enum Rows {
-    Csv(Box<Table>),
-    Yaml(Box<Document>),
-}
-
-impl Reader {
-    /// Fills the next row that is not blank; `false` at the end.
-    pub(crate) fn next(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> bool {
-        // Row numbers are 32 bits wide; a file with more rows is larger than the texts that can be held.
-        match &mut self.rows {
-            Rows::Csv(table) => table.next(row, &mut self.tolerance, problems),
-            Rows::Yaml(document) => document.next(row, &mut self.tolerance, problems),
-        }
-    }
-
-    /// The values that rows inherit, as a row of their own.
-    pub(crate) fn defaults(&self) -> Option<RawRow> {
-        match &self.rows {
-            Rows::Csv(_) => None,
-            Rows::Yaml(document) => document.defaults_row(),
-        }
-    }
-
-    /// The custom modules that the manifest declares.
-    pub(crate) fn custom_modules(&self) -> &[(String, Place)] {
-        match &self.rows {
-            Rows::Csv(_) => &[],
-            Rows::Yaml(document) => &document.custom_modules,
-        }
-    }
-
-    /// The carried columns that are known so far; a YAML row may add some.
-    pub(crate) fn carried_columns(&self) -> &[String] {
-        match &self.rows {
-            Rows::Csv(table) => &table.header.carried,
-            Rows::Yaml(document) => &document.carried,
-        }
-    }
-
-    /// Whether the header was reported for lacking this column, so that rows need not repeat it.
-    pub(crate) fn is_absent(&self, field: Field) -> bool {
-        match &self.rows {
-            Rows::Csv(table) => table::absent(&table.header, field),
-            Rows::Yaml(_) => false,
-        }
-    }
-
-    /// The folder that paths are relative to.
-    pub(crate) fn base(&self) -> &Path {
-        &self.info.base
-    }
-
-    /// How many rows came.
-    pub(crate) fn count(&self) -> u32 {
-        self.tolerance.rows
-    }
-
-    fn enter_root(&mut self, problems: &mut Vec<Problem>) {
-        let Rows::Yaml(document) = &self.rows else { return };
-        let Some((root, place)) = &document.root else { return };
-        let trouble = match resolve_folder(&self.info.base.join(root)) {
-            Ok(folder) if folder.starts_with(&self.info.base) => {
-                self.info.base = folder;
-                return;
-            }
-            Ok(_) => "it leads outside the folder of the manifest".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        problems.push(
-            Problem::new(
-                ProblemCode::RootUnusable,
-                format!("root cannot be used: {trouble}"),
-                "name a folder below the manifest's own, or any folder with --root DIR",
-            )
-            .at(*place)
-            .about("root", root),
-        );
-    }
-
-    /// Ends the reading: what can only be said of the whole file is reported now.
-    pub(crate) fn finish(mut self, problems: &mut Vec<Problem>) -> ManifestInfo {
-        problems.extend(self.tolerance.note());
-        match self.rows {
-            Rows::Csv(mut table) => {
-                self.info.delimiter = Some(char::from(table.delimiter));
-                let line = table.lines.line();
-                close(&mut table.lines.decoder, line, self.file, &mut self.info, problems);
-            }
-            Rows::Yaml(document) => {
-                let decoder = document.decoder();
-                let mut decoder = decoder.borrow_mut();
-                let line = decoder.line();
-                close(&mut decoder, line, self.file, &mut self.info, problems);
-            }
-        }
-        self.info
-    }
-}
-
-/// Reports what ended the reading before the end of the file, and whether the file is still the one that was opened.
-fn close(
-    decoder: &mut Decoder,
-    line: u32,
-    file: Option<(File, FileFacts)>,
-    info: &mut ManifestInfo,
-    problems: &mut Vec<Problem>,
-) {
-    info.sha256 = decoder.digest();
-    info.encoding = decoder.encoding();
-    if let Some(error) = decoder.error() {
-        problems.push(
-            Problem::new(
-                ProblemCode::ReadFailed,
-                format!("the manifest could not be read further: {error}"),
-                "copy it to a local disk and start again",
-            )
-            .on_line(line),
-        );
-        return;
-    }
-    let Some((file, opened)) = file else { return };
-    let now = file.metadata().map(|metadata| FileFacts::of(&metadata)).ok();
-    if now != Some(opened) || decoder.bytes_read() != opened.size {
-        problems.push(Problem::new(
-            ProblemCode::ManifestChanged,
-            "the manifest was changed while it was being read",
-            "wait until nothing writes to it any more, and start again",
-        ));
-    }
-}
-
-/// Counts rows, and the small irregularities that change nothing.
-#[derive(Default, Debug)]
-struct Tolerance {
-    rows: u32,
-    blank_lines: u32,
-    empty_rows: u32,
-    short_rows: u32,
-    unnamed_columns: bool,
-    /// The last line has no end.
-    unended: bool,
-}
-
-impl Tolerance {
-    /// Counts a row and gives its number.
-    fn count_row(&mut self) -> u32 {
-        self.rows = self.rows.saturating_add(1);
-        self.rows
-    }
-
-    /// One note for all of it.
-    fn note(&self) -> Option<Problem> {
-        let counted = |count: u32, one: &str, many: &str| match count {
-            0 => None,
-            1 => Some(format!("1 {one}")),
-            _ => Some(format!("{count} {many}")),
-        };
-        let found: Vec<String> = [
-            counted(self.blank_lines, "blank line", "blank lines"),
-            counted(self.empty_rows, "row of empty cells", "rows of empty cells"),
-            counted(self.short_rows, "row that ends early", "rows that end early"),
-            self.unnamed_columns.then(|| "empty columns without a name at the end".to_owned()),
-            self.unended.then(|| "a last line without an end".to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let message = format!("read with tolerance: {}", found.join(", "));
-        (!found.is_empty()).then(|| Problem::new(ProblemCode::Tolerated, message, ""))
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
-use super::Tolerance;
 use super::header::{self, Column, Delimiter, Header};
 use super::lines::{Lines, Piece};
+use super::reader::Tolerance;
 use super::row::{Field, RawRow};
 use crate::explain::ProblemCode;
 use crate::problem::{Place, Problem};

@@ -1,0 +1,249 @@
+//! What each cell of a row may hold, judged by its form alone: no file is looked at and no other row.
+
+use super::checked::file_name;
+use super::judge::Judge;
+use super::record::Record;
+use super::{Finding, link, name, record};
+use crate::explain::ProblemCode;
+use crate::manifest::{Field, RawRow};
+use crate::problem::{Place, Problem, Severity};
+use crate::upload::{RecordId, SourceKind};
+
+/// The source of a row, well-formed.
+pub(super) struct Source<'r> {
+    pub(super) kind: SourceKind,
+    pub(super) text: &'r str,
+    pub(super) field: Field,
+}
+
+impl Judge<'_> {
+    /// The number of the module.
+    pub(super) fn module_of(&mut self, row: &RawRow) -> Option<u16> {
+        let text = self.trimmed(row, Field::Module)?;
+        if text.is_empty() {
+            self.missing(
+                row,
+                Field::Module,
+                ProblemCode::ModuleMissing,
+                "the module is missing",
+                "fill in the module's API name, such as Leads",
+            );
+            return None;
+        }
+        match self.modules.find(text) {
+            Ok(module) => Some(module),
+            Err(finding) => {
+                self.report(row, Field::Module, finding);
+                None
+            }
+        }
+    }
+
+    /// The record id.
+    pub(super) fn record_of(&mut self, row: &RawRow) -> Option<RecordId> {
+        let text = self.trimmed(row, Field::Record)?;
+        if text.is_empty() {
+            self.missing(
+                row,
+                Field::Record,
+                ProblemCode::RecordMissing,
+                "the record id is missing",
+                "fill in the id of the record",
+            );
+            return None;
+        }
+        let Record { id, had_prefix } = match record::read(text) {
+            Ok(record) => record,
+            Err(finding) => {
+                self.report(row, Field::Record, finding);
+                return None;
+            }
+        };
+        if had_prefix && !row.is_inherited(Field::Record) {
+            self.prefixes.add(row.place(Field::Record), row.number);
+        }
+        self.ids.add(id, row.line);
+        if record::looks_rounded(id) && !row.is_inherited(Field::Record) {
+            self.ids.rounded.push((self.problems.len(), record::digits(id)));
+            let message = format!("the record id {id} ends in zeros, as if a spreadsheet had rounded it");
+            let hint = "compare it with the export; --allow-rounded-ids if it is right";
+            self.report(row, Field::Record, Finding::new(ProblemCode::RecordRounded, message, hint));
+        }
+        Some(id)
+    }
+
+    /// The one source of a row, if its form is right.
+    pub(super) fn source_of<'r>(&mut self, row: &'r RawRow) -> Option<Source<'r>> {
+        if row.is_refused(Field::File) || row.is_refused(Field::Url) {
+            return None;
+        }
+        let file = row.get(Field::File);
+        let url = self.trimmed(row, Field::Url)?;
+        // A path may begin with a blank, but nothing is only blanks.
+        match (file.trim().is_empty(), url.is_empty()) {
+            (true, true) => {
+                if !self.absent.contains(&Field::File) && !self.has_nothing(row) {
+                    let finding = Finding::new(
+                        ProblemCode::SourceMissing,
+                        "neither a file nor a url is given",
+                        "fill in file or url",
+                    );
+                    self.problems.push(located(finding.problem(), row.place(Field::File), row));
+                }
+                None
+            }
+            (false, false) => {
+                let finding = Finding::new(
+                    ProblemCode::SourceBoth,
+                    "both a file and a url are given",
+                    "make two rows of it, or empty one of the two",
+                );
+                self.report(row, Field::Url, finding);
+                None
+            }
+            (false, true) => {
+                self.judge_path(row, file).then_some(Source { kind: SourceKind::File, text: file, field: Field::File })
+            }
+            (true, false) => {
+                let findings = link::judge(url);
+                let good = findings.is_empty();
+                for finding in findings {
+                    self.report(row, Field::Url, finding);
+                }
+                good.then_some(Source { kind: SourceKind::Link, text: url, field: Field::Url })
+            }
+        }
+    }
+
+    /// Judges a path by its form; whether anything is there is looked at later.
+    fn judge_path(&mut self, row: &RawRow, path: &str) -> bool {
+        let mut good = true;
+        if path.starts_with("\\\\") || (cfg!(windows) && path.starts_with("//")) {
+            let message = "the path names a share on another machine";
+            let hint = "map the share to a drive, or mount it, and name that with --root";
+            self.report(row, Field::File, Finding::new(ProblemCode::FileNetwork, message, hint));
+            good = false;
+        } else if !cfg!(windows) && path.contains('\\') {
+            let hint = format!("write {}", crate::problem::shown(&path.replace('\\', "/")));
+            let finding = Finding::new(ProblemCode::FileBackslash, "the path has a backslash in it", hint);
+            self.report(row, Field::File, finding);
+            good = false;
+        } else if matches!(file_name(path), "" | "." | "..") {
+            let finding = Finding::new(
+                ProblemCode::FileNotRegular,
+                "the path names a folder, not a file",
+                "name a file; a folder needs a row for each of its files",
+            );
+            self.report(row, Field::File, finding);
+            good = false;
+        }
+        let own = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        if name::is_program(own) {
+            self.report(row, Field::File, program(own));
+            good = false;
+        }
+        if name::is_device(own) {
+            let message = format!("\"{}\" is the name of a device on Windows", crate::problem::shown(own));
+            let hint = "give another name in the column name";
+            self.report(row, Field::File, Finding::new(ProblemCode::FileDevice, message, hint));
+        }
+        good
+    }
+
+    /// The name that the row gives: `None` if it is wrong, `Some(None)` if it gives none that is sent.
+    pub(super) fn given_name_of<'r>(&mut self, row: &'r RawRow, kind: Option<SourceKind>) -> Option<Option<&'r str>> {
+        let given = self.trimmed(row, Field::Name)?;
+        if given.is_empty() {
+            return Some(None);
+        }
+        let mut findings = name::judge_given(given);
+        if kind == Some(SourceKind::File) && name::is_program(given) {
+            findings.push(program(given));
+        }
+        let titleless = kind == Some(SourceKind::Link) && !self.settings.version.has_link_titles();
+        if titleless {
+            findings.push(Finding::new(
+                ProblemCode::LinkTitle,
+                format!("links have no title in API version {}, so this name is not sent", self.settings.version),
+                "choose a version from v5 on with --api-version, or leave the name empty",
+            ));
+        }
+        let good = findings.iter().all(|finding| finding.code.severity() != Severity::Error);
+        for finding in findings {
+            self.report(row, Field::Name, finding);
+        }
+        good.then_some(if titleless { None } else { Some(given) })
+    }
+
+    /// Judges a file's own name as it would be sent.
+    pub(super) fn judge_own_name(&mut self, row: &RawRow, source: &Source<'_>) -> bool {
+        if source.kind == SourceKind::Link {
+            return true;
+        }
+        let own = file_name(source.text);
+        // Long and marked names are never plain ASCII of moderate length, and nearly all names are.
+        if own.is_ascii() && own.len() <= name::MAX_CHARS {
+            return true;
+        }
+        let findings = name::judge_own(own);
+        let good = findings.iter().all(|finding| finding.code.severity() != Severity::Error);
+        for finding in findings {
+            self.report(row, source.field, finding);
+        }
+        good
+    }
+
+    /// A cell without outer blanks; `None` if it has been reported for what it is.
+    fn trimmed<'r>(&mut self, row: &'r RawRow, field: Field) -> Option<&'r str> {
+        if row.is_refused(field) {
+            return None;
+        }
+        let text = row.get(field);
+        let inner = text.trim_matches([' ', '\t']);
+        if inner.len() < text.len() && !inner.is_empty() && !row.is_inherited(field) {
+            self.blanks.add(row.place(field), row.number);
+        }
+        Some(inner)
+    }
+
+    /// Reports a cell that is empty, unless the header was reported for it or the row cannot be taken apart.
+    fn missing(&mut self, row: &RawRow, field: Field, code: ProblemCode, message: &str, hint: &str) {
+        if row.number == 0 || self.absent.contains(&field) || self.has_nothing(row) {
+            return;
+        }
+        let mut problem = located(Finding::new(code, message, hint).problem(), row.place(field), row);
+        problem.field = Some(field.as_str().to_owned());
+        self.problems.push(problem);
+    }
+
+    /// Whether the row could not be taken apart, so that its cells are not known.
+    fn has_nothing(&self, row: &RawRow) -> bool {
+        row.broken && Field::ALL.into_iter().all(|field| row.get(field).is_empty() && !row.is_refused(field))
+    }
+
+    /// Reports a cell. A value that comes from the defaults is reported there and only there.
+    fn report(&mut self, row: &RawRow, field: Field, finding: Finding) {
+        if row.is_inherited(field) {
+            if finding.code.severity() == Severity::Error {
+                self.wrong_by_default.insert(row.number);
+            }
+            return;
+        }
+        let problem = located(finding.problem(), row.place(field), row);
+        self.problems.push(problem.about(field.as_str(), row.get(field)));
+    }
+}
+
+/// At this place, in this row, if it is one.
+fn located(problem: Problem, place: Place, row: &RawRow) -> Problem {
+    let problem = problem.at(place);
+    if row.number == 0 { problem } else { problem.in_row(row.number) }
+}
+
+fn program(name: &str) -> Finding {
+    Finding::new(
+        ProblemCode::FileExe,
+        format!("\"{}\" is the name of a Windows program, which the service refuses", crate::problem::shown(name)),
+        "pack it into a zip file, or attach a link to it",
+    )
+}

@@ -1,0 +1,125 @@
+//! What is wrong with a file, given what the look at it said.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::files::{Nearby, Trouble};
+use super::store::{SourceIx, Store};
+use super::{Finding, Settings};
+use crate::explain::ProblemCode;
+use crate::zoho::overhead;
+
+/// From this size of a request on the service may refuse it, since nobody says which megabyte it means.
+const LARGE_BODY: u64 = 100_000_000;
+
+/// Judges files that have been looked at.
+pub(super) struct Presence<'a> {
+    settings: &'a Settings,
+    store: &'a Store,
+    base: &'a Path,
+    troubles: HashMap<SourceIx, Trouble>,
+    nearby: Nearby,
+    /// By missing file, since many rows may name one.
+    hints: HashMap<SourceIx, String>,
+}
+
+impl<'a> Presence<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        store: &'a Store,
+        base: &'a Path,
+        troubles: HashMap<SourceIx, Trouble>,
+    ) -> Presence<'a> {
+        Presence { settings, store, base, troubles, nearby: Nearby::default(), hints: HashMap::new() }
+    }
+
+    /// What is wrong with a file that is to be sent under a name of so many bytes.
+    pub(super) fn judge(&mut self, source: SourceIx, name_bytes: usize) -> Option<Finding> {
+        match self.store.sources.get(source).facts {
+            Some(facts) => self.judge_size(facts.size, name_bytes),
+            None => self.judge_trouble(source),
+        }
+    }
+
+    fn judge_size(&self, size: u64, name_bytes: usize) -> Option<Finding> {
+        let body = size.saturating_add(overhead(name_bytes));
+        if size == 0 && !self.settings.allow_empty {
+            return Some(Finding::new(
+                ProblemCode::FileEmpty,
+                "the file is empty",
+                "replace it, leave the row out, or add --allow-empty",
+            ));
+        }
+        if body > self.settings.max_size {
+            return Some(Finding::new(
+                ProblemCode::FileTooLarge,
+                format!("a request of {body} bytes is needed for it; {} are allowed", self.settings.max_size),
+                "make the file smaller, or attach a link to it",
+            ));
+        }
+        (body >= LARGE_BODY).then(|| {
+            Finding::new(
+                ProblemCode::FileLarge,
+                format!("a request of {body} bytes is needed for it, close to the limit of the service"),
+                "be ready for a refusal, or make the file smaller",
+            )
+        })
+    }
+
+    fn judge_trouble(&mut self, source: SourceIx) -> Option<Finding> {
+        let base = self.base.display();
+        Some(match self.troubles.get(&source)? {
+            Trouble::Missing => {
+                let text = self.store.texts.get(self.store.sources.get(source).text);
+                let (base, nearby) = (self.base, &mut self.nearby);
+                let hint = self.hints.entry(source).or_insert_with(|| missing_hint(text, base, nearby));
+                Finding::new(ProblemCode::FileMissing, "there is no such file", hint.as_str())
+            }
+            Trouble::Dangling => Finding::new(
+                ProblemCode::FileMissing,
+                "this is a symbolic link that leads nowhere",
+                "mend the link, or name the file itself",
+            ),
+            Trouble::Denied => {
+                Finding::new(ProblemCode::FileDenied, "the file may not be read", "give yourself leave to read it")
+            }
+            Trouble::NotAFile(what) => Finding::new(
+                ProblemCode::FileNotRegular,
+                format!("this is {what}, not a file"),
+                "name a file; a folder needs a row for each of its files",
+            ),
+            Trouble::Outside(path) => Finding::new(
+                ProblemCode::FileOutside,
+                format!("the file leads outside the folder {base}, to {}", path.display()),
+                "name the folder that holds all files with --root DIR, or add --allow-outside if you trust the rows",
+            ),
+            Trouble::Unreadable(why) => Finding::new(
+                ProblemCode::FileUnreadable,
+                format!("the file cannot be looked at: {why}"),
+                "look at the path and at what it leads to",
+            ),
+        })
+    }
+}
+
+/// What may help with a file that is not there.
+fn missing_hint(text: &str, base: &Path, nearby: &mut Nearby) -> String {
+    if let Some(right) = nearby.find(base, text) {
+        return format!("there is {right}: upper and lower case, accents and blanks must be as they are there");
+    }
+    let scheme = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    if scheme("http://") || scheme("https://") {
+        return "an address belongs into the column url".to_owned();
+    }
+    if text.starts_with('~') {
+        return "~ does not stand for your home folder here; write the path out".to_owned();
+    }
+    let drive = matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    if drive && !cfg!(windows) {
+        return "drive letters mean nothing on this system; write the path from the folder of the manifest".to_owned();
+    }
+    if text.trim_matches([' ', '\t']) != text {
+        return "the path begins or ends with a blank, which is not taken off".to_owned();
+    }
+    format!("paths are relative to {}; --root names another folder", base.display())
+}

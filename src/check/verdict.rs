@@ -1,0 +1,103 @@
+//! The end of a check: weighs what was found, and lets through what may be sent.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Checkup;
+use super::checked::{Checked, LeftOut};
+use super::judge::Judge;
+use super::store::TextId;
+use crate::explain::{Extent, ProblemCode};
+use crate::manifest::ManifestInfo;
+use crate::problem::Severity;
+use crate::upload::SourceKind;
+
+impl Judge<'_> {
+    /// Weighs everything, and lets through what may be sent.
+    pub(super) fn conclude(mut self, manifest: ManifestInfo, rows: u32) -> Checkup {
+        if self.settings.strict {
+            for problem in &mut self.problems {
+                let about_rows = problem.row.is_some() || problem.code == ProblemCode::MixedOrganisations;
+                if problem.severity == Severity::Warning && about_rows {
+                    problem.severity = Severity::Error;
+                }
+            }
+        }
+        self.problems.sort_by_key(|problem| (problem.line, problem.column, problem.row));
+        let mut first_error: HashMap<u32, usize> = HashMap::new();
+        let mut fatal = false;
+        for (ix, problem) in self.problems.iter().enumerate().filter(|(_, p)| p.severity == Severity::Error) {
+            match problem.row {
+                Some(row) => {
+                    first_error.entry(row).or_insert(ix);
+                    fatal |= problem.code.extent() == Extent::Whole;
+                }
+                None => fatal = true,
+            }
+        }
+        let wrong: HashSet<u32> = first_error.keys().chain(&self.wrong_by_default).copied().collect();
+        let sound = rows.saturating_sub(u32::try_from(wrong.len()).unwrap_or(u32::MAX));
+        let keep: Vec<bool> = self.details.iter().map(|detail| !wrong.contains(&detail.number)).collect();
+        let unsound = self.unsound(&keep, &first_error);
+        let carried_columns = self.store.carried.columns.clone();
+        let may_send = !fatal && sound > 0 && (wrong.is_empty() || self.settings.skip_invalid);
+        let checked = may_send.then(|| {
+            let kept = |row: usize| keep.get(row).copied().unwrap_or(false);
+            let twins = self.twins.kept(keep.len(), kept);
+            self.store.modules = std::mem::take(&mut self.modules.used);
+            self.store.keep(kept);
+            Checked::new(self.store, manifest.base.clone(), twins, Arc::clone(&unsound))
+        });
+        Checkup { manifest, problems: self.problems, rows, sound, carried_columns, unsound, checked }
+    }
+
+    /// All rows that are not sound, with their first error.
+    fn unsound(&mut self, keep: &[bool], first_error: &HashMap<u32, usize>) -> Arc<[LeftOut]> {
+        let mut unsound = std::mem::take(&mut self.incomplete);
+        for (ix, detail) in self.details.iter().enumerate() {
+            if !keep.get(ix).copied().unwrap_or(true) {
+                unsound.push(self.left_out(ix, detail.number));
+            }
+        }
+        unsound.sort_by_key(|left_out| left_out.row);
+        let columns = self.store.carried.columns.len();
+        for left_out in &mut unsound {
+            left_out.carried.resize(columns, String::new());
+            // A row without an error of its own is wrong by a default, which is an error of the whole file.
+            let error = match first_error.get(&left_out.row) {
+                Some(ix) => self.problems.get(*ix),
+                None => {
+                    self.problems.iter().find(|problem| problem.severity == Severity::Error && problem.row.is_none())
+                }
+            };
+            if let Some(error) = error {
+                left_out.code = error.code;
+                left_out.message.clone_from(&error.message);
+            }
+        }
+        unsound.into()
+    }
+
+    fn left_out(&self, ix: usize, number: u32) -> LeftOut {
+        let store = &self.store;
+        let source = store.source_text(ix).to_owned();
+        let (file, url) = match store.source(ix).kind {
+            SourceKind::File => (source, String::new()),
+            SourceKind::Link => (String::new(), source),
+        };
+        let given = store.rests[ix].name;
+        LeftOut {
+            line: store.rests[ix].line,
+            row: number,
+            module: self.modules.used.get(usize::from(store.rests[ix].module)).map_or("", |name| name).to_owned(),
+            record: store.records[ix].to_string(),
+            file,
+            url,
+            name: if given == TextId::NONE { String::new() } else { store.texts.get(given).to_owned() },
+            carried: store.carried.row(ix).map(str::to_owned).collect(),
+            key: store.keys[ix],
+            code: ProblemCode::Tolerated,
+            message: String::new(),
+        }
+    }
+}

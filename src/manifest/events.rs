@@ -1,0 +1,259 @@
+//! YAML as events with their places: scalars as written, and what no manifest may use.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, Span};
+
+use super::decode::Decoder;
+use crate::explain::ProblemCode;
+use crate::problem::{Place, Problem};
+
+/// No single value, and no stretch of comments, may be longer than this in characters.
+const EVENT_LIMIT: usize = 4 << 20;
+
+/// Reading cannot go on; why has been reported.
+pub(super) struct Stop;
+
+/// A scalar that stands for itself.
+pub(super) struct Scalar {
+    pub(super) text: String,
+    /// Whether YAML takes it for nothing: plain, and empty or a way to write null.
+    pub(super) is_null: bool,
+    pub(super) is_plain: bool,
+    pub(super) place: Place,
+}
+
+/// A value, of whatever kind.
+pub(super) enum Value {
+    Scalar(Scalar),
+    /// A list that has just begun.
+    List(Place),
+    /// A map that has just begun.
+    Map(Place),
+    /// Reported already.
+    Refused,
+}
+
+/// The events of the parser, with the text they come from.
+pub(super) struct Events {
+    parser: Parser<'static, BufferedInput<Chars>>,
+    pub(super) decoder: Shared,
+    fuel: Rc<Cell<usize>>,
+    /// Where the last event began and ended.
+    last: (Option<usize>, u32),
+}
+
+/// The decoder, which the parser's characters come from and which knows their flaws.
+#[derive(Clone)]
+pub(super) struct Shared(pub(super) Rc<RefCell<Decoder>>);
+
+impl std::ops::Deref for Shared {
+    type Target = RefCell<Decoder>;
+
+    fn deref(&self) -> &RefCell<Decoder> {
+        &self.0
+    }
+}
+
+/// Gives the parser one character after another, and no more than a value may have.
+struct Chars {
+    decoder: Shared,
+    text: String,
+    at: usize,
+    fuel: Rc<Cell<usize>>,
+}
+
+impl Iterator for Chars {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        if self.at >= self.text.len() {
+            self.text.clear();
+            self.at = 0;
+            if !self.decoder.borrow_mut().read_into(&mut self.text) {
+                return None;
+            }
+        }
+        let fuel = self.fuel.get().checked_sub(1)?;
+        self.fuel.set(fuel);
+        let next = self.text.get(self.at..)?.chars().next()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+}
+
+impl Events {
+    pub(super) fn new(decoder: Decoder) -> Events {
+        let decoder = Shared(Rc::new(RefCell::new(decoder)));
+        decoder.borrow_mut().start_keeping();
+        let fuel = Rc::new(Cell::new(EVENT_LIMIT));
+        let chars = Chars { decoder: decoder.clone(), text: String::new(), at: 0, fuel: Rc::clone(&fuel) };
+        Events { parser: Parser::new_from_iter(chars), decoder, fuel, last: (None, 1) }
+    }
+
+    pub(super) fn next(&mut self, problems: &mut Vec<Problem>) -> Result<(Event<'static>, Span), Stop> {
+        let event = self.parser.next_event();
+        if self.fuel.replace(EVENT_LIMIT) == 0 {
+            problems.push(
+                Problem::new(
+                    ProblemCode::RowTooLarge,
+                    "no value ends within 4 million characters",
+                    "check that this is the right file, and look at its quotes",
+                )
+                .on_line(self.last.1),
+            );
+            return Err(Stop);
+        }
+        match event {
+            Some(Ok((event, span))) => {
+                self.last = (Some(span.start.index()), line_of(span.end));
+                Ok((event, span))
+            }
+            Some(Err(error)) => {
+                let problem = Problem::new(
+                    ProblemCode::YamlSyntax,
+                    format!("this is not YAML: {}", error.info()),
+                    "look at the place named and at the line before it: indentation, colons, quotes",
+                );
+                problems.push(problem.at(place_of(*error.marker())));
+                Err(Stop)
+            }
+            None => Err(Stop),
+        }
+    }
+
+    /// The line that the last event ended on.
+    pub(super) fn line(&self) -> u32 {
+        self.last.1
+    }
+
+    pub(super) fn char_at_last_start(&self) -> Option<char> {
+        self.decoder.borrow().kept_char(self.last.0?)
+    }
+
+    /// The value of a key. Tags, anchors of rows and aliases are reported.
+    pub(super) fn value(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Value, Stop> {
+        let (event, span) = self.next(problems)?;
+        Ok(value_of(event, span, row, problems).unwrap_or(Value::Refused))
+    }
+
+    /// The next entry of the list that is open, or `None` at its end.
+    pub(super) fn item(&mut self, problems: &mut Vec<Problem>) -> Result<Option<Value>, Stop> {
+        let (event, span) = self.next(problems)?;
+        Ok(value_of(event, span, None, problems))
+    }
+
+    pub(super) fn item_of_row(&mut self, row: u32, problems: &mut Vec<Problem>) -> Result<Option<Value>, Stop> {
+        let (event, span) = self.next(problems)?;
+        Ok(value_of(event, span, Some(row), problems))
+    }
+
+    /// Passes over the rest of the list or map that has just begun.
+    pub(super) fn skip(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        let mut depth = 1_usize;
+        while depth > 0 {
+            match self.next(problems)?.0 {
+                Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+                Event::SequenceEnd | Event::MappingEnd => depth -= 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports what is no text up to here; whether there was any.
+    pub(super) fn report_flaws(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> bool {
+        self.report_flaws_up_to(self.line(), row, problems)
+    }
+
+    pub(super) fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut Vec<Problem>) -> bool {
+        let before = problems.len();
+        while let Some(flaw) = self.decoder.borrow_mut().next_flaw(line) {
+            problems.push(in_row(flaw, row));
+        }
+        problems.len() > before
+    }
+}
+
+/// What an event stands for; `None` at the end of a list.
+fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut Vec<Problem>) -> Option<Value> {
+    let place = place_of(span.start);
+    let (anchor, tag) = match &event {
+        Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+            (*anchor, tag.is_some())
+        }
+        _ => (0, false),
+    };
+    report_tag(tag, place, row, problems);
+    report_anchor(anchor, place, row, problems);
+    match event {
+        Event::Scalar(text, style, ..) => {
+            let is_plain = style == ScalarStyle::Plain;
+            let is_null = text.is_empty() || (is_plain && matches!(&*text, "~" | "null" | "Null" | "NULL"));
+            Some(Value::Scalar(Scalar { text: text.into_owned(), is_null, is_plain, place }))
+        }
+        Event::SequenceStart(..) => Some(Value::List(place)),
+        Event::MappingStart(..) => Some(Value::Map(place)),
+        Event::Alias(_) => {
+            problems.push(in_row(alias(place), row));
+            Some(Value::Refused)
+        }
+        _ => None,
+    }
+}
+
+fn line_of(mark: Marker) -> u32 {
+    u32::try_from(mark.line()).unwrap_or(u32::MAX)
+}
+
+pub(super) fn place_of(mark: Marker) -> Place {
+    Place { line: line_of(mark), column: u32::try_from(mark.col() + 1).ok() }
+}
+
+pub(super) fn place_of_value(value: &Value, otherwise: Place) -> Place {
+    match value {
+        Value::Scalar(scalar) => scalar.place,
+        Value::List(place) | Value::Map(place) => *place,
+        Value::Refused => otherwise,
+    }
+}
+
+pub(super) fn in_row(problem: Problem, row: Option<u32>) -> Problem {
+    match row {
+        Some(row) => problem.in_row(row),
+        None => problem,
+    }
+}
+
+pub(super) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) {
+    if tagged {
+        let problem = Problem::new(
+            ProblemCode::YamlTag,
+            "a YAML tag (a word that begins with !)",
+            "remove it: values are taken as written",
+        );
+        problems.push(in_row(problem.at(place), row));
+    }
+}
+
+/// Anchors outside rows do no harm, since nothing may refer to them.
+pub(super) fn report_anchor(anchor: usize, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) {
+    if anchor != 0 && row.is_some() {
+        let problem = Problem::new(
+            ProblemCode::YamlAnchor,
+            "a YAML anchor (a word that begins with &)",
+            "remove it, and quote a value that itself begins with &",
+        );
+        problems.push(in_row(problem.at(place), row));
+    }
+}
+
+pub(super) fn alias(place: Place) -> Problem {
+    Problem::new(
+        ProblemCode::YamlAlias,
+        "a YAML alias (a word that begins with *)",
+        "write the value out, put it under defaults, or quote a value that itself begins with *",
+    )
+    .at(place)
+}
