@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::cell;
 use super::disk::Disk;
 use super::history::{History, Kept, Note};
-use super::line::{Broken, Cells, Layout, Line};
+use super::line::{Broken, Cells, Column, Layout, Line};
 use super::paths::{folder_of, temp_of};
 use super::scan::{Lines, Order};
 use crate::outcome::{OwnCode, Status};
@@ -97,6 +97,7 @@ pub(super) struct Fresh<D: Disk> {
     pub(super) file: D::File,
     pub(super) len: u64,
     pub(super) totals: Totals,
+    /// Of the new file; a table has none, because nothing is added to it.
     pub(super) history: History,
 }
 
@@ -109,8 +110,8 @@ pub(super) fn write<D: Disk>(
 ) -> io::Result<Fresh<D>> {
     let temp = temp_of(old.path, fastrand::u64(..));
     let file = old.disk.create(&temp)?;
-    let mut writer =
-        Writer { old, layout, file: &file, buffer: Vec::with_capacity(CHUNK), len: 0, history: History::default() };
+    let buffer = Vec::with_capacity(CHUNK);
+    let mut writer = Writer { old, layout, file: &file, buffer, len: 0, history: History::default() };
     match writer.write_all(history, which) {
         Ok(totals) => {
             let Writer { len, history, .. } = writer;
@@ -138,7 +139,7 @@ pub(super) fn replace<D: Disk>(disk: &D, temp: &Path, path: &Path) -> io::Result
 pub(super) fn totals_if_in_order(history: &mut History, order: &Order, rows: &dyn Rows) -> Option<Totals> {
     let mut wanted = Order::default();
     let mut totals = Totals::default();
-    let mut cells = Vec::new();
+    let mut carried = Carried::default();
     for row in 0..rows.len() {
         let kept = history.find(rows.key(row))?;
         // The reason why a row was not sent may be another one today.
@@ -146,19 +147,25 @@ pub(super) fn totals_if_in_order(history: &mut History, order: &Order, rows: &dy
             return None;
         }
         totals.rows.add(kept.status);
-        cells.clear();
-        rows.carried(row, &mut |text| {
-            cell::push(&mut cells, text);
-            cells.push(b'\n');
-        });
-        // No cell has a newline in it.
-        wanted.push(rows.line(row), rows.key(row), cells.split_inclusive(|byte| *byte == b'\n').map(without_newline));
+        wanted.push(rows.line(row), rows.key(row), carried.of(rows, row));
     }
     (history.len() == rows.len() as usize && wanted == *order).then_some(totals)
 }
 
-fn without_newline(cell: &[u8]) -> &[u8] {
-    cell.strip_suffix(b"\n").unwrap_or(cell)
+/// The carried cells of a row as they stand in the file.
+#[derive(Debug, Default)]
+struct Carried(Vec<u8>);
+
+impl Carried {
+    fn of(&mut self, rows: &dyn Rows, row: u32) -> impl Iterator<Item = &[u8]> {
+        self.0.clear();
+        rows.carried(row, &mut |text| {
+            cell::push(&mut self.0, text);
+            self.0.push(b'\n');
+        });
+        // No cell has a newline in it.
+        self.0.split_inclusive(|byte| *byte == b'\n').map(|cell| cell.strip_suffix(b"\n").unwrap_or(cell))
+    }
 }
 
 struct Writer<'a, D: Disk> {
@@ -198,21 +205,32 @@ impl<D: Disk> Writer<'_, D> {
         row: u32,
         run_start: u64,
     ) -> io::Result<Status> {
-        let mut carried = Vec::new();
-        rows.carried(row, &mut |text| carried.push(text.to_owned()));
-        let kept = history.find_mut(rows.key(row)).filter(|kept| {
-            // What an earlier run did not come to says less than what the manifest says today.
-            kept.offset >= run_start || !matches!(kept.status, Status::NotSent | Status::Invalid)
+        let kept = history.find_mut(rows.key(row)).map(|kept| {
+            kept.written = true;
+            *kept
         });
+        // What an earlier run did not come to says less than what the manifest says today.
+        let kept =
+            kept.filter(|kept| kept.offset >= run_start || !matches!(kept.status, Status::NotSent | Status::Invalid));
+        if let Some(kept) = kept
+            && source.layout == self.layout
+            && let Some(bytes) = source.as_it_stands(&kept, rows, row)?
+        {
+            self.buffer.extend_from_slice(bytes);
+            self.buffer.push(b'\n');
+            self.flush_if_full()?;
+            return Ok(kept.status);
+        }
         let mut line = match kept {
-            Some(kept) => source.line(kept)?,
+            Some(kept) => source.line(&kept)?,
             None => rows.blank(row),
         };
-        if let Some(kept) = history.find_mut(rows.key(row)) {
-            kept.written = true;
-        }
         line.line = rows.line(row);
-        line.carried = carried;
+        // Behind the cells of the manifest stand those of columns that only older ones had.
+        let older = line.carried.split_off(rows.columns().len().min(line.carried.len()));
+        line.carried.clear();
+        rows.carried(row, &mut |text| line.carried.push(text.to_owned()));
+        line.carried.extend(older);
         self.push(&line)?;
         Ok(line.status)
     }
@@ -229,6 +247,7 @@ impl<D: Disk> Writer<'_, D> {
         rest.sort_unstable_by_key(|kept| kept.offset);
         for kept in rest {
             let mut line = source.line(&kept)?;
+            line.carried = self.layout.rearranged(source.layout, line.carried);
             if let Some(gone) = &mut gone {
                 // Nothing was ever created for such a row, and the manifest does not ask for it any more. What this run
                 // found out is reported once.
@@ -238,15 +257,19 @@ impl<D: Disk> Writer<'_, D> {
                 line.line = 0;
                 gone.add(line.status);
             }
+            let offset = self.len + self.buffer.len() as u64;
+            self.history.note(&Note::of(&line), offset);
             self.push(&line)?;
         }
         Ok(())
     }
 
     fn push(&mut self, line: &Line) -> io::Result<()> {
-        let offset = self.len + self.buffer.len() as u64;
         line.encode(self.layout, &mut self.buffer);
-        self.history.note(&Note::of(line), offset);
+        self.flush_if_full()
+    }
+
+    fn flush_if_full(&mut self) -> io::Result<()> {
         if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }
     }
 
@@ -263,12 +286,26 @@ pub(super) struct Source<'a, D: Disk> {
     lines: Option<Lines<'a, D>>,
     layout: &'a Layout,
     ranges: Vec<Range<usize>>,
+    carried: Carried,
 }
 
 impl<'a, D: Disk> Source<'a, D> {
     pub(super) fn new(old: &Old<'a, D>) -> Self {
         let lines = old.file.map(|file| Lines::new(old.disk, file));
-        Source { lines, layout: old.layout, ranges: Vec::new() }
+        Source { lines, layout: old.layout, ranges: Vec::new(), carried: Carried::default() }
+    }
+
+    /// The bytes of a row's last line if they can go into the table as they are: most of them after a first run.
+    fn as_it_stands(&mut self, kept: &Kept, rows: &dyn Rows, row: u32) -> io::Result<Option<&[u8]>> {
+        if kept.status.is_open() {
+            return Ok(None);
+        }
+        let cells = cells_at(self.lines.as_mut(), self.layout, &mut self.ranges, kept)?;
+        let same = cells.intact()
+            && cells.parsed(Column::Key) == Ok(kept.key())
+            && cells.line_number() == Ok(rows.line(row))
+            && cells.raw_carried().eq(self.carried.of(rows, row));
+        Ok(same.then(|| cells.bytes()))
     }
 
     /// The last line of a row, as a finished table has it: what was under way is in doubt.
@@ -287,10 +324,7 @@ impl<'a, D: Disk> Source<'a, D> {
 
     /// The last line of a row as it stands. An edited line gets here only if the user accepted it.
     pub(super) fn stored(&mut self, kept: &Kept) -> io::Result<Line> {
-        let changed = || io::Error::other("the file was changed by another program while it was in use");
-        let lines = self.lines.as_mut().ok_or_else(changed)?;
-        let physical = lines.at(kept.offset)?.ok_or_else(changed)?;
-        let cells = Cells::split(physical.bytes, self.layout, &mut self.ranges).map_err(|_| changed())?;
+        let cells = cells_at(self.lines.as_mut(), self.layout, &mut self.ranges, kept)?;
         let line = match cells.intact_line() {
             Ok(line) => Some(line),
             Err(Broken::Edited { .. }) => cells.salvaged_line(),
@@ -298,4 +332,18 @@ impl<'a, D: Disk> Source<'a, D> {
         };
         line.filter(|line| line.key == kept.key()).ok_or_else(changed)
     }
+}
+
+fn cells_at<'c, D: Disk>(
+    lines: Option<&'c mut Lines<'_, D>>,
+    layout: &'c Layout,
+    ranges: &'c mut Vec<Range<usize>>,
+    kept: &Kept,
+) -> io::Result<Cells<'c>> {
+    let physical = lines.ok_or_else(changed)?.at(kept.offset)?.ok_or_else(changed)?;
+    Cells::split(physical.bytes, layout, ranges).map_err(|_| changed())
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file was changed by another program while it was in use")
 }

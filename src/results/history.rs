@@ -191,8 +191,8 @@ impl History {
     }
 
     /// Takes in the next line of the file: the last one of a row counts, but a row that stays in doubt keeps the time
-    /// of its first `sending`.
-    pub(super) fn note(&mut self, note: &Note<'_>, offset: u64) {
+    /// of its first `sending`. Says whether the row had a line before.
+    pub(super) fn note(&mut self, note: &Note<'_>, offset: u64) -> bool {
         let code = self.intern(&note.code);
         let sent_at = note.sent_at.map_or(0, |seconds| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX));
         let key = note.key.0;
@@ -204,9 +204,11 @@ impl History {
                     kept.sent_at = if sent_at == 0 { before.sent_at } else { before.sent_at.min(sent_at) };
                 }
                 *slot.get_mut() = kept;
+                true
             }
             Slot::Vacant(slot) => {
                 slot.insert(kept);
+                false
             }
         }
     }

@@ -103,6 +103,16 @@ impl Layout {
         self
     }
 
+    /// Carried cells of another layout as they stand in this one.
+    pub(super) fn rearranged(&self, other: &Layout, mut cells: Vec<String>) -> Vec<String> {
+        if self == other {
+            return cells;
+        }
+        let place = |column| other.carried.iter().position(|other| other == column);
+        let mut cell = |at| cells.get_mut(at).map(std::mem::take);
+        self.carried.iter().map(|column| place(column).and_then(&mut cell).unwrap_or_default()).collect()
+    }
+
     pub(super) fn encode_header(&self, out: &mut Vec<u8>) {
         for (at, column) in self.columns().enumerate() {
             if at > 0 {

@@ -234,8 +234,13 @@ impl Reading<'_> {
             }
         };
         self.same_target(cells, target.as_deref())?;
-        self.put_in_order(cells, &note, line);
-        self.scan.history.note(&note, offset);
+        let again = self.scan.history.note(&note, offset);
+        if again || note.status == Status::Sending {
+            self.scan.order = None;
+        }
+        if let Some(order) = &mut self.scan.order {
+            order.push(line, note.key, cells.raw_carried());
+        }
         Ok(())
     }
 
@@ -269,16 +274,6 @@ impl Reading<'_> {
         }
         let theirs = String::from_utf8_lossy(cells.raw(Column::Target)).into_owned();
         Err(OpenError::OtherTarget { path: self.wanted.path.to_owned(), theirs, ours: ours.to_owned() })
-    }
-
-    fn put_in_order(&mut self, cells: &Cells<'_>, note: &Note<'_>, line: u32) {
-        let again = note.status == Status::Sending || self.scan.history.knows(note.key);
-        if again {
-            self.scan.order = None;
-        }
-        if let Some(order) = &mut self.scan.order {
-            order.push(line, note.key, cells.raw_carried());
-        }
     }
 }
 

@@ -234,6 +234,8 @@ fn other_carried_columns_do_not_lose_the_old_ones() {
     let log = begun(&disk, &manifest);
     assert_eq!(log.layout(), &Layout::new(["x_new", "note"]));
     assert!(text(&disk).contains(",a note,"), "{}", text(&disk));
+    log.compact(&manifest).expect("compacted");
+    assert!(text(&disk).contains(",new,a note,"), "{}", text(&disk));
 }
 
 #[test]
