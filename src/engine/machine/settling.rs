@@ -1,0 +1,244 @@
+//! Rows in doubt: when their record has been read, what becomes of them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Engine;
+use super::ends::said;
+use crate::engine::doubts::Turn;
+use crate::engine::settings::Assume;
+use crate::engine::settle::{self, Evidence, Finding, Suspect};
+use crate::engine::{At, Clock, Ended, JobId, PastDoubt, RecordIx, Ticket};
+use crate::outcome::{OwnCode, Status};
+use crate::reply::{DoubtBecause, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
+use crate::upload::ServiceId;
+
+/// How often a row that was proved absent is sent again before it is given up.
+const ROUNDS: u32 = 3;
+/// The second read of a record comes so long after the first, or after the settle time if that is less.
+const SECOND_READ_AFTER: Duration = Duration::from_secs(5);
+/// By how much two clocks of the service may differ.
+const GREY_SECONDS: i64 = 120;
+/// The same where only this machine's clock is known.
+const GREY_SECONDS_LOCAL: i64 = 15 * 60;
+
+impl Engine<'_> {
+    pub(super) fn doubt(&mut self, now: At, id: JobId, reply: Reply, out: &mut Vec<Ended>) {
+        let record = self.job(id).record;
+        let open = self.open.entry(id).or_default();
+        open.doubt = Some(match reply.verdict {
+            Verdict::InDoubt(because) => because,
+            _ => DoubtBecause::AnswerLost,
+        });
+        open.last = Some(reply);
+        self.told_settling = false;
+        self.doubts.add(record, id, now + self.settings.settle_time, Turn::AtTheEnd);
+        if !self.listable {
+            self.give_up_listing(record, "", out);
+        }
+    }
+
+    /// Nothing can be told of the record's rows in doubt.
+    pub(super) fn give_up_listing(&mut self, record: RecordIx, why: &str, out: &mut Vec<Ended>) {
+        let message = match why {
+            "" => "the token may not read attachments, so what became of the upload cannot be told".to_owned(),
+            _ => format!("the record's attachments cannot be listed: {why}"),
+        };
+        for id in self.doubts.rows_of(record).to_vec() {
+            self.decide(id, Decision::Untold(OwnCode::NotListable, message.clone()), out);
+        }
+        self.lineup.let_record_go(&self.jobs, record);
+    }
+
+    pub(super) fn settle_told(
+        &mut self,
+        now: At,
+        record: RecordIx,
+        ticket: &Ticket,
+        reply: ListReply,
+        seen: Seen<'_>,
+        out: &mut Vec<Ended>,
+    ) {
+        match reply {
+            ListReply::Listed(listed) => self.read(now, record, &listed, seen, out),
+            ListReply::Not(reply) => match reply.verdict {
+                Verdict::Failed(_) => self.give_up_listing(record, &said(&reply), out),
+                Verdict::Stop(StopBecause::Scope) => self.unlistable(&said(&reply), record, out),
+                Verdict::Stop(because) => {
+                    self.stop_by_service(because, &reply);
+                    self.leave_in_doubt(record);
+                    // Whatever stopped this list stops the next one, too.
+                    self.settles = false;
+                }
+                _ => {
+                    // A list that happens to try whether a pause is over must not use its tries up on that.
+                    let failures = self.doubts.failures(record) + u32::from(!ticket.probe);
+                    let at = now + self.backoff(RetryBecause::Passing, failures);
+                    self.doubts.postpone(record, at, failures);
+                    if failures > self.settings.retries {
+                        self.leave_in_doubt(record);
+                    }
+                    self.free(record);
+                }
+            },
+        }
+    }
+
+    pub(super) fn leave_in_doubt(&mut self, record: RecordIx) {
+        self.doubts.give_up(record);
+        self.free(record);
+    }
+
+    /// Rows may start on the record again, unless they must first be compared with what it has (`--if-exists`): while a
+    /// row is in doubt, its attachment would pass for somebody else's.
+    pub(super) fn free(&mut self, record: RecordIx) {
+        if !self.baselines.needs(record) || self.doubts.rows_of(record).is_empty() {
+            self.lineup.let_record_go(&self.jobs, record);
+        }
+    }
+
+    /// Reads one list. Rows that are found are settled at once; the others after a second read.
+    pub(super) fn read(&mut self, now: At, record: RecordIx, listed: &[Listed], seen: Seen<'_>, out: &mut Vec<Ended>) {
+        let rows = self.doubts.rows_of(record).to_vec();
+        let findings = self.compare(&rows, listed, seen);
+        let absent_at_first = self.doubts.absent_at_first(record).map(<[JobId]>::to_vec);
+        let mut absent = Vec::new();
+        for (id, finding) in rows.into_iter().zip(findings) {
+            match (finding, &absent_at_first) {
+                (Decision::Found(listed), _) => self.decide(id, Decision::Found(listed), out),
+                (Decision::Absent, None) => absent.push(id),
+                (Decision::Absent, Some(first)) if first.contains(&id) => self.decide(id, Decision::Absent, out),
+                (Decision::Absent, Some(_)) => {
+                    let message = "an attachment that could be this one was listed and then was not".to_owned();
+                    self.decide(id, Decision::Untold(OwnCode::UncertainMatch, message), out);
+                }
+                (Decision::Untold(..), None) => {}
+                (untold @ Decision::Untold(..), Some(_)) => self.decide(id, untold, out),
+            }
+        }
+        if self.doubts.rows_of(record).is_empty() {
+            self.lineup.let_record_go(&self.jobs, record);
+        } else {
+            self.doubts.read_again(record, now + SECOND_READ_AFTER.min(self.settings.settle_time), absent);
+        }
+    }
+
+    fn compare(&self, rows: &[JobId], listed: &[Listed], seen: Seen<'_>) -> Vec<Decision> {
+        let suspects: Vec<Suspect<'_>> = rows.iter().map(|id| self.suspect(*id)).collect();
+        let grey_seconds = match seen.clock {
+            Clock::Service => GREY_SECONDS,
+            Clock::Local => GREY_SECONDS_LOCAL,
+        } + self.behind_seconds;
+        let findings = settle::compare(&suspects, Evidence { listed, claimed: seen.claimed, grey_seconds });
+        findings.into_iter().map(Decision::from).collect()
+    }
+
+    fn suspect(&self, id: JobId) -> Suspect<'_> {
+        let open = self.open.get(&id);
+        let past = open.and_then(|open| open.past);
+        let mut face = self.faces.face(id);
+        // A row that was sent again in this run was sent as the file is now.
+        if let Some(past) = past.filter(|_| !open.is_some_and(|open| open.begun)) {
+            face.size = past.size.or(face.size);
+        }
+        let sent_at = open.and_then(|open| open.sent_at).map_or(i64::MIN, Timestamp::as_second);
+        // Where every success of ours seems made a second too early, so will the one that is looked for.
+        let sent_at = sent_at.saturating_sub(self.behind_seconds.min(GREY_SECONDS));
+        // Who an earlier run sent as is not known: it may have been somebody else.
+        Suspect { face, sent_at, author: if past.is_some() { None } else { self.author } }
+    }
+
+    fn decide(&mut self, id: JobId, decision: Decision, out: &mut Vec<Ended>) {
+        let record = self.job(id).record;
+        self.doubts.remove(record, id);
+        let open = self.open.entry(id).or_default();
+        let looked_again = open.past.is_some_and(|past| past.was == PastDoubt::Unknown);
+        let doubt = open.doubt.take();
+        match (decision, self.settings.assume.filter(|_| looked_again)) {
+            (Decision::Found(listed), _) => {
+                let mut outcome = self.outcome(id, Status::Uploaded, OwnCode::SettledByListing.into(), String::new());
+                outcome.attachment_id = Some(listed.id);
+                outcome.created_time =
+                    listed.created.and_then(|time| Timestamp::from_second(time).ok()).map(|time| time.to_string());
+                outcome.created_by = listed.created_by;
+                self.finish(id, outcome, out);
+            }
+            (Decision::Absent, _) | (Decision::Untold(..), Some(Assume::Absent)) => self.absent(id, doubt, out),
+            (Decision::Untold(..), Some(Assume::Present)) => {
+                let message = "what the record's list cannot tell is taken for present (--assume)".to_owned();
+                let outcome = self.outcome(id, Status::Uploaded, OwnCode::Assumed.into(), message);
+                self.finish(id, outcome, out);
+            }
+            (Decision::Untold(code, message), None) => {
+                let outcome = self.outcome(id, Status::Unknown, code.into(), message);
+                self.finish(id, outcome, out);
+            }
+        }
+    }
+
+    /// The row's attachment was surely not created: it goes again, unless there is a reason why not.
+    fn absent(&mut self, id: JobId, doubt: Option<DoubtBecause>, out: &mut Vec<Ended>) {
+        let job = self.job(id);
+        let open = self.open.entry(id).or_default();
+        let ending = if open.past.is_some_and(|past| !past.resend) {
+            let message = "its answer was lost in an earlier run; the record does not have it, and the manifest no \
+                           longer has the row";
+            Some((Status::NotSent, OwnCode::NotInManifest, message.to_owned()))
+        } else if doubt == Some(DoubtBecause::FileChanged) {
+            let message = open.last.as_ref().map(said).unwrap_or_default();
+            Some((Status::Failed, OwnCode::FileChanged, message))
+        } else if open.rounds == ROUNDS {
+            let times = ROUNDS + 1;
+            let message = format!("sent {times} times; no answer came, and each time nothing had been created");
+            Some((Status::Failed, OwnCode::NoReply, message))
+        } else {
+            None
+        };
+        if let Some((status, code, message)) = ending {
+            let outcome = self.outcome(id, status, code.into(), message);
+            self.finish(id, outcome, out);
+            return;
+        }
+        // What an earlier run sent is no round of this one.
+        open.rounds += u32::from(open.begun);
+        open.announced = false;
+        // Two that hold each other back (both left behind by earlier runs) would wait for ever.
+        if self.lineup.is_held_by_twin(job.twin, id) {
+            self.lineup.let_twins_go(&self.jobs, id);
+        }
+        self.lineup.bring_back(&job, id);
+    }
+}
+
+/// What was found out about a row in doubt.
+pub(super) enum Decision {
+    Found(Listed),
+    Absent,
+    /// It cannot be told.
+    Untold(OwnCode, String),
+}
+
+/// What came with a list.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) claimed: &'a [ServiceId],
+    pub(super) clock: Clock,
+}
+
+impl From<Finding<'_>> for Decision {
+    fn from(finding: Finding<'_>) -> Decision {
+        match finding {
+            Finding::Found(listed) => Decision::Found(listed.clone()),
+            Finding::Absent => Decision::Absent,
+            Finding::Several => {
+                let message = "more than one attachment of the record could be this one".to_owned();
+                Decision::Untold(OwnCode::SeveralMatches, message)
+            }
+            Finding::Uncertain(listed) => {
+                let message = format!("attachment {} ({}) agrees with it in part only", listed.id, listed.name);
+                Decision::Untold(OwnCode::UncertainMatch, message)
+            }
+        }
+    }
+}

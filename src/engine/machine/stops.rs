@@ -1,0 +1,111 @@
+//! How a run stops before its last row, and what it says about it.
+
+use super::Engine;
+use super::ends::said;
+use crate::engine::gate::Change;
+use crate::engine::{At, Notice, PauseReason, Purpose, StopCause, Stopped, Task};
+use crate::reply::{Reply, StopBecause};
+use crate::units;
+
+impl Engine<'_> {
+    pub(super) fn heed(&mut self, now: At, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Closed { until, reason } => self.notices.push(Notice::Paused { until, reason }),
+            Change::Opened => self.notices.push(Notice::Resumed),
+            Change::GiveUp { reason: PauseReason::Throttled, until: Some(until) } => {
+                let wait = units::duration(until.saturating_sub(now));
+                self.stop(
+                    StopCause::LongWait,
+                    format!("the service asks for a pause of {wait}"),
+                    "Run the same command again after that time.",
+                    Some(until),
+                );
+                self.settles = false;
+            }
+            Change::GiveUp { reason, .. } => {
+                let patience = units::duration(self.settings.gate.patience);
+                let what = match reason {
+                    PauseReason::Throttled => "took no request",
+                    PauseReason::Doubts => "lost every answer",
+                    PauseReason::Outage | PauseReason::Credits => "could not be reached or failed",
+                };
+                self.stop(
+                    StopCause::ServiceDown,
+                    format!("the service {what} for {patience}"),
+                    "Run the same command again later.",
+                    None,
+                );
+                self.settles = false;
+            }
+        }
+    }
+
+    pub(super) fn stop_by_service(&mut self, because: StopBecause, reply: &Reply) {
+        let advice = match because {
+            StopBecause::Credentials => "Sign in again (attache auth login), then run the same command.",
+            StopBecause::Scope => "Get a token with the scopes that the plan names, then run the same command.",
+            StopBecause::Limit => "Wait until there are credits or storage again, then run the same command.",
+            StopBecause::Target => "Check the address, the proxy and the certificate, then run the same command.",
+            StopBecause::Disk => "Make room or mend the disk, then run the same command again.",
+            StopBecause::OurMistake => "This is a mistake in attache: please report it with the answer above.",
+        };
+        self.stop(StopCause::Service(because), said(reply), advice, None);
+        // Lists would be refused for the same reason.
+        self.settles &= !matches!(because, StopBecause::Credentials | StopBecause::Target | StopBecause::Disk);
+    }
+
+    pub(super) fn stop_for_failures(&mut self, failed: u32, of: u32) {
+        self.stop(
+            StopCause::MaxFailures,
+            format!("{failed} of {of} rows failed, which is as much as --max-failures allows"),
+            "Look at the failures in the results, mend their cause, then run the same command again.",
+            None,
+        );
+    }
+
+    pub(super) fn stop_for_time(&mut self, now: At) {
+        let message = format!("--max-duration is reached after {}", units::duration(now));
+        self.stop(StopCause::MaxDuration, message, "Run the same command again to go on.", None);
+    }
+
+    pub(super) fn stop_for_max_credits(&mut self, task: Task) {
+        if matches!(task, Task::List { purpose: Purpose::Settle, .. }) {
+            self.settles = false;
+        }
+        self.stop(
+            StopCause::Credits,
+            format!("--max-credits {} is used up", self.settings.max_credits.unwrap_or_default()),
+            "Run the same command again to go on.",
+            None,
+        );
+    }
+
+    pub(super) fn stop_for_kept_credits(&mut self, left: u64) {
+        self.stop(
+            StopCause::Credits,
+            format!("the service has {left} API credits left; {} are kept for others", self.settings.keep_credits),
+            "Credits come back 24 hours after their use: run the same command again later, or with --wait-for-credits.",
+            None,
+        );
+    }
+
+    pub(super) fn stop_for_modules(&mut self) {
+        let said = self.closed_modules.iter().min().map(|(_, said)| said.clone()).unwrap_or_default();
+        self.stop(
+            StopCause::ModulesClosed,
+            format!("the service takes no row of any module: {said}"),
+            "Mend what the answer says, then run the same command again.",
+            None,
+        );
+    }
+
+    /// The first cause speaks.
+    pub(super) fn stop(&mut self, cause: StopCause, message: String, advice: &str, until: Option<At>) {
+        if self.stopped.is_none() {
+            let stopped = Stopped { cause, message, advice: advice.to_owned(), until };
+            self.notices.push(Notice::Stopping(stopped.clone()));
+            self.stopped = Some(stopped);
+        }
+    }
+}
