@@ -5,14 +5,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::ports::{Event, Journal, Service, Stop, Watch};
 use super::{At, Ended, Ending, Engine, JobId, Next, Task, Ticket, Told};
 use crate::reply::{Reply, Verdict};
-
-/// How long requests under way may go on after a signal.
-pub const GRACE: Duration = Duration::from_secs(30);
 
 /// Rows whose lines are written at a time when the run is over.
 const REST_AT_ONCE: usize = 1_000;
@@ -222,7 +219,7 @@ impl<'a> Floor<'a> {
         self.pass_on_notices(&mut shared);
         drop(shared);
         self.changed.notify_all();
-        if !self.crew.stop.wait_released(GRACE) {
+        if !self.crew.stop.wait_released() {
             self.crew.service.cut();
         }
     }
@@ -265,5 +262,217 @@ impl<'a> Floor<'a> {
 
     fn lock(&self) -> MutexGuard<'_, Shared<'a>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::engine::settings::Backoff;
+    use crate::engine::{Clock, Face, Faces, Job, RecordIx, Settings, StopCause};
+    use crate::outcome::Status;
+    use crate::reply::{Created, DoubtBecause, ListReply, StopBecause};
+    use crate::units::Rate;
+    use crate::upload::ServiceId;
+
+    /// A service in memory, that remembers in what order things were done.
+    struct World<'a> {
+        upload: &'a (dyn Fn(JobId) -> Reply + Sync),
+        stop: Stop,
+        /// Rows whose line is on the disk, and how their final lines said they ended.
+        begun: Mutex<BTreeSet<JobId>>,
+        finished: Mutex<BTreeMap<JobId, Status>>,
+        sent: AtomicU32,
+        busy: AtomicU32,
+        busiest: AtomicU32,
+        disk: AtomicU32,
+        cut: (Mutex<bool>, Condvar),
+    }
+
+    impl<'a> World<'a> {
+        fn new(upload: &'a (dyn Fn(JobId) -> Reply + Sync)) -> World<'a> {
+            World {
+                upload,
+                stop: Stop::with_grace(Duration::from_millis(20)),
+                begun: Mutex::default(),
+                finished: Mutex::default(),
+                sent: AtomicU32::new(0),
+                busy: AtomicU32::new(0),
+                busiest: AtomicU32::new(0),
+                disk: AtomicU32::new(u32::MAX),
+                cut: (Mutex::new(false), Condvar::new()),
+            }
+        }
+
+        fn run(&self, rows: u32, threads: usize) -> Ending {
+            let jobs = (0..rows).map(|row| Job { module: 0, record: RecordIx(row), twin: row }).collect();
+            let settings = Settings {
+                concurrency: u32::try_from(threads).expect("few"),
+                rate: Rate::Unlimited,
+                backoff: Backoff { base: Duration::from_micros(10), cap: Duration::from_millis(1) },
+                settle_time: Duration::ZERO,
+                ..Settings::default()
+            };
+            let engine = Engine::new(jobs, Vec::new(), &Nameless, settings);
+            run(engine, threads, Crew { service: self, journal: self, watch: self, stop: &self.stop })
+        }
+
+        fn wait_for_the_cut(&self) {
+            let (cut, changed) = &self.cut;
+            let guard = cut.lock().expect("not poisoned");
+            drop(changed.wait_while(guard, |cut| !*cut).expect("not poisoned"));
+        }
+    }
+
+    struct Nameless;
+
+    impl Faces for Nameless {
+        fn face(&self, job: JobId) -> Face<'_> {
+            Face { name: job.0.to_string().into(), size: Some(1), link: None }
+        }
+    }
+
+    impl Service for World<'_> {
+        fn upload(&self, job: JobId, sent: &(dyn Fn(u64) + Sync)) -> Reply {
+            assert!(self.begun.lock().expect("not poisoned").contains(&job), "its line is on the disk");
+            self.busiest.fetch_max(self.busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            self.sent.fetch_add(1, Ordering::SeqCst);
+            sent(1);
+            let reply = catch_unwind(AssertUnwindSafe(|| (self.upload)(job)));
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+            reply.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        }
+
+        fn list(&self, _job: JobId) -> ListReply {
+            ListReply::Listed(Vec::new())
+        }
+
+        fn now(&self) -> (Timestamp, Clock) {
+            (Timestamp::UNIX_EPOCH, Clock::Service)
+        }
+
+        fn cut(&self) {
+            *self.cut.0.lock().expect("not poisoned") = true;
+            self.cut.1.notify_all();
+        }
+    }
+
+    impl Journal for World<'_> {
+        fn begin(&self, job: JobId, _sent_at: Timestamp, _tries: u32) -> Result<(), String> {
+            if self.disk.fetch_sub(1, Ordering::SeqCst) == 0 {
+                return Err("the disk is full".to_owned());
+            }
+            self.begun.lock().expect("not poisoned").insert(job);
+            Ok(())
+        }
+
+        fn finish(&self, ended: &Ended) -> Result<(), String> {
+            assert!(ended.outcome.finished_at.is_some());
+            let before = self.finished.lock().expect("not poisoned").insert(ended.job, ended.outcome.status);
+            assert_eq!(before, None, "a row ends once");
+            Ok(())
+        }
+
+        fn claimed(&self, _job: JobId) -> Result<Vec<ServiceId>, String> {
+            Ok(Vec::new())
+        }
+    }
+
+    impl Watch for World<'_> {
+        fn event(&self, _at: At, _event: Event<'_>) {}
+    }
+
+    fn reply(verdict: Verdict) -> Reply {
+        Reply {
+            verdict,
+            code: String::new(),
+            message: String::new(),
+            http_status: None,
+            took: Duration::ZERO,
+            retry_after: None,
+            credits_left: None,
+        }
+    }
+
+    fn uploaded(job: JobId) -> Reply {
+        reply(Verdict::Uploaded(Created { id: ServiceId::new(job.0.into()), time: None, by: None }))
+    }
+
+    #[test]
+    fn every_row_ends_once_and_no_more_are_under_way_than_allowed() {
+        let world = World::new(&uploaded);
+        let ending = world.run(2_000, 8);
+        assert_eq!(ending.counts.of(Status::Uploaded), 2_000);
+        assert_eq!(world.finished.lock().expect("not poisoned").len(), 2_000);
+        assert!(world.busiest.load(Ordering::SeqCst) <= 8);
+    }
+
+    #[test]
+    fn one_thread_is_enough() {
+        let world = World::new(&uploaded);
+        assert_eq!(world.run(50, 1).counts.of(Status::Uploaded), 50);
+    }
+
+    #[test]
+    fn answers_that_are_lost_now_and_then_are_settled_and_sent_again() {
+        let lost = AtomicU32::new(0);
+        let flaky = |job: JobId| match lost.fetch_add(1, Ordering::SeqCst) % 7 {
+            3 => reply(Verdict::InDoubt(DoubtBecause::AnswerLost)),
+            _ => uploaded(job),
+        };
+        let world = World::new(&flaky);
+        let ending = world.run(200, 4);
+        assert_eq!(ending.counts.of(Status::Uploaded) + ending.counts.of(Status::Failed), 200);
+        assert!(ending.counts.of(Status::Uploaded) > 190);
+    }
+
+    #[test]
+    fn a_panic_in_one_row_leaves_it_in_doubt_and_the_others_go_on() {
+        let first = AtomicU32::new(0);
+        let fragile = |job: JobId| {
+            if job == JobId(5) && first.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::panic::resume_unwind(Box::new("a mistake"));
+            }
+            uploaded(job)
+        };
+        let world = World::new(&fragile);
+        assert_eq!(world.run(40, 4).counts.of(Status::Uploaded), 40, "looked up, proved absent, and sent again");
+        assert_eq!(world.sent.load(Ordering::SeqCst), 41);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_keeps_its_row_from_being_sent_and_stops_the_run() {
+        let world = World::new(&uploaded);
+        world.disk.store(10, Ordering::SeqCst);
+        let ending = world.run(500, 4);
+        assert_eq!(ending.stopped.map(|stopped| stopped.cause), Some(StopCause::Service(StopBecause::Disk)));
+        assert_eq!(ending.counts.of(Status::Uploaded), world.sent.load(Ordering::SeqCst));
+        assert_eq!(ending.counts.total(), 500);
+    }
+
+    #[test]
+    fn a_signal_ends_the_run_and_cuts_off_what_outlasts_the_grace() {
+        let world = std::sync::OnceLock::new();
+        let stuck = |job: JobId| {
+            if job != JobId(20) {
+                return uploaded(job);
+            }
+            let world: &World<'_> = world.get().expect("is set");
+            world.stop.soft();
+            world.wait_for_the_cut();
+            reply(Verdict::InDoubt(DoubtBecause::AnswerLost))
+        };
+        let world = world.get_or_init(|| World::new(&stuck));
+        let ending = world.run(50_000, 4);
+        assert_eq!(ending.stopped.map(|stopped| stopped.cause), Some(StopCause::Signal));
+        assert_eq!(ending.counts.of(Status::InDoubt), 1);
+        assert!(ending.counts.of(Status::NotSent) > 0);
+        assert_eq!(ending.counts.total(), 50_000);
     }
 }

@@ -29,6 +29,8 @@ pub mod ports;
 pub mod settings;
 pub mod settle;
 pub mod streak;
+#[cfg(test)]
+mod tests;
 pub mod window;
 
 pub use machine::Engine;

@@ -10,6 +10,9 @@ use super::{At, Clock, Ended, JobId, Notice};
 use crate::reply::{ListReply, Reply};
 use crate::upload::ServiceId;
 
+/// How long requests under way may go on after a signal.
+pub const GRACE: Duration = Duration::from_secs(30);
+
 /// Does the requests. Called from several threads at once.
 pub trait Service: Sync {
     /// Sends one row and says what came of it; calls `sent` now and then with the bytes that have left so far.
@@ -99,10 +102,17 @@ pub enum Event<'a> {
 }
 
 /// How a signal reaches a run. Shared between the run and whoever hears the signals.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Stop {
+    grace: Duration,
     state: Mutex<StopState>,
     changed: Condvar,
+}
+
+impl Default for Stop {
+    fn default() -> Stop {
+        Stop::with_grace(GRACE)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -112,6 +122,11 @@ struct StopState {
 }
 
 impl Stop {
+    /// A way to stop that gives requests under way so long to finish.
+    pub fn with_grace(grace: Duration) -> Stop {
+        Stop { grace, state: Mutex::default(), changed: Condvar::new() }
+    }
+
     /// Asks the run to end: no new rows, a grace for those under way.
     pub fn soft(&self) {
         self.change(|state| state.asked = true);
@@ -136,10 +151,10 @@ impl Stop {
         state.asked && !state.released
     }
 
-    /// Waits until the run is over, but not longer than `grace`; says whether it is over.
-    pub(super) fn wait_released(&self, grace: Duration) -> bool {
+    /// Waits until the run is over, but not longer than the grace; says whether it is over.
+    pub(super) fn wait_released(&self) -> bool {
         let guard = self.lock();
-        let waited = self.changed.wait_timeout_while(guard, grace, |state| !state.released);
+        let waited = self.changed.wait_timeout_while(guard, self.grace, |state| !state.released);
         waited.unwrap_or_else(PoisonError::into_inner).0.released
     }
 

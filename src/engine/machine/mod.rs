@@ -212,9 +212,7 @@ impl<'a> Engine<'a> {
         let mut out = Vec::new();
         self.ending.took = now;
         self.in_flight -= 1;
-        if let Ticket { probe: true, .. } = ticket
-            && asked_nothing(&told)
-        {
+        if ticket.probe && asked_nothing(&told) {
             self.gate.probe_wasted(now);
         }
         match (ticket.task, without_panic(ticket.task, told)) {

@@ -1,0 +1,645 @@
+//! Whole runs of the engine on a virtual clock, against a service that answers as each test says.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::settings::{Assume, IfExists, MaxFailures};
+use super::*;
+use crate::outcome::OwnCode;
+use crate::reply::{Created, DoubtBecause, FailedBy, Listed, RetryBecause, Verdict};
+use crate::units::Rate;
+
+const SENT_AT: i64 = 1_800_000_000;
+const QUICK: Duration = Duration::from_millis(100);
+const WORKERS: usize = 25;
+
+const fn s(seconds: u64) -> At {
+    At::from_secs(seconds)
+}
+
+/// Every job is a file `n<twin>` of 10 bytes.
+struct Names(Vec<Job>);
+
+impl Faces for Names {
+    fn face(&self, job: JobId) -> Face<'_> {
+        Face { name: format!("n{}", self.0[job.0 as usize].twin).into(), size: Some(10), link: None }
+    }
+}
+
+/// Jobs of one module, each with a record of its own.
+fn rows(count: u32) -> Vec<Job> {
+    (0..count).map(|row| Job { module: 0, record: RecordIx(row), twin: row }).collect()
+}
+
+fn settings() -> Settings {
+    Settings { rate: Rate::Unlimited, concurrency: 4, ..Settings::default() }
+}
+
+fn reply(verdict: Verdict, code: &str) -> Reply {
+    let message = String::new();
+    let code = code.to_owned();
+    Reply { verdict, code, message, http_status: None, took: QUICK, retry_after: None, credits_left: None }
+}
+
+fn uploaded(id: u64) -> Reply {
+    reply(Verdict::Uploaded(Created { id: ServiceId::new(id), time: None, by: None }), "")
+}
+
+fn lost() -> Reply {
+    reply(Verdict::InDoubt(DoubtBecause::AnswerLost), "answer-lost")
+}
+
+fn throttled() -> Reply {
+    reply(Verdict::Retry(RetryBecause::Throttled), "TOO_MANY_REQUESTS")
+}
+
+fn listed(id: u64, name: &str, size: u64) -> Listed {
+    let created = Some(SENT_AT);
+    Listed { id: ServiceId::new(id), name: name.to_owned(), size: Some(size), url: None, created, created_by: None }
+}
+
+/// What a service answers: to an upload, and to a list.
+enum Answer {
+    Upload(Reply),
+    List(Vec<Listed>),
+    NoList(Reply),
+    Told(Told),
+}
+
+/// Everything that can be seen of a run.
+struct Play {
+    ending: Ending,
+    ended: BTreeMap<u32, Outcome>,
+    tasks: Vec<(At, Task)>,
+    notices: Vec<Notice>,
+}
+
+impl Play {
+    fn statuses(&self) -> Vec<Status> {
+        self.ended.values().map(|outcome| outcome.status).collect()
+    }
+
+    fn codes(&self) -> Vec<&str> {
+        self.ended.values().map(|outcome| outcome.code.as_str()).collect()
+    }
+
+    fn sent(&self) -> Vec<u32> {
+        let upload = |(_, task): &(At, Task)| match task {
+            Task::Upload { job, .. } => Some(job.0),
+            Task::List { .. } => None,
+        };
+        self.tasks.iter().filter_map(upload).collect()
+    }
+
+    fn lists(&self, purpose: Purpose) -> Vec<At> {
+        let of =
+            |(at, task): &(At, Task)| matches!(task, Task::List { purpose: p, .. } if *p == purpose).then_some(*at);
+        self.tasks.iter().filter_map(of).collect()
+    }
+
+    fn cause(&self) -> Option<StopCause> {
+        self.ending.stopped.as_ref().map(|stopped| stopped.cause)
+    }
+}
+
+/// A run that is about to be played.
+struct Run {
+    jobs: Vec<Job>,
+    past: Vec<(JobId, Past)>,
+    settings: Settings,
+    interrupt_at: Option<At>,
+}
+
+impl Run {
+    fn of(jobs: Vec<Job>, settings: Settings) -> Run {
+        Run { jobs, past: Vec::new(), settings, interrupt_at: None }
+    }
+
+    /// Plays it; `answer` is asked when a task begins, and says how long it takes.
+    fn play(self, mut answer: impl FnMut(At, Task) -> (Duration, Answer)) -> Play {
+        let names = Names(self.jobs.clone());
+        let count = self.jobs.len();
+        let mut engine = Engine::new(self.jobs, self.past, &names, self.settings);
+        let mut play =
+            Play { ending: Ending::default(), ended: BTreeMap::new(), tasks: Vec::new(), notices: Vec::new() };
+        let mut under_way: BinaryHeap<Reverse<(At, usize)>> = BinaryHeap::new();
+        let mut told: Vec<Option<(Ticket, Told)>> = Vec::new();
+        let mut interrupt_at = self.interrupt_at;
+        let mut now = At::ZERO;
+        loop {
+            let next = if under_way.len() < WORKERS { engine.next(now) } else { Next::Wait(None) };
+            let alarm = match next {
+                Next::Do(ticket) => {
+                    play.tasks.push((now, ticket.task));
+                    let (takes, answer) = answer(now, ticket.task);
+                    under_way.push(Reverse((now + takes, told.len())));
+                    told.push(Some((ticket, answer.told())));
+                    continue;
+                }
+                Next::Wait(alarm) => alarm,
+                Next::End => break,
+            };
+            let heard = under_way.peek().map(|Reverse((at, _))| *at);
+            let then = [alarm, heard, interrupt_at].into_iter().flatten().min().expect("something to wait for");
+            assert!(then > now || heard == Some(then) || interrupt_at == Some(then), "waits for the past: {then:?}");
+            now = then.max(now);
+            if interrupt_at.is_some_and(|at| at <= now) {
+                engine.interrupt();
+                interrupt_at = None;
+            }
+            if heard == Some(then)
+                && let Some(Reverse((_, index))) = under_way.pop()
+            {
+                let (ticket, told) = told[index].take().expect("told once");
+                play.take(engine.tell(now, ticket, told));
+            }
+        }
+        loop {
+            let rest = engine.rest(2);
+            if rest.is_empty() {
+                break;
+            }
+            play.take(rest);
+        }
+        play.notices = engine.take_notices();
+        play.ending = engine.into_ending();
+        assert_eq!(play.ended.len(), count, "every job ends");
+        assert_eq!(play.ending.counts.total() as usize, count);
+        play
+    }
+}
+
+impl Play {
+    fn take(&mut self, ended: Vec<Ended>) {
+        for Ended { job, outcome } in ended {
+            assert_eq!(self.ended.insert(job.0, outcome), None, "a job ends once");
+        }
+    }
+}
+
+impl Answer {
+    fn told(self) -> Told {
+        let list = |reply| Told::Listed { reply, claimed: Vec::new(), clock: Clock::Service };
+        match self {
+            Answer::Upload(reply) => {
+                Told::Replied { reply, sent_at: Some(Timestamp::from_second(SENT_AT).expect("a time")) }
+            }
+            Answer::List(all) => list(ListReply::Listed(all)),
+            Answer::NoList(reply) => list(ListReply::Not(reply)),
+            Answer::Told(told) => told,
+        }
+    }
+}
+
+/// Answers uploads; lists are empty.
+fn uploads(mut answer: impl FnMut(At, JobId, u32) -> Reply) -> impl FnMut(At, Task) -> (Duration, Answer) {
+    move |now, task| match task {
+        Task::Upload { job, tries, .. } => (QUICK, Answer::Upload(answer(now, job, tries))),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    }
+}
+
+#[test]
+fn the_first_request_lists_and_the_rows_follow_in_order() {
+    let play = Run::of(rows(9), settings()).play(uploads(|_, job, _| uploaded(job.0.into())));
+    assert!(matches!(play.tasks[0], (At::ZERO, Task::List { job: JobId(0), purpose: Purpose::First, .. })));
+    assert_eq!(play.sent(), (0..9).collect::<Vec<_>>());
+    assert!(play.statuses().iter().all(|status| *status == Status::Uploaded));
+    assert_eq!((play.ending.uploads, play.ending.lists, play.cause()), (9, 1, None));
+    assert_eq!(play.ended[&3].attachment_id, Some(ServiceId::new(3)));
+}
+
+#[test]
+fn without_jobs_nothing_is_asked() {
+    let play = Run::of(Vec::new(), settings()).play(|_, _| panic!("nothing to ask"));
+    assert_eq!(play.ending, Ending::default());
+}
+
+#[test]
+fn a_passing_failure_is_tried_again_under_one_line_until_the_retries_are_used_up() {
+    let mut announced = 0;
+    let play = Run::of(rows(2), Settings { retries: 3, ..settings() }).play(|_, task| match task {
+        Task::Upload { job: JobId(0), announce, tries } => {
+            announced += u32::from(announce);
+            let verdict = Verdict::Retry(RetryBecause::NotConnected);
+            (QUICK, Answer::Upload(if tries > 9 { uploaded(1) } else { reply(verdict, "not-connected") }))
+        }
+        Task::Upload { .. } => (QUICK, Answer::Upload(uploaded(2))),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.codes(), ["not-connected", ""]);
+    assert_eq!(play.ended[&0].tries, 4);
+    assert_eq!(announced, 1);
+}
+
+#[test]
+fn a_fresh_token_is_used_at_once() {
+    let renewed = reply(Verdict::Retry(RetryBecause::TokenRenewed), "INVALID_TOKEN");
+    let play = Run::of(rows(1), settings()).play(uploads(
+        |_, _, tries| {
+            if tries == 1 { renewed.clone() } else { uploaded(1) }
+        },
+    ));
+    assert_eq!(play.statuses(), [Status::Uploaded]);
+    assert_eq!(play.tasks[2].0 - play.tasks[1].0, QUICK);
+}
+
+#[test]
+fn a_row_in_doubt_is_looked_up_at_the_end_and_found() {
+    let play = Run::of(rows(3), settings()).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, Answer::Upload(lost())),
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        Task::List { purpose: Purpose::Settle, .. } => (QUICK, Answer::List(vec![listed(7, "n0", 10)])),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.codes(), ["settled-by-listing", "", ""]);
+    assert_eq!(play.ended[&0].attachment_id, Some(ServiceId::new(7)));
+    let lists = play.lists(Purpose::Settle);
+    assert_eq!(lists.len(), 1, "one read proves it");
+    assert!(lists[0] >= s(60), "not before the settle time");
+}
+
+#[test]
+fn a_row_proved_absent_by_two_reads_goes_again_three_times_and_no_more() {
+    let mut announced = 0;
+    let play = Run::of(rows(1), settings()).play(|_, task| match task {
+        Task::Upload { announce, .. } => {
+            announced += u32::from(announce);
+            (QUICK, Answer::Upload(lost()))
+        }
+        Task::List { .. } => (QUICK, Answer::List(vec![listed(7, "other", 9)])),
+    });
+    assert_eq!(play.codes(), ["no-reply"]);
+    assert_eq!((play.ended[&0].tries, announced), (4, 4), "each under a line of its own");
+    let lists = play.lists(Purpose::Settle);
+    assert_eq!(lists.len(), 8);
+    assert_eq!(lists[1] - lists[0], s(5) + QUICK);
+}
+
+#[test]
+fn what_resembles_a_row_in_doubt_makes_it_unknown() {
+    for (all, code) in [
+        (vec![listed(7, "n0", 11)], OwnCode::UncertainMatch),
+        (vec![listed(7, "n0", 10), listed(8, "n0", 10)], OwnCode::SeveralMatches),
+    ] {
+        let play = Run::of(rows(1), settings()).play(|_, task| match task {
+            Task::Upload { .. } => (QUICK, Answer::Upload(lost())),
+            Task::List { .. } => (QUICK, Answer::List(all.clone())),
+        });
+        assert_eq!((play.statuses(), play.codes()), (vec![Status::Unknown], vec![code.as_str()]));
+    }
+}
+
+#[test]
+fn a_file_that_changed_on_its_way_fails_once_it_is_proved_absent() {
+    let changed = reply(Verdict::InDoubt(DoubtBecause::FileChanged), "file-changed");
+    let play = Run::of(rows(1), settings()).play(uploads(|_, _, _| changed.clone()));
+    assert_eq!((play.statuses(), play.codes()), (vec![Status::Failed], vec!["file-changed"]));
+    assert_eq!(play.ended[&0].tries, 1);
+}
+
+#[test]
+fn a_twin_waits_until_the_doubt_is_settled() {
+    let twins = vec![Job { module: 0, record: RecordIx(0), twin: 0 }; 2];
+    let mut next = 0;
+    let play = Run::of(twins, settings()).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, Answer::Upload(lost())),
+        Task::Upload { .. } => {
+            next += 1;
+            (QUICK, Answer::Upload(uploaded(next)))
+        }
+        Task::List { purpose: Purpose::Settle, .. } => (QUICK, Answer::List(vec![listed(7, "n0", 10)])),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.statuses(), [Status::Uploaded; 2]);
+    assert!(matches!(play.tasks[3], (at, Task::Upload { job: JobId(1), .. }) if at > s(60)));
+}
+
+#[test]
+fn a_limit_ends_the_run_without_calling_it_stopped() {
+    let play =
+        Run::of(rows(10), Settings { limit: Some(3), ..settings() }).play(uploads(|_, job, _| uploaded(job.0.into())));
+    assert_eq!(play.sent(), [0, 1, 2]);
+    assert_eq!((play.cause(), play.ending.over_limit), (None, 7));
+    assert_eq!(play.ending.counts.of(Status::NotSent), 7);
+}
+
+#[test]
+fn a_budget_of_credits_is_never_passed_and_leaves_enough_to_settle() {
+    let play = Run::of(rows(10), Settings { max_credits: Some(7), concurrency: 1, ..settings() })
+        .play(uploads(|_, job, _| if job.0 == 0 { lost() } else { uploaded(job.0.into()) }));
+    assert_eq!(play.cause(), Some(StopCause::Credits));
+    assert_eq!(play.tasks.len(), 7, "{:?}", play.tasks);
+    assert_eq!(play.lists(Purpose::Settle).len(), 2);
+    assert_eq!(play.ended[&0].status, Status::NotSent, "proved absent, but there is nothing left to send it with");
+}
+
+#[test]
+fn credits_kept_for_others_stop_the_run_or_make_it_wait() {
+    let answer = |now: At, job: JobId, _| Reply {
+        credits_left: Some(if now < s(3_000) { 502 - u64::from(job.0) } else { 9_000 }),
+        ..uploaded(job.0.into())
+    };
+    let play = Run::of(rows(9), Settings { concurrency: 1, ..settings() }).play(uploads(answer));
+    assert_eq!((play.cause(), play.ending.credits_left), (Some(StopCause::Credits), Some(500)));
+    let patient = Settings { concurrency: 1, wait_for_credits: true, ..settings() };
+    let play = Run::of(rows(9), patient).play(uploads(answer));
+    assert_eq!((play.cause(), play.ending.counts.of(Status::Uploaded)), (None, 9));
+    assert!(play.ending.took > s(3_600));
+}
+
+#[test]
+fn when_time_is_up_doubts_are_settled_and_the_rest_is_left() {
+    let most = Settings { max_duration: Some(s(2)), concurrency: 1, ..settings() };
+    let play = Run::of(rows(100), most).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, Answer::Upload(lost())),
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        Task::List { purpose: Purpose::Settle, .. } => (QUICK, Answer::List(vec![listed(7, "n0", 10)])),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.cause(), Some(StopCause::MaxDuration));
+    assert_eq!(play.ended[&0].code, "settled-by-listing");
+    assert_eq!(play.ended[&99].status, Status::NotSent);
+}
+
+#[test]
+fn a_signal_lets_what_is_under_way_finish_and_leaves_doubts_to_the_next_run() {
+    let mut run = Run::of(rows(100), settings());
+    run.interrupt_at = Some(s(1));
+    let play = run.play(uploads(|_, job, _| if job.0 == 0 { lost() } else { uploaded(job.0.into()) }));
+    assert_eq!(play.cause(), Some(StopCause::Signal));
+    assert!(play.ending.took < s(2));
+    assert_eq!((play.ended[&0].status, &*play.ended[&0].code), (Status::InDoubt, "interrupted"));
+    assert_eq!((play.ended[&99].status, &*play.ended[&99].code), (Status::NotSent, "interrupted"));
+    assert_eq!(play.lists(Purpose::Settle), [] as [At; 0]);
+}
+
+#[test]
+fn five_refusals_for_want_of_permission_close_a_module_and_others_go_on() {
+    let jobs: Vec<Job> =
+        (0..40).map(|row| Job { module: row % 2, record: RecordIx(row.into()), twin: row.into() }).collect();
+    let refused = reply(Verdict::Failed(FailedBy::Permission), "NO_PERMISSION");
+    let play = Run::of(jobs, settings())
+        .play(uploads(|_, job, _| if job.0 % 2 == 0 { refused.clone() } else { uploaded(job.0.into()) }));
+    assert_eq!(play.ending.counts.of(Status::Failed), 5);
+    assert_eq!(play.ending.counts.of(Status::Uploaded), 20);
+    assert_eq!(play.ended[&38].code, "module-closed");
+    assert_eq!(play.cause(), None, "the other module is done");
+}
+
+#[test]
+fn when_the_only_module_is_closed_the_run_is_stopped() {
+    let refused = reply(Verdict::Failed(FailedBy::Module), "INVALID_MODULE");
+    let play = Run::of(rows(40), settings()).play(uploads(|_, _, _| refused.clone()));
+    assert_eq!(play.sent(), [0]);
+    assert_eq!(play.cause(), Some(StopCause::ModulesClosed));
+}
+
+#[test]
+fn a_refused_token_stops_the_run_and_does_not_try_to_settle() {
+    let play = Run::of(rows(40), Settings { concurrency: 1, ..settings() }).play(uploads(|_, job, _| match job.0 {
+        0 => lost(),
+        1 => reply(Verdict::Stop(StopBecause::Credentials), "INVALID_TOKEN"),
+        _ => uploaded(1),
+    }));
+    assert_eq!(play.cause(), Some(StopCause::Service(StopBecause::Credentials)));
+    assert_eq!(play.sent(), [0, 1]);
+    assert_eq!(play.ended[&0].status, Status::InDoubt);
+    assert_eq!(play.ended[&1].status, Status::NotSent);
+    assert_eq!(play.lists(Purpose::Settle), [] as [At; 0]);
+}
+
+#[test]
+fn too_many_failures_stop_the_run() {
+    let refused = reply(Verdict::Failed(FailedBy::Row), "INVALID_DATA");
+    let play = Run::of(rows(300), settings()).play(uploads(|_, _, _| refused.clone()));
+    assert_eq!(play.cause(), Some(StopCause::MaxFailures));
+    assert!((100..105).contains(&play.ending.counts.of(Status::Failed)));
+    let three = Settings { max_failures: MaxFailures::Rows(3), concurrency: 1, ..settings() };
+    let play = Run::of(rows(300), three).play(uploads(|_, _, _| refused.clone()));
+    assert_eq!(play.ending.counts.of(Status::Failed), 3);
+}
+
+#[test]
+fn everybody_waits_as_long_as_the_service_asks() {
+    let wait = Reply { retry_after: Some(s(30)), ..throttled() };
+    let play = Run::of(rows(20), settings())
+        .play(uploads(|_, job, tries| if job.0 == 5 && tries == 1 { wait.clone() } else { uploaded(job.0.into()) }));
+    assert_eq!(play.ending.counts.of(Status::Uploaded), 20);
+    let asked = play.tasks.iter().position(|(_, task)| matches!(task, Task::Upload { job: JobId(5), .. }));
+    let asked_at = play.tasks[asked.expect("was sent")].0 + QUICK;
+    let quiet = |(at, _): &&(At, Task)| *at > asked_at && *at < asked_at + s(30);
+    assert_eq!(play.tasks.iter().filter(quiet).count(), 0);
+    let pause = play.notices.iter().find(|notice| matches!(notice, Notice::Paused { .. }));
+    assert!(matches!(pause, Some(Notice::Paused { until, .. }) if *until >= asked_at + s(30)));
+}
+
+#[test]
+fn a_wait_of_more_than_a_quarter_of_an_hour_stops_the_run_and_says_until_when() {
+    let wait = Reply { retry_after: Some(s(1_800)), ..throttled() };
+    let play = Run::of(rows(20), settings()).play(uploads(|_, _, _| wait.clone()));
+    assert_eq!(play.cause(), Some(StopCause::LongWait));
+    assert!(play.ending.stopped.and_then(|stopped| stopped.until).is_some_and(|until| until >= s(1_800)));
+}
+
+#[test]
+fn an_outage_is_waited_out() {
+    let down = reply(Verdict::Retry(RetryBecause::NotConnected), "not-connected");
+    let play = Run::of(rows(50), settings())
+        .play(uploads(|now, job, _| if now > s(1) && now < s(600) { down.clone() } else { uploaded(job.0.into()) }));
+    assert_eq!(play.ending.counts.of(Status::Uploaded), 50);
+    assert!(play.ending.uploads < 100, "{}", play.ending.uploads);
+}
+
+#[test]
+fn an_outage_without_end_stops_the_run() {
+    let down = reply(Verdict::Retry(RetryBecause::NotConnected), "not-connected");
+    let play = Run::of(rows(500), settings())
+        .play(uploads(|now, job, _| if now > s(1) { down.clone() } else { uploaded(job.0.into()) }));
+    assert_eq!(play.cause(), Some(StopCause::ServiceDown));
+    assert!(play.ending.took > s(900) && play.ending.took < s(1_000));
+    assert!(play.ending.counts.of(Status::Failed) < 5, "an outage is no fault of the rows");
+}
+
+#[test]
+fn a_service_that_answers_nothing_at_first_stops_the_run_soon() {
+    let down = reply(Verdict::Retry(RetryBecause::NotConnected), "not-connected");
+    let play = Run::of(rows(5), settings()).play(|_, _| (QUICK, Answer::NoList(down.clone())));
+    assert_eq!(play.cause(), Some(StopCause::ServiceDown));
+    assert_eq!((play.ending.uploads, play.ending.lists), (0, 6));
+}
+
+#[test]
+fn a_storm_of_lost_answers_is_ridden_out_one_row_at_a_time() {
+    let play = Run::of(rows(40), settings()).play(|now, task| match task {
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(if now < s(200) { lost() } else { uploaded(job.0.into()) })),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.ending.counts.of(Status::Uploaded), 40);
+    let early = play.tasks.iter().filter(|(at, task)| *at < s(50) && matches!(task, Task::Upload { .. })).count();
+    assert!(early < 20, "{early} rows were put in doubt");
+}
+
+#[test]
+fn what_a_record_has_already_is_skipped_or_fails_after_one_list_of_the_record() {
+    let one_record: Vec<Job> = (0..6).map(|twin| Job { module: 0, record: RecordIx(0), twin }).collect();
+    for (if_exists, status) in [(IfExists::Skip, Status::AlreadyPresent), (IfExists::Fail, Status::Failed)] {
+        let play = Run::of(one_record.clone(), Settings { if_exists, ..settings() }).play(|_, task| match task {
+            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+            Task::List { .. } => (QUICK, Answer::List(vec![listed(7, "n3", 99)])),
+        });
+        assert_eq!(play.sent(), [0, 1, 2, 4, 5]);
+        assert_eq!((play.ended[&3].status, &*play.ended[&3].code), (status, "exists"));
+        assert_eq!(play.ending.lists, 1, "the first request is the record's list");
+    }
+}
+
+#[test]
+fn each_record_is_listed_once_before_its_first_row() {
+    let jobs: Vec<Job> = (0..9).map(|row| Job { module: 0, record: RecordIx(row / 3), twin: row }).collect();
+    let play = Run::of(jobs, Settings { if_exists: IfExists::Skip, ..settings() })
+        .play(uploads(|_, job, _| uploaded(job.0.into())));
+    assert_eq!(play.lists(Purpose::First).len() + play.lists(Purpose::Baseline).len(), 3);
+    assert_eq!(play.ending.counts.of(Status::Uploaded), 9);
+}
+
+#[test]
+fn without_leave_to_list_doubts_end_unknown_and_the_user_is_warned() {
+    let refused = reply(Verdict::Stop(StopBecause::Scope), "OAUTH_SCOPE_MISMATCH");
+    let answer = |_, task| match task {
+        Task::Upload { job: JobId(1), .. } => (QUICK, Answer::Upload(lost())),
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        Task::List { .. } => (QUICK, Answer::NoList(refused.clone())),
+    };
+    let play = Run::of(rows(3), settings()).play(answer);
+    assert_eq!(play.codes(), ["", "not-listable", ""]);
+    assert_eq!(play.ended[&1].status, Status::Unknown);
+    assert!(play.notices.iter().any(|notice| matches!(notice, Notice::Warning { code: "not-listable", .. })));
+    let play = Run::of(rows(3), Settings { if_exists: IfExists::Skip, ..settings() }).play(answer);
+    assert_eq!(play.cause(), Some(StopCause::Service(StopBecause::Scope)));
+    assert_eq!(play.ending.uploads, 0);
+}
+
+fn past(was: PastDoubt, resend: bool) -> Past {
+    Past { sent_at: Timestamp::from_second(SENT_AT).expect("a time"), size: Some(10), was, resend }
+}
+
+#[test]
+fn rows_in_doubt_from_before_are_settled_first_and_others_go_on_meanwhile() {
+    let mut run = Run::of(rows(900), Settings { concurrency: 1, ..settings() });
+    run.past = vec![(JobId(1), past(PastDoubt::InDoubt, true)), (JobId(2), past(PastDoubt::InDoubt, false))];
+    let play = run.play(|_, task| match task {
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        Task::List { record: RecordIx(1), .. } => (QUICK, Answer::List(vec![listed(7, "n1", 10)])),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.ended[&1].code, "settled-by-listing");
+    assert_eq!((play.ended[&2].status, &*play.ended[&2].code), (Status::NotSent, "not-in-manifest"));
+    let lists = play.lists(Purpose::Settle);
+    assert!(lists[0] >= s(60) && lists[2] < s(70), "as soon as the settle time is over: {lists:?}");
+    assert_eq!(play.ending.counts.of(Status::Uploaded), 899);
+}
+
+#[test]
+fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
+    for (assume, statuses, sent) in [
+        (None, [Status::Unknown, Status::Uploaded], 0),
+        (Some(Assume::Present), [Status::Uploaded, Status::Uploaded], 0),
+        (Some(Assume::Absent), [Status::Uploaded, Status::Uploaded], 1),
+    ] {
+        let mut run = Run::of(rows(2), Settings { assume, ..settings() });
+        run.past = vec![(JobId(0), past(PastDoubt::Unknown, true)), (JobId(1), past(PastDoubt::Unknown, true))];
+        let play = run.play(|_, task| match task {
+            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+            Task::List { record: RecordIx(0), .. } => (QUICK, Answer::List(vec![listed(7, "n0", 11)])),
+            Task::List { .. } => (QUICK, Answer::List(vec![listed(8, "n1", 10)])),
+        });
+        assert_eq!(play.statuses(), statuses, "{assume:?}");
+        assert_eq!(play.sent().len(), sent, "{assume:?}");
+    }
+}
+
+#[test]
+fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
+    let mut run = Run::of(vec![Job { module: 0, record: RecordIx(0), twin: 0 }; 3], settings());
+    run.past = (0..3).map(|row| (JobId(row), past(PastDoubt::Unknown, true))).collect();
+    let mut id = 0;
+    let play = run.play(uploads(|_, _, _| {
+        id += 1;
+        uploaded(id)
+    }));
+    assert_eq!(play.statuses(), [Status::Uploaded; 3]);
+}
+
+#[test]
+fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
+    let panicked = |begun| Answer::Told(Told::Panicked { begun, sent_at: None });
+    let play = Run::of(rows(3), settings()).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, panicked(false)),
+        Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, panicked(true)),
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!((play.ended[&0].status, play.ended[&0].tries), (Status::Failed, 2));
+    assert_eq!(play.ended[&0].code, OwnCode::InternalError.as_str());
+    assert_eq!((play.ended[&1].status, play.ended[&1].tries), (Status::Uploaded, 2), "sent again once proved absent");
+    assert!(!play.lists(Purpose::Settle).is_empty());
+}
+
+#[test]
+fn results_that_cannot_be_written_stop_the_run() {
+    let play = Run::of(rows(50), settings()).play(|_, task| match task {
+        Task::Upload { job: JobId(9), .. } => (QUICK, Answer::Told(Told::ResultsFailed("disk full".to_owned()))),
+        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!(play.cause(), Some(StopCause::Service(StopBecause::Disk)));
+    assert_eq!((play.ended[&9].status, play.ended[&9].tries), (Status::NotSent, 0));
+    assert!(play.ending.uploads < 15);
+}
+
+/// A service that serves so many requests at once, each in 300 ms, and refuses the rest at once: what share of what it
+/// would serve is used, and what share of the requests is refused.
+fn against_a_service_that_allows(allowed: usize) -> (f64, f64) {
+    let rows_sent = 4_000;
+    let serving = Duration::from_millis(300);
+    let mut busy: Vec<At> = Vec::new();
+    let play = Run::of(rows(rows_sent), Settings { concurrency: 25, ..settings() }).play(|now, task| {
+        busy.retain(|until| *until > now);
+        if busy.len() >= allowed {
+            return (Duration::from_millis(10), Answer::Upload(throttled()));
+        }
+        busy.push(now + serving);
+        match task {
+            Task::Upload { job, .. } => (serving, Answer::Upload(uploaded(job.0.into()))),
+            Task::List { .. } => (serving, Answer::List(Vec::new())),
+        }
+    });
+    assert_eq!(play.ending.counts.of(Status::Uploaded), rows_sent);
+    let ideal = serving.as_secs_f64() * f64::from(rows_sent) / allowed as f64;
+    (ideal / play.ending.took.as_secs_f64(), play.ending.throttled as f64 / play.ending.uploads as f64)
+}
+
+#[test]
+fn a_service_that_limits_concurrency_is_used_well_and_rarely_refuses() {
+    for allowed in [5, 10] {
+        let (useful, refused) = against_a_service_that_allows(allowed);
+        assert!(useful > 0.95, "{allowed} at once: {useful:.3} of what it allows");
+        assert!(refused < 0.004, "{allowed} at once: {refused:.4} refused");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let play = |seed| {
+        let flaky = |_, job: JobId, tries: u32| {
+            if (job.0 + tries).is_multiple_of(3) { throttled() } else { uploaded(job.0.into()) }
+        };
+        Run::of(rows(60), Settings { seed, ..settings() }).play(uploads(flaky)).tasks
+    };
+    assert_eq!(play(1), play(1));
+    assert_ne!(play(1), play(2));
+}
