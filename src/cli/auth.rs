@@ -3,10 +3,12 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
+use anyhow::anyhow;
 use serde::Serialize;
 
 use super::args::{AuthArgs, AuthCommand, ReadArgs, TargetArgs};
-use super::config::{self, Access, ConfigError, DEFAULT_PROFILE, NewProfile, UserFile};
+use super::config::{self, Access, DEFAULT_PROFILE, NewProfile, UserFile};
+use super::failure::{Failure, OrExit};
 use super::output;
 use super::values::Output;
 use crate::check;
@@ -18,47 +20,25 @@ use crate::reply::{Reply, StopBecause, Verdict};
 use crate::units;
 use crate::zoho::{Client, Organisation, Secret, Target, TokenSettings, User, Where, log_in};
 
-/// A command that cannot go on, with what it says and how it ends.
-struct Failure {
-    exit: Exit,
-    message: String,
-}
-
-impl Failure {
-    fn usage(message: impl ToString) -> Failure {
-        Failure { exit: Exit::Usage, message: message.to_string() }
-    }
-
-    /// What the service or the way to it refuses stops a run with 4; so it does here.
-    fn stopped(message: impl ToString) -> Failure {
-        Failure { exit: Exit::Stopped, message: message.to_string() }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::usage(error)
-    }
-}
-
 /// Runs one of the commands.
-pub fn run(args: &AuthArgs) -> Exit {
-    let done = match &args.command {
+///
+/// # Errors
+///
+/// What the user must say otherwise (2), or what the service or the way to it refuses, which would stop a run as well
+/// (4).
+pub fn run(args: &AuthArgs) -> Result<Exit, Failure> {
+    match &args.command {
         AuthCommand::Login { target } => login(target),
         AuthCommand::Status { manifest, target, read, output } => status(manifest.as_deref(), target, read, *output),
         AuthCommand::Logout { profile } => logout(profile.as_deref().unwrap_or(DEFAULT_PROFILE)),
-    };
-    done.unwrap_or_else(|failure| {
-        let _ = writeln!(io::stderr(), "error: {}", failure.message);
-        failure.exit
-    })
+    }
 }
 
 fn user_file() -> Result<std::path::PathBuf, Failure> {
     config::user_file().ok_or_else(|| {
-        Failure::usage(
-            "this system has no folder for settings; name one in the environment variable ATTACHE_CONFIG_DIR",
-        )
+        Failure::usage(anyhow!(
+            "this system has no folder for settings; name one in the environment variable ATTACHE_CONFIG_DIR"
+        ))
     })
 }
 
@@ -76,16 +56,17 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
         version: args.api_version.unwrap_or_default(),
     };
     let target = place.target().map_err(Failure::usage)?;
-    let accounts =
-        target.accounts().ok_or_else(|| Failure::usage("name the server that gives out tokens: --accounts-url URL"))?;
+    let accounts = target
+        .accounts()
+        .ok_or_else(|| Failure::usage(anyhow!("name the server that gives out tokens: --accounts-url URL")))?;
     let http = config::http(args, args.ca_file.clone()).map_err(Failure::usage)?;
     let mut answers = Answers::new();
     let client_id = answers.secret("Client id", "ZOHO_CLIENT_ID", Echo::On)?;
     let client_secret = answers.secret("Client secret", "ZOHO_CLIENT_SECRET", Echo::Off)?;
     let code = answers.secret("Grant code", "", Echo::Off)?;
-    let login = log_in(accounts, &client_id, &client_secret, &code, &http).map_err(Failure::stopped)?;
+    let login = log_in(accounts, &client_id, &client_secret, &code, &http).or_exit(Exit::Stopped)?;
     if let Some(told) = &login.api_domain {
-        let found = target.completed_by(told).map_err(Failure::stopped)?;
+        let found = target.completed_by(told).or_exit(Exit::Stopped)?;
         if found != target {
             place.api_domain = Some(found.api().to_string());
         }
@@ -97,7 +78,7 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
         refresh_token: &login.refresh_token,
         scopes: &login.scopes,
     };
-    config::store_profile(&path, name, &new)?;
+    config::store_profile(&path, name, &new).map_err(Failure::usage)?;
     let _ = writeln!(
         io::stderr(),
         "stored the profile {} in {}; attache auth status shows it",
@@ -113,7 +94,7 @@ fn logout(name: &str) -> Result<Exit, Failure> {
         // Tokens of other profiles go too; each is fetched anew at no cost but one request.
         let _ = std::fs::remove_dir_all(folder);
     }
-    let was_there = config::remove_profile(&path, name)?;
+    let was_there = config::remove_profile(&path, name).map_err(Failure::usage)?;
     let name = shown(name);
     let said = match was_there {
         true => {
@@ -146,9 +127,9 @@ impl Answers {
     fn secret(&mut self, what: &str, variable_name: &str, echo: Echo) -> Result<Secret, Failure> {
         let text = match variable(variable_name).filter(|value| !value.is_empty()) {
             Some(text) => text,
-            None => self.ask(what, echo).map_err(|error| Failure::usage(format!("{what}: {error}")))?,
+            None => self.ask(what, echo).map_err(|error| Failure::usage(anyhow!("{what}: {error}")))?,
         };
-        Secret::new(text).map_err(|wrong| Failure::usage(format!("{what} {wrong}")))
+        Secret::new(text).map_err(|wrong| Failure::usage(anyhow!("{what} {wrong}")))
     }
 
     fn ask(&mut self, what: &str, echo: Echo) -> io::Result<String> {
@@ -219,13 +200,13 @@ impl From<Organisation> for OrganisationStatus {
 
 fn status(manifest: Option<&Path>, args: &TargetArgs, read: &ReadArgs, form: Output) -> Result<Exit, Failure> {
     let needed = manifest.map(|manifest| needed_scopes(manifest, args, read)).transpose()?;
-    let user = UserFile::load(&user_file()?)?;
-    let access = config::access(args, &user, variable, io::stdin().lock())?;
+    let user = UserFile::load(&user_file()?).map_err(Failure::usage)?;
+    let access = config::access(args, &user, variable, io::stdin().lock()).map_err(Failure::usage)?;
     let target = access.place.target().map_err(Failure::usage)?;
     let http = config::http(args, access.ca_file.clone()).map_err(Failure::usage)?;
     let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
     let client = Client::new(target, access.credentials.clone(), &http, tokens).map_err(Failure::usage)?;
-    let target = client.find_target().map_err(|reply| Failure::stopped(reply.message))?;
+    let target = client.find_target().map_err(|reply| refused(*reply))?;
     let status = ask(&client, &target, &access, needed.as_deref())?;
     let exit = match status.missing_scopes.as_deref() {
         None | Some([]) => Exit::Done,
@@ -236,6 +217,11 @@ fn status(manifest: Option<&Path>, args: &TargetArgs, read: &ReadArgs, form: Out
         Output::Json => serde_json::to_string_pretty(&status).map_err(Failure::usage)? + "\n",
     };
     Ok(exit.max(output::print(&text)))
+}
+
+/// No usable token, or no way to the service.
+fn refused(reply: Reply) -> Failure {
+    Failure { exit: Exit::Stopped, error: anyhow!(reply.message) }
 }
 
 fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[String]>) -> Result<Status, Failure> {
@@ -273,7 +259,7 @@ fn known<T>(
         Ok(answer) => Ok(Some(answer)),
         Err(reply) => match reply.verdict {
             Verdict::Stop(StopBecause::Credentials | StopBecause::Target) if reply.http_status != Some(404) => {
-                Err(Failure::stopped(reply.message))
+                Err(refused(*reply))
             }
             _ => {
                 let code = if reply.code.is_empty() { reply.message } else { reply.code };
@@ -298,7 +284,7 @@ fn needed_scopes(path: &Path, args: &TargetArgs, read: &ReadArgs) -> Result<Vec<
     let checkup = check::check(manifest, &settings, &|_| true);
     let Some(checked) = checkup.checked else {
         let message = format!("{} has no sound row; attache run --dry-run says why", path.display());
-        return Err(Failure { exit: Exit::Unsound, message });
+        return Err(anyhow!(message)).or_exit(Exit::Unsound);
     };
     Ok(scopes(checked.modules()))
 }

@@ -48,6 +48,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, screen.quiet),
         Command::Explain(args) => explain::run(&args),
+        Command::Auth(args) => return auth::run(&args),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man(args) => completions::man(&args),
         other => return Err(Failure::usage(anyhow::anyhow!("{other:?} is not there yet"))),

@@ -6,8 +6,9 @@ mod token;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::testing::{CREATED, Receiver, Request, answer, client, with_headers};
+use super::testing::{CREATED, Receiver, Request, answer, client, client_with, limited, with_headers};
 use super::*;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
 use crate::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
@@ -168,9 +169,12 @@ fn a_redirect_is_never_followed_and_stops_the_run() {
     assert!(elsewhere.requests().is_empty());
 }
 
-/// Answers the first bytes of a request with `bytes` and closes.
+/// Answers with these bytes and closes.
 fn answering(bytes: &'static [u8]) -> Receiver {
-    Receiver::start(move |_, _| bytes.to_vec())
+    Receiver::connections(move |mut stream| {
+        let _ = Request::read(&mut stream);
+        let _ = stream.write_all(bytes);
+    })
 }
 
 #[test]
@@ -219,7 +223,8 @@ fn a_connection_that_ends_or_falls_silent_after_bytes_left_is_in_doubt() {
         let _ = Request::read(&mut stream);
         let _ = stream.read(&mut [0; 1]);
     });
-    let reply = send_file(&silent.client(), &content(b"hello"), "a.txt");
+    let impatient = client_with(silent.target(), &limited(Duration::from_millis(200)));
+    let reply = send_file(&impatient, &content(b"hello"), "a.txt");
     assert_eq!(reply.verdict, Verdict::InDoubt(DoubtBecause::AnswerLost));
     assert!(reply.message.starts_with("no answer within the time limit; "), "{}", reply.message);
 }

@@ -1,9 +1,10 @@
 //! The built program, driven as a user drives it, against the sandbox.
 
-#[expect(dead_code, reason = "other test binaries use more of it")]
+mod auth;
 mod case;
 mod exits;
 mod faults;
 mod resume;
+mod secrets;
 #[expect(dead_code, reason = "other test binaries use more of it")]
 mod service;

@@ -1,0 +1,107 @@
+//! `attache auth`, and where credentials may come from.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use attache::sandbox::{Credentials, Server, Settings};
+
+use crate::case::{Case, Done};
+
+const SECRETS: [&str; 3] = ["1000.CANARYID", "canary-secret", "1000.canary.refresh"];
+
+fn service() -> Server {
+    let [client_id, client_secret, refresh_token] = SECRETS.map(str::to_owned);
+    let credentials = Some(Credentials { client_id, client_secret, refresh_token });
+    Server::start(Settings { credentials, ..Settings::default() }).expect("a sandbox can be started on loopback")
+}
+
+fn case() -> Case {
+    Case::new().rows(&[("Leads", "738964000000291009", "a.txt")])
+}
+
+/// Runs the program with lines on its standard input.
+fn with_input(case: &Case, arguments: &[&str], input: &str) -> Done {
+    let mut command = case.command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program can be started");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it listens");
+    case.finish(child.wait_with_output())
+}
+
+fn login(case: &Case, service: &Server) -> Done {
+    let [id, secret, _] = SECRETS;
+    with_input(case, &["auth", "login", "--api-domain", service.url()], &format!("{id}\n{secret}\n1000.grant\n"))
+}
+
+#[track_caller]
+fn shows_no_secret(done: &Done) {
+    for secret in SECRETS {
+        assert!(!done.stdout.contains(secret) && !done.stderr.contains(secret), "{}{}", done.stdout, done.stderr);
+    }
+}
+
+#[test]
+fn a_login_is_stored_shown_used_and_removed() {
+    let (case, service) = (case(), service());
+    let done = login(&case, &service).exits(0).says("stored the profile default");
+    shows_no_secret(&done);
+
+    let done = case.run(&["auth", "status", "m.csv"]).exits(0).prints("profile default").prints("requests at once");
+    shows_no_secret(&done);
+    let json = case.run(&["auth", "status", "--output", "json"]).exits(0);
+    let status: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON and nothing else");
+    assert_eq!(status["api_domain"], service.url());
+    assert!(status["organisation"]["credits_per_day"].is_u64(), "{status}");
+
+    let done = case.run(&["run", "m.csv", "--yes", "--settle-time", "0s"]).exits(0);
+    shows_no_secret(&done);
+    assert_eq!(service.created().len(), 1);
+
+    case.run(&["auth", "logout"]).exits(0);
+    case.run(&["auth", "status"]).exits(2).says("no target");
+    case.run(&["auth", "logout"]).exits(2);
+}
+
+#[test]
+fn a_login_that_is_refused_stores_nothing_and_names_the_likely_cause() {
+    let (case, service) = (case(), service());
+    let wrong = with_input(&case, &["auth", "login", "--api-domain", service.url()], "1000.other\nwrong\n1000.grant\n");
+    wrong.exits(4).says("--dc");
+    assert!(!case.path("home/config/attache/attache.toml").exists());
+    case.run(&["auth", "login"]).exits(2).says("no target");
+    case.run(&["auth", "login", "--api-domain", service.url()]).exits(2).says("Client id");
+}
+
+#[cfg(unix)]
+#[test]
+fn credentials_that_others_can_read_are_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let (case, service) = (case(), service());
+    login(&case, &service).exits(0);
+    let file = case.path("home/config/attache/attache.toml");
+    let mode = std::fs::metadata(&file).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("permissions");
+    case.run(&["auth", "status"]).exits(2).says("chmod 600");
+    case.run(&["run", "m.csv", "--yes"]).exits(2).says("chmod 600");
+}
+
+#[test]
+fn a_folder_from_a_stranger_cannot_take_the_token() {
+    let (case, service, thief) = (case(), service(), service());
+    login(&case, &service).exits(0);
+    for text in [
+        format!("api_domain = \"{}\"", thief.url()),
+        format!("[profiles.default]\naccounts_url = \"{}\"", thief.url()),
+        "token_command = [\"touch\", \"taken\"]".to_owned(),
+        "allow_outside = true".to_owned(),
+    ] {
+        case.write("attache.toml", &text);
+        case.run(&["run", "m.csv", "--yes"]).exits(2).says("may not stand in a file beside a manifest");
+    }
+    assert!(!case.path("taken").exists());
+    let stats = thief.stats();
+    assert_eq!((stats.uploads, stats.lists), (0, 0));
+    case.write("attache.toml", "concurrency = 1\n");
+    case.run(&["run", "m.csv", "--yes", "--settle-time", "0s"]).exits(0);
+}
