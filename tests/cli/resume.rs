@@ -78,3 +78,14 @@ fn two_runs_at_once_on_one_results_file_are_told_apart() {
     assert!(first.wait().expect("the first run ends").success());
     assert_eq!(service.created().len(), 3);
 }
+
+#[test]
+fn the_summary_counts_every_byte_that_left() {
+    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    case.write("f/1.txt", vec![b'x'; 300_000]);
+    let done = service.run(&case, &["--output", "json"]).exits(0);
+    let summary: serde_json::Value = serde_json::from_str(&done.stdout).expect("one document");
+    let bytes = summary["requests"]["bytes"].as_u64().expect("a number of bytes");
+    let files: u64 = service.created().iter().map(|created| created.size).sum();
+    assert!(bytes > files && bytes < files + 3 * 1_000, "{bytes} for files of {files}");
+}

@@ -200,12 +200,12 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
     let started = Timestamp::now();
     let run_id = results::new_run_id(started);
     let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
+    // The server of a rehearsal lives as long as the run does.
+    let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
     let tries = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
     let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
     let stop = Arc::new(Stop::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
-    // The server of a rehearsal lives as long as the run does.
-    let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
     let memory = Memory { plan, log: &log, target: &prepared.target, run: &run_id, earlier_tries: tries };
     let (ending, seen) =
         progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |watch| {
