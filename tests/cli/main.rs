@@ -4,6 +4,7 @@ mod auth;
 mod case;
 mod exits;
 mod faults;
+mod first;
 mod resume;
 mod secrets;
 #[expect(dead_code, reason = "other test binaries use more of it")]
