@@ -11,6 +11,7 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod schema;
 pub mod screen;
 pub mod signals;
 pub mod values;
@@ -47,6 +48,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args, screen.quiet),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, screen.quiet),
+        Command::Schema(args) => schema::run(args.name),
         Command::Explain(args) => explain::run(&args),
         Command::Auth(args) => return auth::run(&args),
         Command::Completions(args) => completions::run(args.shell),

@@ -77,7 +77,10 @@ fn joined(problems: &[&Problem], say: impl Fn(&Problem) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::check::Checkup;
     use crate::explain::{Extent, ProblemCode};
     use crate::upload::RowKey;
 
@@ -97,6 +100,30 @@ mod tests {
         }
     }
 
+    fn check(path: &Path) -> Checkup {
+        let input = crate::manifest::Input::Path(path.to_owned());
+        let manifest = crate::manifest::open(&input, &crate::manifest::Settings::default()).unwrap();
+        crate::check::check(manifest, &crate::check::Settings::default(), &|_| false)
+    }
+
+    #[test]
+    fn the_file_is_itself_a_manifest_once_it_is_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let [manifest, bad] = ["m.csv", "bad.csv"].map(|name| folder.path().join(name));
+        let rows =
+            "module;record;file;x_old\nLeads;738964000000291009;a.txt;1\nLead;738964000000291009;b.txt;\"2;2\"\n";
+        std::fs::write(&manifest, rows).unwrap();
+        std::fs::write(folder.path().join("a.txt"), "a").unwrap();
+        std::fs::write(folder.path().join("b.txt"), "b").unwrap();
+        let Checkup { carried_columns, unsound, problems, .. } = check(&manifest);
+        write(std::fs::File::create(&bad).unwrap(), &carried_columns, &unsound, &problems).unwrap();
+        let mended = std::fs::read_to_string(&bad).unwrap().replace("Lead,", "Leads,");
+        std::fs::write(&bad, mended).unwrap();
+        let checkup = check(&bad);
+        assert_eq!((checkup.rows, checkup.sound), (1, 1), "{:?}", checkup.problems);
+        assert_eq!(checkup.carried_columns, ["x_old", "x_line", "x_problem", "x_what_to_do"]);
+    }
+
     #[test]
     fn bad_rows_are_written_with_their_problems_and_their_own_cells_untouched() {
         let mut codes = ProblemCode::ALL.iter().copied().filter(|code| code.extent() == Extent::Row);
@@ -105,10 +132,10 @@ mod tests {
         for problem in &mut problems {
             (problem.row, problem.severity) = (Some(6), Severity::Error);
         }
-        let rows = [left_out(7, "scans/\"plan\", வரைபடம்.pdf")];
+        let bad = [left_out(7, "scans/\"plan\", வரைபடம்.pdf")];
         let columns = ["note".to_owned(), "X_Problem".to_owned()];
         let mut out = Vec::new();
-        write(&mut out, &columns, &rows, &problems).unwrap();
+        write(&mut out, &columns, &bad, &problems).unwrap();
         let text = String::from_utf8(out).unwrap();
         let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
         let header = reader.headers().unwrap().clone();

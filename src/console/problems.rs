@@ -42,10 +42,12 @@ struct Kind<'a> {
 }
 
 /// The lines of the manifest that [`render`] quotes: a few for each code, however many problems there are.
-pub fn quoted_lines(problems: &[Problem]) -> BTreeSet<u32> {
+pub fn quoted_lines(problems: &[Problem]) -> Vec<u32> {
     let kinds = kinds(problems);
     let each = shown_of_each(kinds.len());
-    kinds.iter().flat_map(|kind| kind.problems.iter().take(each)).filter_map(|problem| problem.line).collect()
+    let shown = kinds.iter().flat_map(|kind| kind.problems.iter().take(each));
+    let lines: BTreeSet<u32> = shown.filter_map(|problem| problem.line).collect();
+    lines.into_iter().collect()
 }
 
 /// Every kind of problem with its first few, then how many rows are sound and what would mend most of the others.
@@ -138,11 +140,10 @@ fn marked(line: &str, problem: &Problem) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
-/// The line as it may be shown: what the excerpt's painter lets through and should not is replaced, and so is what may
-/// be a password, each character by one so that columns stay true.
+/// The line as it may be shown: what the excerpt's painter lets through and should not is replaced, each character by
+/// one so that columns stay true. Passwords were taken out where the line was read.
 fn quotable(line: &str) -> String {
-    let line: String = line
-        .chars()
+    line.chars()
         .map(|character| match character {
             '\u{80}'..='\u{9f}'
             | '\u{61c}'
@@ -155,30 +156,7 @@ fn quotable(line: &str) -> String {
             | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
             other => other,
         })
-        .collect();
-    masked(&line)
-}
-
-/// Puts stars between `://` and `@` of an address.
-fn masked(line: &str) -> String {
-    let mut masked = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        masked.push_str(before);
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '?' | '#')).unwrap_or(after.len());
-        let (authority, after) = after.split_at(end);
-        match authority.rsplit_once('@') {
-            Some((user_info, host)) => {
-                masked.extend(user_info.chars().map(|_| '*'));
-                masked.push('@');
-                masked.push_str(host);
-            }
-            None => masked.push_str(authority),
-        }
-        rest = after;
-    }
-    masked + rest
+        .collect()
 }
 
 /// How many of a kind were not shown, and where they are.
@@ -320,11 +298,9 @@ mod tests {
     }
 
     #[test]
-    fn passwords_and_directions_in_a_quoted_line_are_not_shown_and_columns_stay() {
-        let line = "Leads,1,https://me:hush@example.com/x?y=a@b,\u{200e}ftp://a@b";
-        let shown = quotable(line);
-        assert_eq!(shown, "Leads,1,https://*******@example.com/x?y=a@b,\u{fffd}ftp://*@b");
-        assert_eq!(shown.chars().count(), line.chars().count());
+    fn invisible_characters_in_a_quoted_line_are_not_shown_and_columns_stay() {
+        let line = "Leads,1,a\u{200e}b\u{85}.pdf";
+        assert_eq!(quotable(line), "Leads,1,a\u{fffd}b\u{fffd}.pdf");
     }
 
     #[test]

@@ -281,3 +281,6 @@ impl Faces for Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

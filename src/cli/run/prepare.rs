@@ -137,8 +137,7 @@ impl Prepared {
 
     /// The lines of the manifest that are shown with their problems. One that cannot be read again is shown without.
     pub(super) fn quoted(&self, checkup: &Checkup) -> BTreeMap<u32, String> {
-        let wanted: Vec<u32> = quoted_lines(&checkup.problems).into_iter().collect();
-        checkup.manifest.lines(&wanted).unwrap_or_default()
+        checkup.manifest.lines(&quoted_lines(&checkup.problems)).unwrap_or_default()
     }
 
     /// How progress is shown.
