@@ -111,14 +111,14 @@ impl Client {
     }
 
     /// Gets a token if there is none yet, so that the target is final: where the user named no API domain, the token's
-    /// own answer decides it.
+    /// own answer decides it. Without this, a token of another API domain than was thought stops the run.
     ///
     /// # Errors
     ///
     /// The reply says why there is no token.
     pub fn find_target(&self) -> Result<Target, Box<Reply>> {
-        match self.tokens.lease() {
-            Ok(lease) => Ok(lease.target.as_ref().clone()),
+        match self.tokens.find_target() {
+            Ok(target) => Ok(target.as_ref().clone()),
             Err(trouble) => Err(Box::new(no_token(trouble))),
         }
     }

@@ -170,6 +170,8 @@ struct State {
     held: Option<Held>,
     generation: u64,
     target: Arc<Target>,
+    /// The same as the token's own answer completes it; another one than `target` until that is accepted.
+    completed: Option<Arc<Target>>,
     scopes: Option<String>,
     /// Once there can be no token, nobody asks again.
     ended: Option<Trouble>,
@@ -198,6 +200,7 @@ impl Tokens {
             held: credentials.access.map(Held::given),
             generation: 0,
             target: Arc::new(target),
+            completed: None,
             scopes: None,
             ended: None,
         };
@@ -211,17 +214,38 @@ impl Tokens {
         }
     }
 
-    /// A token that is good as far as we know.
+    /// A token that is good as far as we know, for the target that everybody was told of.
     pub(crate) fn lease(&self) -> Result<Lease, Trouble> {
         let mut state = self.lock();
+        self.ensure_token(&mut state)?;
+        if let Some(completed) = state.completed.as_ref().filter(|completed| **completed != state.target) {
+            let (told, named) = (completed.api(), state.target.api());
+            let message = format!("the token belongs to {told}, not to {named}: name it with --api-domain {told}");
+            return Err(Trouble::stop(StopBecause::Target, OwnCode::OtherTarget, message));
+        }
+        let token = state.held.as_ref().map(|held| Arc::clone(&held.token)).ok_or_else(nothing_to_renew_with)?;
+        Ok(Lease { token, target: Arc::clone(&state.target), generation: state.generation })
+    }
+
+    /// Gets a token and takes on the target that its own answer names, where the user named none. Results are kept by
+    /// target, so this is for the beginning only.
+    pub(crate) fn find_target(&self) -> Result<Arc<Target>, Trouble> {
+        let mut state = self.lock();
+        self.ensure_token(&mut state)?;
+        if let Some(completed) = state.completed.clone() {
+            state.target = completed;
+        }
+        Ok(Arc::clone(&state.target))
+    }
+
+    fn ensure_token(&self, state: &mut State) -> Result<(), Trouble> {
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
         }
         if state.held.as_ref().is_none_or(Held::is_due) {
-            self.renew_ahead(&mut state)?;
+            self.renew_ahead(state)?;
         }
-        let token = state.held.as_ref().map(|held| Arc::clone(&held.token)).ok_or_else(nothing_to_renew_with)?;
-        Ok(Lease { token, target: Arc::clone(&state.target), generation: state.generation })
+        Ok(())
     }
 
     /// After a refusal of the token of this generation: `Ok` means that there is another one by now.
@@ -334,7 +358,7 @@ impl Tokens {
             let target = state.target.completed_by(told);
             let target =
                 target.map_err(|error| Trouble::stop(StopBecause::Target, OwnCode::OtherTarget, error.to_string()))?;
-            state.target = Arc::new(target);
+            state.completed = Some(Arc::new(target));
         }
         state.scopes = issued.scope.or(state.scopes.take());
         state.held = Some(Held::issued(issued.token, issued.age, issued.life));
@@ -689,4 +713,89 @@ fn private_file(path: &std::path::Path) -> std::io::Result<File> {
         options.mode(0o600);
     }
     options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::zoho::Where;
+
+    fn tokens(place: Where) -> Tokens {
+        let target = place.target().expect("a target");
+        Tokens::new(target, Credentials::default(), None, TokenSettings::default(), Arc::default())
+    }
+
+    fn issued(token: &str, api_domain: &str) -> Issued {
+        let token = Secret::new(token).expect("a secret");
+        Issued {
+            token,
+            age: Duration::ZERO,
+            life: Some(USUAL_LIFE),
+            api_domain: Some(api_domain.to_owned()),
+            scope: None,
+        }
+    }
+
+    fn adopt(tokens: &Tokens, token: &str, api_domain: &str) -> Result<(), Trouble> {
+        tokens.adopt(&mut tokens.lock(), issued(token, api_domain))
+    }
+
+    const SANDBOX: &str = "https://sandbox.zohoapis.eu";
+
+    #[test]
+    fn a_token_of_another_place_than_was_named_is_not_used() {
+        let named = tokens(Where { api_domain: Some("https://www.zohoapis.eu".to_owned()), ..Where::default() });
+        let refused = adopt(&named, "1000.a", "https://www.zohoapis.com").expect_err("another data centre");
+        assert_eq!((refused.verdict, refused.code), (Verdict::Stop(StopBecause::Target), OwnCode::OtherTarget));
+        assert_eq!(adopt(&named, "1000.a", "https://www.zohoapis.eu"), Ok(()));
+        let rehearsal = adopt(&named, "sandbox-1", "https://www.zohoapis.eu").expect_err("a rehearsal's token");
+        assert_eq!(rehearsal.code, OwnCode::CredentialsRefused);
+    }
+
+    #[test]
+    fn where_none_was_named_the_tokens_own_place_is_taken_at_the_beginning_only() {
+        let unnamed =
+            || tokens(Where { accounts_url: Some("https://accounts.zoho.eu".to_owned()), ..Where::default() });
+        let asked_first = unnamed();
+        adopt(&asked_first, "1000.a", SANDBOX).expect("adopted");
+        assert_eq!(asked_first.find_target().map(|target| target.label()).as_deref(), Ok("sandbox.zohoapis.eu"));
+        assert_eq!(asked_first.lease().map(|lease| lease.target.api().to_string()).as_deref(), Ok(SANDBOX));
+
+        let in_mid_run = unnamed();
+        adopt(&in_mid_run, "1000.a", SANDBOX).expect("adopted");
+        let refused = in_mid_run.lease().err().expect("results are kept under another name");
+        assert!(refused.message.contains("--api-domain https://sandbox.zohoapis.eu"), "{}", refused.message);
+    }
+
+    #[test]
+    fn a_life_is_read_in_every_spelling() {
+        let life = |expires_in: Value, expires_in_sec: Value| {
+            let given = |value: &Value| Some(value.clone()).filter(|value| !value.is_null());
+            super::life(given(&expires_in).as_ref(), given(&expires_in_sec).as_ref()).map(|life| life.as_millis())
+        };
+        assert_eq!(life(json!(3600), json!(null)), Some(3_600_000));
+        assert_eq!(life(json!("3600"), json!(null)), Some(3_600_000));
+        assert_eq!(life(json!(3_600_000), json!(3600)), Some(3_600_000));
+        assert_eq!(life(json!(3_600_000), json!(null)), Some(3_600_000));
+        assert_eq!(life(json!(200), json!(0)), Some(200));
+        assert_eq!(life(json!(null), json!(null)), Some(3_600_000));
+        assert_eq!(life(json!("soon"), json!(null)), Some(3_600_000));
+        assert_eq!(life(json!(0), json!(null)), None);
+        assert_eq!(life(json!(u64::MAX), json!(null)), Some(86_400_000));
+    }
+
+    #[test]
+    fn a_token_is_renewed_five_minutes_before_its_end_unless_it_lives_shortly() {
+        let held = |life: u64, age: u64| {
+            let token = Secret::new("1000.a").expect("a secret");
+            Held::issued(token, Duration::from_secs(age), Some(Duration::from_secs(life)))
+        };
+        assert!(!held(3600, 3200).is_due());
+        assert!(held(3600, 3301).is_due() && !held(3600, 3301).has_ended());
+        assert!(!held(500, 400).is_due());
+        assert!(held(500, 500).is_due() && held(500, 500).has_ended());
+        assert!(!Held::given(Secret::new("1000.a").expect("a secret")).is_due());
+    }
 }
