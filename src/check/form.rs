@@ -3,6 +3,7 @@
 use super::checked::file_name;
 use super::judge::Judge;
 use super::record::Record;
+use super::store::SourceIx;
 use super::{Finding, link, name, record};
 use crate::explain::ProblemCode;
 use crate::manifest::{Field, RawRow};
@@ -14,6 +15,10 @@ pub(super) struct Source<'r> {
     pub(super) kind: SourceKind,
     pub(super) text: &'r str,
     pub(super) field: Field,
+    /// A source of earlier rows, about whose form there is nothing to say.
+    pub(super) known: Option<SourceIx>,
+    /// Whether there is nothing to say about its form.
+    pub(super) clean: bool,
 }
 
 impl Judge<'_> {
@@ -101,18 +106,34 @@ impl Judge<'_> {
                 self.report(row, Field::Url, finding);
                 None
             }
-            (false, true) => {
-                self.judge_path(row, file).then_some(Source { kind: SourceKind::File, text: file, field: Field::File })
-            }
-            (true, false) => {
-                let findings = link::judge(url);
-                let good = findings.is_empty();
-                for finding in findings {
-                    self.report(row, Field::Url, finding);
-                }
-                good.then_some(Source { kind: SourceKind::Link, text: url, field: Field::Url })
-            }
+            (false, true) => self.judge_source(row, SourceKind::File, file, Field::File),
+            (true, false) => self.judge_source(row, SourceKind::Link, url, Field::Url),
         }
+    }
+
+    /// Judges the form of a source, unless earlier rows with the same one have shown that there is nothing to say.
+    fn judge_source<'r>(&mut self, row: &RawRow, kind: SourceKind, text: &'r str, field: Field) -> Option<Source<'r>> {
+        let sources = &self.store.sources;
+        let known = sources.find(kind, text, &self.store.texts).filter(|known| sources.get(*known).clean);
+        if known.is_some() {
+            return Some(Source { kind, text, field, known, clean: true });
+        }
+        let before = self.problems.len();
+        let good = match kind {
+            SourceKind::File => self.judge_path(row, text),
+            SourceKind::Link => self.judge_link(row, text),
+        };
+        let clean = self.problems.len() == before && !row.is_inherited(field);
+        good.then_some(Source { kind, text, field, known, clean })
+    }
+
+    fn judge_link(&mut self, row: &RawRow, address: &str) -> bool {
+        let findings = link::judge(address);
+        let good = findings.is_empty();
+        for finding in findings {
+            self.report(row, Field::Url, finding);
+        }
+        good
     }
 
     /// Judges a path by its form; whether anything is there is looked at later.
@@ -199,6 +220,10 @@ impl Judge<'_> {
             return None;
         }
         let text = row.get(field);
+        let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        if !is_blank(text.as_bytes().first()) && !is_blank(text.as_bytes().last()) {
+            return Some(text);
+        }
         let inner = text.trim_matches([' ', '\t']);
         if inner.len() < text.len() && !inner.is_empty() && !row.is_inherited(field) {
             self.blanks.add(row.place(field), row.number);

@@ -227,10 +227,15 @@ impl<'a> Judge<'a> {
     }
 
     fn intern(&mut self, source: &Source<'_>) -> Result<SourceIx, Full> {
-        self.store.sources.intern(source.kind, source.text, &mut self.store.texts, || {
+        if let Some(known) = source.known {
+            return Ok(known);
+        }
+        let ix = self.store.sources.intern(source.kind, source.text, &mut self.store.texts, || {
             let own = file_name(source.text);
             (source.text.len() - own.len(), name::replacement(own))
-        })
+        })?;
+        self.store.sources.get_mut(ix).clean |= source.clean;
+        Ok(ix)
     }
 
     /// Has the file of a row looked at that will not be sent, so that all its problems are found at once.
@@ -287,13 +292,13 @@ impl<'a> Judge<'a> {
                 continue;
             }
             let Rest { line, source, .. } = store.rests[ix];
-            if let Some(finding) = presence.judge(source, store.name(ix).len()) {
+            if let Some(finding) = presence.judge(source, || store.name(ix).len()) {
                 let problem = finding.problem().at(detail.place(line)).in_row(detail.number);
                 self.problems.push(problem.about("file", text(source)));
             }
         }
         for file in &self.files_of_incomplete {
-            if let Some(finding) = presence.judge(file.source, file.name_bytes) {
+            if let Some(finding) = presence.judge(file.source, || file.name_bytes) {
                 let problem = finding.problem().at(file.place).about("file", text(file.source));
                 self.problems.push(if file.number == 0 { problem } else { problem.in_row(file.number) });
             }

@@ -50,13 +50,15 @@ pub(super) struct Modules {
     custom: Vec<String>,
     /// What came of the names that rows have used so far, good ones only: their number is small.
     known: HashMap<Box<str>, u16>,
+    /// The one found last: rows of one module mostly stand together.
+    last: u16,
     /// Those in use, in the order of their first appearance.
     pub(super) used: Vec<Box<str>>,
 }
 
 impl Modules {
     pub(super) fn new(version: ApiVersion) -> Modules {
-        Modules { version, custom: Vec::new(), known: HashMap::new(), used: Vec::new() }
+        Modules { version, custom: Vec::new(), known: HashMap::new(), last: 0, used: Vec::new() }
     }
 
     /// Declares a custom module.
@@ -83,7 +85,11 @@ impl Modules {
 
     /// The number of a module, given what stands in a row.
     pub(super) fn find(&mut self, text: &str) -> Result<u16, Finding> {
+        if self.used.get(usize::from(self.last)).is_some_and(|last| &**last == text) {
+            return Ok(self.last);
+        }
         if let Some(ix) = self.known.get(text) {
+            self.last = *ix;
             return Ok(*ix);
         }
         self.judge(text)?;

@@ -84,7 +84,9 @@ pub(super) fn is_direction_mark(c: char) -> bool {
 /// Whether Windows, or a lenient server, would take this for a program: `.exe` in any disguise.
 pub(super) fn is_program(name: &str) -> bool {
     // Most names are plain, and most of a million rows need no more than this.
-    if name.is_ascii() && !name.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b".exe")) {
+    let bytes = name.as_bytes();
+    let exe = |x: usize| x >= 2 && bytes.get(x - 2..x + 2).is_some_and(|four| four.eq_ignore_ascii_case(b".exe"));
+    if name.is_ascii() && !memchr::memchr2_iter(b'x', b'X', bytes).any(exe) {
         return false;
     }
     let folded: String = name.nfkc().flat_map(char::to_lowercase).collect();
@@ -102,7 +104,11 @@ pub(super) fn is_program(name: &str) -> bool {
 
 /// Whether Windows would take this for a device, with whatever ending.
 pub(super) fn is_device(name: &str) -> bool {
-    let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end();
+    if !(3..=4).contains(&stem.len()) {
+        return false;
+    }
+    let stem = stem.to_ascii_uppercase();
     match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" => true,
         _ => stem

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::files::{Nearby, Trouble};
+use super::name::MAX_CHARS;
 use super::store::{SourceIx, Store};
 use super::{Finding, Settings};
 use crate::explain::ProblemCode;
@@ -33,16 +34,21 @@ impl<'a> Presence<'a> {
         Presence { settings, store, base, troubles, nearby: Nearby::default(), hints: HashMap::new() }
     }
 
-    /// What is wrong with a file that is to be sent under a name of so many bytes.
-    pub(super) fn judge(&mut self, source: SourceIx, name_bytes: usize) -> Option<Finding> {
+    /// What is wrong with a file that is to be sent under a name of so many bytes, which is asked only if it matters.
+    pub(super) fn judge(&mut self, source: SourceIx, name_bytes: impl FnOnce() -> usize) -> Option<Finding> {
         match self.store.sources.get(source).facts {
             Some(facts) => self.judge_size(facts.size, name_bytes),
             None => self.judge_trouble(source),
         }
     }
 
-    fn judge_size(&self, size: u64, name_bytes: usize) -> Option<Finding> {
-        let body = size.saturating_add(overhead(name_bytes));
+    fn judge_size(&self, size: u64, name_bytes: impl FnOnce() -> usize) -> Option<Finding> {
+        // Nearly all files are far from any limit, whatever their names.
+        const MOST_OVERHEAD: u64 = overhead(4 * MAX_CHARS);
+        if size > 0 && size.saturating_add(MOST_OVERHEAD) < LARGE_BODY.min(self.settings.max_size) {
+            return None;
+        }
+        let body = size.saturating_add(overhead(name_bytes()));
         if size == 0 && !self.settings.allow_empty {
             return Some(Finding::new(
                 ProblemCode::FileEmpty,

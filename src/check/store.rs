@@ -2,11 +2,12 @@
 //!
 //! Nothing here knows a rule; rows are put in by the check, which knows that they are complete.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::checked::composed;
 use crate::upload::{FileFacts, RecordId, RowKey, SourceKind};
 
 /// Which text of a [`Texts`]: where it begins.
@@ -67,6 +68,10 @@ pub(super) struct Source {
     pub(super) kind: SourceKind,
     /// Whether the own name had to be changed.
     pub(super) renamed: bool,
+    /// Whether its form gave no reason to say anything, so that further rows with it need not be judged again.
+    pub(super) clean: bool,
+    /// Of what rows with it could be mistaken by, if they give no name: the own name in composed form, or the address.
+    pub(super) twin_hash: u32,
     /// What the look at the file said; stays `None` for links and for files that nobody needed to look at.
     pub(super) facts: Option<FileFacts>,
 }
@@ -76,10 +81,19 @@ pub(super) struct Source {
 pub(super) struct Sources {
     list: Vec<Source>,
     table: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Sources {
+    /// The source with this text, if it is known.
+    pub(super) fn find(&self, kind: SourceKind, text: &str, texts: &Texts) -> Option<SourceIx> {
+        let hash = self.hasher.hash_one((kind, text));
+        let same = |ix: &u32| {
+            self.list.get(*ix as usize).is_some_and(|known| known.kind == kind && texts.get(known.text) == text)
+        };
+        self.table.find(hash, same).copied().map(SourceIx)
+    }
+
     /// The source with this text, new or known.
     ///
     /// `own_name` is asked only for a new file: where in its text the last component begins, and what replaces it if
@@ -91,29 +105,38 @@ impl Sources {
         texts: &mut Texts,
         own_name: impl FnOnce() -> (usize, Option<String>),
     ) -> Result<SourceIx, Full> {
-        let hash = self.hasher.hash_one((kind, text));
-        let list = &self.list;
-        let same =
-            |ix: &u32| list.get(*ix as usize).is_some_and(|known| known.kind == kind && texts.get(known.text) == text);
-        if let Some(ix) = self.table.find(hash, same) {
-            return Ok(SourceIx(*ix));
+        if let Some(known) = self.find(kind, text, texts) {
+            return Ok(known);
         }
         let ix = u32::try_from(self.list.len()).map_err(|_| Full)?;
         let id = texts.push(text)?;
+        let mut twin_hash = self.twin_hash(text);
         let (own_name, renamed) = match kind {
             SourceKind::Link => (TextId::NONE, false),
             SourceKind::File => match own_name() {
-                (start, None) => (Texts::tail(id, start), false),
-                (_, Some(replaced)) => (texts.push(&replaced)?, true),
+                (start, None) => {
+                    twin_hash = self.twin_hash(&composed(text.get(start..).unwrap_or_default()));
+                    (Texts::tail(id, start), false)
+                }
+                (_, Some(replaced)) => {
+                    twin_hash = self.twin_hash(&composed(&replaced));
+                    (texts.push(&replaced)?, true)
+                }
             },
         };
-        self.list.push(Source { text: id, own_name, kind, renamed, facts: None });
+        self.list.push(Source { text: id, own_name, kind, renamed, clean: false, twin_hash, facts: None });
+        let hash = self.hasher.hash_one((kind, text));
         let (list, hasher) = (&self.list, &self.hasher);
         self.table.insert_unique(hash, ix, |ix| match list.get(*ix as usize) {
             Some(known) => hasher.hash_one((known.kind, texts.get(known.text))),
             None => 0,
         });
         Ok(SourceIx(ix))
+    }
+
+    /// The hash of a name in composed form, or of an address.
+    pub(super) fn twin_hash(&self, name: &str) -> u32 {
+        self.hasher.hash_one(name) as u32
     }
 
     pub(super) fn get(&self, ix: SourceIx) -> &Source {

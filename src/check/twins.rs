@@ -2,23 +2,23 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Finding;
 use super::checked::{RowIx, twin_name};
-use super::store::Store;
+use super::store::{Store, TextId};
 use crate::explain::ProblemCode;
 use crate::upload::{RowKey, SourceKind};
 
 /// Rows grouped by module, record and what they could be mistaken by.
 #[derive(Default)]
 pub(super) struct Twins {
-    /// The first row of each group.
-    firsts: HashTable<u32>,
-    hasher: RandomState,
+    /// The first row of each group, with its hash, so that growing need not look at a million rows again.
+    firsts: HashTable<(u32, u32)>,
+    hasher: DefaultHashBuilder,
     /// Every further row, and the first one of its group; in manifest order.
     later: Vec<(u32, u32)>,
     /// How often a row that says the same has been seen, in groups of several.
@@ -30,10 +30,9 @@ impl Twins {
     /// which one it is among those.
     pub(super) fn add(&mut self, store: &Store, row: usize, alike: RowKey) -> u32 {
         let hash = hash_of(store, row, &self.hasher);
-        let same = |other: &u32| same_group(store, row, *other as usize);
-        let Some(first) = self.firsts.find(hash, same).copied() else {
-            let hasher = &self.hasher;
-            self.firsts.insert_unique(hash, row as u32, |row| hash_of(store, *row as usize, hasher));
+        let same = |(other, its): &(u32, u32)| *its == hash && same_group(store, row, *other as usize);
+        let Some((first, _)) = self.firsts.find(spread(hash), same).copied() else {
+            self.firsts.insert_unique(spread(hash), (row as u32, hash), |(_, hash)| spread(*hash));
             return 1;
         };
         self.later.push((row as u32, first));
@@ -127,8 +126,18 @@ impl Twins {
     }
 }
 
-fn hash_of(store: &Store, row: usize, hasher: &RandomState) -> u64 {
-    hasher.hash_one((store.rests[row].module, store.records[row], store.source(row).kind, &*twin_name(store, row)))
+fn hash_of(store: &Store, row: usize, hasher: &DefaultHashBuilder) -> u32 {
+    let rest = store.rests[row];
+    let name = match rest.name {
+        TextId::NONE => store.source(row).twin_hash,
+        _ => store.sources.twin_hash(&twin_name(store, row)),
+    };
+    hasher.hash_one((store.records[row], rest.module, name)) as u32
+}
+
+/// Tables want all 64 bits of a hash to differ.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 fn same_group(store: &Store, one: usize, other: usize) -> bool {

@@ -57,8 +57,8 @@ enum At {
     /// It does not stand in the file.
     #[default]
     Nowhere,
-    /// The cell with this index of a CSV row; line and column are worked out when somebody asks.
-    Cell(u32),
+    /// At this byte of a CSV row; line and column are worked out when somebody asks.
+    Byte(u32),
     Known(Place),
 }
 
@@ -86,9 +86,6 @@ pub(crate) struct RawRow {
     carried: Vec<Cell>,
     /// A CSV row as it stands in the file.
     raw: String,
-    delimiter: char,
-    /// Where its cells begin in `raw`; empty when nothing is quoted.
-    starts: Vec<u32>,
 }
 
 impl RawRow {
@@ -101,7 +98,6 @@ impl RawRow {
         self.cells = [Cell::default(); 5];
         self.carried.clear();
         self.raw.clear();
-        self.starts.clear();
     }
 
     /// Takes everything back but that it is there: what it says means nothing.
@@ -113,14 +109,13 @@ impl RawRow {
     }
 
     /// Notes how a CSV row stands in the file, so that the places of its cells can be told.
-    pub(super) fn set_raw(&mut self, raw: &str, delimiter: char, starts: &[u32]) {
+    pub(super) fn set_raw(&mut self, raw: &str) {
         self.raw.push_str(raw);
-        self.delimiter = delimiter;
-        self.starts.extend_from_slice(starts);
     }
 
-    pub(super) fn set_cell(&mut self, field: Field, text: &str, index: usize) {
-        let at = u32::try_from(index).map_or(At::Nowhere, At::Cell);
+    /// Sets a cell of a CSV row that begins at this byte of it.
+    pub(super) fn set_cell(&mut self, field: Field, text: &str, start: usize) {
+        let at = u32::try_from(start).map_or(At::Nowhere, At::Byte);
         self.cells[field as usize] = self.add(text, at);
     }
 
@@ -181,21 +176,14 @@ impl RawRow {
     pub(crate) fn place(&self, field: Field) -> Place {
         match self.cells[field as usize].at {
             At::Known(place) => place,
-            At::Cell(index) => self.place_of_cell(index as usize),
+            At::Byte(start) => self.place_of_byte(start as usize),
             At::Nowhere => Place { line: self.line, column: None },
         }
     }
 
-    /// Where the CSV cell with this index begins.
-    pub(super) fn place_of_cell(&self, index: usize) -> Place {
-        let start = if self.starts.is_empty() { self.unquoted_start(index) } else { self.starts.get(index).copied() };
-        let before = self.raw.get(..start.unwrap_or(0) as usize).unwrap_or_default();
-        place_after(self.line, before)
-    }
-
-    fn unquoted_start(&self, index: usize) -> Option<u32> {
-        let cells_before: usize = self.raw.split(self.delimiter).take(index).map(|cell| cell.len() + 1).sum();
-        u32::try_from(cells_before).ok()
+    /// Where the CSV cell is that begins at this byte of the row.
+    pub(super) fn place_of_byte(&self, start: usize) -> Place {
+        place_after(self.line, self.raw.get(..start).unwrap_or_default())
     }
 
     /// Whether no cell holds anything but blanks.
@@ -219,13 +207,13 @@ mod tests {
     fn places_count_characters_and_lines() {
         let mut row = RawRow::default();
         row.begin(7);
-        row.set_raw("é,b,c", ',', &[]);
-        row.set_cell(Field::Record, "b", 1);
+        row.set_raw("é,b,c");
+        row.set_cell(Field::Record, "b", 3);
         assert_eq!(row.place(Field::Record), Place { line: 7, column: Some(3) });
         assert_eq!(row.place(Field::Name), Place { line: 7, column: None });
         row.begin(7);
-        row.set_raw("\"x\ny\",b", ',', &[0, 6]);
-        row.set_cell(Field::Record, "b", 1);
+        row.set_raw("\"x\ny\",b");
+        row.set_cell(Field::Record, "b", 6);
         assert_eq!(row.place(Field::Record), Place { line: 8, column: Some(4) });
     }
 

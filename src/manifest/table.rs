@@ -114,7 +114,7 @@ impl Table {
                 row.begin(line);
                 self.split(range, &mut row);
                 let cells: Vec<_> = (self.record.iter().enumerate())
-                    .map(|(ix, name)| (name.to_owned(), row.place_of_cell(ix)))
+                    .map(|(ix, name)| (name.to_owned(), row.place_of_byte(self.start_of(ix))))
                     .collect();
                 if header::is_results(&cells) {
                     problems.push(results_as_manifest(line));
@@ -132,11 +132,16 @@ impl Table {
     /// Takes one row apart into `record`.
     fn split(&mut self, range: std::ops::Range<usize>, row: &mut RawRow) {
         let text = self.lines.text(range);
-        row.set_raw(text, char::from(self.delimiter), &self.starts);
+        row.set_raw(text);
         self.csv.get_mut().load(text);
         // The text is valid UTF-8 and in memory, so there is nothing that could go wrong.
         let read = self.csv.read_record(&mut self.record);
         debug_assert!(matches!(read, Ok(true)), "{read:?}");
+    }
+
+    /// Where a cell begins in the text of its row.
+    fn start_of(&self, ix: usize) -> usize {
+        start_of(&self.record, &self.starts, ix)
     }
 
     /// Reads the next row that is not blank; `false` at the end. A row that cannot be taken apart comes as one with
@@ -180,7 +185,7 @@ impl Table {
         let mut superfluous = None;
         for (ix, cell) in self.record.iter().enumerate() {
             match self.header.columns.get(ix) {
-                Some(Column::Field(field)) => row.set_cell(*field, cell, ix),
+                Some(Column::Field(field)) => row.set_cell(*field, cell, start_of(&self.record, &self.starts, ix)),
                 Some(Column::Carried(column)) => row.set_carried(*column, cell),
                 Some(Column::Refused) => {}
                 Some(Column::Unnamed) | None if cell.trim().is_empty() => {}
@@ -193,7 +198,7 @@ impl Table {
         }
         row.number = tolerance.count_row();
         if self.record.get(0).is_some_and(|cell| cell.starts_with('#')) {
-            problems.push(comment(row.place_of_cell(0)).in_row(row.number));
+            problems.push(comment(row.place_of_byte(0)).in_row(row.number));
             row.discard();
             return true;
         }
@@ -223,7 +228,7 @@ impl Table {
                 format!("put a cell that contains {} in quotes", header::delimiter_name(self.delimiter)),
             )
         };
-        let mut problem = problem.at(row.place_of_cell(ix)).in_row(row.number);
+        let mut problem = problem.at(row.place_of_byte(self.start_of(ix))).in_row(row.number);
         problem.value = Some(crate::problem::shown(value));
         problem
     }
@@ -234,13 +239,13 @@ impl Table {
         let text = self.record.as_slice();
         if text.len() > CELL_LIMIT {
             for (ix, cell) in self.record.iter().enumerate().filter(|(_, cell)| cell.len() > CELL_LIMIT) {
-                problems.push(cell_too_large(cell.len()).at(row.place_of_cell(ix)).in_row(row.number));
+                problems.push(cell_too_large(cell.len()).at(row.place_of_byte(self.start_of(ix))).in_row(row.number));
                 broken = true;
             }
         }
         if memchr::memchr(b'\r', text.as_bytes()).is_some() {
             for (ix, cell) in self.record.iter().enumerate().filter(|(_, cell)| has_lone_cr(cell)) {
-                problems.push(lone_cr(row.place_of_cell(ix), cell).in_row(row.number));
+                problems.push(lone_cr(row.place_of_byte(self.start_of(ix)), cell).in_row(row.number));
                 broken = true;
             }
         }
@@ -253,6 +258,14 @@ impl Table {
             problems.push(flaw.in_row(row.number));
             row.broken = true;
         }
+    }
+}
+
+/// Where a cell begins in the text of its row: without any quotes only delimiters stand between the cells.
+fn start_of(record: &StringRecord, starts: &[u32], ix: usize) -> usize {
+    match starts.get(ix) {
+        Some(start) => *start as usize,
+        None => record.range(ix).map_or(0, |range| range.start + ix),
     }
 }
 
