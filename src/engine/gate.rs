@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::settings::Backoff;
 use super::{At, PauseReason};
 
 /// So many missed connections or server errors in a row are an outage.
@@ -26,13 +27,10 @@ pub struct Waits {
     pub patience: Duration,
 }
 
-impl Default for Waits {
-    fn default() -> Waits {
-        Waits {
-            first: Duration::from_secs(5),
-            longest: Duration::from_secs(60),
-            patience: Duration::from_secs(15 * 60),
-        }
+impl Waits {
+    /// Waits in proportion to those of a single row: from 5 s to a minute where nobody says otherwise.
+    pub fn of(backoff: Backoff, patience: Duration) -> Waits {
+        Waits { first: backoff.base.saturating_mul(10), longest: backoff.cap.saturating_mul(2), patience }
     }
 }
 
@@ -214,7 +212,7 @@ mod tests {
     }
 
     fn gate() -> Gate {
-        Gate::new(Waits::default())
+        Gate::new(Waits::of(Backoff::default(), s(15 * 60)))
     }
 
     #[test]

@@ -6,7 +6,17 @@
 //!
 //! | to change | open |
 //! | --- | --- |
+//! | which row comes next, what follows from an answer | [`machine`] |
+//! | who must wait for whom | [`lineup`] |
+//! | what a record's list says about rows in doubt | [`settle`] |
+//! | when the record of a row in doubt is listed | [`doubts`] |
+//! | how many requests a second | [`pace`] |
+//! | how many requests at once | [`window`] |
+//! | when everybody waits, and for how long | [`gate`] |
+//! | when a module is given up, or the whole run | [`streak`] |
+//! | what a budget of API credits allows | [`credits`] |
 //! | the limits a user may set | [`settings`] |
+//! | the threads, the signals, what is written when | [`drive`] |
 //! | what the engine needs of the rest of the program | [`ports`] |
 
 use std::borrow::Cow;

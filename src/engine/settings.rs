@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::gate::Waits;
 use crate::units::Rate;
 
 /// How many requests at once the service allows any customer.
@@ -23,8 +22,8 @@ pub struct Settings {
     pub retries: u32,
     /// How long to wait before a further try.
     pub backoff: Backoff,
-    /// How long everybody waits when nothing works; no flag sets this.
-    pub gate: Waits,
+    /// How long everybody waits for a service that does not work, before the run stops; no flag sets this.
+    pub patience: Duration,
     /// How long after its last byte an upload in doubt is looked up.
     pub settle_time: Duration,
     /// What to do when the record has an attachment of that name already.
@@ -54,7 +53,7 @@ impl Default for Settings {
             rate: Rate::per_second(DEFAULT_EACH_SECOND),
             retries: 5,
             backoff: Backoff::default(),
-            gate: Waits::default(),
+            patience: Duration::from_secs(15 * 60),
             settle_time: Duration::from_secs(60),
             if_exists: IfExists::Upload,
             assume: None,
@@ -69,7 +68,8 @@ impl Default for Settings {
     }
 }
 
-/// Waits between tries: drawn evenly from nothing to `base` doubled for each try made, and never above `cap`.
+/// Waits between tries: drawn evenly from nothing to `base` doubled for each try made, and never above `cap`. The waits
+/// of everybody when nothing works are taken from it, too: ten times `base` at first, and at most twice `cap`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backoff {
     /// The longest first wait.

@@ -7,7 +7,7 @@
 //! ATTACHE_SIM_SEED=17 cargo test --test simulation promises -- --nocapture
 //! ```
 //!
-//! More worlds than the suite takes time for (in release about two minutes on one core):
+//! More worlds than the suite takes time for (in release well below five minutes):
 //!
 //! ```text
 //! ATTACHE_SIM_SEEDS=100000 cargo test --release --test simulation promises -- --nocapture
@@ -69,11 +69,11 @@ fn the_promises_hold_in_every_world() {
     }
 }
 
-/// In how many worlds the broken rule shows, of those that the search took.
-fn caught(broken: Broken) -> u64 {
-    (0..WORLDS_UNTIL_CAUGHT)
-        .find(|seed| live(*seed, Some(broken)).is_err())
-        .unwrap_or_else(|| panic!("{broken:?} was not noticed in {WORLDS_UNTIL_CAUGHT} worlds"))
+/// The broken rule must show, and soon.
+fn caught(broken: Broken) {
+    let shows = (0..WORLDS_UNTIL_CAUGHT).find(|seed| live(*seed, Some(broken)).is_err());
+    let Some(seed) = shows else { panic!("{broken:?} was not noticed in {WORLDS_UNTIL_CAUGHT} worlds") };
+    println!("{broken:?} shows in world {seed}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use self::lists::{Baselines, sober, without_panic};
 use self::settling::Seen;
 use super::credits::{Allowed, Credits};
 use super::doubts::{Doubts, Turn};
-use super::gate::{Gate, Permit};
+use super::gate::{Gate, Permit, Waits};
 use super::lineup::LineUp;
 use super::pace::Pace;
 use super::settings::IfExists;
@@ -123,7 +123,7 @@ impl<'a> Engine<'a> {
             first: if jobs.is_empty() { First::Done } else { First::Due { at: At::ZERO, failures: 0 } },
             pace: Pace::new(settings.rate),
             window: Window::new(settings.concurrency.min(super::settings::MOST_AT_ONCE)),
-            gate: Gate::new(settings.gate),
+            gate: Gate::new(Waits::of(settings.backoff, settings.patience)),
             credits: Credits::new(settings.max_credits, settings.keep_credits, settings.wait_for_credits),
             run_streak: RunStreak::default(),
             module_streaks: vec![ModuleStreak::default(); modules],

@@ -24,7 +24,7 @@ impl Engine<'_> {
                 self.settles = false;
             }
             Change::GiveUp { reason, .. } => {
-                let patience = units::duration(self.settings.gate.patience);
+                let patience = units::duration(self.settings.patience);
                 let what = match reason {
                     PauseReason::Throttled => "took no request",
                     PauseReason::Doubts => "lost every answer",
