@@ -80,7 +80,7 @@ fn attention(page: &mut Page<'_>, report: &Report) {
         badge(page, cause.status);
         page.raw("</td><td class=\"any\"><a href=\"#cause-").text(&(number + 1).to_string()).raw("\">");
         code(page, cause);
-        page.raw("</a><span class=\"said\"><bdi>").text(&cause.message).raw("</bdi></span></td><td class=\"n\">");
+        page.raw("</a><span class=\"said\"><bdi>").text(cause.said()).raw("</bdi></span></td><td class=\"n\">");
         page.text(&units::count(cause.count)).raw("</td></tr>");
     }
     page.raw("</tbody></table></div></section>\n");
@@ -234,7 +234,10 @@ fn rows(page: &mut Page<'_>, report: &Report) {
         page.raw("</span> ");
         code(page, cause);
         page.raw("<span class=\"n\">").text(&units::counted(cause.count, "row")).raw("</span></h3>");
-        page.raw("<p class=\"note\"><bdi>").text(&cause.message).raw("</bdi></p>");
+        page.raw("<p><bdi>").text(cause.said()).raw("</bdi></p>");
+        if let Some(advice) = cause.advice {
+            page.raw("<p class=\"note\">What to do: ").text(advice).raw("</p>");
+        }
         cause_rows(page, cause);
         page.raw("</article>");
     }

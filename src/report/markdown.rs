@@ -73,15 +73,9 @@ fn causes(report: &Report, out: &mut String) -> std::fmt::Result {
         return writeln!(out, "Nothing. Every row of the manifest has its attachment.\n");
     }
     writeln!(out, "| Status | Cause | What was said | Rows |\n| --- | --- | --- | ---: |")?;
-    for Cause { status, code, message, count, .. } in &report.causes {
-        writeln!(
-            out,
-            "| {} | {} | {} | {} |",
-            words::status(*status),
-            text(code),
-            text(message),
-            units::count(*count)
-        )?;
+    for cause in &report.causes {
+        let (status, count) = (words::status(cause.status), units::count(cause.count));
+        writeln!(out, "| {status} | {} | {} | {count} |", text(&cause.code), text(cause.said()))?;
     }
     writeln!(out)
 }
@@ -108,7 +102,7 @@ fn rows(cause: &Cause, out: &mut String) -> std::fmt::Result {
     writeln!(
         out,
         "{}\n\n| Line | Module | Record | File or link | |\n| ---: | --- | --- | --- | --- |",
-        text(&cause.message)
+        text(cause.said())
     )?;
     for row in &cause.rows {
         let said: Vec<String> = words::sent_as(row).into_iter().chain([row.message.clone()]).collect();
@@ -121,17 +115,17 @@ fn rows(cause: &Cause, out: &mut String) -> std::fmt::Result {
     }
 }
 
-/// Text that no Markdown reader takes for anything else.
+/// Text that no Markdown reader takes for anything else; also none that makes a link of whatever looks like an address.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
+    for (at, char) in text.char_indices() {
         match char {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            // A scheme or a host that is not glued together is not made a link.
-            ':' => out.push_str("&#58;"),
             '@' => out.push_str("&#64;"),
+            ':' if text[at..].starts_with("://") => out.push_str("&#58;"),
+            '.' if text[..at].ends_with("www") => out.push_str("&#46;"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' => {
                 out.push('\\');
                 out.push(char);
@@ -153,5 +147,6 @@ mod tests {
     fn a_hostile_name_stays_text_in_one_cell() {
         assert_eq!(text("a|b<img src=x>\n`c`"), "a\\|b&lt;img src=x&gt;‹U+000A›\\`c\\`");
         assert_eq!(text("[click](https://evil.example)"), "\\[click\\]\\(https&#58;//evil.example\\)");
+        assert_eq!(text("www.evil.example at 08:00"), "www&#46;evil.example at 08:00");
     }
 }

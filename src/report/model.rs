@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::timeline::{Answered, Timeline};
+use crate::explain::{self, outcomes::advice};
 use crate::outcome::{OwnCode, Status};
 use crate::results::{Line, Run};
 use crate::upload::{ServiceId, SourceKind};
@@ -132,6 +133,10 @@ pub struct Cause {
     pub code: String,
     /// The words of the first of them.
     pub message: String,
+    /// What the code means, where it is known.
+    pub meaning: Option<&'static str>,
+    /// What to do about it, where that is known.
+    pub advice: Option<&'static str>,
     /// How many there are.
     pub count: u64,
     /// The rows, in the order of the results; of `not_sent` only the first.
@@ -263,12 +268,14 @@ impl Counting {
             status,
             code: line.code.clone(),
             message: line.message.clone(),
+            meaning: explain::find(&line.code).ok().map(|page| page.title),
+            advice: advice(&line.code, line.http_status, &line.message),
             count: 0,
             rows: Vec::new(),
         });
         cause.count += 1;
         if status != Status::NotSent || cause.rows.len() < WAITING_ROWS_LISTED {
-            let message = if line.message == cause.message { String::new() } else { line.message.clone() };
+            let message = if line.message == cause.said() { String::new() } else { line.message.clone() };
             cause.rows.push(Row::of(line, message));
         }
     }
@@ -305,6 +312,13 @@ impl Counting {
             sizes: bounds.zip(self.sizes).map(|(below, files)| SizeClass { below, files }).collect(),
             runs,
         }
+    }
+}
+
+impl Cause {
+    /// What is said of all its rows: our own words for a code of our own, else those of the service.
+    pub(super) fn said(&self) -> &str {
+        self.meaning.filter(|_| is_own(&self.code)).unwrap_or(&self.message)
     }
 }
 
@@ -351,12 +365,17 @@ fn urgency(status: Status) -> u8 {
     }
 }
 
+/// Codes of our own are written in small letters, those of the service in capitals.
+fn is_own(code: &str) -> bool {
+    code.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
 /// What of a message is the same for all rows with the same trouble: without what is quoted in it and without numbers.
 ///
 /// A code of our own stands for one cause, whatever the message says of the row. The service says different things
 /// under one code, and tells them apart only in its words.
 fn same_for_all(code: &str, message: &str) -> String {
-    if code.bytes().any(|byte| byte.is_ascii_lowercase()) {
+    if is_own(code) {
         return String::new();
     }
     let mut shape = String::with_capacity(message.len());

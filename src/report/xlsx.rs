@@ -269,7 +269,7 @@ fn causes(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -
     let mut row = head(sheet, row, &["Not in place", "Code", "What was said", "Rows"], formats)?;
     for cause in &report.causes {
         sheet.write_string_with_format(row, 0, words::status(cause.status), formats.status(cause.status))?;
-        sheet.write_string(row, 1, cut(&cause.code))?.write_string(row, 2, cut(&cause.message))?;
+        sheet.write_string(row, 1, cut(&cause.code))?.write_string(row, 2, cut(cause.said()))?;
         sheet.write_number_with_format(row, 3, cause.count as f64, &formats.count)?;
         row += 1;
     }
