@@ -45,7 +45,8 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     Ok(match cli.command {
         Command::Run(args) => return run::run(*args, screen),
-        Command::Report(args) => report::run(&args, screen.quiet),
+        Command::Verify(args) => return verify::run(&args, screen),
+        Command::Report(args) => return report::run(&args, screen.quiet),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, screen.quiet),
         Command::Schema(args) => schema::run(args.name),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::args::ReportArgs;
+use super::failure::{Failure, OrExit as _};
 use super::values::ReportOutput;
 use crate::exit::Exit;
 use crate::report::{Origin, Report, replace};
@@ -18,16 +19,22 @@ use crate::results::{Table, is_same_file, read, runs, runs_of};
 const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
 
 /// Makes the report.
-pub fn run(args: &ReportArgs, quiet: bool) -> Exit {
-    let made = place(args).map_err(|error| (Exit::Usage, error)).and_then(|place| make(args, &place, quiet));
-    match made {
-        Ok(()) => Exit::Done,
-        Err((exit, error)) => {
-            // Standard error may be closed as well; the exit status still tells.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            exit
-        }
+///
+/// # Errors
+///
+/// The options contradict each other, the results cannot be read, or the report cannot be written.
+pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
+    let place = place(args).map_err(Failure::usage)?;
+    let table = read(&args.results, false).or_exit(Exit::Results)?;
+    let report = summed_up(&args.results, &table).or_exit(Exit::Results)?;
+    match &place {
+        Place::StandardOutput(text) => to_standard_output(&report, *text).context("cannot write to standard output"),
+        Place::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map(|()| announce(path, &report, quiet)),
     }
+    .or_exit(Exit::Results)?;
+    Ok(Exit::Done)
 }
 
 /// What is made, and where it goes.
@@ -96,20 +103,6 @@ fn beside(results: &Path, ending: &str) -> PathBuf {
     let mut name = runs_of(results).with_extension("").with_extension("").into_os_string();
     name.push(format!(".report.{ending}"));
     name.into()
-}
-
-/// Reads the results and writes the report.
-fn make(args: &ReportArgs, place: &Place, quiet: bool) -> Result<(), (Exit, anyhow::Error)> {
-    let in_results = |error: anyhow::Error| (Exit::Results, error);
-    let table = read(&args.results, false).map_err(|error| (error.exit(), anyhow!("{error}")))?;
-    let report = summed_up(&args.results, &table).map_err(in_results)?;
-    match place {
-        Place::StandardOutput(text) => to_standard_output(&report, *text).context("cannot write to standard output"),
-        Place::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map(|()| announce(path, &report, quiet)),
-    }
-    .map_err(in_results)
 }
 
 fn announce(path: &Path, report: &Report, quiet: bool) {
@@ -229,7 +222,7 @@ mod tests {
         for name in ["a.html", "a.xlsx", "a.json", "a.md"] {
             let to = folder.path().join(name);
             let args = ReportArgs { results: results.clone(), to: Some(to.clone()), output: None };
-            assert_eq!(run(&args, true), Exit::Done, "{name}");
+            assert_eq!(run(&args, true).expect("made"), Exit::Done, "{name}");
             assert!(std::fs::metadata(&to).is_ok_and(|file| file.len() > 500), "{name}");
         }
         let json = std::fs::read(folder.path().join("a.json")).expect("there");
@@ -242,9 +235,10 @@ mod tests {
     fn results_that_are_not_there_or_not_results_are_trouble_with_the_results() {
         let (folder, results) = results();
         let args = |results| ReportArgs { results, to: Some(folder.path().join("a.html")), output: None };
-        assert_eq!(run(&args(folder.path().join("none.csv")), true), Exit::Results);
+        let exit = |results| run(&args(results), true).map_err(|failure| failure.exit);
+        assert_eq!(exit(folder.path().join("none.csv")), Err(Exit::Results));
         std::fs::write(&results, "module,record,file\n").expect("written");
-        assert_eq!(run(&args(results), true), Exit::Results);
+        assert_eq!(exit(results), Err(Exit::Results));
         assert!(!folder.path().join("a.html").exists());
     }
 }

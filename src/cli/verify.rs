@@ -1,11 +1,15 @@
 //! `attache verify`: finds out where the results were sent to, asks there, and shows what was found.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
 use super::args::VerifyArgs;
 use super::config::{self, Access, UserFile};
+use super::failure::{Failure, OrExit as _};
+use super::screen::Screen;
+use super::signals;
 use super::values::{Progress, VerifyOutput};
 use crate::console::listing::Listing;
 use crate::console::progress::Mode;
@@ -22,42 +26,33 @@ use crate::zoho::{Base, Client, HttpSettings, Proxies, Target, TargetError, Toke
 /// What the results of a rehearsal name as their target.
 const REHEARSAL: &str = "sandbox";
 
-/// Asks for the lists and compares. `stop` ends it softly.
-pub fn run(args: &VerifyArgs, quiet: bool, stop: &Stop) -> Exit {
-    match compared(args, quiet, stop) {
-        Ok(exit) => exit,
-        Err((exit, error)) => {
-            // Standard error may be closed as well; the exit status still tells.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            exit
-        }
-    }
-}
-
-fn compared(args: &VerifyArgs, quiet: bool, stop: &Stop) -> Result<Exit, (Exit, anyhow::Error)> {
-    let in_usage = |error: anyhow::Error| (Exit::Usage, error);
-    let in_results = |error: anyhow::Error| (Exit::Results, error);
-    let table = read(&args.results, false).map_err(|error| (error.exit(), anyhow!("{error}")))?;
-    let results_target = table.target().context("cannot read the results").map_err(in_results)?;
-    let user = match config::user_file() {
-        Some(path) => UserFile::load(&path).map_err(|error| in_usage(error.into()))?,
-        None => UserFile::default(),
-    };
+/// Asks for the lists and compares.
+///
+/// # Errors
+///
+/// The results cannot be read, or there is nobody to ask and nothing to get in with.
+pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
+    let table = read(&args.results, false).or_exit(Exit::Results)?;
+    let results_target = table.target().context("cannot read the results").or_exit(Exit::Results)?;
+    let user = config::user_file().map_or(Ok(UserFile::default()), |path| UserFile::load(&path));
+    let user = user.map_err(Failure::usage)?;
     let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock());
-    let access = access.map_err(|error| in_usage(error.into()))?;
-    let target = target(&access.place, results_target.as_deref()).map_err(in_usage)?;
+    let access = access.map_err(Failure::usage)?;
+    let target = target(&access.place, results_target.as_deref()).map_err(Failure::usage)?;
     let settings = settings(args, &user);
-    let service = Service(client(args, &access, target.clone(), &settings).map_err(in_usage)?);
-    let work = Work::of(table.rows()).context("cannot read the results").map_err(in_results)?;
-    if !quiet {
-        announce(&work, &target);
+    let service = Service(client(args, &access, target.clone(), &settings).map_err(Failure::usage)?);
+    let work = Work::of(table.rows()).context("cannot read the results").or_exit(Exit::Results)?;
+    let stop = Arc::new(Stop::default());
+    let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
+    if !screen.quiet {
+        screen.say(&announcement(&work, &target));
     }
-    let progress = Listing::new(work.records.len(), mode(args.progress, quiet), Box::new(io::stderr()));
-    let verified = verify(work, &service, &settings, stop, &|records| progress.listed(records));
+    let progress = Listing::new(work.records.len(), mode(args.progress, screen.quiet), Box::new(io::stderr()));
+    let verified = verify(work, &service, &settings, &stop, &|records| progress.listed(records));
     drop(progress);
-    let verified = verified.map_err(|error| (Exit::Stopped, anyhow!("cannot start threads: {error}")))?;
-    show(&verified, args.output, &target.label()).context("cannot write to standard output").map_err(in_usage)?;
-    Ok(exit(&verified))
+    let verified = verified.context("cannot start threads").or_exit(Exit::Stopped)?;
+    show(&verified, args.output, &target.label()).context("cannot write to standard output").map_err(Failure::usage)?;
+    Ok(exit(&verified, signal.get().copied()))
 }
 
 /// Whom to ask: whom the user names, if the results were sent there; else whom the results name, if that is a host of
@@ -135,10 +130,9 @@ impl Lists for Service {
     }
 }
 
-fn announce(work: &Work, target: &Target) {
+fn announcement(work: &Work, target: &Target) -> String {
     let records = units::counted(work.records.len(), "record");
-    // Whether this can be shown does not matter to the comparison.
-    let _ = writeln!(io::stderr(), "Asking {} for the lists of {records}, one API credit each.", target.label());
+    format!("Asking {} for the lists of {records}, one API credit each.\n", target.label())
 }
 
 fn mode(progress: Progress, quiet: bool) -> Mode {
@@ -165,9 +159,9 @@ fn show(verified: &Verified, output: VerifyOutput, target: &str) -> io::Result<(
     }
 }
 
-fn exit(verified: &Verified) -> Exit {
+fn exit(verified: &Verified, signal: Option<Exit>) -> Exit {
     match verified.halted {
-        Some(Halt::Signal) => Exit::Interrupted,
+        Some(Halt::Signal) => signal.unwrap_or(Exit::Interrupted),
         Some(Halt::Stopped(_)) => Exit::Stopped,
         None if verified.is_sound() => Exit::Done,
         None => Exit::SomeFailed,
@@ -269,7 +263,7 @@ mod tests {
             let found: Vec<&str> = verified.rows.iter().map(|(_, finding)| finding.as_str()).collect();
             assert_eq!(found, ["present", "missing", "size-differs", "extra-copies"]);
             assert_eq!(verified.rows[2].1, Finding::SizeDiffers { listed: 4 });
-            assert_eq!((verified.listed, exit(&verified)), (1, Exit::SomeFailed));
+            assert_eq!((verified.listed, exit(&verified, None)), (1, Exit::SomeFailed));
         }
 
         #[test]
@@ -281,7 +275,7 @@ mod tests {
             let work = Work::of([line("a.pdf", "1")].into_iter().map(Ok)).expect("lines");
             let service = Service(client.expect("a client"));
             let verified = verify(work, &service, &Settings::default(), &Stop::default(), &|_| ()).expect("threads");
-            assert_eq!((verified.rows[0].1.as_str(), exit(&verified)), ("unchecked", Exit::Stopped));
+            assert_eq!((verified.rows[0].1.as_str(), exit(&verified, None)), ("unchecked", Exit::Stopped));
         }
     }
 }
