@@ -6,12 +6,15 @@ use std::time::Duration;
 use super::charts;
 use super::markup::Page;
 use super::model::{Cause, Module, Report, Row, Totals};
+use super::timeline::{Answers, Timeline};
 use super::words;
 use crate::outcome::Status;
 use crate::units;
 
 /// A table with more rows than this is laid out only when it comes into view.
 const MANY_ROWS: usize = 200;
+/// With fewer bins than this there is no time line to draw.
+const FEWEST_BINS: usize = 5;
 
 /// Writes the page.
 pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
@@ -139,23 +142,46 @@ fn module_cells(page: &mut Page<'_>, totals: &Totals) {
 
 fn over_time(page: &mut Page<'_>, report: &Report) {
     let Some(timeline) = &report.timeline else { return };
-    page.raw("<section><h2>Over time</h2><figure><figcaption><b>Uploads per minute</b>Mean over every ");
-    page.text(&units::duration(Duration::from_secs(timeline.bin_seconds.unsigned_abs())));
+    page.raw("<section><h2>Over time</h2>");
+    // Two bars tell nothing that a sentence does not.
+    if timeline.bins().count() >= FEWEST_BINS {
+        uploads_per_minute(page, timeline);
+        page.raw("<figure><figcaption><b>Time to answer</b>");
+        answer_times(page, timeline);
+        page.raw("<br><span class=\"key\"><i></i>half of the uploads within</span>");
+        page.raw("<span class=\"key\"><i class=\"p95\"></i>95 % within</span></figcaption><div class=\"wide\">");
+        charts::answer_times(page, timeline);
+        page.raw("</div></figure>");
+    } else {
+        page.raw("<p>");
+        answer_times(page, timeline);
+        page.raw("</p>");
+    }
+    page.raw("</section>\n");
+}
+
+fn uploads_per_minute(page: &mut Page<'_>, timeline: &Timeline) {
+    page.raw("<figure><figcaption><b>Uploads per minute</b>Mean over every ");
+    match timeline.bin_seconds {
+        1 => page.raw("second"),
+        seconds @ ..60 => page.text(&format!("{seconds} s")),
+        seconds => page.text(&units::duration(Duration::from_secs(seconds.unsigned_abs()))),
+    };
     page.raw(", times in UTC");
     if timeline.stretches.len() > 1 {
         page.raw("; a dashed line stands for a pause, which is not drawn to scale");
     }
-    page.raw("</figcaption>");
-    page.raw("<div class=\"wide\">");
+    page.raw("</figcaption><div class=\"wide\">");
     charts::uploads_per_minute(page, timeline);
-    let answers = timeline.answers;
-    page.raw("</div></figure><figure><figcaption><b>Time to answer</b>From the first byte sent to the answer. Half of all uploads took at most ");
-    page.text(&words::answer_time(answers.median)).raw(", 95 % at most ").text(&words::answer_time(answers.p95));
-    page.raw(", the slowest ").text(&words::answer_time(answers.longest));
-    page.raw(".<br><span class=\"key\"><i></i>half of the uploads within</span>");
-    page.raw("<span class=\"key\"><i class=\"p95\"></i>95 % within</span></figcaption><div class=\"wide\">");
-    charts::answer_times(page, timeline);
-    page.raw("</div></figure></section>\n");
+    page.raw("</div></figure>");
+}
+
+fn answer_times(page: &mut Page<'_>, timeline: &Timeline) {
+    let Answers { median, p95, longest } = timeline.answers;
+    page.raw("From the first byte sent to the answer, half of all uploads took at most ")
+        .text(&words::answer_time(median));
+    page.raw(", 95 % at most ").text(&words::answer_time(p95)).raw(", the slowest ").text(&words::answer_time(longest));
+    page.raw(".");
 }
 
 fn sizes(page: &mut Page<'_>, report: &Report) {

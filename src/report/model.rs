@@ -440,7 +440,8 @@ mod tests {
         let report = sample::report(2_000);
         let gone = report.causes.iter().find(|cause| cause.code == "file-gone").expect("a cause");
         assert_eq!((gone.count, gone.rows.len()), (2, 2));
-        assert!(gone.rows[0].message.is_empty() && gone.rows[1].message.contains("Agreement 1219"), "{:?}", gone.rows);
+        assert_eq!(gone.said(), "the file is not there any more");
+        assert!(gone.rows[1].message.contains("Agreement 1219"), "{:?}", gone.rows);
     }
 
     #[test]
