@@ -54,6 +54,10 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Auth(args) => return auth::run(&args),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man(args) => completions::man(&args),
-        other => return Err(Failure::usage(anyhow::anyhow!("{other:?} is not there yet"))),
+        #[cfg(not(feature = "sandbox"))]
+        Command::Sandbox(_) => {
+            let why = "this build has no rehearsal server; build it with the feature `sandbox`";
+            return Err(Failure::usage(anyhow::anyhow!(why)));
+        }
     })
 }
