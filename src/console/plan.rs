@@ -243,7 +243,7 @@ fn time_range(time: &TimeRange, plan: &Facts) -> String {
     if time.least.bound_by == time.most.bound_by {
         return format!("{least} to {most}, bound by {}", bound(time.least.bound_by));
     }
-    format!("{least} to {most}; {} binds, on a bad day {}", bound(time.least.bound_by), bound(time.most.bound_by))
+    format!("{least} to {most}, bound by {}, on a bad day by {}", bound(time.least.bound_by), bound(time.most.bound_by))
 }
 
 fn settings(plan: &Facts) -> String {

@@ -5,6 +5,7 @@ mod case;
 mod exits;
 mod faults;
 mod first;
+mod interface;
 mod resume;
 mod secrets;
 #[expect(dead_code, reason = "other test binaries use more of it")]

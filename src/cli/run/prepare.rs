@@ -79,6 +79,9 @@ impl Prepared {
             let what = format!("{} is the manifest; the results need a file of their own", results_path.display());
             return Err(Failure::usage(anyhow!(what)));
         }
+        if let Some(path) = &args.out.problems {
+            may_hold_problems(path, &input, &results_path).map_err(Failure::usage)?;
+        }
         let engine = engine_settings(&args);
         let http = HttpSettings {
             concurrency: engine.concurrency as usize,
@@ -296,6 +299,20 @@ fn check_settings(args: &RunArgs, version: ApiVersion) -> check::Settings {
         allow_outside: args.read.allow_outside,
         max_size: args.checks.max_size.unwrap_or(check::MAX_BODY),
     }
+}
+
+/// The rows to mend replace the file that they are written to: neither the manifest, perhaps the user's only copy, nor
+/// the results, which keep rows from being sent twice, may be lost to a slip of the hand.
+fn may_hold_problems(path: &Path, input: &manifest::Input, results: &Path) -> anyhow::Result<()> {
+    let what = match input {
+        manifest::Input::Path(manifest) if results::is_same_file(manifest, path) => "the manifest",
+        _ if results::is_same_file(results, path) => "the results file",
+        _ => return Ok(()),
+    };
+    Err(anyhow!(
+        "{} is {what}; the rows to mend need a file of their own: name another with --problems",
+        path.display()
+    ))
 }
 
 fn engine_settings(args: &RunArgs) -> engine::Settings {
