@@ -280,6 +280,11 @@ impl Line {
         seal(out, start);
     }
 
+    /// Whether there was a try that is over: it may have taken less than a millisecond.
+    fn took_time(&self) -> bool {
+        !self.seconds.is_zero() || (self.tries > 0 && self.finished_at.is_some())
+    }
+
     /// Appends one cell as it stands in the file.
     fn encode_cell(&self, index: usize, layout: &Layout, out: &mut Vec<u8>) {
         match index {
@@ -296,7 +301,7 @@ impl Line {
             10 => push_shown(out, self.http_status),
             11 => push_shown(out, Some(self.tries)),
             12 => push_shown(out, self.bytes),
-            13 => push_shown(out, (!self.seconds.is_zero()).then_some(Seconds(self.seconds))),
+            13 => push_shown(out, self.took_time().then_some(Seconds(self.seconds))),
             14 => push_shown(out, self.sent_at),
             15 => push_shown(out, self.finished_at),
             16 => cell::push(out, self.created_time.as_deref().unwrap_or_default()),

@@ -297,7 +297,8 @@ impl Client {
     fn heard(&self, came: Came) -> Came {
         let Came::Answer(Answer { date, credits_left, .. }) = &came else { return came };
         if let Some(date) = date {
-            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((*date, Instant::now()));
+            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+            *clock = Some((service_clock(*clock, *date), Instant::now()));
         }
         if let Some(left) = credits_left {
             *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(*left);
@@ -307,7 +308,9 @@ impl Client {
 
     fn reply(&self, ask: Ask, came: &Came, lease: &Lease, sent: &str) -> Reply {
         let verdict = classify(ask, came);
-        let reply = told(verdict, came, sent);
+        let told = told(verdict, came, sent);
+        let [code, message] = [told.code, told.message].map(|text| lease.token.masked_in(text));
+        let reply = Reply { code, message, ..told };
         match reply.verdict {
             Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::Failed(_) => self.tokens.worked(),
             Verdict::Retry(RetryBecause::TokenRenewed) => {
@@ -319,6 +322,14 @@ impl Client {
         }
         reply
     }
+}
+
+/// The service's time, from what was known of it and a new answer. Answers tell whole seconds, cut off: where the clock
+/// already reckons within the second that an answer names, it goes on as it is, so that nothing ends before it began.
+fn service_clock(known: Option<(Timestamp, Instant)>, told: Timestamp) -> Timestamp {
+    let reckoned = known.and_then(|(time, read_at)| time.checked_add(read_at.elapsed()).ok());
+    let second_over = told.checked_add(Duration::from_secs(1)).unwrap_or(told);
+    reckoned.map_or(told, |reckoned| reckoned.clamp(told, second_over))
 }
 
 fn address(target: &Target, module: &str, record: RecordId) -> String {
@@ -404,4 +415,20 @@ fn file_reply(trouble: &FileTrouble, handed_out: u64) -> Reply {
         _ => Verdict::InDoubt(DoubtBecause::FileChanged),
     };
     plain(verdict, code, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_the_service_does_not_step_back_within_a_second_that_an_answer_names() {
+        let told: Timestamp = "2026-05-05T05:33:33Z".parse().expect("a time");
+        let after = |millis: i64| told.checked_add(jiff::SignedDuration::from_millis(millis)).expect("a time");
+        let heard = |reckoned: Timestamp| service_clock(Some((reckoned, Instant::now())), told);
+        assert_eq!(service_clock(None, told), told);
+        assert!(heard(after(400)) >= after(400) && heard(after(400)) <= after(1_000));
+        assert_eq!(heard(after(-5_000)), told, "an answer proves that it is later");
+        assert_eq!(heard(after(60_000)), after(1_000), "a clock of ours that runs fast is set right");
+    }
 }

@@ -32,6 +32,14 @@ impl Secret {
         &self.0
     }
 
+    /// A text of others without this secret: who is sent one may well repeat it in a complaint. The beginning of a secret
+    /// counts as one, since texts are cut short.
+    pub(crate) fn masked_in(&self, text: String) -> String {
+        const TELLING: usize = 12;
+        let beginnings = (TELLING.min(self.0.len())..=self.0.len()).rev().filter_map(|length| self.0.get(..length));
+        beginnings.fold(text, |text, part| if text.contains(part) { text.replace(part, "***") } else { text })
+    }
+
     /// Whether a rehearsal server made it.
     pub(crate) fn is_of_rehearsal(&self) -> bool {
         self.0.starts_with(REHEARSAL_PREFIX)
@@ -109,6 +117,8 @@ mod tests {
         assert_eq!(secret.expose(), "1000.canary");
         let credentials = Credentials::token(secret);
         assert_eq!(format!("{credentials:?}"), "Credentials { access: Some(***), renewal: None }");
+        let cut = "a 1000.canary-token and 1000.canary-to".to_owned();
+        assert_eq!(Secret::new("1000.canary-token").expect("a secret").masked_in(cut), "a *** and ***");
         for wrong in ["", "  \n", "a b", "a\nb", "ä"] {
             assert_eq!(Secret::new(wrong), Err(NotASecret), "{wrong:?}");
         }

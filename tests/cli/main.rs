@@ -1,12 +1,21 @@
 //! The built program, driven as a user drives it, against the sandbox.
 
+#![cfg(feature = "sandbox")]
+
+mod answers;
 mod auth;
 mod case;
 mod exits;
 mod faults;
+mod files;
 mod first;
 mod interface;
+mod names;
+mod options;
+mod output;
+mod problems;
+mod process;
+mod raw;
 mod resume;
 mod secrets;
-#[expect(dead_code, reason = "other test binaries use more of it")]
 mod service;

@@ -42,15 +42,21 @@ impl Service for Sender<'_> {
     }
 
     fn now(&self) -> (Timestamp, Clock) {
-        match self.client.server_time() {
+        let (time, clock) = match self.client.server_time() {
             Some(time) => (time, Clock::Service),
             None => (Timestamp::now(), Clock::Local),
-        }
+        };
+        (whole_milliseconds(time), clock)
     }
 
     fn cut(&self) {
         self.client.cut();
     }
+}
+
+/// More digits than that say nothing about a clock across a network. Cut off, not rounded: never ahead of the service.
+fn whole_milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 /// The engine never asks for a row that the manifest no longer has; were it to, nothing must leave.

@@ -1,0 +1,217 @@
+//! Every code of a problem, met by a manifest that has it: named by a dry run, in one go, with a page to explain it, and
+//! with nothing sent and nothing written.
+
+use std::collections::BTreeSet;
+
+use attache::explain::ProblemCode;
+
+use crate::case::Case;
+
+/// A manifest with its extension, what it is to be read with, and the codes that it must have.
+struct Sample {
+    extension: &'static str,
+    options: &'static [&'static str],
+    text: Vec<u8>,
+    codes: Vec<&'static str>,
+}
+
+fn sample(extension: &'static str, text: impl Into<Vec<u8>>, codes: &[&'static str]) -> Sample {
+    Sample { extension, options: &[], text: text.into(), codes: codes.to_vec() }
+}
+
+/// Rows of a CSV, each with its code.
+fn rows(header: &str, rows: &[(&str, &'static str)]) -> Sample {
+    let lines: Vec<&str> = rows.iter().map(|(row, _)| *row).collect();
+    let text = format!("{header}\n{}\n", lines.join("\n"));
+    sample("csv", text, &rows.iter().map(|(_, code)| *code).collect::<Vec<_>>())
+}
+
+fn rows_of_csv() -> Sample {
+    let long = format!("Leads,738964000000291009,,https://example.org/{},", "a".repeat(2_000));
+    let name = format!("Leads,738964000000291009,a.txt,,{}", "n".repeat(251));
+    let large = format!("Leads,738964000000291009,a.txt,,{}", "x".repeat(70_000));
+    rows(
+        "module,record,file,url,name",
+        &[
+            (",738964000000291009,a.txt,,", "module-missing"),
+            ("Laeds,738964000000291009,a.txt,,", "module-unknown"),
+            ("Sales Orders,738964000000291009,a.txt,,", "module-label"),
+            ("Documents,738964000000291009,a.txt,,", "module-unsupported"),
+            ("Services__s,738964000000291009,a.txt,,", "module-version"),
+            ("Leads,,a.txt,,", "record-missing"),
+            ("Leads,7.38964E+17,a.txt,,", "record-scientific"),
+            ("Leads,738964000000291009.0,a.txt,,", "record-decimal"),
+            ("Leads,\"738,964,000,000,291,009\",a.txt,,", "record-thousands"),
+            ("Leads,-738964000000291009,a.txt,,", "record-sign"),
+            ("Leads,７３８９６４００００００２９１００９,a.txt,,", "record-wide-digits"),
+            ("Leads,'738964000000291009,a.txt,,", "record-apostrophe"),
+            ("Leads,0738964000000291009,a.txt,,", "record-leading-zero"),
+            ("Leads,12,a.txt,,", "record-length"),
+            ("Leads,9999999999999999999,a.txt,,", "record-too-large"),
+            ("Leads,73896400000O291009,a.txt,,", "record-not-digits"),
+            ("Leads,738964000000291000,a.txt,,", "record-rounded"),
+            ("Leads,111111000000291009,a.txt,,", "mixed-organisations"),
+            ("Leads,zcrm_738964000000291019,a.txt,,", "zcrm-prefix"),
+            (" Leads,738964000000291029,a.txt,,", "outer-blanks"),
+            ("Leads,738964000000291009,,,", "source-missing"),
+            ("Leads,738964000000291009,a.txt,https://example.org,", "source-both"),
+            ("Leads,738964000000291009,missing.txt,,", "file-missing"),
+            ("Leads,738964000000291009,folder,,", "file-not-regular"),
+            ("Leads,738964000000291009,../a.txt,,", "file-outside"),
+            ("Leads,738964000000291009,empty.txt,,", "file-empty"),
+            ("Leads,738964000000291009,huge.bin,,", "file-too-large"),
+            ("Leads,738964000000291009,large.bin,,", "file-large"),
+            ("Leads,738964000000291009,setup.EXE,,", "file-exe"),
+            ("Leads,738964000000291009,con.txt,,", "file-device"),
+            ("Leads,738964000000291009,,ftp://example.org/a,", "link-scheme"),
+            ("Leads,738964000000291009,,https://,", "link-host"),
+            ("Leads,738964000000291009,,https://user:pass@example.org/,", "link-user-info"),
+            ("Leads,738964000000291009,,https://example.org/a b,", "link-blank"),
+            ("Leads,738964000000291009,,https://example.org/\u{1}a,", "link-control"),
+            ("Leads,738964000000291009,,https://example.org/\u{202e}a,", "link-direction"),
+            ("Leads,738964000000291009,,https://example.org/%zz,", "link-escape"),
+            (&long, "link-too-long"),
+            ("Leads,738964000000291009,,https://example.org/t,Title", "link-title"),
+            ("Leads,738964000000291009,,https://example.org/t,Other", "link-twice"),
+            (&name, "name-too-long"),
+            ("Leads,738964000000291009,a.txt,,..", "name-dots"),
+            ("Leads,738964000000291009,a.txt,,a/b.txt", "name-character"),
+            ("Leads,738964000000291009,a.txt,,a\u{1}b.txt", "name-control"),
+            ("Leads,738964000000291009,a.txt,,a\u{202e}b.txt", "name-direction"),
+            ("Leads,738964000000291039,a.txt,,", "same-name"),
+            ("Leads,738964000000291039,a.txt,,", "identical-rows"),
+            ("Leads,738964000000291039,b.txt,,a.txt", "same-name"),
+            ("Leads,738964000000291009,a.txt,,,more", "too-many-cells"),
+            ("Leads,738964000000291009,a.txt,,a\0b", "nul-character"),
+            (&large, "cell-too-large"),
+            ("# a remark,,,,", "comment-line"),
+            ("", "tolerated"),
+        ],
+    )
+}
+
+fn whole_files_of_csv() -> Vec<Sample> {
+    let row = "Leads,738964000000291009,a.txt\n";
+    let csv = |text: &str, code| sample("csv", text, &[code]);
+    let huge = format!("module,record,file,x_a\n{},{}\n", row.trim_end(), "x".repeat(1 << 21));
+    vec![
+        csv("", "no-rows"),
+        csv("module,record,file\n", "no-rows"),
+        sample("csv", b"module,record,file\nLeads,738964000000291009,M\xfcller.txt\n".to_vec(), &["not-text"]),
+        csv(&format!("module,record,file\n{}\r{row}", row.trim_end()), "lone-cr"),
+        csv(&format!("module,record,file\nLeads,738964000000291009,\"a.txt\n{row}"), "unclosed-quote"),
+        csv("module,record,file\nLeads,738964000000291009,\"a\"b.txt\n", "text-after-quote"),
+        csv("module,record,file\nLeads,738964000000291009, \"a.txt\"\n", "blank-around-quote"),
+        csv("module,record,file\nLeads,738964000000291009,\"a\n.txt\"\n", "newline-in-cell"),
+        csv(&huge, "row-too-large"),
+        csv("module;record,file\n1;2,3\n", "delimiter-unclear"),
+        csv(&format!("sep=;\nmodule,record,file\n{row}"), "sep-contradicts"),
+        csv(row, "header-missing"),
+        csv("module,file\nLeads,a.txt\n", "column-missing"),
+        csv(&format!("module,record,fiel\n{row}"), "column-unknown"),
+        csv(&format!("module,record,file,file\n{},a.txt\n", row.trim_end()), "column-twice"),
+        csv("module,,record,file\nLeads,x,738964000000291009,a.txt\n", "column-unnamed"),
+        csv(
+            &format!("module,record,file{}\n{row}", (0..2_000).map(|n| format!(",x_{n}")).collect::<String>()),
+            "too-many-columns",
+        ),
+        Sample {
+            options: &["--custom-module", "Not A Name"],
+            ..csv(&format!("module,record,file\n{row}"), "custom-module")
+        },
+        #[cfg(unix)]
+        rows(
+            "module,record,file",
+            &[
+                ("Leads,738964000000291009,folder\\a.txt", "file-backslash"),
+                ("Leads,738964000000291009,\\\\server\\share\\a.txt", "file-network"),
+            ],
+        ),
+    ]
+}
+
+fn yaml() -> Vec<Sample> {
+    let row = "{module: Leads, record: 738964000000291009, file: a.txt}";
+    let yaml = |text: String, code| sample("yaml", text, &[code]);
+    let with = |rows: &str| format!("version: 1\nuploads:\n{rows}\n");
+    vec![
+        yaml("version: 1\nuploads: [\n".to_owned(), "yaml-syntax"),
+        yaml(format!("{}---\nversion: 1\n", with(&format!("- {row}"))), "yaml-documents"),
+        yaml(with("- {module: !x Leads, record: 738964000000291009, file: a.txt}"), "yaml-tag"),
+        yaml(with(&format!("- &a {row}\n- *a")), "yaml-alias"),
+        yaml(with(&format!("- &a {row}")), "yaml-anchor"),
+        yaml(with("- {<<: {module: Leads}, record: 738964000000291009, file: a.txt}"), "yaml-merge-key"),
+        yaml(with("- {modul: Leads, record: 738964000000291009, file: a.txt}"), "key-unknown"),
+        yaml(with("- {module: Leads, module: Leads, record: 738964000000291009, file: a.txt}"), "key-twice"),
+        yaml(with("- {module: [Leads], record: 738964000000291009, file: a.txt}"), "value-not-text"),
+        yaml(with("- Leads"), "row-not-keys"),
+        yaml("version: 1\n".to_owned(), "uploads-missing"),
+        yaml(format!("uploads:\n- {row}\n"), "version-missing"),
+        yaml(format!("version: 2\nuploads:\n- {row}\n"), "version-unknown"),
+        yaml(format!("version: 1\ncustom_modules: yes\nuploads:\n- {row}\n"), "head-value"),
+        yaml(with(&format!("- {row}")) + "root: folder\n", "key-after-uploads"),
+        yaml(format!("version: 1\nroot: ../..\nuploads:\n- {row}\n"), "root-unusable"),
+    ]
+}
+
+/// What a dry run cannot be made to meet here: trouble of the disk, rights that root does not miss, a race with an editor,
+/// gigabytes of manifest, and a results file, which is met below.
+const NOT_HERE: [&str; 6] =
+    ["read-failed", "file-unreadable", "file-denied", "manifest-changed", "manifest-too-large", "results-as-manifest"];
+
+fn codes_found(case: &Case, sample: &Sample) -> BTreeSet<String> {
+    let name = format!("m.{}", sample.extension);
+    case.write(&name, &sample.text);
+    let arguments = [&["run", &name, "--dry-run", "--sandbox", "--output", "json"], sample.options].concat();
+    let done = case.run(&arguments);
+    let document: serde_json::Value =
+        serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", done.stdout, done.stderr));
+    let problems = document["problems"].as_array().expect("a list of problems");
+    problems.iter().map(|problem| problem["code"].as_str().expect("a code").to_owned()).collect()
+}
+
+#[test]
+fn every_code_is_reached_and_has_a_page() {
+    let case = Case::new().file("a.txt", "a").file("b.txt", "b").file("empty.txt", "").file("folder/a.txt", "a");
+    let case = case.file("setup.EXE", "x").file("con.txt", "c");
+    for (name, size) in [("huge.bin", 5_000_000_000), ("large.bin", 101_000_000)] {
+        let file = std::fs::File::create(case.path(name)).expect("a file");
+        file.set_len(size).expect("a sparse file");
+    }
+    let mut all = BTreeSet::new();
+    for sample in [rows_of_csv()].into_iter().chain(whole_files_of_csv()).chain(yaml()) {
+        let found = codes_found(&case, &sample);
+        for code in &sample.codes {
+            assert!(found.contains(*code), "{code} is not among {found:?}");
+        }
+        all.extend(found);
+    }
+    let missing: Vec<&str> = ProblemCode::ALL
+        .iter()
+        .map(|code| code.as_str())
+        .filter(|code| !all.contains(*code) && !NOT_HERE.contains(code))
+        .filter(|code| cfg!(unix) || !matches!(*code, "file-backslash" | "file-network"))
+        .collect();
+    assert!(missing.is_empty(), "no sample has {missing:?}");
+    for code in all {
+        case.run(&["explain", &code]).exits(0).prints(&code);
+    }
+}
+
+#[test]
+fn a_results_file_is_no_manifest_and_the_way_to_go_on_is_named() {
+    let case = Case::new().many_rows(2);
+    case.run(&["run", "m.csv", "--sandbox"]).exits(0);
+    case.run(&["run", "m.sandbox-results.csv", "--dry-run", "--sandbox"]).exits(3).prints("--resend");
+}
+
+#[test]
+fn a_manifest_that_cannot_be_opened_is_a_mistake_of_usage() {
+    let case = Case::new().file("m.txt", "module,record,file\n");
+    std::fs::create_dir(case.path("folder.csv")).expect("a folder");
+    case.run(&["run", "missing.csv", "--dry-run"]).exits(2).says("missing.csv");
+    case.run(&["run", "folder.csv", "--dry-run"]).exits(2).says("folder.csv");
+    case.run(&["run", "m.txt", "--dry-run"]).exits(2).says("--format");
+    case.run(&["run", "-", "--dry-run"]).exits(2).says("--format");
+    case.run(&["run", "m.txt", "--format", "csv", "--dry-run"]).exits(3).prints("no-rows");
+}

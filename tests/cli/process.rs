@@ -1,0 +1,194 @@
+//! What befalls the process and its results file: torn and edited lines, locks, places that cannot be written, signals,
+//! readers that go away.
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use crate::case::Case;
+use crate::raw::{Moment, Raw};
+use crate::resume::wait_until;
+use crate::service::Service;
+
+/// A service that holds back the answer to each upload until the sender is dropped.
+fn held_back(case: &Case) -> (Raw, Sender<()>) {
+    let (sender, receiver) = channel();
+    let receiver = Mutex::new(receiver);
+    let raw = Raw::watched(case, move |moment, _| {
+        if moment == Moment::Whole {
+            // An error says that nobody will ever send.
+            let _ = receiver.lock().map(|receiver| receiver.recv());
+        }
+    });
+    (raw, sender)
+}
+
+fn results(case: &Case) -> String {
+    fs::read_to_string(case.path("m.results.csv")).expect("the results")
+}
+
+#[test]
+fn a_torn_last_line_is_dropped_and_its_row_goes_on() {
+    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let whole = results(&case);
+    let last = whole.lines().last().expect("a line").to_owned();
+    for torn in [last[..last.len() / 2].to_owned(), format!("{}\0\0\0\0\n", &last[..20]), "5,Leads\n".to_owned()] {
+        case.write("m.results.csv", format!("{whole}{torn}"));
+        let before = service.requests();
+        service.run(&case, &[]).exits(0);
+        assert_eq!(service.requests(), before, "{torn:?}");
+        assert_eq!(results(&case), whole, "{torn:?}");
+    }
+}
+
+#[test]
+fn a_torn_line_alone_is_a_row_that_was_never_sent() {
+    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    service.run(&case, &["--limit", "2"]).exits(0);
+    let whole = results(&case);
+    let torn = whole.trim_end();
+    case.write("m.results.csv", &torn[..torn.len() - 3]);
+    service.run(&case, &[]).exits(0);
+    assert_eq!(service.created().len(), 3);
+    assert!(service.copies().values().all(|copies| *copies == 1));
+}
+
+#[test]
+fn an_edited_line_is_accepted_for_its_key_and_status_when_the_user_says_so() {
+    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let edited = results(&case).replacen(",Leads,", ",LEADS,", 1);
+    case.write("m.results.csv", &edited);
+    service.run(&case, &[]).exits(6).says("line 2");
+    assert_eq!(results(&case), edited, "what is refused is left alone");
+    service.run(&case, &["--accept-edited-results"]).exits(0);
+    assert_eq!(service.created().len(), 3);
+    service.run(&case, &[]).exits(0);
+}
+
+#[test]
+fn results_of_another_manifest_are_refused_and_left_alone() {
+    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let before = results(&case);
+    case.write("m.csv", "module,record,file\nDeals,738964000000999999,f/0.txt\n");
+    service.run(&case, &[]).exits(6).says("m.results.csv");
+    assert_eq!(results(&case), before);
+    assert_eq!(service.created().len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_or_a_folder_is_no_place_for_results() {
+    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    service.run(&case, &["--results", "/dev/null"]).exits(6).says("/dev/null");
+    fs::create_dir(case.path("folder")).expect("a folder");
+    service.run(&case, &["--results", "folder"]).exits(6).says("folder");
+    assert_eq!(service.requests(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written_is_found_before_anything_is_sent() {
+    use std::os::unix::fs::PermissionsExt;
+    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    let folder = case.path("closed");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("permissions can be taken");
+    // Whoever may write everywhere, as root does, cannot be refused.
+    if fs::write(folder.join("probe"), "").is_err() {
+        service.run(&case, &["--results", "closed/r.csv"]).exits(6).says("closed");
+        assert_eq!(service.requests(), 0);
+    }
+}
+
+/// Two runs begin at the same moment; the service answers nobody before one of them has ended. Says how both ended.
+fn two_at_once(case: &Case) -> [Option<i32>; 2] {
+    let (raw, hold) = held_back(case);
+    let mut hold = Some(hold);
+    let start = || {
+        raw.command(case, &["--progress", "off"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run")
+    };
+    let mut runs = [start(), start()];
+    let ended = |run: &mut Child| run.try_wait().expect("it can be asked").is_some();
+    wait_until(|| runs.iter_mut().any(ended));
+    hold.take();
+    let codes = runs.map(|mut run| run.wait().expect("it ends").code());
+    assert_eq!(raw.arrived().len(), 1, "{codes:?}");
+    codes
+}
+
+#[test]
+fn of_two_runs_at_once_exactly_one_works_in_two_hundred_tries() {
+    let work = || {
+        for _ in 0..50 {
+            let case = Case::new().many_rows(1);
+            let mut codes = two_at_once(&case);
+            codes.sort_unstable();
+            assert_eq!(codes, [Some(0), Some(6)]);
+            assert_eq!(case.column("m.results.csv", "status"), ["uploaded"]);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lost_terminal_ends_the_run_as_a_termination_does() {
+    let case = Case::new().many_rows(4);
+    let (raw, hold) = held_back(&case);
+    let child = raw.command(&case, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
+    wait_until(|| raw.arrived().len() == 1);
+    crate::resume::send(libc::SIGHUP, child.id());
+    hold.send(()).expect("the service waits");
+    // The signal may come to its own thread after the answer: then further rows go, each of which is let through.
+    drop(hold);
+    case.finish(child.wait_with_output()).exits(143);
+    assert_eq!(case.results("m.results.csv").len(), 4);
+    raw.run(&case, &[]).exits(0);
+    assert_eq!(raw.arrived().len(), 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_at_once_and_leaves_the_log_to_the_next_run() {
+    use std::io::{BufRead, BufReader};
+    let case = Case::new().many_rows(4);
+    let (raw, hold) = held_back(&case);
+    let mut command = raw.command(&case, &["--progress", "json"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a run");
+    let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    wait_until(|| raw.arrived().len() == 1);
+    crate::resume::send(libc::SIGINT, child.id());
+    assert!(said.any(|line| line.contains("\"stopping\"")), "the first signal is answered at once");
+    crate::resume::send(libc::SIGINT, child.id());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(case.column("m.results.csv", "status"), ["sending"], "the log stays as it is");
+    drop(hold);
+    raw.run(&case, &[]).exits(0);
+    assert_eq!(case.column("m.results.csv", "status"), ["uploaded"; 4]);
+    assert_eq!(raw.arrived().len(), 4, "the row that was cut off is found by listing, not sent again");
+}
+
+#[test]
+fn readers_that_go_away_do_not_stop_uploads() {
+    for progress in ["plain", "json"] {
+        let case = Case::new().many_rows(6);
+        let (raw, hold) = held_back(&case);
+        let mut command = raw.command(&case, &["-v", "--progress", progress, "--output", "json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
+        wait_until(|| raw.arrived().len() == 1);
+        drop((child.stdout.take(), child.stderr.take()));
+        drop(hold);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{progress}");
+        assert_eq!(case.column("m.results.csv", "status"), ["uploaded"; 6]);
+        assert_eq!(raw.arrived().len(), 6);
+    }
+}
