@@ -178,6 +178,14 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+/// What a redirect says. Of the address only the host is told: the rest may hold anything.
+pub(crate) fn elsewhere(headers: &HeaderMap) -> Words {
+    let address = text(headers, "location").and_then(|address| address.parse::<ureq::http::Uri>().ok());
+    let host = address.as_ref().and_then(ureq::http::Uri::host);
+    let place = host.map_or_else(|| "another address".to_owned(), |host| format!("another host, {}", safe(host, 100)));
+    Words::Nothing(format!("the answer redirects to {place}; redirects are never followed"))
+}
+
 /// API credits left, if the answer says so.
 pub(crate) fn credits_left(headers: &HeaderMap) -> Option<u64> {
     text(headers, "x-api-credits-remaining")?.parse().ok()

@@ -211,9 +211,13 @@ pub(crate) fn came(result: Result<Response<ureq::Body>, ureq::Error>, bytes_left
     match result {
         Ok(mut response) => {
             let body = read_body(&mut response);
+            let words = match Words::of(body.as_deref()) {
+                Words::Nothing(_) if response.status().is_redirection() => answer::elsewhere(response.headers()),
+                words => words,
+            };
             Came::Answer(Answer {
                 status: response.status().as_u16(),
-                words: Words::of(body.as_deref()),
+                words,
                 body,
                 retry_after: answer::retry_after(response.headers()),
                 credits_left: answer::credits_left(response.headers()),

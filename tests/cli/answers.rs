@@ -200,10 +200,10 @@ fn what_would_be_the_same_for_every_row_stops_the_run_at_the_first() {
         (no_credits, "TOO_MANY_REQUESTS"),
         (answer(401, "", &error("INVALID_TOKEN", "invalid oauth token")), "credentials-refused"),
         (answer(401, "", &error("AUTHENTICATION_FAILURE", "Authentication failed")), "credentials-refused"),
-        (answer(301, "Location: http://127.0.0.1:9/\r\n", ""), "30"),
-        (answer(302, "Location: http://127.0.0.1:9/\r\n", ""), "30"),
-        (answer(307, "Location: http://127.0.0.1:9/\r\n", ""), "30"),
-        (answer(407, "", ""), "407"),
+        (answer(301, "Location: http://elsewhere.example:9/?a\r\n", ""), "redirects to another host, elsewhere.example;"),
+        (answer(302, "Location: http://elsewhere.example:9/?a\r\n", ""), "redirects to another host, elsewhere.example;"),
+        (answer(307, "Location: http://elsewhere.example:9/?a\r\n", ""), "redirects to another host, elsewhere.example;"),
+        (answer(407, "", ""), "proxy-refused"),
     ] {
         let stopped = leads(4, "not_sent", "run-ended", 0, &["sending"]);
         an_answer(FILES, Always, &Step::says(answer), &stopped).says(told);

@@ -15,6 +15,7 @@ mod options;
 mod output;
 mod problems;
 mod process;
+mod proofs;
 mod raw;
 mod resume;
 mod secrets;

@@ -97,8 +97,8 @@ fn shows_none(case: &Case, done: &Done, what: &str) {
 #[test]
 fn an_answer_that_repeats_the_token_is_not_written_down() {
     for (what, answer) in [
-        ("an echo", answer(400, "", &error("SOMETHING_NEW", &format!("Zoho-oauthtoken {ACCESS} is not known")))),
-        ("a page", answer(500, "", &format!("<html>Authorization: Zoho-oauthtoken {ACCESS}</html>"))),
+        ("an echo", answer(400, "", &error("SOMETHING_NEW", &format!("{ACCESS} is not known")))),
+        ("a page", answer(500, "", &format!("<html>Authorization: {ACCESS}</html>"))),
         ("a redirect", answer(302, &format!("Location: http://127.0.0.1:9/?token={ACCESS}\r\n"), "")),
     ] {
         for output in ["human", "json"] {

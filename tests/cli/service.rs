@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use attache::sandbox::{Server, Settings, Stats};
+use attache::sandbox::{Server, Settings, Stats, User};
 
 use crate::case::{Case, Done};
 
@@ -93,6 +93,20 @@ impl Service {
                 url: text(entry, "url"),
             })
             .collect()
+    }
+
+    /// A colleague attaches a file by hand.
+    pub fn attach(&self, module: &str, record: &str, name: &str, bytes: &[u8]) {
+        let colleague = User { id: "700000000000101002".to_owned(), name: "A colleague".to_owned() };
+        self.server.attach_as(colleague, module, record, name, bytes).expect("the sandbox stores it");
+    }
+
+    /// A colleague takes an attachment away.
+    pub fn delete(&self, module: &str, record: &str, id: &str) {
+        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().proxy(None).build());
+        let address = format!("{}/crm/v2/{module}/{record}/Attachments/{id}", self.url());
+        let token = format!("Zoho-oauthtoken {}", self.token());
+        agent.delete(address).header("Authorization", token).call().expect("the sandbox deletes it");
     }
 
     /// How many attachments were ever created.
