@@ -22,7 +22,9 @@ pub struct Table {
 
 /// Reads the results at this path. A file that is not there is an error here.
 pub fn read(path: &Path, accept_edited: bool) -> Result<Table, OpenError> {
-    let file = RealDisk.open_to_read(path).and_then(|file| file.ok_or(io::ErrorKind::NotFound.into()));
+    let file = RealDisk
+        .open_to_read(path)
+        .and_then(|file| file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such file")));
     let file = file.map_err(|cause| OpenError::io("read", path, cause))?;
     let seen = see(RealDisk, path, Some(file), &Settings { accept_edited, ..Settings::default() })?;
     let mut rows: Vec<Kept> = seen.history().iter().copied().collect();

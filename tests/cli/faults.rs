@@ -72,7 +72,7 @@ fn a_refused_permission_fails_the_row() {
 
 #[test]
 fn an_answer_before_the_body_is_read_counts_as_it_stands() {
-    let refused = Expected { exit: 1, status: "failed", code: "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", created: 0 };
+    let refused = Expected { exit: 1, status: "failed", code: "BODY_SIZE_REACHED", created: 0 };
     a_fault("early-413", &refused);
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
     let service = Service::with_faults(&["early-401"]);
@@ -116,7 +116,6 @@ fn what_nobody_knows_of_the_service_may_be_either_way() {
     let usual = Settings::default;
     let settled = ["", "settled-by-listing", ""];
     let service = |what, settings, more: &[&str]| a_service(what, settings, more, 0, settled);
-    service("lists lag", Settings { lag: Duration::from_millis(200), ..usual() }, &["--settle-time", "400ms"]);
     service("oldest first", Settings { order: Order::OldestFirst, ..usual() }, &[]);
     service("short pages", Settings { page_size: 1, ..usual() }, &[]);
     service("drifting pages", Settings { page_size: 2, drifting_pages: 1, ..usual() }, &[]);
@@ -133,8 +132,22 @@ fn what_nobody_knows_of_the_service_may_be_either_way() {
 }
 
 #[test]
-fn a_part_of_a_file_that_was_kept_is_for_a_person_to_judge() {
+fn a_list_that_lags_is_given_the_time_to_settle() {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
+    let faults = vec!["cut-stored,times=1".parse().expect("a fault")];
+    let service = Service::start(Settings { faults, lag: Duration::from_millis(300), ..Settings::default() });
+    let url = service.url();
+    let arguments = ["run", "m.csv", "--api-domain", &url, "--yes", "--backoff", "1ms..20ms", "--settle-time", "700ms"];
+    let mut command = case.command(&arguments);
+    case.finish(command.env("ZOHO_ACCESS_TOKEN", service.token()).output()).exits(0);
+    assert_eq!(case.column("m.results.csv", "code"), ["settled-by-listing"]);
+    assert_eq!(service.created().len(), 1);
+}
+
+#[test]
+fn a_part_of_a_file_that_was_kept_is_for_a_person_to_judge() {
+    let case = Case::new().file("a.txt", vec![b'a'; 100_000]);
+    case.write("m.csv", "module,record,file\nLeads,738964000000291009,a.txt\n");
     let faults = vec!["cut-inside,times=1".parse().expect("a fault")];
     let service = Service::start(Settings { faults, stores_incomplete: true, ..Settings::default() });
     service.run(&case, &[]).exits(5);
@@ -165,7 +178,7 @@ fn documented_refusals_have_their_own_ends() {
     let read_only = vec!["ZohoCRM.modules.leads.READ".to_owned(), "ZohoCRM.modules.attachments.READ".to_owned()];
     a_refusal(Settings { scopes: Some(read_only), ..usual() }, 4, "not_sent", "OAUTH_SCOPE_MISMATCH");
     let write_only = vec!["ZohoCRM.modules.leads.ALL".to_owned(), "ZohoCRM.modules.attachments.CREATE".to_owned()];
-    a_refusal(Settings { scopes: Some(write_only), ..usual() }, 0, "uploaded", "warning");
+    a_refusal(Settings { scopes: Some(write_only), ..usual() }, 0, "uploaded", "may not read attachments");
 }
 
 #[test]
@@ -195,7 +208,8 @@ fn a_service_that_cannot_be_reached_is_tried_again_and_creates_nothing() {
 fn a_certificate_that_nobody_vouches_for_stops_the_run_before_a_token_is_sent() {
     let address = with_own_certificate();
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]).env("ZOHO_ACCESS_TOKEN", "1000.token");
-    let done = case.run(&["run", "m.csv", "--yes", "--api-domain", &format!("https://{address}"), "--settle-time", "0s"]);
+    let done =
+        case.run(&["run", "m.csv", "--yes", "--api-domain", &format!("https://{address}"), "--settle-time", "0s"]);
     done.exits(4).says("--ca-file");
     assert_eq!(case.column("m.results.csv", "status"), ["not_sent"]);
 }

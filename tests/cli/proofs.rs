@@ -5,7 +5,8 @@ use crate::service::Service;
 
 fn verify(case: &Case, service: &Service, more: &[&str]) -> Done {
     let url = service.url();
-    let mut command = case.command(&[&["verify", "m.results.csv", "--api-domain", &url, "--rate", "none"], more].concat());
+    let mut command =
+        case.command(&[&["verify", "m.results.csv", "--api-domain", &url, "--rate", "none"], more].concat());
     case.finish(command.env("ZOHO_ACCESS_TOKEN", service.token()).output())
 }
 
@@ -44,5 +45,5 @@ fn a_report_is_made_in_every_form() {
         let report = std::fs::read(case.path(name)).expect("a report");
         assert!(report.starts_with(begins), "{name}");
     }
-    case.run(&["report", "missing.csv", "-o", "r.html"]).exits(2).says("missing.csv");
+    case.run(&["report", "missing.csv", "-o", "r.html"]).exits(6).says("missing.csv: there is no such file");
 }
