@@ -371,6 +371,11 @@ impl Target {
         Ok(Target { accounts: Some(api.clone()), api, api_is_named: true, version })
     }
 
+    /// Whether the user named the API's address, or a data centre, which has one; otherwise the token's answer may.
+    pub fn names_api(&self) -> bool {
+        self.api_is_named
+    }
+
     /// The API's address.
     pub fn api(&self) -> &Base {
         &self.api

@@ -15,10 +15,13 @@ use crate::cli::values::{Progress, Resend};
 use crate::console::problems::{Found, quoted_lines};
 use crate::console::progress::{self, Mode};
 use crate::engine;
+use crate::exit::Exit;
 use crate::manifest;
 use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
 use crate::results;
-use crate::zoho::{ApiVersion, Client, Credentials, HttpSettings, Proxies, Target, TokenSettings};
+use crate::zoho::{
+    ApiVersion, Client, ClientError, Credentials, HttpSettings, Proxies, Target, TargetError, TokenSettings,
+};
 
 /// What the results call a rehearsal.
 const REHEARSAL: &str = "sandbox";
@@ -36,9 +39,90 @@ pub(super) struct Prepared {
     /// What the results call the target; empty in a dry run that names none.
     pub(super) target: String,
     version: ApiVersion,
-    http: HttpSettings,
-    /// Absent in a rehearsal, and in a dry run that names no target.
-    client: Option<(Target, Credentials)>,
+    way: Way,
+}
+
+/// Where a run sends to, and how it gets there.
+enum Way {
+    /// To a server of its own on this machine; real credentials are not even looked at.
+    Rehearsal,
+    /// Nowhere: a dry run that names no target.
+    Nowhere,
+    /// To the service.
+    Real { target: Target, access: Access, http: HttpSettings },
+}
+
+impl Way {
+    /// Decides, with what a dry run should be told.
+    fn choose(args: &RunArgs, user: &UserFile, concurrency: u32) -> Result<(Way, Vec<Warning>), Failure> {
+        if args.sandbox {
+            return Ok((Way::Rehearsal, Vec::new()));
+        }
+        let access = config::access(&args.target, user, |name| std::env::var(name).ok(), io::stdin().lock())
+            .map_err(Failure::usage)?;
+        let http = HttpSettings {
+            concurrency: concurrency as usize,
+            bandwidth: args.run_pace.bandwidth,
+            ..config::http(&args.target, access.ca_file.clone()).map_err(Failure::usage)?
+        };
+        let target = match access.place.target() {
+            Ok(target) => target,
+            Err(TargetError::Missing) if args.dry_run => {
+                let message = "no target is named; a real run needs --dc, --api-domain or a profile";
+                return Ok((Way::Nowhere, vec![Warning::new("no-target", message)]));
+            }
+            Err(error) => return Err(Failure::usage(error)),
+        };
+        if access.credentials.is_empty() {
+            let missing = ClientError::NoCredentials;
+            if !args.dry_run {
+                return Err(Failure::usage(missing));
+            }
+            let warning = Warning::new("no-credentials", missing.to_string());
+            return Ok((Way::Real { target, access, http }, vec![warning]));
+        }
+        let target = if args.dry_run { target } else { completed(target, &access, &http)? };
+        Ok((Way::Real { target, access, http }, Vec::new()))
+    }
+
+    /// What the results call the target; empty where there is none.
+    fn label(&self) -> String {
+        match self {
+            Way::Rehearsal => REHEARSAL.to_owned(),
+            Way::Nowhere => String::new(),
+            Way::Real { target, .. } => target.label(),
+        }
+    }
+
+    fn version(&self, args: &RunArgs) -> ApiVersion {
+        match self {
+            Way::Rehearsal | Way::Nowhere => args.target.api_version.unwrap_or_default(),
+            Way::Real { target, .. } => target.version(),
+        }
+    }
+
+    fn facts(&self, version: ApiVersion) -> Option<TargetFacts> {
+        match self {
+            Way::Rehearsal => Some(rehearsal_facts(version)),
+            Way::Nowhere => None,
+            Way::Real { target, access, http } => Some(target_facts(target, access, &http.proxies)),
+        }
+    }
+}
+
+/// The target with the API domain that the token names, where the user named none: the results must know from their
+/// first line where they belong.
+fn completed(target: Target, access: &Access, http: &HttpSettings) -> Result<Target, Failure> {
+    if target.names_api() {
+        return Ok(target);
+    }
+    let client = client(&target, &access.credentials, http)?;
+    client.find_target().map_err(|reply| Failure { exit: Exit::Stopped, error: anyhow!("{}", reply.message) })
+}
+
+fn client(target: &Target, credentials: &Credentials, http: &HttpSettings) -> Result<Client, Failure> {
+    let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
+    Client::new(target.clone(), credentials.clone(), http, tokens).map_err(Failure::usage)
 }
 
 impl Prepared {
@@ -57,21 +141,9 @@ impl Prepared {
         };
         beside.fill(&mut args);
         user.run.clone().fill(&mut args);
-        let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock())
-            .map_err(Failure::usage)?;
-        let proxies = if args.target.no_proxy {
-            Proxies::default()
-        } else {
-            Proxies::from_vars(|name| std::env::var(name).ok()).map_err(Failure::usage)?
-        };
-        let mut warnings = Vec::new();
-        let version = access.place.version;
-        let client = if args.sandbox { None } else { destination(&args, &access, &mut warnings)? };
-        let (target, facts) = match &client {
-            Some((target, _)) => (target.label(), Some(target_facts(target, &access, &proxies))),
-            None if args.sandbox => (REHEARSAL.to_owned(), Some(rehearsal_facts(version))),
-            None => (String::new(), None),
-        };
+        let engine = engine_settings(&args);
+        let (way, warnings) = Way::choose(&args, &user, engine.concurrency)?;
+        let version = way.version(&args);
         let results_path = args.out.results.clone().unwrap_or_else(|| default_results(&input, args.sandbox));
         if let manifest::Input::Path(path) = &input
             && results::is_same_file(path, &results_path)
@@ -82,14 +154,7 @@ impl Prepared {
         if let Some(path) = &args.out.problems {
             may_hold_problems(path, &input, &results_path).map_err(Failure::usage)?;
         }
-        let engine = engine_settings(&args);
-        let http = HttpSettings {
-            concurrency: engine.concurrency as usize,
-            ca_file: access.ca_file.clone(),
-            proxies,
-            bandwidth: args.run_pace.bandwidth,
-            ..HttpSettings::default()
-        };
+        let target = way.label();
         Ok(Prepared {
             read: manifest::Settings {
                 format: args.read.format,
@@ -105,7 +170,7 @@ impl Prepared {
             resend: resend(&args.existing.resend),
             plan: plan::Settings {
                 results: results_path,
-                target: facts,
+                target: way.facts(version),
                 engine,
                 bandwidth: args.run_pace.bandwidth,
                 credits_per_day: args.run_pace.credits_per_day,
@@ -114,8 +179,7 @@ impl Prepared {
             },
             target,
             version,
-            http,
-            client,
+            way,
             input,
             screen,
             args,
@@ -192,18 +256,13 @@ impl Destination {
     ///
     /// No usable credentials, certificates or proxy; no server.
     pub(super) fn reach(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
-        match &prepared.client {
-            Some((target, credentials)) => {
-                let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
-                let client = Client::new(target.clone(), credentials.clone(), &prepared.http, tokens);
-                let client = client.map_err(Failure::usage)?;
-                Ok(Destination {
-                    client,
-                    #[cfg(feature = "sandbox")]
-                    _server: None,
-                })
-            }
-            None => rehearse(prepared, plan),
+        match &prepared.way {
+            Way::Real { target, access, http } => Ok(Destination {
+                client: client(target, &access.credentials, http)?,
+                #[cfg(feature = "sandbox")]
+                _server: None,
+            }),
+            Way::Rehearsal | Way::Nowhere => rehearse(prepared, plan),
         }
     }
 
@@ -219,7 +278,8 @@ fn rehearse(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
         server.map_err(|error| Failure::usage(anyhow!("the server of the rehearsal cannot be started: {error}")))?;
     let target = Target::rehearsal(server.url(), prepared.version).map_err(Failure::usage)?;
     let token = crate::zoho::Secret::new(server.token()).map_err(Failure::usage)?;
-    let http = HttpSettings { ca_file: None, proxies: Proxies::default(), ..prepared.http.clone() };
+    let http =
+        HttpSettings { concurrency: prepared.threads(), bandwidth: prepared.plan.bandwidth, ..HttpSettings::default() };
     let client = Client::new(target, Credentials::token(token), &http, TokenSettings::default());
     Ok(Destination { client: client.map_err(Failure::usage)?, _server: Some(server) })
 }
@@ -238,31 +298,6 @@ fn default_results(input: &manifest::Input, sandbox: bool) -> PathBuf {
         manifest::Input::Path(path) => results::default_results(path, sandbox),
         manifest::Input::Stdin => results::default_results(Path::new("stdin.csv"), sandbox),
     }
-}
-
-/// The target and what to get in with. A dry run does without, and says so.
-fn destination(
-    args: &RunArgs,
-    access: &Access,
-    warnings: &mut Vec<Warning>,
-) -> Result<Option<(Target, Credentials)>, Failure> {
-    let target = match access.place.target() {
-        Ok(target) => target,
-        Err(crate::zoho::TargetError::Missing) if args.dry_run => {
-            let message = "no target is named; a real run needs --dc, --api-domain or a profile";
-            warnings.push(Warning::new("no-target", message));
-            return Ok(None);
-        }
-        Err(error) => return Err(Failure::usage(error)),
-    };
-    if access.credentials.is_empty() {
-        let missing = crate::zoho::ClientError::NoCredentials;
-        if !args.dry_run {
-            return Err(Failure::usage(missing));
-        }
-        warnings.push(Warning::new("no-credentials", missing.to_string()));
-    }
-    Ok(Some((target, access.credentials.clone())))
 }
 
 fn target_facts(target: &Target, access: &Access, proxies: &Proxies) -> TargetFacts {
