@@ -64,8 +64,16 @@ pub struct CommonArgs {
     /// Say more of what is done
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
     pub verbose: u8,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 902)]
+    /// When to use colour: auto (on a terminal, unless NO_COLOR is set), always, never
+    // Values with explanations of their own would stretch the help of every command over a screen.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        display_order = 902,
+        hide_possible_values = true
+    )]
     pub color: ColorWhen,
 }
 
@@ -688,7 +696,7 @@ mod tests {
         for name in path {
             at = at.find_subcommand_mut(name).unwrap();
         }
-        at.render_help().to_string()
+        at.render_long_help().to_string()
     }
 
     #[test]
