@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{shortened, shown};
+use super::text::{fill, shortened, shown};
 use super::{Look, Paint};
 use crate::plan::facts::{CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
 use crate::plan::time::{Bound, TimeRange};
@@ -88,28 +88,6 @@ impl Page {
             lead = " ".repeat(INDENT);
         }
     }
-}
-
-/// Breaks a text into lines at blanks, and at commas where a word alone is too long.
-fn fill(text: &str, room: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let pieces = text.split(' ').flat_map(|word| {
-        let long = word.chars().count() > room;
-        let parts: Vec<&str> = if long { word.split_inclusive(',').collect() } else { vec![word] };
-        parts.into_iter().enumerate().map(|(at, part)| (at == 0, part)).collect::<Vec<_>>()
-    });
-    for (starts_word, piece) in pieces {
-        let gap = usize::from(starts_word && !line.is_empty());
-        if !line.is_empty() && line.chars().count() + gap + piece.chars().count() > room {
-            lines.push(std::mem::take(&mut line));
-        } else if gap == 1 {
-            line.push(' ');
-        }
-        line.push_str(piece);
-    }
-    lines.push(line);
-    lines
 }
 
 fn read_as(plan: &Facts) -> String {
@@ -377,12 +355,5 @@ pub(super) mod tests {
         plan.credits = CreditFacts::default();
         plan.target = None;
         insta::assert_snapshot!(render(&plan, LOOK));
-    }
-
-    #[test]
-    fn lines_are_broken_at_blanks_and_long_words_at_commas() {
-        assert_eq!(fill("one two three", 8), ["one two", "three"]);
-        assert_eq!(fill("aaaa,bbbb,cccc", 10), ["aaaa,bbbb,", "cccc"]);
-        assert_eq!(fill("", 8), [""]);
     }
 }

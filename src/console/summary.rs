@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::causes::{Cause, Row};
 use super::progress::Seen;
-use super::text::{shortened, shown};
+use super::text::{fill, shortened, shown};
 use super::{Look, Paint};
 use crate::engine::{Ending, StopCause};
 use crate::exit::Exit;
@@ -201,7 +201,9 @@ impl Summary {
         let _ = writeln!(text, "\n{}", self.effort());
         let _ = writeln!(text, "Results: {}", paint.strong(&shown(&self.results)));
         for step in &self.next {
-            let _ = writeln!(text, "- {}", shown(step));
+            for (at, line) in fill(&shown(step), look.width.clamp(40, 100) - 2).iter().enumerate() {
+                let _ = writeln!(text, "{} {line}", if at == 0 { "-" } else { " " });
+            }
         }
         if self.exit.status != 0 {
             let _ = writeln!(text, "Exit status {}: {}", self.exit.status, self.exit.meaning);

@@ -44,6 +44,28 @@ pub(crate) fn is_unsafe(character: char) -> bool {
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Breaks a text into lines at blanks, and at commas where a word alone is too long.
+pub(super) fn fill(text: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let pieces = text.split(' ').flat_map(|word| {
+        let long = word.chars().count() > room;
+        let parts: Vec<&str> = if long { word.split_inclusive(',').collect() } else { vec![word] };
+        parts.into_iter().enumerate().map(|(at, part)| (at == 0, part)).collect::<Vec<_>>()
+    });
+    for (starts_word, piece) in pieces {
+        let gap = usize::from(starts_word && !line.is_empty());
+        if !line.is_empty() && line.chars().count() + gap + piece.chars().count() > room {
+            lines.push(std::mem::take(&mut line));
+        } else if gap == 1 {
+            line.push(' ');
+        }
+        line.push_str(piece);
+    }
+    lines.push(line);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +90,12 @@ mod tests {
         assert_eq!(shortened("short", 5), "short");
         assert_eq!(shortened("scans/2019/contract.pdf", 11), "scans…t.pdf");
         assert_eq!(shortened("abc", 0), "…");
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks_and_long_words_at_commas() {
+        assert_eq!(fill("one two three", 8), ["one two", "three"]);
+        assert_eq!(fill("aaaa,bbbb,cccc", 10), ["aaaa,bbbb,", "cccc"]);
+        assert_eq!(fill("", 8), [""]);
     }
 }
