@@ -129,3 +129,21 @@ fn interrupted_is_130_and_terminated_143_and_the_same_command_goes_on() {
         assert_eq!(service.created().len(), 12);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_manifest_that_can_be_read_only_once_is_2_in_a_real_run() {
+    let (case, service) = (Case::new().rows(&TWO), Service::with_faults(&[]));
+    let mkfifo = std::process::Command::new("mkfifo").arg(case.path("pipe.csv")).status();
+    assert!(mkfifo.expect("mkfifo can be run").success());
+    let manifest = std::fs::read(case.path("m.csv")).expect("the manifest");
+    let pipe = case.path("pipe.csv");
+    // A pipe is opened only when both ends are there.
+    let writer = std::thread::spawn(move || std::fs::write(pipe, manifest));
+    let url = service.url();
+    let mut command = case.command(&["run", "pipe.csv", "--api-domain", &url, "--yes"]);
+    command.env("ZOHO_ACCESS_TOKEN", service.token());
+    case.finish(command.output()).exits(2).says("save it as a file");
+    let _ = writer.join();
+    assert_eq!(service.requests(), 0);
+}

@@ -106,6 +106,11 @@ impl Results {
 /// looked at.
 fn check(prepared: &Prepared, results: Option<&Results>) -> Result<Checkup, Failure> {
     let manifest = manifest::open(&prepared.input, &prepared.read).map_err(Failure::usage)?;
+    if !prepared.args.dry_run && !manifest.is_repeatable() {
+        let name = prepared.manifest_name();
+        let what = format!("{name} can be read only once, but a run must be able to go on later; save it as a file");
+        return Err(Failure::usage(anyhow!(what)));
+    }
     let resend = &prepared.resend;
     let settled = |key| results.is_none_or(|results| results.seen().history().is_settled(key, resend));
     Ok(crate::check::check(manifest, &prepared.check, &settled))

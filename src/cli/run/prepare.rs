@@ -49,7 +49,13 @@ enum Way {
     /// Nowhere: a dry run that names no target.
     Nowhere,
     /// To the service.
-    Real { target: Target, access: Access, http: HttpSettings },
+    Real(Box<Real>),
+}
+
+struct Real {
+    target: Target,
+    access: Access,
+    http: HttpSettings,
 }
 
 impl Way {
@@ -79,10 +85,10 @@ impl Way {
                 return Err(Failure::usage(missing));
             }
             let warning = Warning::new("no-credentials", missing.to_string());
-            return Ok((Way::Real { target, access, http }, vec![warning]));
+            return Ok((Way::Real(Box::new(Real { target, access, http })), vec![warning]));
         }
         let target = if args.dry_run { target } else { completed(target, &access, &http)? };
-        Ok((Way::Real { target, access, http }, Vec::new()))
+        Ok((Way::Real(Box::new(Real { target, access, http })), Vec::new()))
     }
 
     /// What the results call the target; empty where there is none.
@@ -90,14 +96,14 @@ impl Way {
         match self {
             Way::Rehearsal => REHEARSAL.to_owned(),
             Way::Nowhere => String::new(),
-            Way::Real { target, .. } => target.label(),
+            Way::Real(real) => real.target.label(),
         }
     }
 
     fn version(&self, args: &RunArgs) -> ApiVersion {
         match self {
             Way::Rehearsal | Way::Nowhere => args.target.api_version.unwrap_or_default(),
-            Way::Real { target, .. } => target.version(),
+            Way::Real(real) => real.target.version(),
         }
     }
 
@@ -105,7 +111,7 @@ impl Way {
         match self {
             Way::Rehearsal => Some(rehearsal_facts(version)),
             Way::Nowhere => None,
-            Way::Real { target, access, http } => Some(target_facts(target, access, &http.proxies)),
+            Way::Real(real) => Some(target_facts(&real.target, &real.access, &real.http.proxies)),
         }
     }
 }
@@ -257,8 +263,8 @@ impl Destination {
     /// No usable credentials, certificates or proxy; no server.
     pub(super) fn reach(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
         match &prepared.way {
-            Way::Real { target, access, http } => Ok(Destination {
-                client: client(target, &access.credentials, http)?,
+            Way::Real(real) => Ok(Destination {
+                client: client(&real.target, &real.access.credentials, &real.http)?,
                 #[cfg(feature = "sandbox")]
                 _server: None,
             }),
