@@ -280,9 +280,9 @@ impl Line {
         seal(out, start);
     }
 
-    /// Whether there was a try that is over: it may have taken less than a millisecond.
+    /// Whether there is a time to tell. An answer may come within a millisecond; where none came, nothing was measured.
     fn took_time(&self) -> bool {
-        !self.seconds.is_zero() || (self.tries > 0 && self.finished_at.is_some())
+        !self.seconds.is_zero() || self.http_status.is_some()
     }
 
     /// Appends one cell as it stands in the file.
