@@ -117,6 +117,6 @@ fn times_in_the_results_are_in_order_and_no_finer_than_milliseconds() {
             assert!(row[column].split_once('.').is_none_or(|(_, rest)| rest.len() <= "123Z".len()), "{row:?}");
         }
         let told = row["seconds"].split_once('.').is_some_and(|(_, rest)| rest.len() == 3);
-        assert_eq!(told, !row["http_status"].is_empty(), "the time of each answer is told: {row:?}");
+        assert!(told || row["http_status"].is_empty(), "the time of each answer is told: {row:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::raw::{Moment, Raw};
 use crate::resume::wait_until;
 use crate::service::Service;
 
-/// A service that holds back the answer to each upload until the sender is dropped.
+/// A service that holds back the answer to each upload until something is sent, or the sender is dropped.
 fn held_back(case: &Case) -> (Raw, Sender<()>) {
     let (sender, receiver) = channel();
     let receiver = Mutex::new(receiver);
@@ -175,6 +175,46 @@ fn a_second_signal_ends_at_once_and_leaves_the_log_to_the_next_run() {
     raw.run(&case, &[]).exits(0);
     assert_eq!(case.column("m.results.csv", "status"), ["uploaded"; 4]);
     assert_eq!(raw.arrived().len(), 4, "the row that was cut off is found by listing, not sent again");
+}
+
+#[test]
+fn a_row_taken_out_of_the_manifest_while_in_doubt_is_settled_and_told_of() {
+    let case = Case::new().many_rows(3);
+    let (raw, hold) = held_back(&case);
+    let mut child = raw.command(&case, &[]).stderr(Stdio::null()).spawn().expect("a run");
+    hold.send(()).expect("the service waits");
+    wait_until(|| raw.arrived().len() == 2);
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    drop(hold);
+    let manifest = fs::read_to_string(case.path("m.csv")).expect("the manifest");
+    let without: Vec<&str> = manifest.lines().enumerate().filter(|(at, _)| *at != 2).map(|(_, line)| line).collect();
+    case.write("m.csv", without.join("\n") + "\n");
+    raw.run(&case, &[]).exits(0);
+    let rows = case.results("m.results.csv");
+    let ends: Vec<_> = rows.iter().map(|row| ["line", "status", "code"].map(|column| row[column].as_str())).collect();
+    let settled = ["", "uploaded", "settled-by-listing"];
+    assert_eq!(ends, [["2", "uploaded", ""], ["3", "uploaded", ""], settled]);
+    assert_eq!(raw.arrived().len(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_machine_short_of_file_handles_sends_less_at_once() {
+    let case = Case::new().many_rows(30);
+    let settings = attache::sandbox::Settings {
+        latency: std::time::Duration::from_millis(10),
+        ..attache::sandbox::Settings::default()
+    };
+    let service = Service::start(settings);
+    let command = service.command(&case, &["--concurrency", "16", "--retries", "20"]);
+    // Standard streams, the log, the lock and the signals need some: little is left for connections and files.
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 20 && exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(case.folder());
+    case.finish(limited.output()).exits(0);
+    assert_eq!(service.created().len(), 30);
+    assert!(service.copies().values().all(|copies| *copies == 1));
 }
 
 #[test]
