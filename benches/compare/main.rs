@@ -10,11 +10,12 @@
 //! It needs `curl` and `python3`; a comparison whose other side is missing is left out, and the table says so. All
 //! traffic goes to loopback servers of this process. Figures are user + system time and peak resident set of the
 //! client process alone, medians over the runs; ratios are taken pair by pair, so they hold where the machine's speed
-//! drifts. A child's peak cannot read lower than what this harness itself held when it started the child; that floor
-//! is printed.
+//! drifts. The first row says what a process that does nothing reads as.
 
 #[cfg(unix)]
 mod input;
+#[cfg(unix)]
+mod log;
 #[cfg(unix)]
 mod measure;
 #[cfg(unix)]
@@ -24,7 +25,13 @@ mod table;
 
 #[cfg(unix)]
 fn main() -> std::io::Result<()> {
-    table::main()
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let first = arguments.next_if(|first| first == measure::IN_BETWEEN || first == log::ALONE);
+    match (first, arguments.peek()) {
+        (None, _) => table::main(),
+        (Some(first), Some(results)) if first == log::ALONE => log::write(results.as_ref()),
+        (Some(_), _) => measure::account(arguments),
+    }
 }
 
 #[cfg(not(unix))]

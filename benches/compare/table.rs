@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::input::{self, Format};
+use crate::log;
 use crate::measure::{self, Cost, median};
 use crate::server::{self, Manner, Server};
 
 const ATTACHE: &str = env!("CARGO_BIN_EXE_attache");
 type Comparison = fn(&mut Bench) -> io::Result<()>;
 
-const COMPARISONS: [(&str, Comparison); 9] = [
+const COMPARISONS: [(&str, Comparison); 10] = [
     ("small", small),
+    ("log", log),
     ("large", large),
     ("latency", latency),
     ("throttle", throttle),
@@ -44,8 +46,8 @@ pub fn main() -> io::Result<()> {
             }
         }
     }
-    let floor = measure::run(&mut Command::new("true"))?;
-    bench.row("harness", "floor of peak RSS", &mib(floor.rss), "");
+    let floor = measure::run(&Command::new("true"))?;
+    bench.row("nothing at all", "peak RSS", &mib(floor.rss), "");
     for (name, compare) in COMPARISONS {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             eprintln!("· {name}");
@@ -92,7 +94,7 @@ impl Bench {
     /// `attache run` against the server, with a results file that is begun afresh.
     fn attache_run(&self, manifest: &Path, server: &Server, ca: Option<&Path>, flags: &[&str]) -> Command {
         let results = manifest.with_extension("bench-results.csv");
-        for stale in [results.clone(), manifest.with_extension("bench.runs.jsonl")] {
+        for stale in [results.clone(), manifest.with_extension("bench-results.runs.jsonl")] {
             let _ = std::fs::remove_file(stale);
         }
         let mut command = Command::new(ATTACHE);
@@ -130,8 +132,8 @@ impl Bench {
 }
 
 /// Runs a command that must succeed: a figure of a failed run says nothing.
-fn checked(mut command: Command) -> io::Result<Cost> {
-    let cost = measure::run(&mut command)?;
+fn checked(command: Command) -> io::Result<Cost> {
+    let cost = measure::run(&command)?;
     if cost.ok { Ok(cost) } else { Err(io::Error::other(format!("this command failed: {command:?}"))) }
 }
 
@@ -195,6 +197,24 @@ fn uploads(bench: &mut Bench, work: &str, name: &str, files: &[PathBuf]) -> io::
             bench.compare_rows(&work, "python", &pairs);
         }
     }
+    Ok(())
+}
+
+/// What of the small files' cost is the log's.
+fn log(bench: &mut Bench) -> io::Result<()> {
+    let results = bench.path().join("log.results.csv");
+    let costs: io::Result<Vec<Cost>> = (0..bench.runs)
+        .map(|_| {
+            let _ = std::fs::remove_file(&results);
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg(log::ALONE).arg(&results);
+            checked(command)
+        })
+        .collect();
+    let costs = costs?;
+    let work = format!("the durable log of {} uploads alone, 8 threads", log::ROWS);
+    bench.row(&work, "CPU", &seconds(median(costs.iter().map(|cost| cost.cpu.as_secs_f64()).collect())), "");
+    bench.row(&work, "wall", &seconds(median(costs.iter().map(|cost| cost.wall.as_secs_f64()).collect())), "");
     Ok(())
 }
 
