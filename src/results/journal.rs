@@ -8,7 +8,7 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::disk::Disk;
 use super::line::{Layout, Line};
@@ -17,6 +17,11 @@ use crate::upload::{RecordId, ServiceId};
 
 /// How long a line for which nobody waits may stay in memory: at a crash, so much is looked up at the service instead.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// Syncs begin no closer together than this; lines that come in between share the next one. A sync costs as much
+/// processor time as half an upload, whereas an upload to a real service takes a hundred times this long. On a disk that
+/// needs longer for a sync nobody waits for this, and neither does the first line after a quiet while.
+const APART: Duration = Duration::from_millis(2);
 
 /// A [`Log`] that threads share.
 #[derive(Debug)]
@@ -65,6 +70,8 @@ struct Queue {
     durable: u64,
     /// Whether somebody is writing.
     led: bool,
+    /// When the last sync began.
+    synced_at: Option<Instant>,
     standby_sleeps: bool,
     closing: bool,
     failed: Option<String>,
@@ -164,6 +171,13 @@ impl<D: Disk> Shared<D> {
     /// Writes and syncs all that is waiting, with the queue free for others meanwhile.
     fn lead<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
         queue.led = true;
+        let wait = queue.synced_at.map_or(Duration::ZERO, |at| APART.saturating_sub(at.elapsed()));
+        if !wait.is_zero() {
+            drop(queue);
+            std::thread::sleep(wait);
+            queue = self.queue();
+        }
+        queue.synced_at = Some(Instant::now());
         let spare = std::mem::take(&mut queue.spare);
         let mut batch = std::mem::replace(&mut queue.waiting, spare);
         let upto = queue.queued;
