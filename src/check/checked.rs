@@ -8,7 +8,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::store::{Store, TextId};
 use crate::explain::ProblemCode;
-use crate::upload::{FileFacts, RowKey, SourceKind, Upload};
+use crate::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
 
 /// Which of the rows that passed, from 0, in manifest order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -94,6 +94,21 @@ impl Checked {
     /// The key of a row alone.
     pub fn key(&self, row: RowIx) -> RowKey {
         self.store.keys[row.get()]
+    }
+
+    /// The line of a row alone.
+    pub fn line(&self, row: RowIx) -> u32 {
+        self.store.rests[row.get()].line
+    }
+
+    /// The record of a row alone.
+    pub fn record(&self, row: RowIx) -> RecordId {
+        self.store.records[row.get()]
+    }
+
+    /// Whether a row is about a file or a link.
+    pub fn kind(&self, row: RowIx) -> SourceKind {
+        self.store.source(row.get()).kind
     }
 
     /// The distinct modules.

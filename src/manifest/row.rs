@@ -195,8 +195,10 @@ impl RawRow {
 /// The place behind a text that begins a line.
 pub(super) fn place_after(line: u32, text: &str) -> Place {
     let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).count() as u32;
-    let last_line = text.rsplit('\n').next().unwrap_or_default();
-    Place { line: line.saturating_add(breaks), column: u32::try_from(last_line.chars().count() + 1).ok() }
+    let last_line = if breaks == 0 { text } else { text.rsplit('\n').next().unwrap_or_default() };
+    // Asked of every row; nearly all are ASCII up to here.
+    let chars = if last_line.is_ascii() { last_line.len() } else { last_line.chars().count() };
+    Place { line: line.saturating_add(breaks), column: u32::try_from(chars + 1).ok() }
 }
 
 #[cfg(test)]

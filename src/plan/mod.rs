@@ -11,11 +11,11 @@ mod tally;
 pub mod time;
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::io;
 use std::path::PathBuf;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use jiff::Timestamp;
 
 pub use orphans::Orphan;
@@ -91,7 +91,7 @@ pub fn plan<D: Disk>(
             }
             Standing::InDoubt { sent_at, why } => {
                 let size = seen.line(key)?.and_then(|line| line.bytes);
-                let size = size.filter(|_| checked.upload(row).kind == SourceKind::File);
+                let size = size.filter(|_| checked.kind(row) == SourceKind::File);
                 let (job, _) = draft.row(row, &orphans);
                 draft.pasts.push((job, past(sent_at, why, size, true)));
                 tally.in_doubt(row);
@@ -129,7 +129,7 @@ struct Draft<'c> {
     /// Module and id of each record, by its index.
     records: Vec<(u16, RecordId)>,
     table: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// The twin of each orphan that a row could be mistaken for.
     twins: Vec<Option<u32>>,
     pasts: Vec<(JobId, Past)>,
@@ -139,12 +139,13 @@ impl<'c> Draft<'c> {
     fn new(checked: &'c Checked) -> Draft<'c> {
         Draft {
             checked,
-            jobs: Vec::new(),
-            rows: Vec::new(),
+            jobs: Vec::with_capacity(checked.len()),
+            rows: Vec::with_capacity(checked.len()),
             modules: checked.modules().map(str::to_owned).collect(),
             records: Vec::new(),
-            table: HashTable::new(),
-            hasher: RandomState::new(),
+            // Room for all at once: growing would look at each record again, in no order that a cache likes.
+            table: HashTable::with_capacity(checked.len()),
+            hasher: DefaultHashBuilder::default(),
             twins: Vec::new(),
             pasts: Vec::new(),
         }
@@ -152,7 +153,7 @@ impl<'c> Draft<'c> {
 
     fn row(&mut self, row: RowIx, orphans: &[Orphan]) -> (JobId, RecordIx) {
         let module = self.checked.module(row);
-        let record = self.record(module, self.checked.upload(row).record);
+        let record = self.record(module, self.checked.record(row));
         let twin = self.checked.twin(row).0;
         self.twins.resize(orphans.len(), None);
         for (known, orphan) in self.twins.iter_mut().zip(orphans) {

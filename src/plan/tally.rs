@@ -105,19 +105,19 @@ impl<'c> Tally<'c> {
             Some(Why::Asked) => self.rows.asked_again += 1,
             Some(Why::Unfinished | Why::Passing) => self.rows.again += 1,
         }
-        let upload = self.checked.upload(row);
+        let kind = self.checked.kind(row);
         let bytes = self.checked.facts(row).map_or(0, |facts| facts.size);
         let new_record = self.is_new(record);
         if let Some(module) = self.module(row) {
             module.to_send += 1;
             module.records += u64::from(new_record);
             module.bytes += bytes;
-            match upload.kind {
+            match kind {
                 SourceKind::File => module.files += 1,
                 SourceKind::Link => module.links += 1,
             }
         }
-        if upload.kind == SourceKind::File && self.largest.is_none_or(|(_, largest)| bytes > largest) {
+        if kind == SourceKind::File && self.largest.is_none_or(|(_, largest)| bytes > largest) {
             self.largest = Some((row, bytes));
         }
     }
@@ -204,7 +204,7 @@ impl<'c> Tally<'c> {
         for (row, own, sent) in self.checked.renamed().filter(|(row, ..)| jobs.binary_search(row).is_ok()) {
             count += 1;
             if first.len() < NAMES_SHOWN {
-                let line = self.checked.upload(row).line;
+                let line = self.checked.line(row);
                 first.push(NameChange { line, own: own.to_owned(), sent: sent.to_owned() });
             }
         }

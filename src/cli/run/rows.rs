@@ -24,7 +24,7 @@ pub(super) struct ManifestRows<'c> {
 impl<'c> ManifestRows<'c> {
     /// The rows of a manifest, for results of this target and run.
     pub(super) fn new(checked: &'c Checked, target: &'c str, run: &'c str) -> ManifestRows<'c> {
-        let mut passed = checked.rows().map(|row| checked.upload(row).line).peekable();
+        let mut passed = checked.rows().map(|row| checked.line(row)).peekable();
         let mut count = 0;
         let before = checked
             .left_out()
@@ -83,7 +83,7 @@ impl Rows for ManifestRows<'_> {
 
     fn line(&self, row: u32) -> u32 {
         match self.place(row) {
-            Place::Passed(row) => self.checked.upload(row).line,
+            Place::Passed(row) => self.checked.line(row),
             Place::LeftOut(left_out) => left_out.line,
         }
     }
