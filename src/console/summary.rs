@@ -15,7 +15,7 @@ use super::{Look, Paint};
 use crate::engine::{Ending, StopCause};
 use crate::exit::Exit;
 use crate::explain::exits;
-use crate::outcome::Status;
+use crate::outcome::{Status, is_temporary};
 use crate::plan::facts::{Facts, TargetFacts};
 use crate::reply::StopBecause;
 use crate::results::Totals;
@@ -300,6 +300,7 @@ fn cause_code(cause: StopCause) -> &'static str {
 fn next(summary: &Summary) -> Vec<String> {
     let RowCounts { failed, in_doubt, unknown, not_sent, invalid, .. } = summary.overall;
     let results = &summary.results;
+    let passing = passing_failures(summary);
     let mut steps = Vec::new();
     if unknown > 0 {
         steps.push(format!(
@@ -307,7 +308,7 @@ fn next(summary: &Summary) -> Vec<String> {
             counted(unknown, "row")
         ));
     }
-    if failed > 0 {
+    if failed > passing {
         steps.push(
             "Mend the failed rows in the manifest and run it again, or send them as they are with --resend failed"
                 .to_owned(),
@@ -316,7 +317,7 @@ fn next(summary: &Summary) -> Vec<String> {
     if invalid > 0 {
         steps.push(format!("Mend the {} that were left out, and run the manifest again", counted(invalid, "row")));
     }
-    if in_doubt + not_sent + summary.over_limit > 0 {
+    if in_doubt + not_sent + passing + summary.over_limit > 0 {
         steps.push("Run the same command again to go on: what is done costs no request".to_owned());
     }
     if summary.rehearsal {
@@ -326,6 +327,13 @@ fn next(summary: &Summary) -> Vec<String> {
         steps.push(format!("attache report {results} makes the page for the sign-off"));
     }
     steps
+}
+
+/// Failed rows that go again by themselves. Those of earlier runs went again in this one.
+fn passing_failures(summary: &Summary) -> u64 {
+    let failed = Status::Failed.as_str();
+    let passing = |cause: &&Cause| cause.status == failed && is_temporary(&cause.code);
+    summary.causes.iter().filter(passing).map(|cause| cause.rows).sum()
 }
 
 /// One cause: how many, the words of the service, the first few rows.

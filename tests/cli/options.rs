@@ -137,7 +137,8 @@ fn a_permanent_failure_goes_again_only_when_asked_for() {
 fn a_passing_failure_goes_again_by_itself_and_so_does_a_changed_row() {
     let case = Case::new().rows(&ONE);
     let service = Service::with_faults(&["429,times=2"]);
-    service.run(&case, &["--retries", "1"]).exits(1);
+    let done = service.run(&case, &["--retries", "1"]).exits(1).says("Run the same command again");
+    assert!(!done.stderr.contains("--resend failed"), "{}", done.stderr);
     service.run(&case, &[]).exits(0);
     assert_eq!(case.column("m.results.csv", "tries"), ["3"]);
 
