@@ -6,6 +6,7 @@ use std::process::Stdio;
 use attache::sandbox::{Credentials, Server, Settings};
 
 use crate::case::{Case, Done};
+use crate::service::Service;
 
 const SECRETS: [&str; 3] = ["1000.CANARYID", "canary-secret", "1000.canary.refresh"];
 
@@ -104,4 +105,29 @@ fn a_folder_from_a_stranger_cannot_take_the_token() {
     assert_eq!((stats.uploads, stats.lists), (0, 0));
     case.write("attache.toml", "concurrency = 1\n");
     case.run(&["run", "m.csv", "--yes", "--settle-time", "0s"]).exits(0);
+}
+
+#[test]
+fn a_refresh_token_revoked_in_mid_run_stops_it_after_one_try() {
+    let case = Case::new().many_rows(60);
+    let credentials = Some(Credentials {
+        client_id: SECRETS[0].to_owned(),
+        client_secret: SECRETS[1].to_owned(),
+        refresh_token: "1000.the.next.one".to_owned(),
+    });
+    let token_life = std::time::Duration::from_millis(600);
+    let latency = std::time::Duration::from_millis(50);
+    let service = Service::start(Settings { credentials, token_life, latency, ..Settings::default() });
+    let url = service.url();
+    let mut command = service.command(&case, &["--accounts-url", &url, "--concurrency", "2"]);
+    for (name, secret) in ["ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN"].iter().zip(SECRETS) {
+        command.env(name, secret);
+    }
+    let done = case.finish(command.output()).exits(4).says("revoked");
+    shows_no_secret(&done);
+    assert_eq!(service.stats().tokens, 1, "a refused refresh is not repeated");
+    let ended = case.column("m.results.csv", "status");
+    let uploaded = ended.iter().filter(|status| *status == "uploaded").count();
+    assert_eq!(uploaded, service.created().len());
+    assert_eq!(uploaded + ended.iter().filter(|status| *status == "not_sent").count(), 60);
 }
