@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::anyhow;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{AuthArgs, AuthCommand, ReadArgs, TargetArgs};
@@ -145,36 +146,57 @@ impl Answers {
     }
 }
 
-/// What `auth status` says. Absent: not known.
-#[derive(Serialize)]
-struct Status {
+/// What `auth status --output json` says. Absent: not known.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuthStatus")]
+pub(super) struct Status {
+    /// The version of this shape. Fields may be added without a new one.
     version: u8,
+    /// Where the credentials come from; never a secret.
     credentials: String,
+    /// The API's address.
     api_domain: String,
+    /// The address that gives out tokens.
     accounts_url: Option<String>,
+    /// Whose credentials they are.
     user: Option<UserStatus>,
+    /// Which organisation they open.
     organisation: Option<OrganisationStatus>,
+    /// What they allow, in the service's spelling.
     scopes: Option<Vec<String>>,
+    /// How long the present access token lives.
     token_seconds_left: Option<u64>,
+    /// What the manifest needs besides; null where no manifest was named.
     missing_scopes: Option<Vec<String>>,
     /// Why something is not known.
     notes: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// A user of the CRM.
+#[derive(Serialize, JsonSchema)]
 struct UserStatus {
+    /// The full name.
     name: String,
+    /// The address.
     email: String,
+    /// The id.
     id: String,
 }
 
-#[derive(Serialize)]
+/// An organisation.
+#[derive(Serialize, JsonSchema)]
 struct OrganisationStatus {
+    /// Its name.
     name: String,
+    /// Its id.
     id: String,
+    /// Its edition, as the service names it.
     edition: String,
+    /// Licences bought.
     users: u64,
+    /// API credits in 24 hours, by the public table of editions.
     credits_per_day: Option<u64>,
+    /// Calls at the same time, by the same table.
     concurrency: Option<u32>,
 }
 

@@ -11,6 +11,8 @@ use crate::console::check::CheckOutput;
 use crate::console::events::EventLine;
 use crate::console::summary::Summary;
 use crate::exit::Exit;
+use crate::report::Report;
+use crate::verify::show::Document as Verification;
 
 /// Prints a schema.
 pub fn run(name: SchemaName) -> Exit {
@@ -25,6 +27,9 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Results => schema_of::<ResultsRow>(),
         SchemaName::Summary => schema_of::<Summary>(),
         SchemaName::Event => schema_of::<EventLine>(),
+        SchemaName::Report => schema_of::<Report>(),
+        SchemaName::Verify => schema_of::<Verification<'_>>(),
+        SchemaName::Auth => schema_of::<super::auth::Status>(),
     };
     // A schema is made of maps and texts; nothing in it can fail to be written.
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"

@@ -100,6 +100,12 @@ pub enum SchemaName {
     Summary,
     /// A line of `--progress json`.
     Event,
+    /// What `report --output json` writes.
+    Report,
+    /// What `verify --output json` writes.
+    Verify,
+    /// What `auth status --output json` writes.
+    Auth,
 }
 
 /// The shells that completions exist for.

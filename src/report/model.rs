@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::timeline::{Answered, Timeline};
@@ -24,7 +25,7 @@ const WAITING_ROWS_LISTED: usize = 20;
 const SIZE_CLASSES: [u64; 6] = [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000, 100_000_000];
 
 /// Everything that a report says.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// Shape of the JSON.
     pub version: u32,
@@ -45,7 +46,7 @@ pub struct Report {
 }
 
 /// Where a report comes from.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Source {
     /// The results file's own name.
     pub results: String,
@@ -54,15 +55,19 @@ pub struct Source {
     /// The API hosts that the rows went to, or `sandbox`.
     pub targets: Vec<String>,
     /// The users that the service names as creators.
+    #[schemars(with = "Vec<String>")]
     pub created_by: Vec<ServiceId>,
     /// When the first row was sent, by the service's clock.
     #[serde(serialize_with = "text_or_null")]
+    #[schemars(with = "Option<String>")]
     pub first_sent: Option<Timestamp>,
     /// When the last row ended, by the service's clock.
     #[serde(serialize_with = "text_or_null")]
+    #[schemars(with = "Option<String>")]
     pub last_finished: Option<Timestamp>,
     /// When the report was made.
     #[serde(serialize_with = "text")]
+    #[schemars(with = "String")]
     pub made_at: Timestamp,
     /// Which version of this program made the report.
     pub made_by: String,
@@ -80,7 +85,7 @@ pub struct Origin {
 }
 
 /// How many rows ended in which way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// All rows of the results.
     pub rows: u64,
@@ -115,7 +120,7 @@ pub struct Totals {
 }
 
 /// One module's rows.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Module {
     /// Its API name.
     pub module: String,
@@ -124,10 +129,11 @@ pub struct Module {
 }
 
 /// Rows that are not in place for one reason.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Cause {
     /// How they ended.
     #[serde(serialize_with = "text")]
+    #[schemars(with = "String")]
     pub status: Status,
     /// The service's code or ours.
     pub code: String,
@@ -144,7 +150,7 @@ pub struct Cause {
 }
 
 /// One row that is not in place.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Row {
     /// Its line in the manifest; absent if it is in the manifest no more.
     pub line: Option<u32>,
@@ -161,7 +167,7 @@ pub struct Row {
 }
 
 /// How many files are of about one size.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct SizeClass {
     /// Files below this many bytes and not in a smaller class; absent for the largest.
     pub below: Option<u64>,

@@ -4,6 +4,7 @@
 //! line is cut into stretches of work, and only those are drawn.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// Without an upload for this long, the work was interrupted.
@@ -26,7 +27,7 @@ pub(super) struct Answered {
 }
 
 /// The stretches of work, in order, in bins of one length.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Timeline {
     /// Length of a bin.
     pub bin_seconds: i64,
@@ -37,17 +38,18 @@ pub struct Timeline {
 }
 
 /// A stretch of work without a long pause.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Stretch {
     /// Where the first bin begins, in seconds since 1970.
     #[serde(serialize_with = "instant")]
+    #[schemars(with = "Option<String>")]
     pub from: i64,
     /// Bins without a gap between them.
     pub bins: Vec<Bin>,
 }
 
 /// What happened in one bin.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, JsonSchema)]
 pub struct Bin {
     /// Uploads that ended in it.
     pub uploads: u32,
@@ -58,7 +60,7 @@ pub struct Bin {
 }
 
 /// Times to answer, in seconds.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, JsonSchema)]
 pub struct Answers {
     /// Half of the answers took at most this long.
     pub median: f32,

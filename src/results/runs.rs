@@ -6,13 +6,14 @@ use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk as _, RealDisk};
 use super::paths::runs_of;
 
 /// One run.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// What the lines of the run carry in their column `run`.
     pub id: String,
@@ -20,9 +21,11 @@ pub struct Run {
     pub version: String,
     /// When it began, by this machine's clock.
     #[serde(with = "rfc3339")]
+    #[schemars(with = "String")]
     pub started: Timestamp,
     /// When it ended, by this machine's clock.
     #[serde(with = "rfc3339")]
+    #[schemars(with = "String")]
     pub finished: Timestamp,
     /// Host of the API, or `sandbox`.
     pub target: String,
@@ -42,7 +45,7 @@ pub struct Run {
 }
 
 /// Which manifest a run was about.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestRef {
     /// Its path as the user wrote it.
     pub path: String,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
@@ -196,15 +197,27 @@ fn alike(finding: &Finding) -> Option<usize> {
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// What `verify --output json` says.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Verification")]
+pub(crate) struct Document<'a> {
+    /// The version of this shape. Fields may be added without a new one.
     version: u32,
+    /// The host that was asked.
     target: &'a str,
+    /// Rows of the results.
     rows: usize,
+    /// Records whose lists were read.
     records_listed: usize,
+    /// Whether every record was listed.
     complete: bool,
+    /// Why it was not, if it was not.
     stopped: Option<&'a str>,
+    /// Rows by finding.
+    #[schemars(with = "std::collections::BTreeMap<String, u64>")]
     counts: serde_json::Map<String, serde_json::Value>,
+    /// Every row, in the order of the results.
+    #[schemars(with = "Vec<Entry<'a>>")]
     findings: Findings<'a>,
 }
 
@@ -222,22 +235,41 @@ impl Serialize for Findings<'_> {
 }
 
 /// One row in the JSON document. Ids are text, as everywhere.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Finding")]
 struct Entry<'a> {
+    /// Its line in the manifest; 0 if it is no longer there.
     line: u32,
+    /// The module's API name.
     module: &'a str,
+    /// The record's id.
     record: &'a str,
+    /// The path as written, of a file.
     file: Option<&'a str>,
+    /// The address as written, of a link.
     url: Option<&'a str>,
+    /// The name as sent.
     name: &'a str,
+    /// The status in the results.
     status: &'a str,
+    /// The attachment in the results.
+    #[schemars(with = "Option<String>")]
     attachment_id: Option<crate::upload::ServiceId>,
+    /// `present`, `missing`, `size-differs`, `extra-copies`, `open`, `unchecked` or `not-expected`.
     finding: &'a str,
+    /// Bytes that were sent.
     bytes: Option<u64>,
+    /// Bytes that the list gives.
     listed_bytes: Option<u64>,
+    /// The further copies.
+    #[schemars(with = "Vec<String>")]
     copies: &'a [crate::upload::ServiceId],
+    /// How many attachments of the record look like this row.
     alike: Option<usize>,
+    /// Why the row was not checked.
     why: Option<&'a str>,
+    /// Which row it is, as in the results.
+    #[schemars(with = "String")]
     key: crate::upload::RowKey,
 }
 

@@ -81,3 +81,25 @@ fn codes_shells_and_manual_pages_are_printed_and_what_is_not_known_is_2() {
     case.run(&["man", "walk"]).exits(2).says("there are run");
     case.run(&["run", "m.csv", "--client-secret", "hush"]).exits(2).says("ZOHO_CLIENT_SECRET");
 }
+
+#[test]
+fn what_report_verify_and_auth_status_write_for_programs_keeps_its_shape() {
+    let (case, service) =
+        (Case::new().rows(&TWO), crate::service::Service::with_faults(&["no-permission,module=Deals"]));
+    service.run(&case, &[]).exits(1);
+    let (url, token) = (service.url(), service.token());
+    let asked = |arguments: &[&str]| {
+        let mut command = case.command(arguments);
+        let output = command.env("ZOHO_ACCESS_TOKEN", &token).output().expect("the program can be started");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let to = ["--api-domain", &url, "--output", "json"];
+    for (schema, arguments) in [
+        ("report", &["report", "m.results.csv", "--output", "json"][..]),
+        ("verify", &[&["verify", "m.results.csv"], &to[..]].concat()),
+        ("auth", &[&["auth", "status", "m.csv"], &to[..]].concat()),
+    ] {
+        let errors = errors_by_schema(schema, &asked(arguments));
+        assert!(errors.is_empty(), "{schema}: {errors:?}");
+    }
+}
