@@ -14,6 +14,7 @@ mod answer;
 mod body;
 mod classify;
 mod client;
+mod cork;
 mod credentials;
 mod hosts;
 mod http;
