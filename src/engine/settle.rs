@@ -21,6 +21,8 @@ pub struct Suspect<'a> {
     pub sent_at: i64,
     /// The user it was sent as, once known: attachments of other authors are not ours.
     pub author: Option<ServiceId>,
+    /// Whether an earlier run could not tell: the service's clocks may be the reason, so its times count for less.
+    pub given_up: bool,
 }
 
 /// What there is to compare with.
@@ -55,11 +57,10 @@ pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Find
     let matches: Vec<Vec<usize>> =
         suspects.iter().map(|suspect| exact_matches(suspect, &candidates, evidence.grey_seconds)).collect();
 
-    // A grey one counts here, too: the row it belongs to may be the one whose clock was wrong.
-    let wanted: Vec<usize> = candidates
-        .iter()
-        .map(|listed| suspects.iter().filter(|suspect| agrees_in_all(suspect, listed, evidence.grey_seconds)).count())
-        .collect();
+    let could_be = |listed: &Listed| {
+        suspects.iter().filter(|suspect| could_be_the_rows(suspect, listed, evidence.grey_seconds)).count()
+    };
+    let wanted: Vec<usize> = candidates.iter().map(|listed| could_be(listed)).collect();
     let only_match = |found: &[usize]| match found {
         [single] if wanted[*single] == 1 => Some(*single),
         _ => None,
@@ -94,9 +95,14 @@ fn exact_matches(suspect: &Suspect<'_>, candidates: &[&Listed], grey_seconds: i6
     if exact.is_empty() { with(Agreement::ExactUnderNfc) } else { exact }
 }
 
-fn agrees_in_all(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
-    age(suspect, listed, grey_seconds) != Age::Other
-        && matches!(agreement_of(&suspect.face, listed), Agreement::Exact | Agreement::ExactUnderNfc)
+/// Whether another row had better not be given this attachment, because it may as well be this row's.
+fn could_be_the_rows(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
+    let in_time = match age(suspect, listed, grey_seconds) {
+        Age::Fresh => true,
+        Age::Grey => suspect.given_up,
+        Age::Other => false,
+    };
+    in_time && matches!(agreement_of(&suspect.face, listed), Agreement::Exact | Agreement::ExactUnderNfc)
 }
 
 /// Whether the row could be this attachment after all, though nothing proves it.
@@ -173,6 +179,7 @@ mod tests {
             face: Face { name: name.to_owned().into(), size: Some(size), link: None },
             sent_at: SENT,
             author: None,
+            given_up: false,
         }
     }
 
@@ -181,6 +188,7 @@ mod tests {
             face: Face { name: title.to_owned().into(), size: None, link: Some(url.to_owned().into()) },
             sent_at: SENT,
             author: None,
+            given_up: false,
         }
     }
 
@@ -275,9 +283,11 @@ mod tests {
     }
 
     #[test]
-    fn an_attachment_that_another_row_may_have_made_a_moment_too_early_proves_nothing() {
-        let later = Suspect { sent_at: SENT + 3, ..file("a", 5) };
-        assert_eq!(found(&[file("a", 5), later], &[listed(1, "a", 5, SENT + 2)], &[]), ["several", "uncertain 1"]);
+    fn rows_that_were_given_up_before_do_not_trust_the_clocks() {
+        let listed = [listed(1, "a", 5, SENT + 2)];
+        let later = |given_up| Suspect { sent_at: SENT + 3, given_up, ..file("a", 5) };
+        assert_eq!(found(&[file("a", 5), later(false)], &listed, &[]), ["found 1", "absent"]);
+        assert_eq!(found(&[file("a", 5), later(true)], &listed, &[]), ["several", "uncertain 1"]);
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl Engine<'_> {
         // Where every success of ours seems made a second too early, so will the one that is looked for.
         let sent_at = sent_at.saturating_sub(self.behind_seconds.min(GREY_SECONDS));
         // Who an earlier run sent as is not known: it may have been somebody else.
-        Suspect { face, sent_at, author: if past.is_some() { None } else { self.author } }
+        let given_up = past.is_some_and(|past| past.was == PastDoubt::Unknown);
+        Suspect { face, sent_at, author: if past.is_some() { None } else { self.author }, given_up }
     }
 
     fn decide(&mut self, id: JobId, decision: Decision, out: &mut Vec<Ended>) {
