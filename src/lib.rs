@@ -25,7 +25,8 @@
 //! | what a person sees on the screen | [`console`] |
 //! | the page or workbook for the client | [`report`] |
 //! | whether the service has what the results say | [`verify`] |
-//! | the server to rehearse against | [`sandbox`] |
+//! | the server to rehearse against | `sandbox` |
+//! | the exit statuses and which of them speaks | [`exit`] |
 //! | the words shared by all rooms | [`upload`], [`problem`], [`outcome`], [`reply`], [`units`] |
 //!
 //! # What always holds
@@ -36,7 +37,7 @@
 //!    the disk before its first byte leaves, and what was sent without an answer is settled by listing, never resent
 //!    blindly.
 //! 4. The engine does no input and no output; time is passed in.
-//! 5. Only [`zoho`] speaks HTTP to the CRM; [`sandbox`] imports nothing of the rest.
+//! 5. Only [`zoho`] speaks HTTP to the CRM; `sandbox` imports nothing of the rest.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, rust_2018_idioms, unreachable_pub, clippy::dbg_macro, clippy::todo, clippy::unimplemented)]
