@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod explain;
 pub mod failure;
+pub mod logging;
 pub mod output;
 pub mod report;
 pub mod run;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         }
     };
     let screen = Screen::new(&cli.common);
+    logging::start(screen);
     let exit = run(cli, screen).unwrap_or_else(|failure| {
         screen.error(&failure);
         failure.exit
