@@ -87,13 +87,13 @@ impl Checked {
             kind: self.store.source(ix).kind,
             source: self.store.source_text(ix),
             name: self.store.name(ix),
-            key: self.store.keys[ix],
+            key: self.key(row),
         }
     }
 
     /// The key of a row alone.
     pub fn key(&self, row: RowIx) -> RowKey {
-        self.store.keys[row.get()]
+        self.store.key(&self.store.modules, row.get(), 1)
     }
 
     /// The line of a row alone.
@@ -174,8 +174,9 @@ impl Checked {
 
 /// The last component of a path as written.
 pub(super) fn file_name(path: &str) -> &str {
-    let separator = |c: char| c == '/' || (cfg!(windows) && c == '\\');
-    path.rsplit(separator).next().unwrap_or(path)
+    let bytes = path.as_bytes();
+    let separator = if cfg!(windows) { memchr::memrchr2(b'/', b'\\', bytes) } else { memchr::memrchr(b'/', bytes) };
+    separator.and_then(|at| path.get(at + 1..)).unwrap_or(path)
 }
 
 /// The name of a file in composed form, or the address of a link.

@@ -113,7 +113,7 @@ impl Judge<'_> {
 
     /// Judges the form of a source, unless earlier rows with the same one have shown that there is nothing to say.
     fn judge_source<'r>(&mut self, row: &RawRow, kind: SourceKind, text: &'r str, field: Field) -> Option<Source<'r>> {
-        let sources = &self.store.sources;
+        let sources = &mut self.store.sources;
         let known = sources.find(kind, text, &self.store.texts).filter(|known| sources.get(*known).clean);
         if known.is_some() {
             return Some(Source { kind, text, field, known, clean: true });

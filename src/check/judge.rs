@@ -17,10 +17,14 @@ use crate::manifest::{Field, Manifest, RawRow, Reader};
 use crate::problem::{Place, Problem, Severity, without_passwords};
 use crate::upload::{RecordId, RowKey, SourceKind};
 
+/// Says which rows earlier runs have settled.
+type Settled<'a> = &'a (dyn Fn(RowKey) -> bool + Sync);
+
 /// The state of a check while rows come in.
 pub(super) struct Judge<'a> {
     pub(super) settings: &'a Settings,
-    settled: &'a (dyn Fn(RowKey) -> bool + Sync),
+    /// `None`: nothing is settled.
+    settled: Option<Settled<'a>>,
     pub(super) problems: Vec<Problem>,
     pub(super) modules: Modules,
     pub(super) store: Store,
@@ -73,7 +77,7 @@ impl Tally {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(settings: &'a Settings, settled: &'a (dyn Fn(RowKey) -> bool + Sync)) -> Judge<'a> {
+    pub(super) fn new(settings: &'a Settings, settled: Option<Settled<'a>>) -> Judge<'a> {
         Judge {
             settings,
             settled,
@@ -116,7 +120,7 @@ impl<'a> Judge<'a> {
                 break;
             }
         }
-        self.twins.close();
+        self.find_twins();
         self.store.carried.columns = reader.carried_columns().to_vec();
         let rows = reader.count();
         let base = reader.base().to_owned();
@@ -204,26 +208,47 @@ impl<'a> Judge<'a> {
         };
         self.store.records.push(record);
         self.store.rests.push(Rest { line: row.line, source: source_ix, name, module });
-        let key = |store: &Store, ordinal| {
-            let module = self.modules.used.get(usize::from(module)).map_or("", |name| name);
-            RowKey::of(module, &record.to_string(), source.kind, source.text, store.name(ix), ordinal)
+        let settled = match self.settled {
+            Some(settled) => {
+                let key = self.key(ix, 1);
+                self.store.keys.push(key);
+                settled(key)
+            }
+            None => false,
         };
-        let alike = key(&self.store, 1);
-        self.store.keys.push(alike);
-        let ordinal = self.twins.add(&self.store, ix, alike);
-        let key = if ordinal == 1 { alike } else { key(&self.store, ordinal) };
-        if let Some(last) = self.store.keys.last_mut() {
-            *last = key;
-        }
         self.store.carried.push(ix, row.carried())?;
         let place = row.place(source.field);
         self.details.push(Detail {
             number: row.number,
             below: u16::try_from(place.line.saturating_sub(row.line)).unwrap_or(u16::MAX),
             column: place.column.and_then(|column| u16::try_from(column).ok()).unwrap_or(0),
-            settled: (self.settled)(key),
+            settled,
         });
         Ok(())
+    }
+
+    /// The key of a row of the store that is the so many-th of those that say the same.
+    fn key(&self, ix: usize, ordinal: u32) -> RowKey {
+        self.store.key(&self.modules.used, ix, ordinal)
+    }
+
+    /// Finds the rows that could be mistaken for each other; those that say just the same get keys of their own.
+    fn find_twins(&mut self) {
+        self.twins = Twins::find(&self.store);
+        if self.twins.is_empty() {
+            return;
+        }
+        for ix in self.store.keys.len()..self.store.len() {
+            let key = self.key(ix, 1);
+            self.store.keys.push(key);
+        }
+        for (ix, ordinal) in self.twins.ordinals(&self.store.keys) {
+            let key = self.key(ix, ordinal);
+            self.store.keys[ix] = key;
+            if let Some(detail) = self.details.get_mut(ix) {
+                detail.settled = self.settled.is_some_and(|settled| settled(key));
+            }
+        }
     }
 
     fn intern(&mut self, source: &Source<'_>) -> Result<SourceIx, Full> {

@@ -99,7 +99,13 @@ pub struct Checkup {
 /// Reads a manifest to its end and judges it. `settled` says which rows earlier runs have settled: of those only the form
 /// is judged, since their files may be gone.
 pub fn check(manifest: Manifest, settings: &Settings, settled: &(dyn Fn(RowKey) -> bool + Sync)) -> Checkup {
-    judge::Judge::new(settings, settled).judge(manifest)
+    judge::Judge::new(settings, Some(settled)).judge(manifest)
+}
+
+/// [`check`] where no earlier run can have settled anything. Keys, which only serve to find a row again, are then not
+/// worked out before somebody asks for one.
+pub fn check_anew(manifest: Manifest, settings: &Settings) -> Checkup {
+    judge::Judge::new(settings, None).judge(manifest)
 }
 
 /// Something wrong, before it is known where.

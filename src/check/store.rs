@@ -44,6 +44,12 @@ impl Texts {
         &rest[..end]
     }
 
+    /// Whether this is the text with that number, which takes less than getting it.
+    fn is(&self, id: TextId, text: &str) -> bool {
+        let rest = self.all.as_bytes().get(id.0 as usize..).unwrap_or_default();
+        rest.strip_prefix(text.as_bytes()).is_some_and(|behind| behind.first() == Some(&0))
+    }
+
     /// A text that is the end of another, from this many bytes on.
     fn tail(id: TextId, skipped: usize) -> TextId {
         u32::try_from(skipped).ok().and_then(|skipped| id.0.checked_add(skipped)).map_or(TextId::NONE, TextId)
@@ -82,16 +88,24 @@ pub(super) struct Sources {
     list: Vec<Source>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// The one found last.
+    last: u32,
 }
 
 impl Sources {
     /// The source with this text, if it is known.
-    pub(super) fn find(&self, kind: SourceKind, text: &str, texts: &Texts) -> Option<SourceIx> {
-        let hash = self.hasher.hash_one((kind, text));
+    pub(super) fn find(&mut self, kind: SourceKind, text: &str, texts: &Texts) -> Option<SourceIx> {
         let same = |ix: &u32| {
-            self.list.get(*ix as usize).is_some_and(|known| known.kind == kind && texts.get(known.text) == text)
+            self.list.get(*ix as usize).is_some_and(|known| known.kind == kind && texts.is(known.text, text))
         };
-        self.table.find(hash, same).copied().map(SourceIx)
+        // Manifests tend to name one file for many records, or the same files in the same order for each record.
+        let guesses = [self.last, self.last.saturating_add(1)];
+        let found = guesses.into_iter().find(same).or_else(|| {
+            let hash = self.hasher.hash_one((kind, text));
+            self.table.find(hash, same).copied()
+        })?;
+        self.last = found;
+        Some(SourceIx(found))
     }
 
     /// The source with this text, new or known.
@@ -173,6 +187,7 @@ pub(super) struct Store {
     pub(super) modules: Vec<Box<str>>,
     pub(super) texts: Texts,
     pub(super) sources: Sources,
+    /// Empty if nobody has needed them, when each row is the first that says what it says.
     pub(super) keys: Vec<RowKey>,
     pub(super) records: Vec<RecordId>,
     pub(super) rests: Vec<Rest>,
@@ -183,7 +198,17 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn len(&self) -> usize {
-        self.keys.len()
+        self.records.len()
+    }
+
+    /// The key of the row, being the so many-th of those that say the same, where modules have these names.
+    pub(super) fn key(&self, modules: &[Box<str>], row: usize, ordinal: u32) -> RowKey {
+        if let (1, Some(key)) = (ordinal, self.keys.get(row)) {
+            return *key;
+        }
+        let module = modules.get(usize::from(self.rests[row].module)).map_or("", |name| name);
+        let record = self.records[row].to_string();
+        RowKey::of(module, &record, self.source(row).kind, self.source_text(row), self.name(row), ordinal)
     }
 
     pub(super) fn module(&self, row: usize) -> &str {

@@ -1,11 +1,8 @@
-//! Rows of one record that could be mistaken for each other: found while rows come in, judged when files are known.
+//! Rows of one record that could be mistaken for each other: found when all rows are in, judged when files are known.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
-
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Finding;
 use super::checked::{RowIx, twin_name};
@@ -16,38 +13,53 @@ use crate::upload::{RowKey, SourceKind};
 /// Rows grouped by module, record and what they could be mistaken by.
 #[derive(Default)]
 pub(super) struct Twins {
-    /// The first row of each group, with its hash, so that growing need not look at a million rows again.
-    firsts: HashTable<(u32, u32)>,
-    hasher: DefaultHashBuilder,
-    /// Every further row, and the first one of its group; in manifest order.
+    /// Every row but the first of its group, and that first one; in manifest order.
     later: Vec<(u32, u32)>,
-    /// How often a row that says the same has been seen, in groups of several.
-    seen: HashMap<RowKey, u32>,
 }
 
 impl Twins {
-    /// Takes note of the row that was added last; `alike` is its key if it is the first that says the same. Returns
-    /// which one it is among those.
-    pub(super) fn add(&mut self, store: &Store, row: usize, alike: RowKey) -> u32 {
-        let hash = hash_of(store, row, &self.hasher);
-        let same = |(other, its): &(u32, u32)| *its == hash && same_group(store, row, *other as usize);
-        let Some((first, _)) = self.firsts.find(spread(hash), same).copied() else {
-            self.firsts.insert_unique(spread(hash), (row as u32, hash), |(_, hash)| spread(*hash));
-            return 1;
-        };
-        self.later.push((row as u32, first));
-        if let Some(key) = store.keys.get(first as usize) {
-            self.seen.entry(*key).or_insert(1);
+    /// Groups all rows.
+    pub(super) fn find(store: &Store) -> Twins {
+        // Exports write records in order, and where each has one row there is nothing to find.
+        if store.records.is_sorted_by(|one, next| one < next) {
+            return Twins::default();
         }
-        let count = self.seen.entry(alike).or_insert(0);
-        *count += 1;
-        *count
+        // A table of a million records would cost a cache miss for each row, and sorting goes along them.
+        let mut by_record: Vec<_> = store.records.iter().copied().zip(0..).collect();
+        by_record.sort_unstable();
+        let mut later = Vec::new();
+        let mut of_record = Vec::new();
+        for rows in by_record.chunk_by(|one, next| one.0 == next.0).filter(|rows| rows.len() > 1) {
+            of_record.clear();
+            of_record
+                .extend(rows.iter().map(|(_, row)| (store.rests[*row as usize].module, hash_of(store, *row), *row)));
+            of_record.sort_unstable();
+            for alike in of_record.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
+                add_groups(store, alike.iter().map(|(.., row)| *row), &mut later);
+            }
+        }
+        later.sort_unstable();
+        Twins { later }
     }
 
-    /// Nothing more is added; gives the memory back that only adding needs.
-    pub(super) fn close(&mut self) {
-        self.firsts = HashTable::new();
-        self.seen = HashMap::new();
+    pub(super) fn is_empty(&self) -> bool {
+        self.later.is_empty()
+    }
+
+    /// The rows that say just what earlier ones say, and which one each is among those, counted from 1. The keys must
+    /// be those of rows that are the first of their kind.
+    pub(super) fn ordinals(&self, keys: &[RowKey]) -> Vec<(usize, u32)> {
+        let mut seen: HashMap<RowKey, u32> = HashMap::new();
+        let mut ordinals = Vec::new();
+        for (row, first) in self.later.iter().map(|(row, first)| (*row as usize, *first as usize)) {
+            seen.entry(keys[first]).or_insert(1);
+            let count = seen.entry(keys[row]).or_insert(0);
+            *count += 1;
+            if *count > 1 {
+                ordinals.push((row, *count));
+            }
+        }
+        ordinals
     }
 
     /// What is wrong with rows that have a twin: the row and the finding.
@@ -126,23 +138,25 @@ impl Twins {
     }
 }
 
-fn hash_of(store: &Store, row: usize, hasher: &DefaultHashBuilder) -> u32 {
-    let rest = store.rests[row];
-    let name = match rest.name {
+/// Groups rows of one record whose hashes are the same, which says nearly, but not quite, that they are twins.
+fn add_groups(store: &Store, rows: impl Iterator<Item = u32>, later: &mut Vec<(u32, u32)>) {
+    let mut firsts: Vec<u32> = Vec::new();
+    for row in rows {
+        match firsts.iter().find(|first| same_name(store, row as usize, **first as usize)) {
+            Some(first) => later.push((row, *first)),
+            None => firsts.push(row),
+        }
+    }
+}
+
+fn hash_of(store: &Store, row: u32) -> u32 {
+    let row = row as usize;
+    match store.rests[row].name {
         TextId::NONE => store.source(row).twin_hash,
         _ => store.sources.twin_hash(&twin_name(store, row)),
-    };
-    hasher.hash_one((store.records[row], rest.module, name)) as u32
+    }
 }
 
-/// Tables want all 64 bits of a hash to differ.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-fn same_group(store: &Store, one: usize, other: usize) -> bool {
-    store.records[one] == store.records[other]
-        && store.rests[one].module == store.rests[other].module
-        && store.source(one).kind == store.source(other).kind
-        && twin_name(store, one) == twin_name(store, other)
+fn same_name(store: &Store, one: usize, other: usize) -> bool {
+    store.source(one).kind == store.source(other).kind && twin_name(store, one) == twin_name(store, other)
 }

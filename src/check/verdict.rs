@@ -95,7 +95,7 @@ impl Judge<'_> {
             url,
             name: if given == TextId::NONE { String::new() } else { store.texts.get(given).to_owned() },
             carried: store.carried.row(ix).map(str::to_owned).collect(),
-            key: store.keys[ix],
+            key: store.key(&self.modules.used, ix, 1),
             code: ProblemCode::Tolerated,
             message: String::new(),
         }

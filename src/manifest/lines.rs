@@ -120,7 +120,11 @@ impl Lines {
             return None;
         }
         let (len, next) = quotes::line_end(bytes, end);
-        Some(self.take(len, next))
+        let (line, start) = (self.line, self.start);
+        self.line = line.saturating_add(1);
+        self.start += next;
+        self.ended = true;
+        Some(Piece::Row { line, range: start..start + len })
     }
 
     fn rest(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Reads the rows of a CSV manifest.
 //!
-//! `lines` cuts the file into well-formed rows; the csv crate takes each apart.
+//! `lines` cuts the file into well-formed rows. The csv crate takes those apart in which something is quoted; between
+//! the cells of all others stand delimiters and nothing else.
 
 use std::io::{self, Read};
 
@@ -112,7 +113,8 @@ impl Table {
             Some(Piece::Row { line, range }) => {
                 let mut row = RawRow::default();
                 row.begin(line);
-                self.split(range, &mut row);
+                // The csv crate takes a byte order mark off whatever it reads first, so that must not be a row.
+                self.split_quoted(range, &mut row);
                 let cells: Vec<_> = (self.record.iter().enumerate())
                     .map(|(ix, name)| (name.to_owned(), row.place_of_byte(self.start_of(ix))))
                     .collect();
@@ -131,6 +133,20 @@ impl Table {
 
     /// Takes one row apart into `record`.
     fn split(&mut self, range: std::ops::Range<usize>, row: &mut RawRow) {
+        if !self.starts.is_empty() {
+            return self.split_quoted(range, row);
+        }
+        let text = self.lines.text(range);
+        row.set_raw(text);
+        self.record.clear();
+        let mut from = 0;
+        for end in memchr::memchr_iter(self.delimiter, text.as_bytes()).chain([text.len()]) {
+            self.record.push_field(text.get(from..end).unwrap_or_default());
+            from = end + 1;
+        }
+    }
+
+    fn split_quoted(&mut self, range: std::ops::Range<usize>, row: &mut RawRow) {
         let text = self.lines.text(range);
         row.set_raw(text);
         self.csv.get_mut().load(text);

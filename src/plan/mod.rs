@@ -11,11 +11,10 @@ mod tally;
 pub mod time;
 
 use std::borrow::Cow;
-use std::hash::BuildHasher;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
 use jiff::Timestamp;
 
 pub use orphans::Orphan;
@@ -76,6 +75,12 @@ pub fn plan<D: Disk>(
     let mut draft = Draft::new(&checked);
     let mut tally = Tally::new(&checked, settings.engine.limit);
     for row in checked.rows() {
+        if seen.history().is_empty() {
+            tally.known(false);
+            let record = draft.row(row, &orphans).1;
+            tally.unsettled(row, record, None);
+            continue;
+        }
         let key = checked.key(row);
         let standing = seen.history().standing(key, resend);
         tally.known(seen.history().status(key).is_some());
@@ -126,10 +131,14 @@ struct Draft<'c> {
     jobs: Vec<Job>,
     rows: Vec<RowIx>,
     modules: Vec<String>,
-    /// Module and id of each record, by its index.
-    records: Vec<(u16, RecordId)>,
-    table: HashTable<u32>,
-    hasher: DefaultHashBuilder,
+    /// Of each row: the first one with the same record.
+    firsts: Vec<u32>,
+    /// Of each of these first ones: the index of the record, once something is to be done about it.
+    numbers: Vec<Option<RecordIx>>,
+    /// How many records have an index.
+    records: u32,
+    /// The same by module and id, made when an orphan asks.
+    by_id: Option<HashMap<(u16, RecordId), RecordIx>>,
     /// The twin of each orphan that a row could be mistaken for.
     twins: Vec<Option<u32>>,
     pasts: Vec<(JobId, Past)>,
@@ -142,10 +151,10 @@ impl<'c> Draft<'c> {
             jobs: Vec::with_capacity(checked.len()),
             rows: Vec::with_capacity(checked.len()),
             modules: checked.modules().map(str::to_owned).collect(),
-            records: Vec::new(),
-            // Room for all at once: growing would look at each record again, in no order that a cache likes.
-            table: HashTable::with_capacity(checked.len()),
-            hasher: DefaultHashBuilder::default(),
+            firsts: first_rows(checked),
+            numbers: vec![None; checked.len()],
+            records: 0,
+            by_id: None,
             twins: Vec::new(),
             pasts: Vec::new(),
         }
@@ -153,7 +162,7 @@ impl<'c> Draft<'c> {
 
     fn row(&mut self, row: RowIx, orphans: &[Orphan]) -> (JobId, RecordIx) {
         let module = self.checked.module(row);
-        let record = self.record(module, self.checked.record(row));
+        let record = self.record(row);
         let twin = self.checked.twin(row).0;
         self.twins.resize(orphans.len(), None);
         for (known, orphan) in self.twins.iter_mut().zip(orphans) {
@@ -168,7 +177,7 @@ impl<'c> Draft<'c> {
     /// A job for a row that the manifest no longer has. Rows must all be in before.
     fn orphan(&mut self, orphan: &Orphan, orphans: &[Orphan]) -> JobId {
         let module = self.module(&orphan.line.module);
-        let record = self.record(module, orphan.record);
+        let record = self.record_of_orphan(module, orphan.record);
         // Of several that could be mistaken for each other, the first one's place stands for all; numbers from the
         // count of rows on are no row's.
         let first = orphans.iter().position(|other| orphan.is_twin_of_orphan(other)).unwrap_or(0);
@@ -192,18 +201,44 @@ impl<'c> Draft<'c> {
         u16::try_from(ix).unwrap_or(u16::MAX)
     }
 
-    fn record(&mut self, module: u16, id: RecordId) -> RecordIx {
-        let hash = |record: &(u16, RecordId)| self.hasher.hash_one(record);
-        let (record, records) = ((module, id), &self.records);
-        let of = |ix: &u32| records.get(*ix as usize);
-        if let Some(ix) = self.table.find(hash(&record), |ix| of(ix) == Some(&record)) {
-            return RecordIx(*ix);
-        }
-        let ix = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        self.table.insert_unique(hash(&record), ix, |ix| of(ix).map_or(0, hash));
-        self.records.push(record);
-        RecordIx(ix)
+    fn record(&mut self, row: RowIx) -> RecordIx {
+        let fresh = RecordIx(self.records);
+        let first = self.firsts.get(row.0 as usize).copied().unwrap_or(row.0);
+        let record = self.numbers.get_mut(first as usize).map_or(fresh, |number| *number.get_or_insert(fresh));
+        self.records += u32::from(record == fresh);
+        record
     }
+
+    fn record_of_orphan(&mut self, module: u16, id: RecordId) -> RecordIx {
+        let fresh = RecordIx(self.records);
+        let of_rows = || {
+            let rows = self.rows.iter().zip(&self.jobs);
+            rows.map(|(row, job)| ((job.module, self.checked.record(*row)), job.record)).collect()
+        };
+        let record = *self.by_id.get_or_insert_with(of_rows).entry((module, id)).or_insert(fresh);
+        self.records += u32::from(record == fresh);
+        record
+    }
+}
+
+/// Of each row, the first one with the same record. Sorted, since a table of a million records would cost a cache miss
+/// for each row.
+fn first_rows(checked: &Checked) -> Vec<u32> {
+    // Exports write records in order, and where each has one row there is nothing to sort.
+    if checked.rows().is_sorted_by(|one, next| checked.record(*one) < checked.record(*next)) {
+        return checked.rows().map(|row| row.0).collect();
+    }
+    let mut by_record: Vec<_> = checked.rows().map(|row| (checked.record(row), checked.module(row), row)).collect();
+    by_record.sort_unstable();
+    let mut firsts = vec![0; checked.len()];
+    for rows in by_record.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
+        for (.., row) in rows {
+            if let (Some(first), Some((.., lowest))) = (firsts.get_mut(row.0 as usize), rows.first()) {
+                *first = lowest.0;
+            }
+        }
+    }
+    firsts
 }
 
 impl Plan {

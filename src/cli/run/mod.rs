@@ -111,6 +111,9 @@ fn check(prepared: &Prepared, results: Option<&Results>) -> Result<Checkup, Fail
         let what = format!("{name} can be read only once, but a run must be able to go on later; save it as a file");
         return Err(Failure::usage(anyhow!(what)));
     }
+    if prepared.args.dry_run && results.is_some_and(|results| results.seen().history().is_empty()) {
+        return Ok(crate::check::check_anew(manifest, &prepared.check));
+    }
     let resend = &prepared.resend;
     let settled = |key| results.is_none_or(|results| results.seen().history().is_settled(key, resend));
     Ok(crate::check::check(manifest, &prepared.check, &settled))
