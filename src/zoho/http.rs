@@ -8,14 +8,11 @@ use std::time::Duration;
 
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector, TcpConnector};
 use ureq::{Agent, Proxy};
 
 use super::answer::{self, Answer, MAX_BODY, Words, safe};
 use super::body::is_shortage;
 use super::classify::{Broken, Came};
-use super::cork::CorkConnector;
 use super::hosts::Base;
 
 /// Larger writes gain nothing; smaller ones cost processor time.
@@ -189,12 +186,7 @@ pub(crate) fn agent(settings: &HttpSettings, base: &Base) -> Result<Agent, HttpE
         .output_buffer_size(OUTPUT_BUFFER)
         .input_buffer_size(INPUT_BUFFER)
         .build();
-    let connector =
-        ().chain(ConnectProxyConnector::default())
-            .chain(TcpConnector::default())
-            .chain(CorkConnector::default())
-            .chain(RustlsConnector::default());
-    Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
+    Ok(config.new_agent())
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {

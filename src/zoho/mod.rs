@@ -14,7 +14,6 @@ mod answer;
 mod body;
 mod classify;
 mod client;
-mod cork;
 mod credentials;
 mod hosts;
 mod http;
