@@ -28,9 +28,11 @@ pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
     let table = read(&args.results, false).or_exit(Exit::Results)?;
     let report = summed_up(&args.results, &table).or_exit(Exit::Results)?;
     match &place {
-        Place::StandardOutput(text) => to_standard_output(&report, *text).context("cannot write to standard output"),
+        Place::StandardOutput(text) => {
+            to_standard_output(&report, *text).map_err(|error| anyhow!("cannot write to standard output: {error}"))
+        }
         Place::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
-            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
             .map(|()| announce(path, &report, quiet)),
     }
     .or_exit(Exit::Results)?;
@@ -240,5 +242,15 @@ mod tests {
         std::fs::write(&results, "module,record,file\n").expect("written");
         assert_eq!(exit(results), Err(Exit::Results));
         assert!(!folder.path().join("a.html").exists());
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_says_why() {
+        let (folder, results) = results();
+        let to = folder.path().join("no such folder").join("a.html");
+        let failure = run(&ReportArgs { results, to: Some(to.clone()), output: None }, true).expect_err("no folder");
+        let said = failure.to_string();
+        let place = format!("cannot write {}: ", to.display());
+        assert!(said.strip_prefix(&place).is_some_and(|why| !why.is_empty()), "{said}");
     }
 }

@@ -42,14 +42,24 @@ fn serve(args: &SandboxArgs, quiet: bool) -> io::Result<Exit> {
         // Whether this hint can be shown does not matter to the server.
         let _ = writeln!(
             io::stderr(),
-            "Rehearse against it:  ZOHO_ACCESS_TOKEN={token} attache run MANIFEST --api-domain {url}\n\
-             What it has got:      {url}/_sandbox/created\n\
-             Ctrl-C stops it."
+            "In another terminal, to rehearse against it:\n  {}\n  attache run MANIFEST --api-domain {url}\n\
+             What it has got: {url}/_sandbox/created\n\
+             Ctrl-C stops it.",
+            token_set(token)
         );
     }
     let exit = signal.wait();
     server.stop();
     Ok(exit)
+}
+
+/// How a shell of this system is told the token.
+fn token_set(token: &str) -> String {
+    if cfg!(windows) {
+        format!("$env:ZOHO_ACCESS_TOKEN = '{token}'")
+    } else {
+        format!("export ZOHO_ACCESS_TOKEN={token}")
+    }
 }
 
 /// The settings that options ask for.
@@ -81,7 +91,12 @@ fn settings(args: &SandboxArgs) -> io::Result<Settings> {
     })
 }
 
-fn parse_faults(specs: &[String]) -> io::Result<Vec<Fault>> {
+/// What `--sandbox-fault` and `--fault` say.
+///
+/// # Errors
+///
+/// A fault or a key of it is not known.
+pub fn parse_faults(specs: &[String]) -> io::Result<Vec<Fault>> {
     let parse = |spec: &String| spec.parse().map_err(|error| invalid(&format!("in the fault \"{spec}\": {error}")));
     specs.iter().map(parse).collect()
 }

@@ -39,7 +39,7 @@ fn clock(view: &View) -> String {
 fn parts(view: &View) -> Vec<String> {
     let mut parts = vec![format!("{} of {} done", count(view.overall()), counted(view.scope.rows, "row"))];
     if view.scope.untouched > 0 {
-        parts.push(format!("this run {} of {}", count(view.ended()), count(view.scope.to_do)));
+        parts.push(format!("this run {} of {}", count(view.done()), count(view.scope.to_do)));
     }
     parts.push(format!("{} failed", count(view.ended.of(Status::Failed))));
     parts.push(format!("{} in doubt", count(view.in_doubt)));

@@ -166,7 +166,11 @@ pub(super) fn worded(notice: &Notice, now: At, module: impl Fn(u16) -> String) -
         Notice::ModuleClosed { module: index, message } => {
             ("module-closed", format!("no further row of {} is sent: {message}", module(*index)))
         }
-        Notice::Stopping(stopped) => ("stopping", format!("stopping: {} {}", stopped.message, stopped.advice)),
+        Notice::Stopping(stopped) => {
+            // Words of the service and of the system end without a full stop.
+            let message = stopped.message.trim_end_matches('.');
+            ("stopping", format!("stopping: {message}. {}", stopped.advice))
+        }
     }
 }
 

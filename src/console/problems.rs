@@ -104,7 +104,8 @@ fn excerpt(manifest: &str, problem: &Problem, line: Option<&String>, told: &str,
     let mut group: Group<'_> = match (&quoted, problem.line) {
         (Some(text), Some(line)) => {
             let mut snippet = Snippet::source(text.as_str()).line_start(line as usize).path(manifest);
-            if let Some(span) = marked(text, problem) {
+            // A snippet without a mark would be painted without its text.
+            if let Some(span) = marked(text, problem).or_else(|| whole_line(text)) {
                 snippet = snippet.annotation(AnnotationKind::Primary.span(span));
             }
             title.element(snippet)
@@ -138,6 +139,13 @@ fn marked(line: &str, problem: &Problem) -> Option<Range<usize>> {
     };
     // An empty cell is marked at its place.
     Some(start..start + length)
+}
+
+/// Everything on a line but blanks at its ends: what is marked where a problem has no column.
+fn whole_line(line: &str) -> Option<Range<usize>> {
+    let start = line.len() - line.trim_start().len();
+    let length = line.trim().len();
+    (length > 0).then_some(start..start + length)
 }
 
 /// The line as it may be shown: what the excerpt's painter lets through and should not is replaced, each character by
@@ -191,13 +199,14 @@ fn verdict(found: &Found<'_>) -> String {
         let verb = if unsound == 1 { "is" } else { "are" };
         let then = if found.skipping { "Left out of the run." } else { "Nothing is sent." };
         let _ = writeln!(text, "{} of {} {verb} not sound. {then}", count(unsound), counted(found.rows, "row"));
+        text.push_str(&whole_file(found.problems));
         text.push_str(&worth_mending(found.problems));
     } else {
         text.push_str("The manifest cannot be used as it is. Nothing is sent.\n");
     }
-    text.push_str("\nattache explain CODE says more about a code. ");
+    text.push_str("\nattache explain CODE says more about a code.");
     if unsound > 0 {
-        text.push_str("--problems FILE writes the rows to mend to a CSV.\n");
+        text.push_str(" --problems FILE writes the rows to mend to a CSV.\n");
         let whole = |problem: &Problem| problem.severity == Severity::Error && problem.code.extent() == Extent::Whole;
         if !found.skipping && found.sound > 0 && !found.problems.iter().any(whole) {
             let _ = writeln!(text, "--skip-invalid leaves them out and sends the other {}.", count(found.sound));
@@ -206,6 +215,20 @@ fn verdict(found: &Found<'_>) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What is wrong with the file and not with a row of it: no row goes before that is mended.
+fn whole_file(problems: &[Problem]) -> String {
+    let codes: BTreeSet<ProblemCode> = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error && problem.code.extent() == Extent::Whole)
+        .map(|problem| problem.code)
+        .collect();
+    if codes.is_empty() {
+        return String::new();
+    }
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    format!("First mend what is in the way of every row: {}.\n", codes.join(", "))
 }
 
 /// The codes in the way of most rows, up to three, each with its rows.
@@ -225,10 +248,8 @@ fn worth_mending(problems: &[Problem]) -> String {
     if mended == 0 {
         return String::new();
     }
-    let mut text = match largest.as_slice() {
-        [_] => format!("One thing is in the way of {}:\n", counted(mended as u64, "row")),
-        several => format!("{} things are in the way of {}:\n", several.len(), counted(mended as u64, "row")),
-    };
+    let these = if largest.len() == 1 { "this".to_owned() } else { format!("these {}", largest.len()) };
+    let mut text = format!("Mending {these} makes {} sound:\n", counted(mended as u64, "row"));
     for (code, rows) in largest {
         let title = explain::find(code.as_str()).map_or("", |page| page.title);
         let _ = writeln!(
@@ -275,6 +296,24 @@ mod tests {
         let found = Found { manifest: "move.csv", problems: &problems, rows: 10, sound: 9, skipping: false };
         let lines = BTreeMap::from([(3, "Leads,738964000000291009,\"scans/a b.pdf\",x".to_owned())]);
         insta::assert_snapshot!(render(&found, &lines, PLAIN));
+    }
+
+    #[test]
+    fn a_problem_of_the_whole_header_shows_it_and_is_named_first() {
+        let header = Problem {
+            line: Some(1),
+            column: None,
+            row: None,
+            value: None,
+            ..Problem::new(ProblemCode::ColumnMissing, "there is no column record", "add a column named record")
+        };
+        let problems = [header, problem(ProblemCode::ModuleLabel, 3, 1, "module", "Lead")];
+        let found = Found { manifest: "move.csv", problems: &problems, rows: 3, sound: 2, skipping: false };
+        let lines = BTreeMap::from([(1, "Module,Record Id,File".to_owned()), (3, "Lead,1,a.pdf".to_owned())]);
+        let text = render(&found, &lines, PLAIN);
+        assert!(text.contains("1 | Module,Record Id,File\n  | ^^^^^^^^^^^^^^^^^^^^^\n"), "{text}");
+        assert!(text.contains("First mend what is in the way of every row: column-missing.\n"), "{text}");
+        assert!(!text.contains("--skip-invalid") && !text.contains(" \n"), "{text}");
     }
 
     #[test]

@@ -349,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn why_a_run_stops_and_what_to_do_are_two_sentences() {
+        for message in ["the token was refused", "the token was refused."] {
+            let stopped = Stopped {
+                cause: StopCause::MaxFailures,
+                message: message.to_owned(),
+                advice: "Sign in again.".to_owned(),
+                until: None,
+            };
+            let (_, text) = worded(&Notice::Stopping(stopped), Duration::ZERO, |_| String::new());
+            assert_eq!(text, "stopping: the token was refused. Sign in again.");
+        }
+    }
+
+    #[test]
     fn a_closed_stream_stops_nothing() {
         let (result, seen) = watched(SCOPE, &Scans, settings(Mode::Plain), Box::new(Closed), |watch| {
             eventful(watch);

@@ -27,6 +27,9 @@ pub const VERSION: u32 = 1;
 /// Causes that a person is shown; the results have them all.
 const CAUSES_SHOWN: usize = 8;
 
+/// Lines that the words of a cause may take.
+const MESSAGE_LINES: usize = 3;
+
 /// What is to be said at the end of a run.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Summary {
@@ -318,7 +321,10 @@ fn next(summary: &Summary) -> Vec<String> {
         steps.push(format!("Mend the {} that were left out, and run the manifest again", counted(invalid, "row")));
     }
     if in_doubt + not_sent + passing + summary.over_limit > 0 {
-        steps.push("Run the same command again to go on: what is done costs no request".to_owned());
+        steps.push(match summary.rehearsal {
+            true => "The next rehearsal begins anew, unless --results names the file that this one wrote".to_owned(),
+            false => "Run the same command again to go on: what is done costs no request".to_owned(),
+        });
     }
     if summary.rehearsal {
         steps.push("This was a rehearsal: nothing left this machine. The real run names a target instead".to_owned());
@@ -345,8 +351,9 @@ fn cause_text(cause: &Cause, paint: Paint, width: usize) -> String {
     let status = status.replace('_', " ");
     let mut text = format!("\n{}", paint.strong(&format!("{} {status}: {head}", count(*rows))));
     let _ = writeln!(text);
-    if !message.is_empty() {
-        let _ = writeln!(text, "  {}", shortened(message, width.saturating_sub(2)));
+    let room = width.saturating_sub(2);
+    for line in fill(&shortened(message, room * MESSAGE_LINES), room).iter().filter(|line| !line.is_empty()) {
+        let _ = writeln!(text, "  {line}");
     }
     // Rows that were merely not reached are no news, however many there are.
     if status == Status::NotSent.as_str().replace('_', " ") {
@@ -414,6 +421,33 @@ mod tests {
     fn a_run_that_worked_says_so_and_what_comes_next() {
         let summary = summary(&ending(&[(Status::Uploaded, 31), (Status::AlreadyPresent, 1)]), Vec::new(), Exit::Done);
         insta::assert_snapshot!(summary.render(LOOK));
+    }
+
+    #[test]
+    fn a_rehearsal_that_was_interrupted_does_not_promise_to_go_on() {
+        let seen = Seen { view: busy(), causes: Vec::new() };
+        let mut plan = large();
+        if let Some(target) = &mut plan.target {
+            target.rehearsal = true;
+        }
+        let ending = ending(&[(Status::Uploaded, 1), (Status::NotSent, 2)]);
+        let exit = Exit::Stopped;
+        let over = Over { plan: &plan, run: "20261124T060000Z-1a2b", ending: &ending, seen: &seen, totals: None, exit };
+        let next = Summary::of(&over).next;
+        assert!(next.iter().any(|step| step.contains("begins anew")), "{next:?}");
+        assert!(!next.iter().any(|step| step.contains("to go on")), "{next:?}");
+    }
+
+    #[test]
+    fn words_that_are_longer_than_a_line_are_not_cut_in_the_middle() {
+        let words = "answer-lost: the connection ended before the answer was complete, after the whole file was sent; \
+                     the next run looks it up first";
+        let text = cause_text(&cause(Status::InDoubt, "interrupted", 1, words), Paint::new(LOOK), LOOK.width);
+        assert!(
+            text.contains("was sent;") && text.contains("looks it up first") && !text.contains("complete,…"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
     #[test]

@@ -84,15 +84,25 @@ impl View {
         u64::from(self.ended.of(Status::Uploaded)) + u64::from(self.ended.of(Status::AlreadyPresent))
     }
 
-    /// Rows of this run that have ended, however.
+    /// Rows of this run that have ended, however: also those whose turn did not come.
     pub fn ended(&self) -> u64 {
         u64::from(self.ended.total())
     }
 
+    /// Rows of this run that need nothing more: what a stop left for the next run is not done.
+    pub fn done(&self) -> u64 {
+        Status::ALL.into_iter().filter(|status| is_done(*status)).map(|status| u64::from(self.ended.of(status))).sum()
+    }
+
     /// Rows of the manifest that need nothing more, of all runs.
     pub fn overall(&self) -> u64 {
-        self.scope.untouched.saturating_add(self.ended()).min(self.scope.rows)
+        self.scope.untouched.saturating_add(self.done()).min(self.scope.rows)
     }
+}
+
+/// Whether a row that ended like this needs nothing more.
+fn is_done(status: Status) -> bool {
+    !matches!(status, Status::NotSent | Status::Sending | Status::InDoubt)
 }
 
 /// A rate now and over all.
@@ -109,6 +119,7 @@ pub struct Rates {
 pub struct Tally {
     scope: Scope,
     ended: Counts,
+    done: u32,
     in_doubt: BTreeSet<JobId>,
     throttled: u64,
     postponed: u64,
@@ -127,6 +138,7 @@ impl Tally {
         Tally {
             scope,
             ended: Counts::default(),
+            done: 0,
             in_doubt: BTreeSet::new(),
             throttled: 0,
             postponed: 0,
@@ -167,7 +179,10 @@ impl Tally {
                 self.under_way.remove(&ended.job);
                 self.in_doubt.remove(&ended.job);
                 self.ended.add(ended.outcome.status);
-                self.lately(at, 1, 0);
+                if is_done(ended.outcome.status) {
+                    self.done += 1;
+                    self.lately(at, 1, 0);
+                }
             }
             Event::Notice(notice) => self.notice(notice),
         }
@@ -230,7 +245,7 @@ impl Tally {
         let elapsed = now.as_secs_f64().max(0.1);
         let span = elapsed.min(RECENT_SECONDS as f64);
         (
-            Rates { now: rows as f64 / span, mean: f64::from(self.ended.total()) / elapsed },
+            Rates { now: rows as f64 / span, mean: f64::from(self.done) / elapsed },
             Rates { now: bytes as f64 / span, mean: self.bytes as f64 / elapsed },
         )
     }
@@ -290,6 +305,20 @@ pub(super) mod tests {
         tally.event(at(2), &Event::Ended(&ended(1, Status::Failed, "INVALID_DATA", "the related id given is invalid")));
         let view = tally.view(at(2));
         assert_eq!((view.attached(), view.ended(), view.overall()), (1, 2, 42));
+    }
+
+    #[test]
+    fn rows_that_a_stop_leaves_for_later_are_not_done_and_make_no_rate() {
+        let mut tally = Tally::new(SCOPE);
+        tally.event(at(1), &Event::Ended(&ended(0, Status::Uploaded, "", "")));
+        tally.event(at(2), &Event::Ended(&ended(1, Status::InDoubt, "interrupted", "")));
+        for job in 2..60 {
+            tally.event(at(2), &Event::Ended(&ended(job, Status::NotSent, "interrupted", "")));
+        }
+        let view = tally.view(at(2));
+        assert_eq!((view.ended(), view.done(), view.overall()), (60, 1, 41));
+        assert!((view.rows_each_second.mean - 0.5).abs() < 0.01, "{view:?}");
+        assert!((view.rows_each_second.now - 0.5).abs() < 0.01, "{view:?}");
     }
 
     #[test]

@@ -20,11 +20,17 @@ fn statuses(case: &Case) -> Vec<String> {
 #[test]
 fn a_limit_leaves_the_rest_for_later_and_is_no_failure() {
     let (case, service) = (Case::new().many_rows(5), Service::with_faults(&[]));
-    service.run(&case, &["--limit", "2"]).exits(0).says("3");
+    service.run(&case, &["--limit", "2"]).exits(0).says("2 of 5 rows done");
     assert_eq!(statuses(&case), ["uploaded", "uploaded", "not_sent", "not_sent", "not_sent"]);
     service.run(&case, &["--limit", "2"]).exits(0);
     service.run(&case, &[]).exits(0);
     assert_eq!(service.created().len(), 5);
+}
+
+#[test]
+fn a_slip_in_a_fault_is_told_before_the_manifest_is_read() {
+    let arguments = ["run", "not-there.csv", "--sandbox", "--sandbox-fault", "cut-stord"];
+    Case::new().run(&arguments).exits(2).says("\"cut-stord\" is no fault");
 }
 
 #[test]

@@ -147,6 +147,9 @@ impl Prepared {
         };
         beside.fill(&mut args);
         user.run.clone().fill(&mut args);
+        // A slip in a fault is told before a long manifest is read for it.
+        #[cfg(feature = "sandbox")]
+        crate::cli::sandbox::parse_faults(&args.sandbox_fault).map_err(Failure::usage)?;
         let engine = engine_settings(&args);
         let (way, warnings) = Way::choose(&args, &user, engine.concurrency)?;
         let version = way.version(&args);
