@@ -74,7 +74,7 @@ fn halt(view: &View) -> Option<String> {
     let (reason, left) = view.pause?;
     let why = match reason {
         PauseReason::Throttled => "the service asked to wait",
-        PauseReason::Outage => "the service cannot be reached",
+        PauseReason::Outage => "the service cannot be reached or is in trouble",
         PauseReason::Doubts => "many answers were lost",
         PauseReason::Credits => "no credits",
     };

@@ -190,9 +190,12 @@ impl Summary {
         let paint = Paint::new(look);
         let mut text = format!("\n{}\n\n", self.headline(paint));
         text.push_str(&self.table(paint));
-        if let Some(StopFacts { message, advice, .. }) = &self.stopped {
+        if let Some(StopFacts { cause, message, advice, .. }) = &self.stopped {
             let _ = writeln!(text, "\n{}", paint.warning(&format!("Stopped early: {}", shown(message))));
-            let _ = writeln!(text, "{}", shown(advice));
+            // A rehearsal that somebody interrupts does not go on where it was; the steps below say so.
+            if !self.rehearsal || cause != cause_code(StopCause::Signal) {
+                let _ = writeln!(text, "{}", shown(advice));
+            }
         }
         for cause in self.causes.iter().take(CAUSES_SHOWN) {
             text.push_str(&cause_text(cause, paint, look.width));
@@ -430,10 +433,18 @@ mod tests {
         if let Some(target) = &mut plan.target {
             target.rehearsal = true;
         }
-        let ending = ending(&[(Status::Uploaded, 1), (Status::NotSent, 2)]);
+        let mut ending = ending(&[(Status::Uploaded, 1), (Status::NotSent, 2)]);
+        ending.stopped = Some(Stopped {
+            cause: StopCause::Signal,
+            message: "the run was interrupted".to_owned(),
+            advice: "Run the same command again: it goes on where it was.".to_owned(),
+            until: None,
+        });
         let exit = Exit::Stopped;
         let over = Over { plan: &plan, run: "20261124T060000Z-1a2b", ending: &ending, seen: &seen, totals: None, exit };
-        let next = Summary::of(&over).next;
+        let summary = Summary::of(&over);
+        assert!(!summary.render(LOOK).contains("goes on"), "{}", summary.render(LOOK));
+        let next = summary.next;
         assert!(next.iter().any(|step| step.contains("begins anew")), "{next:?}");
         assert!(!next.iter().any(|step| step.contains("to go on")), "{next:?}");
     }
