@@ -77,9 +77,17 @@ impl Modules {
                 "an API name has letters, digits and underscores only; find it under Setup, Developer Hub, APIs & SDKs",
             ));
         }
-        if !self.custom.iter().any(|known| known == name) {
-            self.custom.push(name.to_owned());
+        if self.custom.iter().any(|known| known == name) {
+            return Ok(());
         }
+        if self.custom.len() == MAX_CUSTOM {
+            return Err(Finding::new(
+                ProblemCode::CustomModule,
+                format!("more than {MAX_CUSTOM} custom modules are declared"),
+                "declare those that the rows name",
+            ));
+        }
+        self.custom.push(name.to_owned());
         Ok(())
     }
 
@@ -145,7 +153,9 @@ impl Modules {
             );
         }
         let distance = |name: &&str| strsim::damerau_levenshtein(&plain(name), &wanted);
-        let near = self.all().min_by_key(distance).filter(|name| distance(name) <= 1 + wanted.chars().count() / 5);
+        // What is longer than any API name is no slip of the pen, and comparing it would take its time.
+        let names = self.all().filter(|_| text.len() <= 2 * API_NAME_BYTES);
+        let near = names.min_by_key(distance).filter(|name| distance(name) <= 1 + wanted.chars().count() / 5);
         let hint = match near {
             Some(name) => format!("did you mean {name}? A custom module is declared with --custom-module NAME"),
             None if is_api_name(text) => {
@@ -162,8 +172,14 @@ impl Modules {
     }
 }
 
+/// Twice as many as the largest edition of the service has.
+const MAX_CUSTOM: usize = 1_000;
+
+/// No API name is longer.
+const API_NAME_BYTES: usize = 64;
+
 fn is_api_name(text: &str) -> bool {
-    text.len() <= 64
+    text.len() <= API_NAME_BYTES
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -236,5 +252,13 @@ mod tests {
         for name in ["Site Visits", "1st", "", "Documents", "projects", "Größe"] {
             assert!(modules.declare(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn no_more_custom_modules_are_declared_than_anyone_has() {
+        let mut modules = Modules::new(ApiVersion::default());
+        let declared = (0..2_000).filter(|number| modules.declare(&format!("M{number}")).is_ok()).count();
+        assert_eq!(declared, MAX_CUSTOM);
+        assert!(modules.declare("M1").is_ok());
     }
 }

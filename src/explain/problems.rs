@@ -193,8 +193,9 @@ problem_codes! {
     remedy: "Name the column (x_something to carry it along) or remove it.";
 
     TooManyColumns = "too-many-columns", Error, Whole;
-    title: "there are more than 1,000 carried columns";
-    meaning: "More than 1,000 different note and x_ columns are not carried.";
+    title: "there are too many columns";
+    meaning: "No more than 1,000 different note and x_ columns are carried, and a header has no more than 16,384 columns, \
+              the most that a spreadsheet has.";
     example: "x_1,x_2,x_3,…,x_1001";
     remedy: "Keep only what the results need.";
 

@@ -10,7 +10,9 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Marker};
 
 use super::decode::Decoder;
-use super::events::{Events, Scalar, Stop, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag};
+use super::events::{
+    Events, Scalar, Stop, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag, without_nul,
+};
 use super::head::{HEAD_KEYS, Head};
 use super::header::{MAX_CARRIED, too_many};
 use super::reader::Tolerance;
@@ -18,6 +20,10 @@ use super::row::{self, Field, RawRow};
 use super::table::{CELL_LIMIT, cell_too_large};
 use crate::explain::ProblemCode;
 use crate::problem::{Place, Problem};
+
+/// A map with more keys than this has unknown ones or too many that are carried, which is reported, so that further ones
+/// need not be looked for among all before them.
+const MAX_KEYS: usize = MAX_CARRIED + 100;
 
 /// A YAML manifest whose head has been read.
 pub(super) struct Document {
@@ -418,10 +424,10 @@ impl Document {
                 Event::Scalar(text, _, anchor, tag) => {
                     report_tag(tag.is_some(), place, row, problems);
                     report_anchor(anchor, place, row, problems);
-                    let key = text.into_owned();
+                    let key = without_nul(text.into_owned(), place, row, problems);
                     if self.keys.contains(&key) {
                         problems.push(in_row(key_twice(&key, place), row));
-                    } else {
+                    } else if self.keys.len() < MAX_KEYS {
                         self.keys.push(key.clone());
                     }
                     return Ok(Some((key, span.start)));

@@ -191,7 +191,8 @@ fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut 
         Event::Scalar(text, style, ..) => {
             let is_plain = style == ScalarStyle::Plain;
             let is_null = text.is_empty() || (is_plain && matches!(&*text, "~" | "null" | "Null" | "NULL"));
-            Some(Value::Scalar(Scalar { text: text.into_owned(), is_null, is_plain, place }))
+            let text = without_nul(text.into_owned(), place, row, problems);
+            Some(Value::Scalar(Scalar { text, is_null, is_plain, place }))
         }
         Event::SequenceStart(..) => Some(Value::List(place)),
         Event::MappingStart(..) => Some(Value::Map(place)),
@@ -201,6 +202,21 @@ fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut 
         }
         _ => None,
     }
+}
+
+/// A text in which a NUL that was written as an escape is reported and replaced, as the decoder does with those of the
+/// file itself.
+pub(super) fn without_nul(text: String, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) -> String {
+    if !text.contains('\0') {
+        return text;
+    }
+    let problem = Problem::new(
+        ProblemCode::NulCharacter,
+        "a NUL character, written as \\0",
+        "take it out; no name, path or address can have one",
+    );
+    problems.push(in_row(problem.at(place), row));
+    text.replace('\0', "\u{FFFD}")
 }
 
 fn line_of(mark: Marker) -> u32 {

@@ -1,5 +1,7 @@
 //! Understands the first line of a CSV manifest: which delimiter, which column is what.
 
+use std::collections::HashSet;
+
 use super::row::{self, Field};
 use crate::explain::ProblemCode;
 use crate::problem::{Place, Problem};
@@ -9,6 +11,10 @@ pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// More carried columns than this are not wanted.
 pub(super) const MAX_CARRIED: usize = 1_000;
+
+/// More columns than this are no table. The widest sheet of a spreadsheet has as many, and saved as CSV it may show them
+/// all.
+pub(super) const MAX_COLUMNS: usize = 16_384;
 
 /// What a column is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +57,7 @@ impl Header {
     /// Understands the names, each with its place. Problems are reported and the rest is understood nevertheless.
     pub(super) fn read(cells: &[(String, Place)], problems: &mut Vec<Problem>) -> Header {
         let mut header = Header::default();
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
         let last_named = cells.iter().rposition(|(name, _)| !name.trim().is_empty());
         for (ix, (written, place)) in cells.iter().enumerate() {
             let name = written.trim();
@@ -67,7 +73,7 @@ impl Header {
             } else {
                 header.column(name, &lower, *place, problems)
             };
-            seen.push(lower);
+            seen.insert(lower);
             header.columns.push(column);
         }
         header.report_missing(cells.first().map_or(1, |(_, place)| place.line), problems);
@@ -133,6 +139,16 @@ pub(super) fn too_many(place: Place) -> Problem {
     .at(place)
 }
 
+/// A header of so many columns.
+pub(super) fn too_wide(columns: usize, line: u32) -> Problem {
+    Problem::new(
+        ProblemCode::TooManyColumns,
+        format!("the header has {columns} columns; {MAX_COLUMNS} are allowed"),
+        "keep only the columns that are needed",
+    )
+    .on_line(line)
+}
+
 fn unnamed(place: Place) -> Problem {
     Problem::new(ProblemCode::ColumnUnnamed, "a column without a name", "name it, or remove it").at(place)
 }
@@ -147,7 +163,7 @@ fn unknown(name: &str, place: Place) -> Problem {
     let known = Field::ALL.map(Field::as_str).into_iter().chain(["note"]);
     let hint = match row::nearest(name, known) {
         Some(near) => format!("did you mean {near}? A column of your own begins with x_"),
-        None => format!("a column of your own begins with x_: x_{}", name.replace(' ', "_")),
+        None => format!("a column of your own begins with x_: x_{}", crate::problem::shown(name).replace(' ', "_")),
     };
     Problem::new(
         ProblemCode::ColumnUnknown,

@@ -114,11 +114,12 @@ impl Table {
                 let mut row = RawRow::default();
                 row.begin(line);
                 // The csv crate takes a byte order mark off whatever it reads first, so that must not be a row.
-                self.split_quoted(range, &mut row);
-                let cells: Vec<_> = (self.record.iter().enumerate())
-                    .map(|(ix, name)| (name.to_owned(), row.place_of_byte(self.start_of(ix))))
-                    .collect();
-                if header::is_results(&cells) {
+                self.split_quoted(range.clone(), &mut row);
+                let cells = self.header_cells(line, range);
+                if self.record.len() > header::MAX_COLUMNS {
+                    problems.push(header::too_wide(self.record.len(), line));
+                    self.readable = false;
+                } else if header::is_results(&cells) {
                     problems.push(results_as_manifest(line));
                     self.readable = false;
                 } else {
@@ -129,6 +130,20 @@ impl Table {
         while let Some(flaw) = self.lines.decoder.next_flaw(self.lines.line() - 1) {
             problems.push(flaw);
         }
+    }
+
+    /// The names in the header, which has no line breaks, as far as there may be any.
+    fn header_cells(&self, line: u32, range: std::ops::Range<usize>) -> Vec<(String, Place)> {
+        let (mut column, mut counted) = (1, 0);
+        let text = self.lines.text(range);
+        let names = self.record.iter().take(header::MAX_COLUMNS).enumerate();
+        let placed = names.map(|(ix, name)| {
+            let start = self.start_of(ix);
+            column += text.get(counted..start).unwrap_or_default().chars().count();
+            counted = start;
+            (name.to_owned(), Place { line, column: u32::try_from(column).ok() })
+        });
+        placed.collect()
     }
 
     /// Takes one row apart into `record`.
@@ -260,7 +275,9 @@ impl Table {
             }
         }
         if memchr::memchr(b'\r', text.as_bytes()).is_some() {
-            for (ix, cell) in self.record.iter().enumerate().filter(|(_, cell)| has_lone_cr(cell)) {
+            // Beyond the header one is as good as all.
+            let cells = self.record.iter().enumerate().take(self.header.columns.len() + 1);
+            for (ix, cell) in cells.filter(|(_, cell)| has_lone_cr(cell)) {
                 problems.push(lone_cr(row.place_of_byte(self.start_of(ix)), cell).in_row(row.number));
                 broken = true;
             }

@@ -164,3 +164,24 @@ fn carried_keys_beyond_the_limit_are_said_once() {
     let (_, problems) = read(Format::Yaml, &format!("version: 1\nuploads:\n  - module: Leads\n{keys}"));
     assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too-many-columns"]);
 }
+
+#[test]
+fn a_header_wider_than_any_sheet_is_refused_without_a_look_at_each_column() {
+    let header = |columns: usize| format!("module,record,file{}\nLeads,7,a\n", ",x".repeat(columns - 3));
+    let (rows, problems) = read(Format::Csv, &header(16_385));
+    let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+    assert_eq!((rows.len(), codes), (0, vec![crate::explain::ProblemCode::TooManyColumns]));
+    // As wide as a sheet, and empty but for its first columns: so spreadsheets save it.
+    let wide = format!("module,record,file{}\nLeads,7,a\n", ",".repeat(16_381));
+    assert_eq!(read(Format::Csv, &wide).1, []);
+}
+
+#[test]
+fn a_nul_written_as_an_escape_is_a_problem_wherever_it_stands() {
+    for (head, row) in [("", "file: \"a\\0.txt\""), ("", "x_a: \"a\\0b\""), ("defaults: {x_a: \"a\\0b\"}\n", "file: a")]
+    {
+        let text = format!("version: 1\n{head}uploads:\n- module: Leads\n  record: 738964000000291009\n  {row}\n");
+        let problems = read(Format::Yaml, &text).1;
+        assert!(problems.iter().any(|problem| problem.code == crate::explain::ProblemCode::NulCharacter), "{text}");
+    }
+}
