@@ -127,21 +127,47 @@ fn mask(text: &str, stars: impl Fn(&str) -> String) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
-    let mut rest = text;
+    for word in text.split_inclusive(is_gap) {
+        if word.contains("//") {
+            mask_addresses(word, &stars, &mut out);
+        } else {
+            mask_torsos(word, &stars, &mut out);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether no address goes on behind this.
+fn is_gap(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '<' | '>')
+}
+
+fn mask_addresses(word: &str, stars: &impl Fn(&str) -> String, out: &mut String) {
+    let mut rest = word;
     while let Some(found) = rest.find("//") {
         let (before, after) = rest.split_at(found + 2);
         out.push_str(before);
-        let word_end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(after.len());
-        rest = match user_info_end(&after[..word_end]) {
-            Some(end) => {
-                out.push_str(&stars(&after[..end]));
-                &after[end..]
-            }
-            None => after,
-        };
+        let end = user_info_end(after.trim_end_matches(is_gap)).unwrap_or_default();
+        if end > 0 {
+            out.push_str(&stars(&after[..end]));
+        }
+        rest = &after[end..];
     }
     out.push_str(rest);
-    Cow::Owned(out)
+}
+
+/// An address that lost its `//` still has its password: `me:secret@example.com`, `https:/me:secret@example.com`.
+fn mask_torsos(word: &str, stars: &impl Fn(&str) -> String, out: &mut String) {
+    for part in word.split_inclusive(['/', '\\', ',', ';', '|']) {
+        let secret = part.rsplit_once('@').map(|(before, _)| before);
+        match secret.filter(|secret| secret.split_once(':').is_some_and(|(_, password)| !password.is_empty())) {
+            Some(secret) => {
+                out.push_str(&stars(secret));
+                out.push_str(&part[secret.len()..]);
+            }
+            None => out.push_str(part),
+        }
+    }
 }
 
 /// Where the `@` is that ends the user information of an address, given what follows its `//`.
@@ -172,6 +198,11 @@ mod tests {
             ("https://[::1]/@me", "https://[::1]/@me"),
             ("mail@example.com", "mail@example.com"),
             ("//u:p@h", "//***@h"),
+            ("https://web.example/https://u:p@h", "https://web.example/https://***@h"),
+            ("https:/me:secret@example.com/a", "https:/***@example.com/a"),
+            ("https:\\\\me:secret@example.com", "https:\\\\***@example.com"),
+            ("Leads,7,,me:secret@example.com/a,", "Leads,7,,***@example.com/a,"),
+            ("C:\\photos\\a@2x.png", "C:\\photos\\a@2x.png"),
         ] {
             assert_eq!(without_passwords(written), masked);
         }
