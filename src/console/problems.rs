@@ -191,6 +191,7 @@ fn verdict(found: &Found<'_>) -> String {
     if errors == 0 {
         return match found.problems.len() {
             0 => String::new(),
+            _ if found.rows == 1 => "The only row is sound.\n".to_owned(),
             _ => format!("All {} are sound.\n", counted(found.rows, "row")),
         };
     }
