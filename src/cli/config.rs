@@ -455,6 +455,11 @@ fn inside(folder: &Path, root: &Path) -> Option<PathBuf> {
 /// The text of a file and whether only its owner may read it; `None` if there is no such file.
 fn read_small(path: &Path) -> Result<Option<(Zeroizing<String>, bool)>, ConfigError> {
     let trouble = |what: String| ConfigError::at(path, None, what);
+    let no_settings = || trouble("is no settings file".to_owned());
+    // To open a pipe is to wait for somebody at its other end.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(no_settings());
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -464,7 +469,7 @@ fn read_small(path: &Path) -> Result<Option<(Zeroizing<String>, bool)>, ConfigEr
     };
     let metadata = file.metadata().map_err(|error| trouble(error.to_string()))?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(trouble("is no settings file".to_owned()));
+        return Err(no_settings());
     }
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| trouble(error.to_string()))?;

@@ -2,7 +2,7 @@
 //! a line that cannot be read is passed over.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -83,13 +83,11 @@ pub fn record_run(results: &Path, run: &Run) -> io::Result<()> {
 
 /// The runs of these results, oldest first; none if there is no list.
 pub fn runs(results: &Path) -> io::Result<Vec<Run>> {
-    match std::fs::read(runs_of(results)) {
-        Ok(bytes) => {
-            Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+    let mut bytes = Vec::new();
+    if let Some(mut file) = RealDisk.open_to_read(&runs_of(results))? {
+        file.read_to_end(&mut bytes)?;
     }
+    Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 mod rfc3339 {

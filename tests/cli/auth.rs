@@ -131,3 +131,20 @@ fn a_refresh_token_revoked_in_mid_run_stops_it_after_one_try() {
     assert_eq!(uploaded, service.created().len());
     assert_eq!(uploaded + ended.iter().filter(|status| *status == "not_sent").count(), 60);
 }
+
+#[test]
+fn what_a_strangers_settings_say_moves_no_cursor() {
+    let case = case();
+    case.write("attache.toml", "\"\\u001b[2J\\u202e\" = 1\n");
+    let done = case.run(&["run", "m.csv", "--dry-run"]).exits(2).says("\\u{1b}[2J\\u{202e}");
+    assert!(!done.stderr.contains(['\u{1b}', '\u{202e}']));
+}
+
+#[cfg(unix)]
+#[test]
+fn settings_that_are_a_pipe_are_refused_and_not_waited_for() {
+    let case = case();
+    let made = std::process::Command::new("mkfifo").arg(case.path("attache.toml")).status();
+    assert!(made.expect("every Unix has it").success());
+    case.run(&["run", "m.csv", "--dry-run"]).exits(2).says("no settings file");
+}
