@@ -1,10 +1,14 @@
 //! Which stream gets what, in which look. A reader that has gone away never stops anything: what it would have read is
 //! in the results file.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use anyhow::anyhow;
 
 use super::args::CommonArgs;
+use super::failure::Failure;
 use super::values::ColorWhen;
+use crate::console::text::shown;
 use crate::console::{Look, terminal_width};
 
 /// The two streams of the program.
@@ -44,8 +48,17 @@ impl Screen {
     }
 
     /// Data, to standard output.
-    pub fn print(&self, text: &str) {
-        let _ = write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text);
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written for another reason than that nobody reads it.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        match write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::usage(anyhow!("standard output cannot be written: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Everything else, to standard error.
@@ -53,9 +66,11 @@ impl Screen {
         let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), text);
     }
 
-    /// What a person must not miss, to standard error.
+    /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.
     pub fn error(&self, text: impl std::fmt::Display) {
-        self.say(&format!("error: {text}\n"));
+        let text = text.to_string();
+        let lines: Vec<_> = text.lines().map(shown).collect();
+        self.say(&format!("error: {}\n", lines.join("\n")));
     }
 }
 

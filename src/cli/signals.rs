@@ -28,7 +28,9 @@ fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &Stop) {
 /// A lost terminal ends a run as a termination does: softly.
 #[cfg(unix)]
 fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<Stop>) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    // A file that may not grow further is told by the write that fails; the signal would end the program on top of it.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {

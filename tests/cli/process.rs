@@ -232,3 +232,33 @@ fn readers_that_go_away_do_not_stop_uploads() {
         assert_eq!(raw.arrived().len(), 6);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_results_file_that_may_not_grow_stops_the_run_and_the_next_one_goes_on() {
+    let (case, service) = (Case::new().many_rows(30), Service::with_faults(&[]));
+    let run = service.command(&case, &[]);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -f 4; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    limited.current_dir(case.folder()).stdin(Stdio::null());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    case.finish(limited.output()).exits(6).says("cannot write m.results.csv");
+    service.run(&case, &[]).exits(0);
+    assert_eq!(service.created().len(), 30);
+    assert!(service.copies().values().all(|copies| *copies == 1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_that_nobody_gets_to_see_is_no_success() {
+    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    for more in [&["--dry-run"] as &[&str], &["--dry-run", "--output", "json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("it is always there");
+        case.finish(service.command(&case, more).stdout(full).output()).exits(2).says("standard output");
+    }
+}

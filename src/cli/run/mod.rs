@@ -54,7 +54,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     let mut checkup = checkup;
     let Some(checked) = checkup.checked.take() else {
-        show_document(&prepared, &checkup, None);
+        show_document(&prepared, &checkup, None)?;
         return Ok(Exit::Unsound);
     };
     let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.resend, &prepared.plan);
@@ -62,9 +62,9 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     match results {
         Results::Seen(seen) => {
             seen.belongs_to(&ManifestRows::new(plan.checked(), &prepared.target, "")).or_exit(Exit::Results)?;
-            show_document(&prepared, &checkup, Some(plan.facts()));
+            show_document(&prepared, &checkup, Some(plan.facts()))?;
             if prepared.args.out.output == Output::Human {
-                prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()));
+                prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()))?;
             }
             Ok(status_of_dry_run(plan.facts()))
         }
@@ -134,7 +134,7 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
     // The problems are what a dry run was asked for; in a real run they stand in its way.
     if prepared.args.dry_run {
         let look = prepared.screen.out_look();
-        prepared.screen.print(&console::problems::render(&found, &lines, look));
+        prepared.screen.print(&console::problems::render(&found, &lines, look))?;
     } else if !prepared.screen.quiet || checkup.checked.is_none() {
         let look = prepared.screen.err_look();
         prepared.screen.say(&console::problems::render(&found, &lines, look));
@@ -150,7 +150,7 @@ fn write_rows_to_mend(path: &Path, checkup: &Checkup) -> io::Result<()> {
 }
 
 /// For programs: everything that is known before anything is sent.
-fn show_document(prepared: &Prepared, checkup: &Checkup, plan: Option<&Facts>) {
+fn show_document(prepared: &Prepared, checkup: &Checkup, plan: Option<&Facts>) -> Result<(), Failure> {
     if prepared.args.out.output == Output::Json {
         let document = CheckOutput {
             version: console::check::VERSION,
@@ -160,8 +160,9 @@ fn show_document(prepared: &Prepared, checkup: &Checkup, plan: Option<&Facts>) {
             problems: &checkup.problems,
             plan,
         };
-        prepared.screen.print(&document.render());
+        prepared.screen.print(&document.render())?;
     }
+    Ok(())
 }
 
 fn show_plan(prepared: &Prepared, facts: &Facts) {
@@ -211,9 +212,9 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
     // The server of a rehearsal lives as long as the run does.
     let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
     let tries = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
-    let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
     let stop = Arc::new(Stop::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
+    let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
     let memory = Memory { plan, log: &log, target: &prepared.target, run: &run_id, earlier_tries: tries };
     let (ending, seen) =
         progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |watch| {
@@ -223,7 +224,7 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
             let crew = Crew { service: &sender, journal: &memory, watch, stop: &stop };
             drive::run(engine, prepared.threads(), crew)
         });
-    let finished = finish(log, &rows);
+    let finished = finish(log, &rows, &prepared.plan.results);
     let exit = status(&ending, finished.as_ref().ok(), &signal);
     let over =
         Over { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals: finished.as_ref().ok(), exit };
@@ -234,8 +235,11 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
 }
 
 /// Makes the log a table.
-fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>) -> Result<Totals, Failure> {
-    let log = log.close().or_exit(Exit::Results)?;
+fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>, path: &Path) -> Result<Totals, Failure> {
+    let unwritten = |error| {
+        anyhow!("cannot write {}: {error}; make room or mend the disk, then run the same command again", path.display())
+    };
+    let log = log.close().map_err(unwritten).or_exit(Exit::Results)?;
     log.compact(rows).map(|finished| finished.totals).or_exit(Exit::Results)
 }
 
@@ -261,7 +265,12 @@ fn status(ending: &Ending, totals: Option<&Totals>, signal: &OnceLock<Exit>) -> 
 
 fn show_summary(prepared: &Prepared, summary: &Summary) {
     match prepared.args.out.output {
-        Output::Json => prepared.screen.print(&summary.json()),
+        // What it says is in the results too, so the run ends as it ended.
+        Output::Json => {
+            if let Err(failure) = prepared.screen.print(&summary.json()) {
+                prepared.screen.error(failure);
+            }
+        }
         Output::Human if prepared.screen.quiet && summary.exit.status == 0 => {}
         Output::Human => prepared.screen.say(&summary.render(prepared.screen.err_look())),
     }
