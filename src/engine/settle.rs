@@ -54,22 +54,33 @@ pub enum Finding<'a> {
 pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Finding<'a>> {
     let candidates: Vec<&Listed> =
         evidence.listed.iter().filter(|listed| !evidence.claimed.contains(&listed.id)).collect();
-    let matches: Vec<Vec<usize>> =
-        suspects.iter().map(|suspect| exact_matches(suspect, &candidates, evidence.grey_seconds)).collect();
-
-    let could_be = |listed: &Listed| {
-        suspects.iter().filter(|suspect| could_be_the_rows(suspect, listed, evidence.grey_seconds)).count()
+    // Where the clocks are in doubt, a grey one may be as good a match as a fresh one: then it stands in the way of a
+    // finding, though it never is one.
+    let grey_counts = suspects.iter().any(|suspect| suspect.given_up);
+    let age = |suspect: &Suspect<'_>, listed: &Listed| age(suspect, listed, evidence.grey_seconds);
+    let in_time = |suspect: &Suspect<'_>, listed: &Listed| match age(suspect, listed) {
+        Age::Fresh => true,
+        Age::Grey => grey_counts,
+        Age::Other => false,
     };
-    let wanted: Vec<usize> = candidates.iter().map(|listed| could_be(listed)).collect();
-    let only_match = |found: &[usize]| match found {
-        [single] if wanted[*single] == 1 => Some(*single),
+    let matches: Vec<Vec<usize>> =
+        suspects.iter().map(|suspect| exact_matches(suspect, &candidates, in_time)).collect();
+
+    let mut wanted = vec![0_u32; candidates.len()];
+    for &candidate in matches.iter().flatten() {
+        wanted[candidate] += 1;
+    }
+    let is_fresh = |suspect: &Suspect<'_>, candidate: usize| age(suspect, candidates[candidate]) == Age::Fresh;
+    let only_match = |suspect: &Suspect<'_>, found: &[usize]| match *found {
+        [single] if wanted[single] == 1 && is_fresh(suspect, single) => Some(single),
         _ => None,
     };
-    let given: Vec<usize> = matches.iter().filter_map(|found| only_match(found)).collect();
+    let given: Vec<usize> =
+        suspects.iter().zip(&matches).filter_map(|(suspect, found)| only_match(suspect, found)).collect();
 
-    let finding = |(suspect, found): (&Suspect<'_>, &Vec<usize>)| match only_match(found) {
+    let finding = |(suspect, found): (&Suspect<'_>, &Vec<usize>)| match only_match(suspect, found) {
         Some(single) => Finding::Found(candidates[single]),
-        None if !found.is_empty() => Finding::Several,
+        None if found.iter().any(|candidate| is_fresh(suspect, *candidate)) => Finding::Several,
         None => {
             let mut left = candidates.iter().enumerate().filter(|(index, _)| !given.contains(index));
             let partial = left.find(|(_, listed)| agrees_in_part(suspect, listed, evidence.grey_seconds));
@@ -79,30 +90,19 @@ pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Find
     suspects.iter().zip(&matches).map(finding).collect()
 }
 
-/// The fresh candidates that agree in all that can be compared. A name that is equal byte by byte beats one that is
+/// The candidates in time that agree in all that can be compared. A name that is equal byte by byte beats one that is
 /// equal only under NFC.
-fn exact_matches(suspect: &Suspect<'_>, candidates: &[&Listed], grey_seconds: i64) -> Vec<usize> {
+fn exact_matches(
+    suspect: &Suspect<'_>,
+    candidates: &[&Listed],
+    in_time: impl Fn(&Suspect<'_>, &Listed) -> bool,
+) -> Vec<usize> {
     let with = |agreement: Agreement| -> Vec<usize> {
-        let mut found = Vec::new();
-        for (index, listed) in candidates.iter().enumerate() {
-            if age(suspect, listed, grey_seconds) == Age::Fresh && agreement_of(&suspect.face, listed) == agreement {
-                found.push(index);
-            }
-        }
-        found
+        let fits = |listed: &Listed| in_time(suspect, listed) && agreement_of(&suspect.face, listed) == agreement;
+        candidates.iter().enumerate().filter(|(_, listed)| fits(listed)).map(|(index, _)| index).collect()
     };
     let exact = with(Agreement::Exact);
     if exact.is_empty() { with(Agreement::ExactUnderNfc) } else { exact }
-}
-
-/// Whether another row had better not be given this attachment, because it may as well be this row's.
-fn could_be_the_rows(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
-    let in_time = match age(suspect, listed, grey_seconds) {
-        Age::Fresh => true,
-        Age::Grey => suspect.given_up,
-        Age::Other => false,
-    };
-    in_time && matches!(agreement_of(&suspect.face, listed), Agreement::Exact | Agreement::ExactUnderNfc)
 }
 
 /// Whether the row could be this attachment after all, though nothing proves it.
@@ -288,6 +288,11 @@ mod tests {
         let later = |given_up| Suspect { sent_at: SENT + 3, given_up, ..file("a", 5) };
         assert_eq!(found(&[file("a", 5), later(false)], &listed, &[]), ["found 1", "absent"]);
         assert_eq!(found(&[file("a", 5), later(true)], &listed, &[]), ["several", "uncertain 1"]);
+        let earlier = Suspect { given_up: true, ..file("a", 5) };
+        assert_eq!(found(&[earlier.clone(), later(false)], &listed, &[]), ["several", "uncertain 1"]);
+        let two = [self::listed(1, "a", 5, SENT - 1), self::listed(2, "a", 5, SENT + 2)];
+        assert_eq!(found(&[earlier], &two, &[]), ["several"]);
+        assert_eq!(found(&[file("a", 5)], &two, &[]), ["found 2"]);
     }
 
     #[test]
