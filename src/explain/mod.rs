@@ -47,6 +47,9 @@ pub struct NoSuchCode {
     pub nearest: Option<&'static str>,
 }
 
+/// Bytes of the longest text that may be a mistyped code.
+const LONGEST_SLIP: usize = 100;
+
 /// The page of a code; case does not matter, nor whether its words are joined by `-` or `_`.
 ///
 /// # Errors
@@ -59,7 +62,9 @@ pub fn find(code: &str) -> Result<&'static Page, NoSuchCode> {
         return Ok(page);
     }
     let distance = |page: &&Page| strsim::damerau_levenshtein(&plain(page.code), &wanted);
-    let nearest = pages().min_by_key(distance).filter(|page| distance(page) <= 1 + wanted.len() / 4);
+    // What is longer than any code is no slip of the pen, and comparing it would take its time.
+    let near = pages().filter(|_| wanted.len() <= LONGEST_SLIP).min_by_key(distance);
+    let nearest = near.filter(|page| distance(page) <= 1 + wanted.len() / 4);
     Err(NoSuchCode { nearest: nearest.map(|page| page.code) })
 }
 

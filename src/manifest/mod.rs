@@ -72,6 +72,16 @@ pub enum Input {
     Stdin,
 }
 
+impl Input {
+    /// Whether it surely is no file, such as a pipe; a folder is told as one when it is opened.
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Input::Stdin => true,
+            Input::Path(path) => path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()),
+        }
+    }
+}
+
 /// What the user said about how to read it.
 #[derive(Clone, Default, Debug)]
 pub struct Settings {

@@ -496,7 +496,19 @@ pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Resu
         return Err(Refusal::Other(Trouble::stop(StopBecause::Target, OwnCode::Redirected, message)));
     }
     let body = Zeroizing::new(http::read_body(&mut response).unwrap_or_default());
-    granted(accounts, status, &body)
+    granted(accounts, status, &body).map_err(|refusal| match refusal {
+        Refusal::TooMany => Refusal::TooMany,
+        Refusal::Other(trouble) => {
+            let message = without_secrets(trouble.message, form);
+            Refusal::Other(Trouble { message, ..trouble })
+        }
+    })
+}
+
+/// A complaint of the server's without what it was sent, which it may well repeat.
+fn without_secrets(message: String, form: &[(&str, &str)]) -> String {
+    let secrets = form.iter().filter(|(key, _)| *key != "grant_type").filter_map(|(_, value)| Secret::new(*value).ok());
+    secrets.fold(message, |message, secret| secret.masked_in(message))
 }
 
 fn not_reached(accounts: &Base, error: &ureq::Error) -> Trouble {
@@ -736,6 +748,14 @@ mod tests {
             api_domain: Some(api_domain.to_owned()),
             scope: None,
         }
+    }
+
+    #[test]
+    fn a_complaint_that_repeats_the_secrets_is_told_without_them() {
+        let form =
+            [("grant_type", "refresh_token"), ("client_secret", "hush-hush-1"), ("refresh_token", "1000.abc.def")];
+        let told = without_secrets("no refresh_token 1000.abc.def for hush-hush-1".to_owned(), &form);
+        assert_eq!(told, "no refresh_token *** for ***");
     }
 
     fn adopt(tokens: &Tokens, token: &str, api_domain: &str) -> Result<(), Trouble> {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::case::Case;
 use crate::raw::{Moment, Raw};
+use crate::service::Service;
 
 /// Two rows; something is done to the second one's file while the first one is under way.
 fn second_file_meets(change: fn(&Path)) -> (Case, Raw) {
@@ -169,4 +170,23 @@ fn a_file_that_says_it_is_empty_and_is_not_never_arrives_whole() {
     raw.run(&case, &["--allow-outside", "--allow-empty"]).exits(1);
     assert_eq!(case.column("m.results.csv", "status"), ["failed"]);
     assert!(raw.arrived().is_empty());
+}
+
+#[test]
+fn a_mistyped_name_leaves_no_file_behind() {
+    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    fs::rename(case.path("m.csv"), case.path("n.csv")).expect("renamed");
+    service.run(&case, &[]).exits(2).says("m.csv");
+    let names = fs::read_dir(case.folder()).expect("a folder").flatten().map(|entry| entry.file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with('m')).count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_waits_for_nobody_at_the_other_end_of_a_pipe() {
+    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    fs::remove_file(case.path("m.csv")).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(case.path("m.csv")).status();
+    assert!(made.expect("every Unix has it").success());
+    service.run(&case, &[]).exits(2).says("only once");
 }

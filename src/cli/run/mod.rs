@@ -26,7 +26,7 @@ use crate::console::{self, progress, tally::Scope};
 use crate::engine::drive::{self, Crew};
 use crate::engine::{Ending, Engine, Stop, StopCause};
 use crate::exit::Exit;
-use crate::manifest;
+use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
 use crate::plan::facts::Facts;
 use crate::plan::{self, Plan};
@@ -40,8 +40,10 @@ use crate::results::{self, GroupLog, Held, RealDisk, Seen, Totals};
 /// Why nothing could be done, or why what was done could not be brought to its end.
 pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     let prepared = Prepared::new(args, screen)?;
+    // Before the results are locked, so that a mistyped name leaves no lock file behind.
+    let manifest = open(&prepared)?;
     let found = Results::find(&prepared);
-    let checkup = check(&prepared, found.as_ref().ok())?;
+    let checkup = check(&prepared, manifest, found.as_ref().ok());
     show_problems(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.
     let results = match found {
@@ -102,21 +104,30 @@ impl Results {
     }
 }
 
-/// Reads and judges the manifest. Where the results could not be read, nobody knows which files may be gone, so none is
-/// looked at.
-fn check(prepared: &Prepared, results: Option<&Results>) -> Result<Checkup, Failure> {
-    let manifest = manifest::open(&prepared.input, &prepared.read).map_err(Failure::usage)?;
-    if !prepared.args.dry_run && !manifest.is_repeatable() {
+/// Opens the manifest.
+fn open(prepared: &Prepared) -> Result<Manifest, Failure> {
+    let once = || {
         let name = prepared.manifest_name();
         let what = format!("{name} can be read only once, but a run must be able to go on later; save it as a file");
-        return Err(Failure::usage(anyhow!(what)));
+        Failure::usage(anyhow!(what))
+    };
+    // To open a pipe is to wait for somebody at its other end.
+    if !prepared.args.dry_run && prepared.input.is_stream() {
+        return Err(once());
     }
+    let manifest = manifest::open(&prepared.input, &prepared.read).map_err(Failure::usage)?;
+    if prepared.args.dry_run || manifest.is_repeatable() { Ok(manifest) } else { Err(once()) }
+}
+
+/// Reads and judges the manifest. Where the results could not be read, nobody knows which files may be gone, so none is
+/// looked at.
+fn check(prepared: &Prepared, manifest: Manifest, results: Option<&Results>) -> Checkup {
     if prepared.args.dry_run && results.is_some_and(|results| results.seen().history().is_empty()) {
-        return Ok(crate::check::check_anew(manifest, &prepared.check));
+        return crate::check::check_anew(manifest, &prepared.check);
     }
     let resend = &prepared.resend;
     let settled = |key| results.is_none_or(|results| results.seen().history().is_settled(key, resend));
-    Ok(crate::check::check(manifest, &prepared.check, &settled))
+    crate::check::check(manifest, &prepared.check, &settled)
 }
 
 fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> {

@@ -351,6 +351,7 @@ fn may_hold_problems(path: &Path, input: &manifest::Input, results: &Path) -> an
     let what = match input {
         manifest::Input::Path(manifest) if results::is_same_file(manifest, path) => "the manifest",
         _ if results::is_same_file(results, path) => "the results file",
+        _ if results::is_same_file(&results::lock_of(results), path) => "the lock of the results",
         _ => return Ok(()),
     };
     Err(anyhow!(
