@@ -54,7 +54,7 @@ pub fn manifest(folder: &Path, name: &str, files: &[PathBuf], rows: usize, forma
 }
 
 /// Writes what `curl -K` needs to upload the same rows, one request each.
-pub fn curl_config(folder: &Path, url: &str, files: &[PathBuf]) -> io::Result<PathBuf> {
+pub fn curl_config(folder: &Path, url: &str, files: &[PathBuf], ca: Option<&Path>) -> io::Result<PathBuf> {
     let path = folder.join("curl.config");
     let mut out = BufWriter::new(File::create(&path)?);
     for (row, file) in files.iter().enumerate() {
@@ -66,6 +66,10 @@ pub fn curl_config(folder: &Path, url: &str, files: &[PathBuf]) -> io::Result<Pa
         writeln!(out, "header = \"Authorization: Zoho-oauthtoken none\"")?;
         writeln!(out, "form = \"file=@{}\"", file.display())?;
         writeln!(out, "output = \"/dev/null\"\nsilent")?;
+        if let Some(ca) = ca {
+            // On the command line it would hold for one request only.
+            writeln!(out, "cacert = \"{}\"", ca.display())?;
+        }
     }
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     Ok(path)

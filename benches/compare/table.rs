@@ -145,12 +145,9 @@ fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0)
 }
 
-fn curl(config: &Path, ca: Option<&Path>) -> Command {
+fn curl(config: &Path) -> Command {
     let mut command = Command::new("curl");
     command.args(["-Z", "--parallel-max", "8", "-K"]).arg(config);
-    if let Some(ca) = ca {
-        command.arg("--cacert").arg(ca);
-    }
     command
 }
 
@@ -179,12 +176,12 @@ fn uploads(bench: &mut Bench, work: &str, name: &str, files: &[PathBuf]) -> io::
     for (kind, tls) in [("plain", None), ("TLS", Some(Arc::clone(&tls)))] {
         let ca = tls.is_some().then_some(ca.as_path());
         let server = Server::start(Manner::default(), tls)?;
-        let config = input::curl_config(bench.path(), &server.url(), files)?;
+        let config = input::curl_config(bench.path(), &server.url(), files, ca)?;
         let flags = ["--concurrency", "8", "--rate", "none"];
         let ours = || bench.attache_run(&manifest, &server, ca, &flags);
         let work = format!("{work}, {kind}");
         if bench.has_curl {
-            let pairs = bench.pairs(ours, || curl(&config, ca))?;
+            let pairs = bench.pairs(ours, || curl(&config))?;
             bench.compare_rows(&work, "curl", &pairs);
         }
         if bench.has_python {
