@@ -194,6 +194,8 @@ pub fn make_tls() -> io::Result<(String, Arc<rustls::ServerConfig>)> {
     let authority_key = rcgen::KeyPair::generate().map_err(other)?;
     let mut authority = rcgen::CertificateParams::new(Vec::new()).map_err(other)?;
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    // Without a name of its own curl takes the server's certificate for one that signed itself.
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "authority of the comparison");
     let authority_pem = authority.self_signed(&authority_key).map_err(other)?.pem();
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().map_err(other)?;
