@@ -12,7 +12,7 @@ pub(crate) fn push(out: &mut Vec<u8>, text: &str) {
     if starts_a_formula(text) {
         // An apostrophe never needs quoting itself, so it may stand before or inside the quotes; inside is valid CSV.
         push_escaped(out, text, true);
-    } else if text.bytes().any(is_special) {
+    } else if text.bytes().any(|byte| IS_SPECIAL[usize::from(byte)]) {
         push_escaped(out, text, false);
     } else {
         out.extend_from_slice(text.as_bytes());
@@ -96,10 +96,17 @@ fn starts_a_formula(text: &str) -> bool {
     matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\''))
 }
 
-/// Bytes that need a closer look: 0xC2 leads the C1 controls in UTF-8.
-fn is_special(byte: u8) -> bool {
-    matches!(byte, 0..0x20 | 0x7F | 0xC2 | b',' | b'"' | b'%')
-}
+/// Bytes that need a closer look, as a table because each byte of each cell is looked up: 0xC2 leads the C1 controls in
+/// UTF-8.
+static IS_SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte as u8, 0..0x20 | 0x7F | 0xC2 | b',' | b'"' | b'%');
+        byte += 1;
+    }
+    table
+};
 
 /// Splits a line into its cells, as ranges that include the quotes. `None` for broken quoting.
 pub(super) fn split(line: &[u8], cells: &mut Vec<Range<usize>>) -> Option<()> {
