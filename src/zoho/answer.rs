@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use ureq::http::HeaderMap;
 
+use super::json::Json;
 use crate::reply::Created;
 use crate::upload::ServiceId;
 
@@ -57,17 +57,17 @@ impl Words {
     /// Reads a body; `None` stands for one that was cut off or too long.
     pub(crate) fn of(body: Option<&[u8]>) -> Words {
         let Some(body) = body else { return Words::Nothing("the answer was cut off".to_owned()) };
-        match serde_json::from_slice::<Value>(body) {
-            Ok(value) => Words::of_json(&value),
+        match serde_json::from_slice(body) {
+            Ok(json) => Words::of_json(&json),
             Err(_) => Words::Nothing(excerpt(body)),
         }
     }
 
     /// Errors stand at the top or, in some versions, inside `data` like a success; so both places are looked at, and a
     /// success is one only if it says so and gives an id.
-    fn of_json(value: &Value) -> Words {
-        let inner = value.get("data").and_then(|data| data.get(0)).unwrap_or(value);
-        let text = |key| inner.get(key).and_then(Value::as_str);
+    fn of_json(json: &Json<'_>) -> Words {
+        let inner = json.get("data").and_then(Json::as_list).and_then(<[_]>::first).unwrap_or(json);
+        let text = |name| inner.get(name).and_then(Json::as_str);
         let details = inner.get("details");
         match (text("code"), text("status")) {
             (Some("SUCCESS"), Some("success") | None) => match details.and_then(created) {
@@ -77,7 +77,7 @@ impl Words {
             (Some(code), _) => Words::Said(Said {
                 code: safe(code, MAX_CODE_CHARS),
                 message: safe(text("message").unwrap_or_default(), MAX_MESSAGE_CHARS),
-                path_index: details.and_then(|details| details.get("resource_path_index")).and_then(Value::as_u64),
+                path_index: details.and_then(|details| details.get("resource_path_index")).and_then(Json::as_u64),
             }),
             (None, _) => Words::Nothing("the answer has no code".to_owned()),
         }
@@ -91,19 +91,19 @@ impl Words {
     }
 }
 
-fn created(details: &Value) -> Option<Created> {
+fn created(details: &Json<'_>) -> Option<Created> {
     Some(Created {
         id: id(details.get("id")?)?,
-        time: details.get("Created_Time").and_then(Value::as_str).map(|time| safe(time, 40)),
+        time: details.get("Created_Time").and_then(Json::as_str).map(|time| safe(time, 40)),
         by: details.get("Created_By").and_then(|by| by.get("id")).and_then(id),
     })
 }
 
 /// An id as the service writes it, or as a number, which some versions of its clients produce.
-pub(crate) fn id(value: &Value) -> Option<ServiceId> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) => number.as_u64().map(ServiceId::new),
+pub(crate) fn id(json: &Json<'_>) -> Option<ServiceId> {
+    match json {
+        Json::Text(text) => text.parse().ok(),
+        Json::Number(number) => Some(ServiceId::new(*number)),
         _ => None,
     }
 }

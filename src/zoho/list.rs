@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::answer::{id, safe};
+use super::json::Json;
 use crate::reply::Listed;
 
 /// The most that the service gives at a time.
@@ -73,8 +73,8 @@ impl Pages {
     pub(crate) fn take(&mut self, body: Option<&[u8]>) -> After {
         self.read += 1;
         let Some(body) = body else { return self.end() };
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return After::Unusable("a page is not JSON") };
-        let Some(data) = value.get("data").and_then(Value::as_array) else {
+        let Ok(page) = serde_json::from_slice::<Json<'_>>(body) else { return After::Unusable("a page is not JSON") };
+        let Some(data) = page.get("data").and_then(Json::as_list) else {
             return After::Unusable("a page holds no list");
         };
         for item in data {
@@ -86,11 +86,11 @@ impl Pages {
                 Some(listed) => self.items.push(listed),
             }
         }
-        let info = value.get("info").unwrap_or(&Value::Null);
-        if !self.total_agrees(info.get("count").and_then(Value::as_u64), data.len()) {
+        let info = page.get("info").unwrap_or(&Json::Other);
+        if !self.total_agrees(info.get("count").and_then(Json::as_u64), data.len()) {
             return After::Unusable("the list changed while it was read");
         }
-        let more = info.get("more_records").and_then(Value::as_bool).unwrap_or(data.len() >= PER_PAGE);
+        let more = info.get("more_records").and_then(Json::as_bool).unwrap_or(data.len() >= PER_PAGE);
         match more {
             false => self.end(),
             true if data.is_empty() => After::Unusable("a page is empty but says that more follow"),
@@ -120,16 +120,16 @@ impl Pages {
         }
     }
 
-    fn next(&self, info: &Value) -> Page {
-        match info.get("next_page_token").and_then(Value::as_str) {
+    fn next(&self, info: &Json<'_>) -> Page {
+        match info.get("next_page_token").and_then(Json::as_str) {
             Some(token) if self.items.len() >= NUMBERED_AT_MOST => Page::Token(token.to_owned()),
             _ => Page::Number(self.read + 1),
         }
     }
 }
 
-fn listed(item: &Value) -> Option<Listed> {
-    let text = |key: &str| item.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+fn listed(item: &Json<'_>) -> Option<Listed> {
+    let text = |key: &str| item.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
     Some(Listed {
         id: id(item.get("id")?)?,
         name: text("File_Name").unwrap_or_default().to_owned(),
@@ -143,10 +143,10 @@ fn listed(item: &Value) -> Option<Listed> {
 }
 
 /// Some versions write it as text.
-fn size(value: &Value) -> Option<u64> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        value => value.as_u64(),
+fn size(json: &Json<'_>) -> Option<u64> {
+    match json {
+        Json::Text(text) => text.parse().ok(),
+        json => json.as_u64(),
     }
 }
 
