@@ -183,8 +183,8 @@ impl Client {
             SourceKind::File => Ask::File,
             SourceKind::Link => Ask::Link,
         };
-        let sent = format!("{} of {} bytes had left", body.handed_out(), body.length());
-        Reply { took: body.took(), ..self.reply(ask, &came, &lease, &sent) }
+        let sent = format_args!("{} of {} bytes had left", body.handed_out(), body.length());
+        Reply { took: body.took(), ..self.reply(ask, &came, &lease, sent) }
     }
 
     /// Lists a record's attachments, all pages.
@@ -202,7 +202,7 @@ impl Client {
                     (*status, Some(&body[..]))
                 }
                 Came::Answer(Answer { status: status @ 204, .. }) => (*status, None),
-                came => return ListReply::Not(self.reply(Ask::List, came, &lease, "")),
+                came => return ListReply::Not(self.reply(Ask::List, came, &lease, format_args!(""))),
             };
             match pages.take(body) {
                 After::Ask(next) => page = next,
@@ -236,7 +236,7 @@ impl Client {
                 self.tokens.worked();
                 return Ok(value);
             }
-            let reply = self.reply(Ask::List, &came, &lease, "");
+            let reply = self.reply(Ask::List, &came, &lease, format_args!(""));
             if reply.verdict != Verdict::Retry(RetryBecause::TokenRenewed) || tries == 2 {
                 return Err(Box::new(reply));
             }
@@ -306,7 +306,7 @@ impl Client {
         came
     }
 
-    fn reply(&self, ask: Ask, came: &Came, lease: &Lease, sent: &str) -> Reply {
+    fn reply(&self, ask: Ask, came: &Came, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {
         let verdict = classify(ask, came);
         let told = told(verdict, came, sent);
         let [code, message] = [told.code, told.message].map(|text| lease.token.masked_in(text));
@@ -359,7 +359,7 @@ fn other_fields(fields: Fields, came: &Came) -> Option<Fields> {
 }
 
 /// The reply for what came, in the service's words where it had any.
-fn told(verdict: Verdict, came: &Came, sent: &str) -> Reply {
+fn told(verdict: Verdict, came: &Came, sent: fmt::Arguments<'_>) -> Reply {
     match came {
         Came::Answer(answer) => {
             let (code, message) = match &answer.words {

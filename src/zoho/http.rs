@@ -230,7 +230,8 @@ pub(crate) fn came(result: Result<Response<ureq::Body>, ureq::Error>, bytes_left
 
 /// The whole body, so that the connection can be used again; `None` if it was cut off, came too slowly or is too long.
 pub(crate) fn read_body(response: &mut Response<ureq::Body>) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
+    // Most answers fit at once.
+    let mut body = Vec::with_capacity(1024);
     response.body_mut().as_reader().take(MAX_BODY as u64 + 1).read_to_end(&mut body).ok()?;
     (body.len() <= MAX_BODY).then_some(body)
 }
