@@ -80,9 +80,15 @@ impl Server {
         Ok(server)
     }
 
-    /// The address to give to a client. The name is `localhost` over TLS, for the certificate's sake.
+    /// The address to give to a client.
     pub fn url(&self) -> String {
-        if self.tls { format!("https://localhost:{}", self.address.port()) } else { format!("http://{}", self.address) }
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The same with a name that the client has to look up.
+    pub fn url_by_name(&self) -> String {
+        self.url().replace("127.0.0.1", "localhost")
     }
 }
 
@@ -188,7 +194,7 @@ fn no_content() -> String {
 }
 
 /// A certificate authority made on the spot, in PEM, and a server configuration with a certificate of it for
-/// `localhost`.
+/// `127.0.0.1` and `localhost`.
 pub fn make_tls() -> io::Result<(String, Arc<rustls::ServerConfig>)> {
     let other = io::Error::other::<rcgen::Error>;
     let authority_key = rcgen::KeyPair::generate().map_err(other)?;
@@ -199,7 +205,7 @@ pub fn make_tls() -> io::Result<(String, Arc<rustls::ServerConfig>)> {
     let authority_pem = authority.self_signed(&authority_key).map_err(other)?.pem();
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().map_err(other)?;
-    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).map_err(other)?;
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).map_err(other)?;
     let certificate = leaf.signed_by(&key, &issuer).map_err(other)?;
     let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());

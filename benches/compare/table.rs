@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::input::{self, Format};
@@ -92,13 +91,13 @@ impl Bench {
     }
 
     /// `attache run` against the server, with a results file that is begun afresh.
-    fn attache_run(&self, manifest: &Path, server: &Server, ca: Option<&Path>, flags: &[&str]) -> Command {
+    fn attache_run(&self, manifest: &Path, url: &str, ca: Option<&Path>, flags: &[&str]) -> Command {
         let results = manifest.with_extension("bench-results.csv");
         for stale in [results.clone(), manifest.with_extension("bench-results.runs.jsonl")] {
             let _ = std::fs::remove_file(stale);
         }
         let mut command = Command::new(ATTACHE);
-        command.arg("run").arg(manifest).args(["--api-domain", &server.url(), "--yes", "--progress", "off"]);
+        command.arg("run").arg(manifest).args(["--api-domain", url, "--yes", "--progress", "off"]);
         command.arg("--results").arg(results).args(flags).env("ZOHO_ACCESS_TOKEN", "none");
         if let Some(ca) = ca {
             command.arg("--ca-file").arg(ca);
@@ -167,30 +166,32 @@ fn large(bench: &mut Bench) -> io::Result<()> {
     uploads(bench, "10 files of 100 MB", "large", &files)
 }
 
-/// The same rows by attache, curl and Python, plain and over TLS.
+/// The same rows by attache, curl and Python, plain and over TLS; and over TLS to a name, which the HTTP library of
+/// attache has looked up for each request and curl once.
 fn uploads(bench: &mut Bench, work: &str, name: &str, files: &[PathBuf]) -> io::Result<()> {
     let manifest = input::manifest(bench.path(), name, files, files.len(), Format::Csv)?;
     let (authority, tls) = server::make_tls()?;
-    let ca = bench.path().join("authority.pem");
-    std::fs::write(&ca, authority)?;
-    for (kind, tls) in [("plain", None), ("TLS", Some(Arc::clone(&tls)))] {
-        let ca = tls.is_some().then_some(ca.as_path());
-        let server = Server::start(Manner::default(), tls)?;
-        let config = input::curl_config(bench.path(), &server.url(), files, ca)?;
+    let authority_file = bench.path().join("authority.pem");
+    std::fs::write(&authority_file, authority)?;
+    let plain = Server::start(Manner::default(), None)?;
+    let secure = Server::start(Manner::default(), Some(tls))?;
+    for (kind, url, ca) in [
+        ("plain", plain.url(), None),
+        ("TLS", secure.url(), Some(authority_file.as_path())),
+        ("TLS by name", secure.url_by_name(), Some(authority_file.as_path())),
+    ] {
+        let config = input::curl_config(bench.path(), &url, files, ca)?;
         let flags = ["--concurrency", "8", "--rate", "none"];
-        let ours = || bench.attache_run(&manifest, &server, ca, &flags);
+        let ours = || bench.attache_run(&manifest, &url, ca, &flags);
         let work = format!("{work}, {kind}");
         if bench.has_curl {
             let pairs = bench.pairs(ours, || curl(&config))?;
             bench.compare_rows(&work, "curl", &pairs);
         }
         if bench.has_python {
-            let url = server.url();
             let arguments = [manifest.as_os_str(), url.as_ref(), ca.unwrap_or(Path::new("none")).as_os_str()];
-            let pairs = [(
-                checked(bench.attache_run(&manifest, &server, ca, &flags))?,
-                checked(python(input::PYTHON_UPLOADER, &arguments))?,
-            )];
+            let cost = checked(bench.attache_run(&manifest, &url, ca, &flags))?;
+            let pairs = [(cost, checked(python(input::PYTHON_UPLOADER, &arguments))?)];
             bench.compare_rows(&work, "python", &pairs);
         }
     }
@@ -220,7 +221,7 @@ fn latency(bench: &mut Bench) -> io::Result<()> {
     let manifest = input::manifest(bench.path(), "latency", &files, files.len(), Format::Csv)?;
     let manner = Manner { latency: Duration::from_millis(50), in_flight: None };
     let server = Server::start(manner, None)?;
-    let cost = checked(bench.attache_run(&manifest, &server, None, &["--concurrency", "10", "--rate", "none"]))?;
+    let cost = checked(bench.attache_run(&manifest, &server.url(), None, &["--concurrency", "10", "--rate", "none"]))?;
     let ideal = 2_000.0 / 10.0 * 0.050;
     let share = ideal / cost.wall.as_secs_f64();
     bench.row("2,000 files, 50 ms latency, 10 at once", "ideal time / wall", &format!("{share:.3}"), "");
@@ -233,7 +234,8 @@ fn throttle(bench: &mut Bench) -> io::Result<()> {
     for allowed in [5, 10] {
         let latency = Duration::from_millis(300);
         let server = Server::start(Manner { latency, in_flight: Some(allowed) }, None)?;
-        let cost = checked(bench.attache_run(&manifest, &server, None, &["--concurrency", "25", "--rate", "none"]))?;
+        let cost =
+            checked(bench.attache_run(&manifest, &server.url(), None, &["--concurrency", "25", "--rate", "none"]))?;
         let possible = cost.wall.as_secs_f64() / latency.as_secs_f64() * allowed as f64;
         let (useful, refused) = (server.seen.uploads() as f64, server.seen.refused() as f64);
         let work = format!("server allows {allowed} at once, 300 ms");
@@ -247,7 +249,7 @@ fn rate(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "rate", 3_000, 1024)?;
     let manifest = input::manifest(bench.path(), "rate", &files, files.len(), Format::Csv)?;
     let server = Server::start(Manner::default(), None)?;
-    checked(bench.attache_run(&manifest, &server, None, &["--concurrency", "8", "--rate", "50/s"]))?;
+    checked(bench.attache_run(&manifest, &server.url(), None, &["--concurrency", "8", "--rate", "50/s"]))?;
     let arrivals = server.seen.arrivals();
     let (Some(first), Some(last)) = (arrivals.first(), arrivals.last()) else {
         return Err(io::Error::other("no upload arrived"));
@@ -308,7 +310,7 @@ fn resume(bench: &mut Bench) -> io::Result<()> {
     let manifest = input::manifest(bench.path(), "resume", &files, 200_000, Format::Csv)?;
     let server = Server::start(Manner::default(), None)?;
     let flags = ["--concurrency", "16", "--rate", "none"];
-    checked(bench.attache_run(&manifest, &server, None, &flags))?;
+    checked(bench.attache_run(&manifest, &server.url(), None, &flags))?;
     let before = server.seen.requests();
     let mut walls = Vec::new();
     let mut cpus = Vec::new();
