@@ -90,7 +90,8 @@ impl OpenFile {
         Ok(count)
     }
 
-    /// Whether the file ends where it should and is still the same.
+    /// Whether the file ends where it should and is still the same. Its metadata alone does not tell: some file systems
+    /// say 0 bytes of files that have more.
     fn check_end(&mut self) -> Result<(), FileTrouble> {
         match self.file.read(&mut [0]) {
             Ok(0) => check_unchanged(&self.file, self.facts),
