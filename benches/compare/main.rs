@@ -7,6 +7,8 @@
 //! cargo bench --bench compare -- --runs 5 --out figures.md
 //! ```
 //!
+//! The table is printed and written to `target/tmp/compare.md`, or where `--out` says.
+//!
 //! It needs `curl` and `python3`; a comparison whose other side is missing is left out, and the table says so. All
 //! traffic goes to loopback servers of this process. Figures are user + system time and peak resident set of the
 //! client process alone, medians over the runs; ratios are taken pair by pair, so they hold where the machine's speed

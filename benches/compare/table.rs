@@ -12,6 +12,8 @@ use crate::measure::{self, Cost, median};
 use crate::server::{self, Manner, Server};
 
 const ATTACHE: &str = env!("CARGO_BIN_EXE_attache");
+/// Where the table is written unless `--out` says otherwise.
+const OUT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/compare.md");
 type Comparison = fn(&mut Bench) -> io::Result<()>;
 
 const COMPARISONS: [(&str, Comparison); 10] = [
@@ -31,12 +33,12 @@ const COMPARISONS: [(&str, Comparison); 10] = [
 pub fn main() -> io::Result<()> {
     let mut bench = Bench::new()?;
     let mut names = Vec::new();
-    let mut out = None;
+    let mut out = PathBuf::from(OUT);
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--runs" => bench.runs = arguments.next().and_then(|runs| runs.parse().ok()).unwrap_or(bench.runs),
-            "--out" => out = arguments.next().map(PathBuf::from),
+            "--out" => out = arguments.next().map_or(out, PathBuf::from),
             name if COMPARISONS.iter().any(|(known, _)| *known == name) => names.push(argument),
             other => {
                 let known: Vec<_> = COMPARISONS.iter().map(|(name, _)| *name).collect();
@@ -54,9 +56,8 @@ pub fn main() -> io::Result<()> {
         }
     }
     print!("{}", bench.table);
-    if let Some(out) = out {
-        std::fs::write(out, &bench.table)?;
-    }
+    std::fs::write(&out, &bench.table)?;
+    eprintln!("the table is in {}", out.display());
     Ok(())
 }
 
