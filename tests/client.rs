@@ -1,8 +1,6 @@
 //! The client of the service against the sandbox: what each fault of the server means to the client that meets it, and
 //! whether the server's own store agrees.
 
-#![cfg(feature = "sandbox")]
-
 use std::path::PathBuf;
 use std::time::Duration;
 
