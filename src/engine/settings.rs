@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::reply::RetryBecause;
 use crate::units::Rate;
 
 /// How many requests at once the service allows any customer.
@@ -44,6 +45,16 @@ pub struct Settings {
     pub max_duration: Option<Duration>,
     /// What the random waits are drawn from; the same number gives the same run.
     pub seed: u64,
+}
+
+impl Settings {
+    /// How often to try again after this: once at least where only the token was too old, which is nobody's failure.
+    pub fn retries_after(&self, because: RetryBecause) -> u32 {
+        match because {
+            RetryBecause::TokenRenewed => self.retries.max(1),
+            _ => self.retries,
+        }
+    }
 }
 
 impl Default for Settings {

@@ -62,6 +62,7 @@ fn listed(id: u64, name: &str, size: u64) -> Listed {
 }
 
 /// What a service answers: to an upload, and to a list.
+#[derive(Clone)]
 enum Answer {
     Upload(Reply),
     List(Vec<Listed>),
@@ -352,6 +353,50 @@ fn credits_kept_for_others_stop_the_run_or_make_it_wait() {
 }
 
 #[test]
+fn lists_wait_for_credits_as_uploads_do() {
+    let used_up = Reply { credits_left: Some(0), ..reply(Verdict::Stop(StopBecause::Limit), "LIMIT_REACHED") };
+    for purpose in [Purpose::First, Purpose::Baseline, Purpose::Settle] {
+        let if_exists = if purpose == Purpose::Settle { IfExists::Upload } else { IfExists::Skip };
+        let mut refused = 0;
+        let mut answer = |_, task| match task {
+            Task::List { purpose: asked, .. } if asked == purpose && refused < 2 => {
+                refused += 1;
+                (QUICK, Answer::NoList(used_up.clone()))
+            }
+            Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+            Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, Answer::Upload(lost())),
+            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        };
+        let patient = Settings { wait_for_credits: true, if_exists, ..settings() };
+        let play = Run::of(rows(3), patient).play(&mut answer);
+        assert_eq!((play.cause(), play.statuses()), (None, vec![Status::Uploaded; 3]), "{purpose:?}");
+        assert!(play.ending.took > s(3_600), "{purpose:?}");
+        assert_eq!(refused, 2, "{purpose:?}");
+    }
+}
+
+#[test]
+fn a_token_that_was_too_old_is_no_failure_even_where_nothing_is_tried_again() {
+    let renewed = reply(Verdict::Retry(RetryBecause::TokenRenewed), "INVALID_TOKEN");
+    for purpose in [Purpose::First, Purpose::Baseline, Purpose::Settle] {
+        let if_exists = if purpose == Purpose::Settle { IfExists::Upload } else { IfExists::Skip };
+        let mut refused = false;
+        let once = Settings { retries: 0, if_exists, ..settings() };
+        let play = Run::of(rows(3), once).play(|_, task| match task {
+            Task::List { purpose: asked, .. } if asked == purpose && !std::mem::replace(&mut refused, true) => {
+                (QUICK, Answer::NoList(renewed.clone()))
+            }
+            Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+            Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, Answer::Upload(lost())),
+            Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, Answer::Upload(renewed.clone())),
+            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+        });
+        assert_eq!((play.cause(), play.statuses()), (None, vec![Status::Uploaded; 3]), "{purpose:?}");
+        assert!(refused, "{purpose:?}");
+    }
+}
+
+#[test]
 fn when_time_is_up_doubts_are_settled_and_the_rest_is_left() {
     let most = Settings { max_duration: Some(s(2)), concurrency: 1, ..settings() };
     let play = Run::of(rows(100), most).play(|_, task| match task {
@@ -563,6 +608,37 @@ fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
 }
 
 #[test]
+fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
+    // The answer to what is sent again is lost, and the record's list decides nothing: as it was before, or because the
+    // token may not read it.
+    let two_alike = Answer::List(vec![listed(7, "n0", 10), listed(8, "n0", 10)]);
+    let refused = Answer::NoList(reply(Verdict::Stop(StopBecause::Scope), "OAUTH_SCOPE_MISMATCH"));
+    for list in [&two_alike, &refused] {
+        let mut run = Run::of(rows(1), Settings { assume: Some(Assume::Absent), ..settings() });
+        run.past = vec![(JobId(0), past(PastDoubt::Unknown, true))];
+        let play = run.play(|_, task| match task {
+            Task::Upload { .. } => (QUICK, Answer::Upload(lost())),
+            Task::List { .. } => (QUICK, list.clone()),
+        });
+        assert_eq!(play.sent().len(), 1);
+        assert_eq!(play.statuses(), [Status::Unknown]);
+    }
+    // And the other way round: proved absent, sent again, and then not to be told.
+    let mut run = Run::of(rows(1), Settings { assume: Some(Assume::Present), ..settings() });
+    run.past = vec![(JobId(0), past(PastDoubt::Unknown, true))];
+    let mut sent = false;
+    let play = run.play(|_, task| match task {
+        Task::Upload { .. } => {
+            sent = true;
+            (QUICK, Answer::Upload(lost()))
+        }
+        Task::List { .. } if sent => (QUICK, two_alike.clone()),
+        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    });
+    assert_eq!((play.sent().len(), play.statuses()), (1, vec![Status::Unknown]));
+}
+
+#[test]
 fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
     let mut run = Run::of(vec![Job { module: 0, record: RecordIx(0), twin: 0 }; 3], settings());
     run.past = (0..3).map(|row| (JobId(row), past(PastDoubt::Unknown, true))).collect();
@@ -585,6 +661,8 @@ fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
     });
     assert_eq!((play.ended[&0].status, play.ended[&0].tries), (Status::Failed, 2));
     assert_eq!(play.ended[&0].code, OwnCode::InternalError.as_str());
+    let announced = |task: &&Task| matches!(task, Task::Upload { job: JobId(0), announce: true, .. });
+    assert_eq!(play.tasks.iter().map(|(_, task)| task).filter(announced).count(), 2, "its line may not be there");
     assert_eq!((play.ended[&1].status, play.ended[&1].tries), (Status::Uploaded, 2), "sent again once proved absent");
     assert!(!play.lists(Purpose::Settle).is_empty());
 }

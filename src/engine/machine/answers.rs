@@ -58,6 +58,8 @@ impl Engine<'_> {
             return;
         }
         let open = self.open.entry(id).or_default();
+        // Whether its line is on the disk is not known: it is written once more.
+        open.announced = false;
         if std::mem::replace(&mut open.panicked, true) {
             let reply = internal_error(Verdict::Failed(FailedBy::Row));
             self.end_by_reply(id, Status::Failed, &reply, out);
@@ -168,7 +170,7 @@ impl Engine<'_> {
         // A row that happens to try whether a pause is over must not use its tries up on that.
         open.failures += u32::from(!ticket.probe);
         let failures = open.failures;
-        if failures <= self.settings.retries {
+        if failures <= self.settings.retries_after(because) {
             open.last = Some(reply);
             let at = now + self.backoff(because, failures);
             self.delayed.insert((at, id));
@@ -222,14 +224,23 @@ impl Engine<'_> {
     }
 
     fn stopped_by_upload(&mut self, now: At, id: JobId, because: StopBecause, reply: Reply) {
-        if because == StopBecause::Limit && self.settings.wait_for_credits && reply.credits_left == Some(0) {
-            let change = self.gate.wait_until(now + CREDITS_PAUSE, PauseReason::Credits);
-            self.heed(now, change);
+        if self.waits_for_credits(now, because, &reply) {
             self.delayed.insert((now, id));
         } else {
             self.stop_by_service(because, &reply);
         }
         self.open.entry(id).or_default().last = Some(reply);
+    }
+
+    /// Whether the answer says that no credits are left and the user wants to wait for more: then nothing is asked for a
+    /// while.
+    pub(super) fn waits_for_credits(&mut self, now: At, because: StopBecause, reply: &Reply) -> bool {
+        let waits = because == StopBecause::Limit && self.settings.wait_for_credits && reply.credits_left == Some(0);
+        if waits {
+            let change = self.gate.wait_until(now + CREDITS_PAUSE, PauseReason::Credits);
+            self.heed(now, change);
+        }
+        waits
     }
 }
 

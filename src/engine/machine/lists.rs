@@ -55,7 +55,7 @@ impl Engine<'_> {
             }
             ListReply::Listed(_) => {}
             ListReply::Not(reply) => match reply.verdict {
-                Verdict::Retry(because) if failures < self.settings.retries => {
+                Verdict::Retry(because) if failures < self.settings.retries_after(because) => {
                     let failures = failures + 1;
                     self.first = First::Due { at: now + self.backoff(because, failures), failures };
                 }
@@ -66,6 +66,9 @@ impl Engine<'_> {
                     None,
                 ),
                 Verdict::Stop(StopBecause::Scope) => self.unlistable(&said(&reply), record, out),
+                Verdict::Stop(because) if self.waits_for_credits(now, because, &reply) => {
+                    self.first = First::Due { at: now, failures };
+                }
                 Verdict::Stop(because) => self.stop_by_service(because, &reply),
                 // The row itself will hear the same, and in better words.
                 _ => {}
@@ -117,7 +120,7 @@ impl Engine<'_> {
                     let failures = self.baselines.failures.entry(record).or_default();
                     *failures += 1;
                     let failures = *failures;
-                    if failures <= self.settings.retries {
+                    if failures <= self.settings.retries_after(because) {
                         let at = now + self.backoff(because, failures);
                         self.baselines.delayed.insert((at, record));
                     } else {
@@ -126,6 +129,9 @@ impl Engine<'_> {
                     }
                 }
                 Verdict::Stop(StopBecause::Scope) => self.unlistable(&said(&reply), record, out),
+                Verdict::Stop(because) if self.waits_for_credits(now, because, &reply) => {
+                    self.baselines.delayed.insert((now, record));
+                }
                 Verdict::Stop(because) => self.stop_by_service(because, &reply),
                 _ => self.fail_untouched_rows(record, &reply, out),
             },

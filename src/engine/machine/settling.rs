@@ -65,6 +65,10 @@ impl Engine<'_> {
             ListReply::Not(reply) => match reply.verdict {
                 Verdict::Failed(_) => self.give_up_listing(record, &said(&reply), out),
                 Verdict::Stop(StopBecause::Scope) => self.unlistable(&said(&reply), record, out),
+                Verdict::Stop(because) if self.waits_for_credits(now, because, &reply) => {
+                    self.doubts.postpone(record, now, self.doubts.failures(record));
+                    self.free(record);
+                }
                 Verdict::Stop(because) => {
                     self.stop_by_service(because, &reply);
                     self.leave_in_doubt(record);
@@ -76,7 +80,11 @@ impl Engine<'_> {
                     let failures = self.doubts.failures(record) + u32::from(!ticket.probe);
                     let at = now + self.backoff(RetryBecause::Passing, failures);
                     self.doubts.postpone(record, at, failures);
-                    if failures > self.settings.retries {
+                    let allowed = match reply.verdict {
+                        Verdict::Retry(because) => self.settings.retries_after(because),
+                        _ => self.settings.retries,
+                    };
+                    if failures > allowed {
                         self.leave_in_doubt(record);
                     }
                     self.free(record);
@@ -154,7 +162,8 @@ impl Engine<'_> {
         let record = self.job(id).record;
         self.doubts.remove(record, id);
         let open = self.open.entry(id).or_default();
-        let looked_again = open.past.is_some_and(|past| past.was == PastDoubt::Unknown);
+        // What the user said holds for the doubt that the earlier run left, not for one of this run.
+        let looked_again = !open.begun && open.past.is_some_and(|past| past.was == PastDoubt::Unknown);
         let doubt = open.doubt.take();
         match (decision, self.settings.assume.filter(|_| looked_again)) {
             (Decision::Found(listed), _) => {
