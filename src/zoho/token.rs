@@ -132,37 +132,62 @@ struct Issued {
     scope: Option<String>,
 }
 
+/// A moment by both clocks of the machine: one stands still while it sleeps, the other can be set.
+#[derive(Clone, Copy)]
+struct Moment {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn now() -> Moment {
+        Moment { steady: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// What has passed by the clock that says more: an hour in a closed laptop ages a token like any other hour.
+    fn elapsed(self) -> Duration {
+        self.steady.elapsed().max(self.wall.elapsed().unwrap_or_default())
+    }
+}
+
 struct Held {
     token: Arc<Secret>,
-    /// When it was made, if we know.
-    since: Option<Instant>,
-    ends: Option<Instant>,
-    renew_at: Option<Instant>,
+    /// When we got it, and how old it was then; `None` for a token that the user gave.
+    got: Option<(Moment, Duration)>,
+    life: Option<Duration>,
+    /// The age from which on it is to be renewed.
+    due_at: Option<Duration>,
 }
 
 impl Held {
     fn given(token: Secret) -> Held {
-        Held { token: Arc::new(token), since: None, ends: None, renew_at: None }
+        Held { token: Arc::new(token), got: None, life: None, due_at: None }
     }
 
     fn issued(token: Secret, age: Duration, life: Option<Duration>) -> Held {
-        let now = Instant::now();
-        let ends = life.map(|life| now + life.saturating_sub(age));
         let ahead = life.filter(|life| *life >= 2 * RENEW_AHEAD).map_or(Duration::ZERO, |_| RENEW_AHEAD);
         Held {
             token: Arc::new(token),
-            since: now.checked_sub(age),
-            ends,
-            renew_at: ends.map(|ends| ends.checked_sub(ahead).unwrap_or(now)),
+            got: Some((Moment::now(), age)),
+            life,
+            due_at: life.map(|life| life.saturating_sub(ahead)),
         }
     }
 
+    fn age(&self) -> Option<Duration> {
+        self.got.map(|(got, age)| got.elapsed() + age)
+    }
+
+    fn is_older_than(&self, limit: Option<Duration>) -> bool {
+        self.age().zip(limit).is_some_and(|(age, limit)| age >= limit)
+    }
+
     fn is_due(&self) -> bool {
-        self.renew_at.is_some_and(|at| Instant::now() >= at)
+        self.is_older_than(self.due_at)
     }
 
     fn has_ended(&self) -> bool {
-        self.ends.is_some_and(|ends| Instant::now() >= ends)
+        self.is_older_than(self.life)
     }
 }
 
@@ -278,7 +303,9 @@ impl Tokens {
 
     /// When the current token ends, if that is known.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.lock().held.as_ref()?.ends.map(|ends| ends.saturating_duration_since(Instant::now()))
+        let state = self.lock();
+        let held = state.held.as_ref()?;
+        Some(held.life?.saturating_sub(held.age()?))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -297,8 +324,7 @@ impl Tokens {
     /// A refusal soon after a renewal is not about age; asking for ever more tokens would only lock us out.
     fn check_age(&self, state: &State) -> Result<(), Trouble> {
         let Some(held) = &state.held else { return Ok(()) };
-        let Some(since) = held.since else { return Ok(()) };
-        let age = since.elapsed();
+        let Some(age) = held.age() else { return Ok(()) };
         if age >= self.settings.least_between {
             return Ok(());
         }
@@ -314,7 +340,7 @@ impl Tokens {
     /// While the old token still works, a renewal that fails for a passing reason can wait.
     fn renew_ahead(&self, state: &mut State) -> Result<(), Trouble> {
         if let Some(held) = &state.held {
-            let age = held.since.map_or(Duration::MAX, |since| since.elapsed());
+            let age = held.age().unwrap_or(Duration::MAX);
             if age < self.settings.least_between {
                 if !held.has_ended() {
                     return Ok(());
@@ -325,7 +351,7 @@ impl Tokens {
         match self.renew(state) {
             Err(trouble) if !trouble.is_final() && state.held.as_ref().is_some_and(|held| !held.has_ended()) => {
                 if let Some(held) = &mut state.held {
-                    held.renew_at = Some(Instant::now() + AHEAD_AGAIN);
+                    held.due_at = held.age().map(|age| age + AHEAD_AGAIN);
                 }
                 Ok(())
             }
@@ -816,6 +842,9 @@ mod tests {
         assert!(held(3600, 3301).is_due() && !held(3600, 3301).has_ended());
         assert!(!held(500, 400).is_due());
         assert!(held(500, 500).is_due() && held(500, 500).has_ended());
+        let slept = Moment { wall: SystemTime::now() - Duration::from_secs(7200), ..Moment::now() };
+        let held = Held { got: Some((slept, Duration::ZERO)), ..held(3600, 0) };
+        assert!(held.has_ended(), "the machine slept");
         assert!(!Held::given(Secret::new("1000.a").expect("a secret")).is_due());
     }
 }
