@@ -22,7 +22,7 @@ use super::list::{After, Fields, PER_PAGE, Page, Pages};
 use super::multipart::Form;
 use super::token::{Cut, Lease, TokenSettings, Tokens, Trouble};
 use crate::outcome::OwnCode;
-use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, Verdict};
+use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
 use crate::upload::{FileFacts, RecordId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
@@ -313,6 +313,8 @@ impl Client {
         let reply = Reply { code, message, ..told };
         match reply.verdict {
             Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::Failed(_) => self.tokens.worked(),
+            // Whoever is told to wait was not turned away for his token.
+            Verdict::Retry(RetryBecause::Throttled) | Verdict::Stop(StopBecause::Limit) => self.tokens.worked(),
             Verdict::Retry(RetryBecause::TokenRenewed) => {
                 if let Err(trouble) = self.tokens.refused(lease.generation) {
                     return Reply { http_status: reply.http_status, ..no_token(trouble) };
@@ -410,7 +412,7 @@ fn file_reply(trouble: &FileTrouble, handed_out: u64) -> Reply {
         FileTrouble::Shortage => (OwnCode::LocalShortage, "no file handle is left on this machine".to_owned()),
     };
     let verdict = match (trouble, handed_out) {
-        (FileTrouble::Shortage, _) => Verdict::Retry(RetryBecause::LocalShortage),
+        (FileTrouble::Shortage, 0) => Verdict::Retry(RetryBecause::LocalShortage),
         (_, 0) => Verdict::Failed(FailedBy::File),
         _ => Verdict::InDoubt(DoubtBecause::FileChanged),
     };
