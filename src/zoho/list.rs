@@ -90,7 +90,9 @@ impl Pages {
         if !self.total_agrees(info.get("count").and_then(Json::as_u64), data.len()) {
             return After::Unusable("the list changed while it was read");
         }
-        let more = info.get("more_records").and_then(Json::as_bool).unwrap_or(data.len() >= PER_PAGE);
+        // Where no word is said about more, only an empty page proves the end: how many a page holds at most is not known
+        // of every version, and a list that is cut short would make an upload in doubt seem absent.
+        let more = info.get("more_records").and_then(Json::as_bool).unwrap_or(!data.is_empty());
         match more {
             false => self.end(),
             true if data.is_empty() => After::Unusable("a page is empty but says that more follow"),
@@ -170,7 +172,7 @@ mod tests {
             {"id":"738964000002118002","File_Name":"a.pdf","Size":"1024","Created_Time":"2021-05-05T11:03:33+05:30",
              "Created_By":{"id":"738964000000291009"},"$link_url":null},
             {"id":738964000002118003,"File_Name":"Zoho","Size":0,"$link_url":"https://www.zoho.com"}]}"#;
-        assert_eq!(pages.take(Some(body.as_bytes())), After::End);
+        assert_eq!(pages.take(Some(body.as_bytes())), After::Ask(Page::Number(2)));
         let items = pages.into_items();
         assert_eq!(
             (items[0].name.as_str(), items[0].size, items[0].created),
@@ -189,7 +191,13 @@ mod tests {
 
         let mut without_info = Pages::default();
         assert_eq!(without_info.take(Some(&page(0..200, ""))), After::Ask(Page::Number(2)));
+        assert_eq!(
+            without_info.take(Some(&page(200..230, ""))),
+            After::Ask(Page::Number(3)),
+            "a short page proves nothing"
+        );
         assert_eq!(without_info.take(None), After::End);
+        assert_eq!(without_info.into_items().len(), 230);
         assert_eq!(Pages::default().take(None), After::End);
         assert_eq!(Pages::default().take(Some(br#"{"data":[]}"#)), After::End);
     }

@@ -322,7 +322,7 @@ fn the_fields_that_a_version_wants_are_learnt_once() {
             answer(400, r#"{"code":"REQUIRED_PARAM_MISSING","details":{"param_name":"fields"}}"#)
         }
         line if line.contains("link_url") => answer(400, r#"{"code":"INVALID_DATA","message":"unknown field"}"#),
-        _ => answer(200, r#"{"data":[{"id":"1"}]}"#),
+        _ => answer(200, r#"{"data":[{"id":"1"}],"info":{"more_records":false}}"#),
     });
     let client = receiver.client();
     assert_eq!(listed(list(&client)), [1]);

@@ -187,7 +187,9 @@ impl Book {
             .collect();
         match entries.is_empty() {
             true => answer(204, &date(), ""),
-            false => answer(200, &date(), &serde_json::json!({"data": entries}).to_string()),
+            false => {
+                answer(200, &date(), &serde_json::json!({"data": entries, "info": {"more_records": false}}).to_string())
+            }
         }
     }
 
