@@ -27,6 +27,14 @@ pub struct Crew<'a> {
     pub stop: &'a Stop,
 }
 
+impl Crew<'_> {
+    /// A mistake in what is shown must cost no row.
+    fn show(&self, at: At, event: Event<'_>) {
+        // The panic itself has been told by then.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.watch.event(at, event)));
+    }
+}
+
 /// Runs the engine to its end with so many threads. Every row that it was made with comes out exactly once.
 pub fn run(engine: Engine<'_>, threads: usize, crew: Crew<'_>) -> Ending {
     let floor = Floor {
@@ -155,8 +163,8 @@ impl<'a> Floor<'a> {
     }
 
     fn upload(&self, job: JobId, announce: bool, tries: u32) -> Told {
-        let Crew { service, journal, watch, .. } = self.crew;
-        watch.event(self.now(), Event::Started { job, tries });
+        let Crew { service, journal, .. } = self.crew;
+        self.show(Event::Started { job, tries });
         let mut sent_at = None;
         if announce {
             let (time, _) = service.now();
@@ -166,7 +174,7 @@ impl<'a> Floor<'a> {
                 Err(_) => return Told::Panicked { begun: false, sent_at },
             }
         }
-        let sent = |bytes| watch.event(self.now(), Event::Sent { job, bytes });
+        let sent = |bytes| self.show(Event::Sent { job, bytes });
         match catch_unwind(AssertUnwindSafe(|| service.upload(job, &sent))) {
             Ok(reply) => {
                 self.note_reply(job, &reply);
@@ -178,10 +186,10 @@ impl<'a> Floor<'a> {
 
     fn note_reply(&self, job: JobId, reply: &Reply) {
         if let Some(left) = reply.credits_left {
-            self.crew.watch.event(self.now(), Event::Credits { left });
+            self.show(Event::Credits { left });
         }
         if matches!(reply.verdict, Verdict::Retry(_) | Verdict::InDoubt(_)) {
-            self.crew.watch.event(self.now(), Event::Postponed { job, reply });
+            self.show(Event::Postponed { job, reply });
         }
     }
 
@@ -196,7 +204,7 @@ impl<'a> Floor<'a> {
                 Ok(()) => Event::Ended(ended),
                 Err(why) => Event::Unwritten { ended, why },
             };
-            self.crew.watch.event(self.now(), event);
+            self.show(event);
         }
     }
 
@@ -227,6 +235,7 @@ impl<'a> Floor<'a> {
     /// Writes what the run did not get to, once the threads have gone home.
     fn close(self) -> Ending {
         let Floor { crew, shared, started, .. } = self;
+        let show = |event: Event<'_>| crew.show(started.elapsed(), event);
         let Shared { mut engine, .. } = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut writable = true;
         loop {
@@ -241,19 +250,23 @@ impl<'a> Floor<'a> {
                     writable = false;
                     engine.results_failed(&why);
                 }
-                crew.watch.event(started.elapsed(), Event::Ended(ended));
+                show(Event::Ended(ended));
             }
         }
         for notice in engine.take_notices() {
-            crew.watch.event(started.elapsed(), Event::Notice(&notice));
+            show(Event::Notice(&notice));
         }
         engine.into_ending()
     }
 
     fn pass_on_notices(&self, shared: &mut Shared<'_>) {
         for notice in shared.engine.take_notices() {
-            self.crew.watch.event(self.now(), Event::Notice(&notice));
+            self.show(Event::Notice(&notice));
         }
+    }
+
+    fn show(&self, event: Event<'_>) {
+        self.crew.show(self.now(), event);
     }
 
     fn now(&self) -> At {
@@ -268,7 +281,7 @@ impl<'a> Floor<'a> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::time::Duration;
 
     use jiff::Timestamp;
@@ -292,6 +305,7 @@ mod tests {
         busy: AtomicU32,
         busiest: AtomicU32,
         disk: AtomicU32,
+        blind: AtomicBool,
         cut: (Mutex<bool>, Condvar),
     }
 
@@ -306,6 +320,7 @@ mod tests {
                 busy: AtomicU32::new(0),
                 busiest: AtomicU32::new(0),
                 disk: AtomicU32::new(u32::MAX),
+                blind: AtomicBool::new(false),
                 cut: (Mutex::new(false), Condvar::new()),
             }
         }
@@ -385,7 +400,11 @@ mod tests {
     }
 
     impl Watch for World<'_> {
-        fn event(&self, _at: At, _event: Event<'_>) {}
+        fn event(&self, _at: At, _event: Event<'_>) {
+            if self.blind.load(Ordering::SeqCst) {
+                std::panic::resume_unwind(Box::new("a mistake"));
+            }
+        }
     }
 
     fn reply(verdict: Verdict) -> Reply {
@@ -444,6 +463,13 @@ mod tests {
         let world = World::new(&fragile);
         assert_eq!(world.run(40, 4).counts.of(Status::Uploaded), 40, "looked up, proved absent, and sent again");
         assert_eq!(world.sent.load(Ordering::SeqCst), 41);
+    }
+
+    #[test]
+    fn a_panic_of_whoever_looks_on_costs_no_row() {
+        let world = World::new(&uploaded);
+        world.blind.store(true, Ordering::SeqCst);
+        assert_eq!(world.run(50, 4).counts.of(Status::Uploaded), 50);
     }
 
     #[test]

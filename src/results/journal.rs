@@ -6,6 +6,7 @@
 //! which nobody waits.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -95,6 +96,11 @@ impl<D: Disk> GroupLog<D> {
         let thread = std::thread::Builder::new().name("results".to_owned()).spawn(move || theirs.stand_by())?;
         let standby = Standby { shared: Arc::clone(&shared), thread: Some(thread) };
         Ok(GroupLog { standby, shared })
+    }
+
+    /// The columns of the file.
+    pub fn layout(&self) -> &Layout {
+        &self.shared.layout
     }
 
     /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
@@ -187,9 +193,13 @@ impl<D: Disk> Shared<D> {
         let upto = queue.queued;
         drop(queue);
 
-        let mut log = self.log();
-        let done = log.append_all(&batch).and_then(|()| log.sync());
-        drop(log);
+        let write = || {
+            let mut log = self.log();
+            log.append_all(&batch).and_then(|()| log.sync())
+        };
+        // A mistake of ours in here must not leave the others waiting for ever.
+        let done =
+            catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(io::Error::other("attache made a mistake")));
 
         batch.clear();
         let mut queue = self.queue();
@@ -299,6 +309,20 @@ mod tests {
             std::thread::yield_now();
         }
         drop(log.close().expect("closed"));
+    }
+
+    #[test]
+    fn a_mistake_of_ours_while_writing_lets_nobody_wait_for_ever() {
+        let disk = SimDisk::default();
+        let log = begun(disk.clone(), Path::new(PATH), &Manifest::of(0..8));
+        disk.panic_at(disk.operations());
+        std::thread::scope(|scope| {
+            for key in 0..8 {
+                let log = &log;
+                scope.spawn(move || assert!(log.begin(&sent(key, 5)).is_err()));
+            }
+        });
+        assert!(log.flush().is_err() && log.close().is_err());
     }
 
     #[test]

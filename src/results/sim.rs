@@ -50,6 +50,8 @@ enum Trouble {
     Fail(u64),
     /// The process ends in the middle of this operation.
     Crash(u64),
+    /// This operation panics.
+    Panic(u64),
 }
 
 /// An open file of a [`SimDisk`].
@@ -94,6 +96,11 @@ impl SimDisk {
     /// Lets one operation fail: the one with this number, counted from 0 since the disk was made.
     pub fn fail_at(&self, operation: u64) {
         self.world().trouble = Some(Trouble::Fail(operation));
+    }
+
+    /// Lets one operation panic, as if our own code were wrong.
+    pub fn panic_at(&self, operation: u64) {
+        self.world().trouble = Some(Trouble::Panic(operation));
     }
 
     /// Lets the process end in the middle of this operation. From then on nothing works before [`SimDisk::kill`] or
@@ -157,6 +164,10 @@ impl SimDisk {
             Some(Trouble::Crash(at)) if at == operation => {
                 world.down = true;
                 Course::Half(io::Error::other("the process ends here"))
+            }
+            Some(Trouble::Panic(at)) if at == operation => {
+                drop(world);
+                std::panic::resume_unwind(Box::new("told to panic"));
             }
             _ => Course::Well,
         };
