@@ -103,7 +103,7 @@ impl Layout {
     }
 
     /// Carried cells of another layout as they stand in this one.
-    pub(super) fn rearranged(&self, other: &Layout, mut cells: Vec<String>) -> Vec<String> {
+    pub fn rearranged(&self, other: &Layout, mut cells: Vec<String>) -> Vec<String> {
         if self == other {
             return cells;
         }

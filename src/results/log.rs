@@ -78,6 +78,11 @@ impl<D: Disk> Seen<D> {
         &self.path
     }
 
+    /// The columns of the file as it was found.
+    pub fn layout(&self) -> &Layout {
+        &self.scan.layout
+    }
+
     /// What earlier runs left behind.
     pub fn history(&self) -> &History {
         &self.scan.history

@@ -10,7 +10,7 @@ use crate::engine::{Clock, Ended, JobId, Journal, Service};
 use crate::outcome::OwnCode;
 use crate::plan::Plan;
 use crate::reply::{FailedBy, ListReply, Reply, Verdict};
-use crate::results::{Disk, GroupLog, Line, RealDisk, Seen};
+use crate::results::{Disk, GroupLog, Layout, Line, RealDisk, Seen};
 use crate::upload::{RowKey, ServiceId};
 use crate::zoho::Client;
 
@@ -79,6 +79,15 @@ pub(super) struct Memory<'a> {
     pub(super) target: &'a str,
     pub(super) run: &'a str,
     pub(super) earlier_tries: HashMap<RowKey, u32>,
+    /// What was sent of the rows that an earlier run left in doubt: their files may be others now.
+    pub(super) sent_sizes: HashMap<JobId, u64>,
+    /// The columns of the file as the earlier runs left it.
+    pub(super) old_layout: Layout,
+}
+
+/// The sizes with which earlier runs sent the rows that they left in doubt.
+pub(super) fn sent_sizes(plan: &Plan) -> HashMap<JobId, u64> {
+    plan.pasts().iter().filter_map(|(job, past)| Some((*job, past.size?))).collect()
 }
 
 /// The requests that earlier runs made for rows that this one goes on with: a row's count is of all runs together.
@@ -108,8 +117,9 @@ impl Memory<'_> {
             let carried = checked.carried(row).map(str::to_owned).collect();
             return Some(Line { carried, ..Line::of(&upload, Some(bytes), self.target, self.run) });
         }
-        let orphan = self.plan.orphan(job)?;
-        Some(Line { run: self.run.to_owned(), ..orphan.line.clone() })
+        let line = self.plan.orphan(job)?.line.clone();
+        let carried = self.log.layout().rearranged(&self.old_layout, line.carried);
+        Some(Line { carried, run: self.run.to_owned(), ..line })
     }
 
     fn told(&self, error: io::Error) -> String {
@@ -125,8 +135,13 @@ impl Journal for Memory<'_> {
     }
 
     fn finish(&self, ended: &Ended) -> Result<(), String> {
-        let line = self.line(ended.job).ok_or_else(|| not_ours(ended.job).message)?;
+        let mut line = self.line(ended.job).ok_or_else(|| not_ours(ended.job).message)?;
         let tries_before = self.tries_before(&line);
+        if ended.outcome.tries == 0
+            && let Some(sent) = self.sent_sizes.get(&ended.job)
+        {
+            line.bytes = Some(*sent);
+        }
         self.log.finish(&line.ended(&ended.outcome, tries_before)).map_err(|error| self.told(error))
     }
 

@@ -225,8 +225,17 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
     let tries = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
     let stop = Arc::new(Stop::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
+    let old_layout = held.seen().layout().clone();
     let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
-    let memory = Memory { plan, log: &log, target: &prepared.target, run: &run_id, earlier_tries: tries };
+    let memory = Memory {
+        plan,
+        log: &log,
+        target: &prepared.target,
+        run: &run_id,
+        earlier_tries: tries,
+        sent_sizes: crew::sent_sizes(plan),
+        old_layout,
+    };
     let (ending, seen) =
         progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |watch| {
             let engine = Engine::new(plan.jobs().to_vec(), plan.pasts().to_vec(), plan, prepared.plan.engine.clone());
