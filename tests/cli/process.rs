@@ -198,6 +198,33 @@ fn a_row_taken_out_of_the_manifest_while_in_doubt_is_settled_and_told_of() {
     assert_eq!(raw.arrived().len(), 3);
 }
 
+#[test]
+fn what_is_told_of_a_settled_row_is_what_was_sent_whatever_the_manifest_and_the_file_are_now() {
+    for (rows, note) in [(&[0, 1, 2][..], "from the new list"), (&[0, 2], "from the old list")] {
+        let case = Case::new().many_rows(3);
+        let write = |columns: &str, rows: &[u64], cells: &str| {
+            let row = |row: &u64| format!("Leads,{},f/{row}.txt,{cells}\n", 738_964_000_000_000_000 + row);
+            case.write("m.csv", format!("module,record,file,{columns}\n") + &rows.iter().map(row).collect::<String>());
+        };
+        write("note", &[0, 1, 2], "from the old list");
+        let (raw, hold) = held_back(&case);
+        let mut child = raw.command(&case, &[]).stderr(Stdio::null()).spawn().expect("a run");
+        hold.send(()).expect("the service waits");
+        wait_until(|| raw.arrived().len() == 2);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        drop(hold);
+        let sent = raw.arrived()[1].bytes.len().to_string();
+        case.write("f/1.txt", "longer than it was when it was sent");
+        write("x_a,note", rows, ",from the new list");
+        raw.run(&case, &[]).exits(0);
+        let rows = case.results("m.results.csv");
+        let settled = rows.iter().find(|row| row["code"] == "settled-by-listing").expect("a settled row");
+        assert_eq!((&*settled["bytes"], &*settled["note"], &*settled["x_a"]), (&*sent, note, ""));
+        assert_eq!(raw.arrived().len(), 3);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_machine_short_of_file_handles_sends_less_at_once() {
