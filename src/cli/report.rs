@@ -120,6 +120,7 @@ fn summed_up(results: &Path, table: &Table) -> anyhow::Result<Report> {
     let origin = Origin {
         results: results.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         results_sha256: sha256(results).with_context(reading)?,
+        complete: table.is_complete(),
         made_at: Timestamp::now(),
     };
     // Without the list of runs only the head of the report is shorter.
@@ -231,6 +232,17 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
         assert_eq!(json["source"]["results"], "uploads.results.csv");
         assert_eq!(json["source"]["results_sha256"], sha256(&results).expect("a hash"));
+    }
+
+    #[test]
+    fn a_report_on_a_log_does_not_speak_of_all_rows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/results-v1-log.csv"));
+        let to = folder.path().join("a.md");
+        let args = ReportArgs { results: log.to_owned(), to: Some(to.clone()), output: None };
+        run(&args, true).expect("made");
+        let text = std::fs::read_to_string(to).expect("there");
+        assert!(text.contains("in place so far") && text.contains("not begun"), "{text}");
     }
 
     #[test]

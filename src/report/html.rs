@@ -23,7 +23,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     // Nothing of the page needs the network or a script, so neither is allowed, whatever a name in it may try.
     page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
     page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&words::headline(&report.totals));
+    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&words::headline(report));
     page.raw("</title><style>\n").raw(include_str!("page.css")).raw("</style></head>\n<body><main>\n");
     head(&mut page, report);
     overview(&mut page, &report.totals);
@@ -41,7 +41,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
 
 fn head(page: &mut Page<'_>, report: &Report) {
     page.raw("<header class=\"head\"><p class=\"eyebrow\">Attachments to Zoho CRM</p><h1>");
-    page.text(&words::headline(&report.totals)).raw("</h1><p class=\"lead\">").text(&words::subline(report));
+    page.text(&words::headline(report)).raw("</h1><p class=\"lead\">").text(&words::subline(report));
     page.raw("</p></header>\n");
 }
 
@@ -73,7 +73,7 @@ fn tile(page: &mut Page<'_>, name: &'static str, value: &str, detail: &str) {
 fn attention(page: &mut Page<'_>, report: &Report) {
     page.raw("<section><h2>What is not in place</h2>");
     if report.causes.is_empty() {
-        page.raw("<p class=\"lead\">Nothing. Every row of the manifest has its attachment.</p></section>\n");
+        page.raw("<p class=\"lead\">").text(&words::nothing_amiss(report)).raw("</p></section>\n");
         return;
     }
     page.raw("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Status</th><th scope=\"col\">Cause</th>");

@@ -16,7 +16,7 @@ pub(super) fn write(report: &Report) -> String {
 }
 
 fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "# {}\n\n{}.\n", text(&words::headline(&report.totals)), text(&words::subline(report)))?;
+    writeln!(out, "# {}\n\n{}.\n", text(&words::headline(report)), text(&words::subline(report)))?;
     totals(&report.totals, out)?;
     modules(report, out)?;
     causes(report, out)?;
@@ -70,7 +70,7 @@ fn modules(report: &Report, out: &mut String) -> std::fmt::Result {
 fn causes(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## What is not in place\n")?;
     if report.causes.is_empty() {
-        return writeln!(out, "Nothing. Every row of the manifest has its attachment.\n");
+        return writeln!(out, "{}\n", words::nothing_amiss(report));
     }
     writeln!(out, "| Status | Cause | What was said | Rows |\n| --- | --- | --- | ---: |")?;
     for cause in &report.causes {

@@ -48,7 +48,7 @@ impl Report {
 
     /// What the report says first.
     pub fn headline(&self) -> String {
-        words::headline(&self.totals)
+        words::headline(self)
     }
 
     /// Writes the page.

@@ -52,6 +52,9 @@ pub struct Source {
     pub results: String,
     /// SHA-256 of its bytes, in hex: the report speaks of this file and no other.
     pub results_sha256: String,
+    /// Whether a run came to its end: then there is a line for each row of the manifest. Otherwise rows that a run had
+    /// not begun when it was cut off, or when the report was made, are not in it.
+    pub complete: bool,
     /// The API hosts that the rows went to, or `sandbox`.
     pub targets: Vec<String>,
     /// The users that the service names as creators.
@@ -80,6 +83,8 @@ pub struct Origin {
     pub results: String,
     /// SHA-256 of its bytes, in hex.
     pub results_sha256: String,
+    /// Whether a run came to its end.
+    pub complete: bool,
     /// When the report is made.
     pub made_at: Timestamp,
 }
@@ -304,6 +309,7 @@ impl Counting {
             source: Source {
                 results: origin.results,
                 results_sha256: origin.results_sha256,
+                complete: origin.complete,
                 targets: self.targets.into_iter().collect(),
                 created_by: self.created_by.into_iter().collect(),
                 first_sent: self.first_sent,

@@ -10,8 +10,12 @@ use crate::results::{ManifestRef, Run};
 use crate::units;
 
 /// The one sentence that a reader takes away.
-pub(super) fn headline(totals: &Totals) -> String {
+pub(super) fn headline(report: &Report) -> String {
+    let totals = &report.totals;
     let rows = units::counted(totals.rows, "row");
+    if !report.source.complete {
+        return format!("{} in place so far", units::counted(totals.in_place(), "attachment"));
+    }
     match (totals.rows, totals.in_place(), totals.open()) {
         (0, ..) => "No rows yet".to_owned(),
         (1, 1, _) => "The attachment is in place".to_owned(),
@@ -30,10 +34,22 @@ pub(super) fn subline(report: &Report) -> String {
         }
         targets => format!("Sent to {}", targets.join(", ")),
     };
-    match (source.first_sent, source.last_finished) {
+    let sent = match (source.first_sent, source.last_finished) {
         (Some(first), Some(last)) if date(first) == date(last) => format!("{target} on {}", date(first)),
         (Some(first), Some(last)) => format!("{target} from {} to {}", date(first), date(last)),
         _ => target,
+    };
+    if source.complete { sent } else { format!("{sent}. The run was going on or cut off; {NOT_COUNTED}") }
+}
+
+const NOT_COUNTED: &str = "rows that it had not begun are not counted";
+
+/// What is said where no row is amiss.
+pub(super) fn nothing_amiss(report: &Report) -> String {
+    if report.source.complete {
+        "Nothing. Every row of the manifest has its attachment.".to_owned()
+    } else {
+        format!("Nothing so far: of a run that was going on or cut off, {NOT_COUNTED}.")
     }
 }
 

@@ -227,7 +227,7 @@ fn totals(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<(
     for (column, width) in [(0, 30), (1, 24), (2, 60), (3, 18), (4, 18), (5, 18), (6, 14), (7, 14), (8, 18)] {
         sheet.set_column_width(column, width)?;
     }
-    sheet.write_string_with_format(0, 0, words::headline(&report.totals), &formats.title)?;
+    sheet.write_string_with_format(0, 0, words::headline(report), &formats.title)?;
     sheet.write_string_with_format(1, 0, cut(&words::subline(report)), &formats.label)?;
     let mut row = statuses(sheet, 3, report, formats)?;
     row = causes(sheet, row + 1, report, formats)?;

@@ -72,6 +72,12 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// Whether a run came to its end and made a table of its log: a line for each row of the manifest. Where it is still
+    /// going on or was cut off, rows that it had not begun have no line.
+    pub fn is_complete(&self) -> bool {
+        self.seen.scan().order.is_some()
+    }
+
     /// How many lines were passed over because a crash had torn them.
     pub fn torn(&self) -> u32 {
         self.seen.torn()
