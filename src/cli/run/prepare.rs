@@ -345,13 +345,21 @@ fn check_settings(args: &RunArgs, version: ApiVersion) -> check::Settings {
     }
 }
 
-/// The rows to mend replace the file that they are written to: neither the manifest, perhaps the user's only copy, nor
-/// the results, which keep rows from being sent twice, may be lost to a slip of the hand.
+/// Nothing may be lost to a slip of the hand where the rows to mend are written: not the manifest, perhaps the user's
+/// only copy, not the results, which keep rows from being sent twice, and no rows that were mended before.
 fn may_hold_problems(path: &Path, input: &manifest::Input, results: &Path) -> anyhow::Result<()> {
     let what = match input {
         manifest::Input::Path(manifest) if results::is_same_file(manifest, path) => "the manifest",
         _ if results::is_same_file(results, path) => "the results file",
         _ if results::is_same_file(&results::lock_of(results), path) => "the lock of the results",
+        // A row or two in it may be mended already.
+        _ if path.metadata().is_ok_and(|file| file.is_file() && file.len() > 0) => {
+            return Err(anyhow!(
+                "{} is there already and may hold rows that you have mended; remove it, or name another file with \
+                 --problems",
+                path.display()
+            ));
+        }
         _ => return Ok(()),
     };
     Err(anyhow!(
