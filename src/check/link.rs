@@ -15,7 +15,7 @@ pub(super) fn judge(address: &str) -> Vec<Finding> {
         None => found(
             ProblemCode::LinkScheme,
             "a link begins with http:// or https://".to_owned(),
-            "write the address in full; a file of this machine belongs into the column file",
+            "write the address in full; a file of this machine belongs in the column file",
         ),
         Some(rest) => {
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

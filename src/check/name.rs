@@ -21,7 +21,7 @@ pub(super) fn judge_given(name: &str) -> Vec<Finding> {
     if let Some(found) = name.chars().find(|c| matches!(c, '"' | '/' | '\\')) {
         findings.push(Finding::new(
             ProblemCode::NameCharacter,
-            format!("the name contains {found}, which does not arrive unchanged everywhere"),
+            format!("the name contains `{found}`, which does not arrive unchanged everywhere"),
             "use another character, such as - or _",
         ));
     }

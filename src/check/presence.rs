@@ -115,7 +115,7 @@ fn missing_hint(text: &str, base: &Path, nearby: &mut Nearby) -> String {
     }
     let scheme = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if scheme("http://") || scheme("https://") {
-        return "an address belongs into the column url".to_owned();
+        return "an address belongs in the column url".to_owned();
     }
     if text.starts_with('~') {
         return "~ does not stand for your home folder here; write the path out".to_owned();

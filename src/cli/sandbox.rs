@@ -43,7 +43,7 @@ fn serve(args: &SandboxArgs, quiet: bool) -> io::Result<Exit> {
         let _ = writeln!(
             io::stderr(),
             "In another terminal, to rehearse against it:\n  {}\n  attache run MANIFEST --api-domain {url}\n\
-             What it has got: {url}/_sandbox/created\n\
+             What it has received: {url}/_sandbox/created\n\
              Ctrl-C stops it.",
             token_set(token)
         );

@@ -159,8 +159,11 @@ pub(super) fn worded(notice: &Notice, now: At, module: impl Fn(u16) -> String) -
         }
         Notice::Resumed => ("resumed", "the pause is over".to_owned()),
         Notice::Settling { rows, from } => {
-            let rows = crate::units::counted(*rows, "row");
-            ("settling", format!("{rows} in doubt: their records are listed in {}", in_seconds(from)))
+            let (rows, records) = match rows {
+                1 => ("1 row".to_owned(), "its record is"),
+                rows => (crate::units::counted(*rows, "row"), "their records are"),
+            };
+            ("settling", format!("{rows} in doubt: {records} listed in {}", in_seconds(from)))
         }
         Notice::Warning { code, message } => (code, message.clone()),
         Notice::ModuleClosed { module: index, message } => {

@@ -197,9 +197,12 @@ fn verdict(found: &Found<'_>) -> String {
     }
     let mut text = String::new();
     if unsound > 0 {
-        let verb = if unsound == 1 { "is" } else { "are" };
         let then = if found.skipping { "Left out of the run." } else { "Nothing is sent." };
-        let _ = writeln!(text, "{} of {} {verb} not sound. {then}", count(unsound), counted(found.rows, "row"));
+        let verb = if unsound == 1 { "is" } else { "are" };
+        let _ = match found.rows {
+            1 => writeln!(text, "The only row is not sound. {then}"),
+            rows => writeln!(text, "{} of {} {verb} not sound. {then}", count(unsound), counted(rows, "row")),
+        };
         text.push_str(&whole_file(found.problems));
         text.push_str(&worth_mending(found.problems));
     } else {
@@ -243,6 +246,7 @@ fn worth_mending(problems: &[Problem]) -> String {
     }
     let mut largest: Vec<(ProblemCode, usize)> = rows_of.iter().map(|(code, rows)| (*code, rows.len())).collect();
     largest.sort_by_key(|(code, rows)| (std::cmp::Reverse(*rows), *code));
+    let others = largest.len().saturating_sub(3);
     largest.truncate(3);
     let mended = codes_of.values().filter(|codes| codes.iter().all(|code| largest.iter().any(|(l, _)| l == code)));
     let mended = mended.count();
@@ -260,6 +264,9 @@ fn worth_mending(problems: &[Problem]) -> String {
             code.as_str(),
             shortened(title, 100 - 17 - code.as_str().len())
         );
+    }
+    if others > 0 {
+        let _ = writeln!(text, "{:>12}  and {}", "", counted(others as u64, "further kind"));
     }
     text
 }
@@ -354,7 +361,7 @@ mod tests {
             }
             let found = Found { manifest: "m", problems: &[problem], rows: 1, sound: 0, skipping: true };
             let text = render(&found, &BTreeMap::from([(2, line.to_owned())]), PLAIN);
-            assert!(text.contains("1 of 1 row is not sound. Left out of the run."), "{text}");
+            assert!(text.contains("The only row is not sound. Left out of the run."), "{text}");
         }
     }
 }

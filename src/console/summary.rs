@@ -321,7 +321,8 @@ fn next(summary: &Summary) -> Vec<String> {
         );
     }
     if invalid > 0 {
-        steps.push(format!("Mend the {} that were left out, and run the manifest again", counted(invalid, "row")));
+        let were = if invalid == 1 { "was" } else { "were" };
+        steps.push(format!("Mend the {} that {were} left out, and run the manifest again", counted(invalid, "row")));
     }
     if in_doubt + not_sent + passing + summary.over_limit > 0 {
         steps.push(match summary.rehearsal {
@@ -330,7 +331,7 @@ fn next(summary: &Summary) -> Vec<String> {
         });
     }
     if summary.rehearsal {
-        steps.push("This was a rehearsal: nothing left this machine. The real run names a target instead".to_owned());
+        steps.push("This was a rehearsal: nothing left this machine. For the real run, name the target instead of --sandbox (--dc eu, for instance)".to_owned());
     } else if steps.is_empty() {
         steps.push(format!("attache verify {results} asks the service for every row"));
         steps.push(format!("attache report {results} makes the page for the sign-off"));

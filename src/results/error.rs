@@ -82,8 +82,8 @@ impl fmt::Display for OpenError {
             ),
             OpenError::NotResults { path } => write!(
                 f,
-                "{} is not a results file of attache: its first line is not the header of one; \
-                 name another file with --results, or put back the copy from before it was changed",
+                "{} is not a results file of attache: its first line is not the header of one (was it saved by a spreadsheet?); \
+                 name the one that a run wrote, or put back the copy from before it was changed",
                 path.display()
             ),
             OpenError::Edited { path, line, column, accepted } => {
