@@ -169,12 +169,16 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Re
         line: 1,
         misshapen: None,
         torn_pending: false,
+        first_torn: None,
+        hole: None,
+        is_log: false,
     };
     let mut ranges = Vec::new();
     while let Some(physical) = lines.next().map_err(failed)? {
         reading.line += 1;
         reading.take(&physical, &layout, &mut ranges)?;
     }
+    reading.check_hole()?;
     Ok(reading.scan)
 }
 
@@ -187,6 +191,12 @@ struct Reading<'a> {
     misshapen: Option<u64>,
     /// Whether torn lines stand behind the last good one: inside the file if another good one follows.
     torn_pending: bool,
+    /// The first line that was dropped as torn.
+    first_torn: Option<u64>,
+    /// The same, if a good line follows it.
+    hole: Option<u64>,
+    /// Whether a row has more than one line, or is under way.
+    is_log: bool,
 }
 
 impl Reading<'_> {
@@ -200,20 +210,22 @@ impl Reading<'_> {
         if let Some(line) = self.misshapen {
             return Err(self.edited(line, None));
         }
-        if !physical.whole {
-            self.drop_torn();
-            return Ok(());
-        }
-        let cells = match Cells::split(physical.bytes, layout, ranges) {
-            Ok(cells) => cells,
-            Err(broken) => {
-                self.misshapen = (broken == Broken::Shape).then_some(self.line);
+        let cells = Cells::split(physical.bytes, layout, ranges);
+        // Some editors take the last newline away. A line whose check is right is whole all the same.
+        let whole = physical.whole || cells.as_ref().is_ok_and(Cells::intact);
+        let cells = match cells {
+            Ok(cells) if whole => cells,
+            broken => {
+                self.misshapen = (whole && matches!(broken, Err(Broken::Shape))).then_some(self.line);
                 self.drop_torn();
                 return Ok(());
             }
         };
         self.read(&cells, physical.offset)?;
-        self.scan.damaged_inside |= self.torn_pending;
+        if self.torn_pending {
+            self.hole = self.first_torn;
+        }
+        self.scan.damaged_inside |= self.torn_pending || !physical.whole;
         self.scan.whole = physical.end();
         Ok(())
     }
@@ -221,7 +233,18 @@ impl Reading<'_> {
     fn drop_torn(&mut self) {
         self.scan.torn += 1;
         self.torn_pending = true;
+        self.first_torn.get_or_insert(self.line);
         self.scan.order = None;
+    }
+
+    /// A crash leaves holes only in what was being written, and nothing is sent before its `sending` line is on the
+    /// disk. So a hole in a file without such a line, a table, is damage of another kind, and what it has swallowed may
+    /// have been the end of a row that must not be sent again.
+    fn check_hole(&self) -> Result<(), OpenError> {
+        match self.hole {
+            Some(line) if !self.is_log => Err(self.edited(line, None)),
+            _ => Ok(()),
+        }
     }
 
     fn read(&mut self, cells: &Cells<'_>, offset: u64) -> Result<(), OpenError> {
@@ -236,6 +259,7 @@ impl Reading<'_> {
         self.same_target(cells, target.as_deref())?;
         let again = self.scan.history.note(&note, offset);
         if again || note.status == Status::Sending {
+            self.is_log = true;
             self.scan.order = None;
         }
         if let Some(order) = &mut self.scan.order {
