@@ -73,6 +73,11 @@ impl<D: Disk> Seen<D> {
         &self.scan
     }
 
+    /// Whether there is a file.
+    pub fn exists(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Where the results are.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,5 +1,5 @@
-//! The list of runs beside the results, one line of JSON each: what a report says at its head. Nothing depends on it, so
-//! a line that cannot be read is passed over.
+//! The list of runs beside the results, one line of JSON each: what a report says at its head, and how many rows were
+//! uploaded when the last run ended. No run needs it, so a line that cannot be read is passed over.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};

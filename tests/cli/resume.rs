@@ -59,6 +59,25 @@ fn an_edited_result_is_refused_by_line_and_column_and_can_be_accepted() {
 }
 
 #[test]
+fn results_that_have_lost_lines_are_refused_and_send_nothing_again() {
+    let (case, service) = (Case::new().many_rows(5), Service::with_faults(&[]));
+    service.run(&case, &[]).exits(0);
+    let whole = std::fs::read_to_string(case.path("m.results.csv")).expect("the results");
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let without_one = [&lines[..2], &lines[3..]].concat().concat();
+    for shortened in ["", lines[0], &lines[..3].concat(), &whole[..whole.len() - 5], &without_one] {
+        case.write("m.results.csv", shortened);
+        service.run(&case, &[]).exits(6).says("lines are missing");
+    }
+    case.write("m.results.csv", whole.trim_end());
+    service.run(&case, &[]).exits(0);
+    assert_eq!(service.created().len(), 5);
+    std::fs::remove_file(case.path("m.results.csv")).expect("the results can be removed");
+    service.run(&case, &["--limit", "1"]).exits(0);
+    assert_eq!(service.created().len(), 6, "who removes the results begins anew");
+}
+
+#[test]
 fn results_of_another_target_are_refused() {
     let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
     service.run(&case, &[]).exits(0);
