@@ -69,6 +69,9 @@ fn answered(ask: Ask, answer: &Answer) -> Verdict {
         // Whatever a broken server says, it may have done the work; only one that turned us away at the door did not.
         ("TOO_MANY_REQUESTS" | "RATE_LIMIT_EXCEEDED", 503) => Verdict::Retry(RetryBecause::Throttled),
         (_, 500.. | 408 | ..=199) => doubt(ask, DoubtBecause::ServerError),
+        // Success and refusal in one answer; and `303 See Other`, which says that the work was done.
+        _ if matches!(answer.words, Words::Created(_)) => doubt(ask, DoubtBecause::Unreadable),
+        (_, 303) => doubt(ask, DoubtBecause::Unreadable),
 
         // Never followed: the token belongs to the host that the user named, and a POST would become a GET.
         (_, 300..=399 | 407) => Verdict::Stop(StopBecause::Target),
@@ -255,6 +258,9 @@ mod tests {
             // Somewhere else.
             (301, "", "", TARGET),
             (302, "", "", TARGET),
+            (303, "", "", UNREADABLE),
+            (400, "SUCCESS", "", UNREADABLE),
+            (301, "SUCCESS", "", UNREADABLE),
             (307, "", "", TARGET),
             (407, "", "", TARGET),
             // Refusals nobody has described.

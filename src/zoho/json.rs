@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// No map of the service has so many names.
+const MOST_NAMES: usize = 1_000;
 
 /// What stands in a place of an answer.
 #[derive(PartialEq, Debug)]
@@ -27,10 +30,10 @@ pub(crate) enum Json<'a> {
 pub(crate) struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Json<'a> {
-    /// What a map has under this name; of several, the last.
+    /// What a map has under this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Json::Map(entries) = self else { return None };
-        entries.iter().rfind(|(Name(known), _)| known == name).map(|(_, value)| value)
+        entries.iter().find(|(Name(known), _)| known == name).map(|(_, value)| value)
     }
 
     pub(crate) fn as_list(&self) -> Option<&[Json<'a>]> {
@@ -102,9 +105,13 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = items.next_entry()? {
-            entries.push(entry);
+        let mut entries: Vec<(Name<'de>, Json<'de>)> = Vec::new();
+        while let Some((name, value)) = items.next_entry()? {
+            // Of two that contradict each other neither can be relied on.
+            if entries.len() == MOST_NAMES || entries.iter().any(|(known, _)| *known == name) {
+                return Err(A::Error::custom("a name stands twice, or there are too many"));
+            }
+            entries.push((name, value));
         }
         Ok(Json::Map(entries))
     }
@@ -122,8 +129,7 @@ mod tests {
 
     #[test]
     fn a_tree_says_what_the_librarys_own_tree_says() {
-        let text =
-            r#"{"a":"x","b":[1,"y\n",-1,1.5,18446744073709551616,null,true],"c":{"d":0,"d":2},"e\u0041":[],"":{}}"#;
+        let text = r#"{"a":"x","b":[1,"y\n",-1,1.5,18446744073709551616,null,true],"c":{"d":2},"e\u0041":[],"":{}}"#;
         let (tree, known) = (read(text), serde_json::from_str::<Value>(text).expect(text));
         for name in ["a", "b", "c", "eA", "", "none"] {
             agree(tree.get(name), known.get(name));
@@ -146,7 +152,16 @@ mod tests {
 
     #[test]
     fn what_is_not_json_or_goes_too_deep_is_refused() {
-        for wrong in ["", "{", "[1,]", "{\"a\":1} x", "nul", &"[".repeat(100_000), &"{\"a\":".repeat(100_000)] {
+        for wrong in [
+            "",
+            "{",
+            "{\"a\":1,\"\\u0061\":2}",
+            "[1,]",
+            "{\"a\":1} x",
+            "nul",
+            &"[".repeat(100_000),
+            &"{\"a\":".repeat(100_000),
+        ] {
             assert!(serde_json::from_str::<Json<'_>>(wrong).is_err());
         }
     }

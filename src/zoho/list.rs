@@ -87,12 +87,22 @@ impl Pages {
             }
         }
         let info = page.get("info").unwrap_or(&Json::Other);
+        let number = info.get("page").and_then(Json::as_u64);
+        // How pages that a token names are counted is not known.
+        let numbered = self.items.len() <= NUMBERED_AT_MOST;
+        if numbered && number.is_some_and(|number| number != u64::from(self.read)) {
+            return After::Unusable("another page came than was asked for");
+        }
         if !self.total_agrees(info.get("count").and_then(Json::as_u64), data.len()) {
             return After::Unusable("the list changed while it was read");
         }
         // Where no word is said about more, only an empty page proves the end: how many a page holds at most is not known
         // of every version, and a list that is cut short would make an upload in doubt seem absent.
-        let more = info.get("more_records").and_then(Json::as_bool).unwrap_or(!data.is_empty());
+        let more = match info.get("more_records") {
+            Some(more) => more.as_bool(),
+            None => Some(!data.is_empty()),
+        };
+        let Some(more) = more else { return After::Unusable("a page does not say whether more follow") };
         match more {
             false => self.end(),
             true if data.is_empty() => After::Unusable("a page is empty but says that more follow"),
@@ -225,6 +235,9 @@ mod tests {
         assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..299, &info(false, 300, "null"))]));
         assert!(unusable(&[page(0..200, &info(true, 200, "null")), page(199..300, &info(false, 101, "null"))]));
         assert!(unusable(&[page(0..0, &info(true, 0, "null"))]));
+        assert!(unusable(&[page(0..0, r#","info":{"more_records":"true"}"#)]));
+        assert!(unusable(&[page(0..0, r#","info":{"page":2,"more_records":false}"#)]));
+        assert!(unusable(&[br#"{"data":[{"id":"1"}],"data":[]}"#.to_vec()]));
         assert!(unusable(&[b"<html>".to_vec()]));
         assert!(unusable(&[b"{}".to_vec()]));
         assert!(unusable(&[b"".to_vec()]));
