@@ -30,8 +30,7 @@ pub struct Client {
     agent: Agent,
     tokens: Tokens,
     bandwidth: Option<Bandwidth>,
-    /// The service's clock, with the instant at which it was read.
-    clock: Mutex<Option<(Timestamp, Instant)>>,
+    clock: Mutex<Option<ServiceClock>>,
     credits_left: Mutex<Option<u64>>,
     fields: AtomicU8,
     cut: Arc<Cut>,
@@ -126,8 +125,7 @@ impl Client {
     /// The service's clock now, as far as an answer has told it: never ahead of it.
     pub fn server_time(&self) -> Option<Timestamp> {
         let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        let (time, read_at) = clock?;
-        time.checked_add(read_at.elapsed()).ok()
+        clock?.now()
     }
 
     /// API credits that the organisation had left at the last answer that said so, of uploads and listings alike.
@@ -298,7 +296,7 @@ impl Client {
         let Came::Answer(Answer { date, credits_left, .. }) = &came else { return came };
         if let Some(date) = date {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            *clock = Some((service_clock(*clock, *date), Instant::now()));
+            *clock = Some(ServiceClock::after(*clock, *date));
         }
         if let Some(left) = credits_left {
             *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(*left);
@@ -326,12 +324,43 @@ impl Client {
     }
 }
 
-/// The service's time, from what was known of it and a new answer. Answers tell whole seconds, cut off: where the clock
-/// already reckons within the second that an answer names, it goes on as it is, so that nothing ends before it began.
-fn service_clock(known: Option<(Timestamp, Instant)>, told: Timestamp) -> Timestamp {
-    let reckoned = known.and_then(|(time, read_at)| time.checked_add(read_at.elapsed()).ok());
-    let second_over = told.checked_add(Duration::from_secs(1)).unwrap_or(told);
-    reckoned.map_or(told, |reckoned| reckoned.clamp(told, second_over))
+/// By how much an answer's time may differ from the one that is reckoned before a second answer must agree with it.
+const ODD: Duration = Duration::from_secs(120);
+
+/// The service's clock, as its answers tell it. By it an attachment is told from one that was there before, so one
+/// answer alone, of a server whose clock is wrong, does not set it.
+#[derive(Clone, Copy, Debug)]
+struct ServiceClock {
+    told: (Timestamp, Instant),
+    /// A time that did not fit, until another answer agrees with it.
+    odd: Option<(Timestamp, Instant)>,
+}
+
+impl ServiceClock {
+    /// What is known after one more answer. Answers tell whole seconds, cut off: where the clock already reckons within
+    /// the second that an answer names, it goes on as it is, so that nothing ends before it began.
+    fn after(known: Option<ServiceClock>, told: Timestamp) -> ServiceClock {
+        let set = |time| ServiceClock { told: (time, Instant::now()), odd: None };
+        let Some((known, reckoned)) = known.and_then(|known| Some((known, known.now()?))) else { return set(told) };
+        let fits = |time: Timestamp| time.duration_since(told).unsigned_abs() <= ODD;
+        if fits(reckoned) {
+            let second_over = told.checked_add(Duration::from_secs(1)).unwrap_or(told);
+            set(reckoned.clamp(told, second_over))
+        } else if known.odd.and_then(since).is_some_and(fits) {
+            set(told)
+        } else {
+            ServiceClock { odd: Some((told, Instant::now())), ..known }
+        }
+    }
+
+    fn now(self) -> Option<Timestamp> {
+        since(self.told)
+    }
+}
+
+/// What the time is now, if it was that then.
+fn since((time, then): (Timestamp, Instant)) -> Option<Timestamp> {
+    time.checked_add(then.elapsed()).ok()
 }
 
 fn address(target: &Target, module: &str, record: RecordId) -> String {
@@ -427,10 +456,26 @@ mod tests {
     fn the_clock_of_the_service_does_not_step_back_within_a_second_that_an_answer_names() {
         let told: Timestamp = "2026-05-05T05:33:33Z".parse().expect("a time");
         let after = |millis: i64| told.checked_add(jiff::SignedDuration::from_millis(millis)).expect("a time");
-        let heard = |reckoned: Timestamp| service_clock(Some((reckoned, Instant::now())), told);
-        assert_eq!(service_clock(None, told), told);
+        let clock = |time| ServiceClock { told: (time, Instant::now()), odd: None };
+        let heard = |reckoned: Timestamp| ServiceClock::after(Some(clock(reckoned)), told).told.0;
+        assert_eq!(ServiceClock::after(None, told).told.0, told);
         assert!(heard(after(400)) >= after(400) && heard(after(400)) <= after(1_000));
         assert_eq!(heard(after(-5_000)), told, "an answer proves that it is later");
         assert_eq!(heard(after(60_000)), after(1_000), "a clock of ours that runs fast is set right");
+    }
+
+    #[test]
+    fn one_answer_with_a_time_of_its_own_does_not_set_the_clock_and_two_that_agree_do() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let (noon, one, two) = (at("2026-05-05T12:00:00Z"), at("2026-05-05T13:00:00Z"), at("2026-05-05T14:00:00Z"));
+        let heard = |times: &[Timestamp]| {
+            let clock = times.iter().fold(None, |clock, time| Some(ServiceClock::after(clock, *time)));
+            let seconds = clock.and_then(ServiceClock::now).map(Timestamp::as_second).unwrap_or_default();
+            [noon, one, two].into_iter().find(|time| (time.as_second() - seconds).abs() < 60)
+        };
+        assert_eq!(heard(&[noon, one]), Some(noon));
+        assert_eq!(heard(&[noon, one, noon, one]), Some(noon), "they do not follow each other");
+        assert_eq!(heard(&[noon, one, two]), Some(noon), "they do not agree");
+        assert_eq!(heard(&[noon, one, one]), Some(one), "the machine slept, say");
     }
 }
