@@ -23,6 +23,9 @@ pub struct Suspect<'a> {
     pub author: Option<ServiceId>,
     /// Whether an earlier run could not tell: the service's clocks may be the reason, so its times count for less.
     pub given_up: bool,
+    /// What the record had when the row was last proved absent, if it was: an attachment that came since is suspect
+    /// whatever time it bears, for then the service's times may be wrong.
+    pub had: Option<&'a [ServiceId]>,
 }
 
 /// What there is to compare with.
@@ -129,6 +132,7 @@ fn age(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> Age {
         None => Age::Grey,
         Some(created) if created >= suspect.sent_at => Age::Fresh,
         Some(created) if created >= suspect.sent_at.saturating_sub(grey_seconds) => Age::Grey,
+        Some(_) if suspect.had.is_some_and(|had| !had.contains(&listed.id)) => Age::Grey,
         Some(_) => Age::Other,
     }
 }
@@ -180,6 +184,7 @@ mod tests {
             sent_at: SENT,
             author: None,
             given_up: false,
+            had: None,
         }
     }
 
@@ -189,6 +194,7 @@ mod tests {
             sent_at: SENT,
             author: None,
             given_up: false,
+            had: None,
         }
     }
 

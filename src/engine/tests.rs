@@ -639,6 +639,23 @@ fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
 }
 
 #[test]
+fn an_attachment_that_came_since_the_row_was_proved_absent_is_not_nothing_whatever_time_it_bears() {
+    // Every upload is kept and its answer lost, and the service's times are an hour behind.
+    let mut kept = 0;
+    let play = Run::of(rows(1), settings()).play(|_, task| match task {
+        Task::Upload { .. } => {
+            kept += 1;
+            (QUICK, Answer::Upload(lost()))
+        }
+        Task::List { .. } => {
+            let made = Some(SENT_AT - 3_600);
+            (QUICK, Answer::List((0..kept).map(|id| Listed { created: made, ..listed(id, "n0", 10) }).collect()))
+        }
+    });
+    assert_eq!((play.sent().len(), play.statuses()), (2, vec![Status::Unknown]));
+}
+
+#[test]
 fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
     let mut run = Run::of(vec![Job { module: 0, record: RecordIx(0), twin: 0 }; 3], settings());
     run.past = (0..3).map(|row| (JobId(row), past(PastDoubt::Unknown, true))).collect();

@@ -88,6 +88,8 @@ struct Open {
     panicked: bool,
     doubt: Option<DoubtBecause>,
     last: Option<Reply>,
+    /// What the record had when the row was last proved absent.
+    had: Option<Vec<ServiceId>>,
 }
 
 /// The first request of the run.

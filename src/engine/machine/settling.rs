@@ -116,7 +116,11 @@ impl Engine<'_> {
             match (finding, &absent_at_first) {
                 (Decision::Found(listed), _) => self.decide(id, Decision::Found(listed), out),
                 (Decision::Absent, None) => absent.push(id),
-                (Decision::Absent, Some(first)) if first.contains(&id) => self.decide(id, Decision::Absent, out),
+                (Decision::Absent, Some(first)) if first.contains(&id) => {
+                    let had = listed.iter().map(|listed| listed.id).collect();
+                    self.open.entry(id).or_default().had = Some(had);
+                    self.decide(id, Decision::Absent, out);
+                }
                 (Decision::Absent, Some(_)) => {
                     let message = "an attachment that could be this one was listed and then was not".to_owned();
                     self.decide(id, Decision::Untold(OwnCode::UncertainMatch, message), out);
@@ -155,7 +159,8 @@ impl Engine<'_> {
         let sent_at = sent_at.saturating_sub(self.behind_seconds.min(GREY_SECONDS));
         // Who an earlier run sent as is not known: it may have been somebody else.
         let given_up = past.is_some_and(|past| past.was == PastDoubt::Unknown);
-        Suspect { face, sent_at, author: if past.is_some() { None } else { self.author }, given_up }
+        let had = open.and_then(|open| open.had.as_deref());
+        Suspect { face, sent_at, author: if past.is_some() { None } else { self.author }, given_up, had }
     }
 
     fn decide(&mut self, id: JobId, decision: Decision, out: &mut Vec<Ended>) {
