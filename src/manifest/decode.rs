@@ -50,6 +50,8 @@ enum Coding {
 pub(super) struct Flaw {
     pub(super) place: Place,
     kind: FlawKind,
+    /// How many follow each other on one line.
+    count: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,7 +241,14 @@ impl Decoder {
     }
 
     fn flaw(&mut self, kind: FlawKind, text: &mut String) {
-        self.flaws.push_back(Flaw { place: Place { line: self.line, column: Some(self.column) }, kind });
+        match self.flaws.back_mut() {
+            // A hole in a file is a great many NULs on one line.
+            Some(last) if last.kind == kind && last.place.line == self.line => last.count += 1,
+            _ => {
+                let place = Place { line: self.line, column: Some(self.column) };
+                self.flaws.push_back(Flaw { place, kind, count: 1 });
+            }
+        }
         self.append("\u{FFFD}", text);
     }
 
@@ -256,7 +265,8 @@ impl Decoder {
             let Some(at) = stray else { return };
             advance(self.line, self.column, &fresh[..at])
         };
-        self.flaws.push_back(Flaw { place: Place { line, column: Some(column) }, kind: FlawKind::Cr });
+        let place = Place { line, column: Some(column) };
+        self.flaws.push_back(Flaw { place, kind: FlawKind::Cr, count: 1 });
         // One is enough: such a file has them everywhere, and its lines cannot be counted any more.
         self.watch_cr = false;
     }
@@ -268,7 +278,7 @@ impl Decoder {
         self.flaws.retain(|flaw| {
             let same = flaw.place.line <= up_to_line
                 && std::mem::discriminant(&flaw.kind) == std::mem::discriminant(&first.kind);
-            count += usize::from(same);
+            count += if same { flaw.count } else { 0 };
             !same
         });
         Some(first.problem(count))
