@@ -193,7 +193,7 @@ struct Reading<'a> {
     torn_pending: bool,
     /// The first line that was dropped as torn.
     first_torn: Option<u64>,
-    /// The same, if a good line follows it.
+    /// The same, if an uploaded row follows it.
     hole: Option<u64>,
     /// Whether a row has more than one line, or is under way.
     is_log: bool,
@@ -221,9 +221,9 @@ impl Reading<'_> {
                 return Ok(());
             }
         };
-        self.read(&cells, physical.offset)?;
-        if self.torn_pending {
-            self.hole = self.first_torn;
+        let status = self.read(&cells, physical.offset)?;
+        if status == Status::Uploaded {
+            self.hole = self.hole.or(self.first_torn);
         }
         self.scan.damaged_inside |= self.torn_pending || !physical.whole;
         self.scan.whole = physical.end();
@@ -237,9 +237,9 @@ impl Reading<'_> {
         self.scan.order = None;
     }
 
-    /// A crash leaves holes only in what was being written, and nothing is sent before its `sending` line is on the
-    /// disk. So a hole in a file without such a line, a table, is damage of another kind, and what it has swallowed may
-    /// have been the end of a row that must not be sent again.
+    /// A crash leaves holes only in what was being written, and nothing is uploaded before its `sending` line is on the
+    /// disk. So a hole in front of an uploaded row, in a file without such a line (a table), is damage of another kind,
+    /// and what it has swallowed may have been the end of a row that must not be sent again.
     fn check_hole(&self) -> Result<(), OpenError> {
         match self.hole {
             Some(line) if !self.is_log => Err(self.edited(line, None)),
@@ -247,7 +247,7 @@ impl Reading<'_> {
         }
     }
 
-    fn read(&mut self, cells: &Cells<'_>, offset: u64) -> Result<(), OpenError> {
+    fn read(&mut self, cells: &Cells<'_>, offset: u64) -> Result<Status, OpenError> {
         let known = if cells.intact() { known(cells).ok() } else { None };
         let (note, target, line) = match known {
             Some((note, line)) => (note, None, line),
@@ -265,7 +265,7 @@ impl Reading<'_> {
         if let Some(order) = &mut self.scan.order {
             order.push(line, note.key, cells.raw_carried());
         }
-        Ok(())
+        Ok(note.status)
     }
 
     /// A line whose check is wrong: fine if only its quoting changed or the user accepts edits, else refused.

@@ -370,6 +370,22 @@ fn a_hole_in_a_table_is_no_trace_of_a_crash_and_is_refused() {
 }
 
 #[test]
+fn a_hole_among_rows_that_were_never_sent_is_a_trace_of_a_crash() {
+    let disk = SimDisk::default();
+    let manifest = Manifest::of([1, 2, 3]);
+    let mut log = begun(&disk, &manifest);
+    for key in 1..=3 {
+        log.append(&line(key, Status::NotSent)).expect("written");
+    }
+    drop(log);
+    let mut bytes = disk.contents(Path::new(PATH)).expect("there");
+    let lines: Vec<usize> = memchr::memchr_iter(b'\n', &bytes).collect();
+    bytes[lines[0] + 9..lines[1] - 9].fill(0);
+    disk.put(Path::new(PATH), &bytes);
+    assert_eq!(begun(&disk, &manifest).history().status(RowKey(2)), Some(Status::NotSent));
+}
+
+#[test]
 fn an_edited_line_is_refused_by_line_and_column_and_the_file_left_alone() {
     let disk = SimDisk::default();
     let manifest = Manifest::of([1, 2]);
