@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::tally::View;
 use super::text::shortened;
-use crate::engine::PauseReason;
+use crate::engine::{PauseReason, StopCause};
 use crate::outcome::Status;
 use crate::units::{count, counted, duration, size};
 
@@ -68,8 +68,12 @@ fn rate(each_second: f64) -> String {
 
 /// Why nothing moves, where it does not.
 fn halt(view: &View) -> Option<String> {
-    if view.stopping.is_some() {
-        return Some("stopping: what is under way is being finished".to_owned());
+    match view.stopping {
+        Some(StopCause::Signal) => {
+            return Some("stopping: what is under way is being finished; Ctrl-C again ends at once".to_owned());
+        }
+        Some(_) => return Some("stopping: what is under way is being finished".to_owned()),
+        None => {}
     }
     let (reason, left) = view.pause?;
     let why = match reason {

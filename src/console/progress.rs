@@ -17,7 +17,7 @@ use super::tally::{Scope, Tally, View};
 use super::text::shown;
 use super::{Look, terminal_width};
 use crate::engine::ports::{Event, Watch};
-use crate::engine::{At, Ended, Notice};
+use crate::engine::{At, Ended, Notice, StopCause, Stopped};
 
 /// How a run says how far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -210,6 +210,10 @@ impl Watch for Screen<'_> {
         if let Event::Ended(ended) | Event::Unwritten { ended, .. } = event {
             state.causes.add(&ended.outcome, || self.names.name(ended.job));
         }
+        if let Event::Notice(Notice::Stopping(Stopped { cause: StopCause::Signal, .. })) = event {
+            let scope = state.tally.view(at).scope;
+            state.go_on_below(|| bar(scope, self.settings.look));
+        }
         if self.settings.mode == Mode::Json {
             let (name, module) = (|job| self.names.name(job), |module| self.names.module(module));
             if let Some(body) = events::body(at, &event, name, module) {
@@ -227,6 +231,16 @@ impl State {
             bar.set_position(view.overall());
             // One column stays free: some terminals begin a new line as soon as the last one is used.
             bar.set_message(block(view, names, terminal_width().saturating_sub(1)).join("\n"));
+        }
+    }
+
+    /// Leaves the block as it stands and goes on with another one below it. The terminal has written `^C` behind the
+    /// block, which moves it by a line: cleared from there, half of it would stay.
+    fn go_on_below(&mut self, fresh: impl FnOnce() -> ProgressBar) {
+        if let Some(old) = self.bar.take() {
+            old.set_draw_target(ProgressDrawTarget::hidden());
+            let _ = writeln!(std::io::stderr());
+            self.bar = Some(fresh());
         }
     }
 
@@ -262,7 +276,7 @@ mod tests {
     use super::super::block::tests::Scans;
     use super::super::tally::tests::{ended, reply};
     use super::*;
-    use crate::engine::{JobId, StopCause, Stopped};
+    use crate::engine::JobId;
     use crate::outcome::Status;
     use crate::reply::{RetryBecause, Verdict};
 

@@ -67,7 +67,8 @@ pub const PAGES: &[Page] = &[
         code: "130",
         title: "interrupted by Ctrl-C",
         meaning: "No new row was begun after the interruption, and those under way were given time to end. The results \
-                  are complete up to there.",
+                  are complete up to there. A second Ctrl-C ends at once: then what was under way is in doubt, and the \
+                  next run looks it up.",
         remedy: "Run the same command again to go on.",
     },
     Page {
