@@ -18,6 +18,7 @@ pub mod signals;
 pub mod values;
 pub mod verify;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use self::args::{Cli, Command};
@@ -31,7 +32,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // For `--help` and `--version` this is the answer; where nobody reads it, nothing is lost.
-            let _ = error.print();
+            let _ = match std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control)) {
+                true => write!(std::io::stderr(), "{}", tamed(&error.render().to_string())),
+                false => error.print(),
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
         }
     };
@@ -42,6 +46,11 @@ pub fn main() -> ExitCode {
         failure.exit
     });
     ExitCode::from(exit.code())
+}
+
+/// The text without anything that a terminal would act on but line ends: it repeats arguments as they were given.
+fn tamed(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {

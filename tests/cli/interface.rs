@@ -103,3 +103,12 @@ fn what_report_verify_and_auth_status_write_for_programs_keeps_its_shape() {
         assert!(errors.is_empty(), "{schema}: {errors:?}");
     }
 }
+
+#[test]
+fn rows_that_were_mended_are_not_written_over() {
+    let case = Case::new().rows(&[("Leads", "12", "a.txt")]);
+    case.run(&["run", "m.csv", "--dry-run", "--problems", "mend.csv"]).exits(3);
+    case.write("mend.csv", "my own work");
+    case.run(&["run", "m.csv", "--dry-run", "--problems", "mend.csv"]).exits(2).says("mend.csv is there already");
+    assert_eq!(std::fs::read_to_string(case.path("mend.csv")).expect("the file"), "my own work");
+}
