@@ -331,7 +331,9 @@ fn next(summary: &Summary) -> Vec<String> {
         });
     }
     if summary.rehearsal {
-        steps.push("This was a rehearsal: nothing left this machine. For the real run, name the target instead of --sandbox (--dc eu, for instance)".to_owned());
+        steps.push(
+            "This was a rehearsal: nothing left this machine. The real run names a target, as --dc eu does".to_owned(),
+        );
     } else if steps.is_empty() {
         steps.push(format!("attache verify {results} asks the service for every row"));
         steps.push(format!("attache report {results} makes the page for the sign-off"));
