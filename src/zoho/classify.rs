@@ -71,7 +71,7 @@ fn answered(ask: Ask, answer: &Answer) -> Verdict {
         (_, 500.. | 408 | ..=199) => doubt(ask, DoubtBecause::ServerError),
         // Success and refusal in one answer; and `303 See Other`, which says that the work was done.
         _ if matches!(answer.words, Words::Created(_)) => doubt(ask, DoubtBecause::Unreadable),
-        (_, 303) => doubt(ask, DoubtBecause::Unreadable),
+        (_, 303) if ask != Ask::List => doubt(ask, DoubtBecause::Unreadable),
 
         // Never followed: the token belongs to the host that the user named, and a POST would become a GET.
         (_, 300..=399 | 407) => Verdict::Stop(StopBecause::Target),
@@ -304,6 +304,7 @@ mod tests {
             (403, "NO_PERMISSION", PERMISSION),
             (400, "INVALID_MODULE", MODULE),
             (302, "", TARGET),
+            (303, "", TARGET),
         ] {
             assert_eq!(classify(Ask::List, &answer(status, code, "")), verdict, "{status} {code}");
         }
