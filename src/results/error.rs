@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::PlaceError;
 use crate::exit::Exit;
+use crate::units::counted;
 
 /// The results file cannot be used. Nothing was sent, and the file is as it was.
 #[derive(Debug)]
@@ -49,6 +50,15 @@ pub enum OpenError {
         /// The first row it tells of, to recognise its manifest by.
         theirs: String,
     },
+    /// Fewer rows were uploaded, by the file, than when the last run ended.
+    LinesMissing {
+        /// The file.
+        path: PathBuf,
+        /// So many rows of it are uploaded.
+        there: usize,
+        /// So many were.
+        known: u32,
+    },
     /// The operating system refused something.
     Io {
         /// What was tried: "read", "lock".
@@ -82,8 +92,8 @@ impl fmt::Display for OpenError {
             ),
             OpenError::NotResults { path } => write!(
                 f,
-                "{} is not a results file of attache: its first line is not the header of one (was it saved by a spreadsheet?); \
-                 name the one that a run wrote, or put back the copy from before it was changed",
+                "{} is not a results file of attache: its first line is not the header of one (was it saved by a \
+                 spreadsheet?); name the one that a run wrote, or put back the copy from before it was changed",
                 path.display()
             ),
             OpenError::Edited { path, line, column, accepted } => {
@@ -109,6 +119,14 @@ impl fmt::Display for OpenError {
                 "{} belongs to another manifest: it has no row of this one (its first is {theirs}); \
                  name another file with --results",
                 path.display()
+            ),
+            OpenError::LinesMissing { path, there, known } => write!(
+                f,
+                "{} tells of {} that were uploaded, but when the last run ended there were {known}: lines are missing, \
+                 and their rows would be sent again. Put back the whole file; if it was shortened on purpose, go on with \
+                 --accept-edited-results",
+                path.display(),
+                counted(*there, "row"),
             ),
             OpenError::Io { action, path, cause } => {
                 write!(f, "cannot {action} {}: {cause}", path.display())?;

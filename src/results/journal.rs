@@ -198,8 +198,8 @@ impl<D: Disk> Shared<D> {
             log.append_all(&batch).and_then(|()| log.sync())
         };
         // A mistake of ours in here must not leave the others waiting for ever.
-        let done =
-            catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(io::Error::other("attache made a mistake")));
+        let mistake = |_| Err(io::Error::other("attache made a mistake, which it told above; please report it"));
+        let done = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(mistake);
 
         batch.clear();
         let mut queue = self.queue();

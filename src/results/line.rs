@@ -341,11 +341,10 @@ fn push_number(out: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
 fn push_seconds(out: &mut Vec<u8>, value: Option<Duration>) {
     if let Some(value) = value {
         push_number(out, Some(value.as_secs()));
-        // 1234 is 1 and three digits.
-        let decimals = 1000 + value.subsec_millis();
-        let at = out.len();
-        push_number(out, Some(decimals));
-        out[at] = b'.';
+        // With 1,000 added there are always three digits behind the first, in whose place the point comes.
+        let point = out.len();
+        push_number(out, Some(1_000 + value.subsec_millis()));
+        out[point] = b'.';
     }
 }
 

@@ -13,6 +13,7 @@ use super::error::OpenError;
 use super::history::{History, Note};
 use super::line::{Layout, Line};
 use super::paths::{folder_of, is_temp_of, lock_of};
+use super::runs::Run;
 use super::scan::{Order, Scan, Wanted, scan};
 use crate::outcome::Status;
 use crate::upload::{RecordId, RowKey, ServiceId};
@@ -73,11 +74,6 @@ impl<D: Disk> Seen<D> {
         &self.scan
     }
 
-    /// Whether there is a file.
-    pub fn exists(&self) -> bool {
-        self.file.is_some()
-    }
-
     /// Where the results are.
     pub fn path(&self) -> &Path {
         &self.path
@@ -106,6 +102,18 @@ impl<D: Disk> Seen<D> {
     /// How many edited lines were accepted.
     pub fn edited(&self) -> u32 {
         self.scan.edited
+    }
+
+    /// Refuses a file that has lost lines, which looks like one of fewer rows, so that the rest would be sent again: the
+    /// last run knows how many rows were uploaded when it ended, and that number never falls by itself. No file at all
+    /// is a new beginning.
+    pub fn is_as_long_as_after(&self, last: &Run) -> Result<(), OpenError> {
+        let known = last.counts.get(Status::Uploaded.as_str()).copied().unwrap_or(0);
+        let there = self.history().count(Status::Uploaded);
+        if self.file.is_none() || there >= known as usize {
+            return Ok(());
+        }
+        Err(OpenError::LinesMissing { path: self.path.clone(), there, known })
     }
 
     /// Refuses the results of another manifest: those of which no row is in this one. Where nothing was ever created

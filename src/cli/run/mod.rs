@@ -112,34 +112,21 @@ fn say_what_was_torn(prepared: &Prepared, seen: &Seen<RealDisk>) {
         let lines = units::counted(seen.torn(), "line");
         let path = seen.path().display();
         prepared.screen.say(&format!(
-            "note: {lines} of {path} did not get to the disk whole when the machine went down, and does not count: \
-             nothing was sent on the strength of it\n"
+            "note: a part of {path} did not get to the disk whole ({lines}) and does not count; nothing was sent on the \
+             strength of it\n"
         ));
     }
 }
 
-/// A table that has lost lines looks like one of fewer rows: the rest would be sent again. The list of runs beside it
-/// knows how many rows were uploaded when the last one ended, and that number never falls by itself.
 fn check_that_no_line_is_missing(prepared: &Prepared, seen: &Seen<RealDisk>) -> Result<(), Failure> {
-    if !seen.exists() || prepared.results.afresh || prepared.results.accept_edited {
+    if prepared.results.afresh || prepared.results.accept_edited {
         return Ok(());
     }
-    let path = seen.path();
-    // Nothing else depends on the list: one that is not there or cannot be read says nothing.
-    let runs = results::runs(path).unwrap_or_default();
-    let known = runs.last().and_then(|run| run.counts.get(Status::Uploaded.as_str())).copied().unwrap_or(0);
-    let there = seen.history().count(Status::Uploaded);
-    if there >= known as usize {
-        return Ok(());
+    // No run needs the list: one that is not there or cannot be read says nothing.
+    match results::runs(seen.path()).unwrap_or_default().last() {
+        Some(last) => seen.is_as_long_as_after(last).or_exit(Exit::Results),
+        None => Ok(()),
     }
-    let what = format!(
-        "{} tells of {} that were uploaded, but when the last run ended there were {known}: lines are missing, and their \
-         rows would be sent again. Put back the whole file; if it was shortened on purpose, go on with \
-         --accept-edited-results",
-        path.display(),
-        units::counted(there, "row"),
-    );
-    Err(anyhow!(what)).or_exit(Exit::Results)
 }
 
 /// Opens the manifest.
