@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use self::args::{Cli, Command};
 use self::failure::Failure;
 use self::screen::Screen;
+use crate::console::text::shown_lines;
 use crate::exit::Exit;
 
 /// Runs the program on the arguments of this process.
@@ -33,7 +34,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // For `--help` and `--version` this is the answer; where nobody reads it, nothing is lost.
             let _ = match std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control)) {
-                true => write!(std::io::stderr(), "{}", tamed(&error.render().to_string())),
+                // It repeats them as they were given.
+                true => writeln!(std::io::stderr(), "{}", shown_lines(&error.render().to_string())),
                 false => error.print(),
             };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
@@ -46,11 +48,6 @@ pub fn main() -> ExitCode {
         failure.exit
     });
     ExitCode::from(exit.code())
-}
-
-/// The text without anything that a terminal would act on but line ends: it repeats arguments as they were given.
-fn tamed(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {

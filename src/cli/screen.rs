@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::args::CommonArgs;
 use super::failure::Failure;
 use super::values::ColorWhen;
-use crate::console::text::shown;
+use crate::console::text::shown_lines;
 use crate::console::{Look, terminal_width};
 
 /// The two streams of the program.
@@ -68,9 +68,7 @@ impl Screen {
 
     /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.
     pub fn error(&self, text: impl std::fmt::Display) {
-        let text = text.to_string();
-        let lines: Vec<_> = text.lines().map(shown).collect();
-        self.say(&format!("error: {}\n", lines.join("\n")));
+        self.say(&format!("error: {}\n", shown_lines(&text.to_string())));
     }
 }
 

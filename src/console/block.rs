@@ -68,12 +68,9 @@ fn rate(each_second: f64) -> String {
 
 /// Why nothing moves, where it does not.
 fn halt(view: &View) -> Option<String> {
-    match view.stopping {
-        Some(StopCause::Signal) => {
-            return Some("stopping: what is under way is being finished; Ctrl-C again ends at once".to_owned());
-        }
-        Some(_) => return Some("stopping: what is under way is being finished".to_owned()),
-        None => {}
+    if let Some(cause) = view.stopping {
+        let again = if cause == StopCause::Signal { "; Ctrl-C again ends at once" } else { "" };
+        return Some(format!("stopping: what is under way is being finished{again}"));
     }
     let (reason, left) = view.pause?;
     let why = match reason {

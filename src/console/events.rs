@@ -159,10 +159,8 @@ pub(super) fn worded(notice: &Notice, now: At, module: impl Fn(u16) -> String) -
         }
         Notice::Resumed => ("resumed", "the pause is over".to_owned()),
         Notice::Settling { rows, from } => {
-            let (rows, records) = match rows {
-                1 => ("1 row".to_owned(), "its record is"),
-                rows => (crate::units::counted(*rows, "row"), "their records are"),
-            };
+            let records = if *rows == 1 { "its record is" } else { "their records are" };
+            let rows = crate::units::counted(*rows, "row");
             ("settling", format!("{rows} in doubt: {records} listed in {}", in_seconds(from)))
         }
         Notice::Warning { code, message } => (code, message.clone()),

@@ -4,6 +4,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// [`shown`], but for the ends of lines.
+pub fn shown_lines(text: &str) -> String {
+    text.lines().map(shown).collect::<Vec<_>>().join("\n")
+}
+
 /// The text with control characters, direction marks and invisible characters written as `\u{1b}`.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
