@@ -397,6 +397,15 @@ mod tests {
         (text, problems, decoder.encoding())
     }
 
+    #[test]
+    fn a_hole_of_nuls_is_one_flaw_however_long_it_is() {
+        let mut decoder = Decoder::new(Box::new(io::Cursor::new(vec![0; 100_000])), None, true);
+        let mut text = String::new();
+        while decoder.read_into(&mut text) {}
+        assert_eq!(decoder.flaws.len(), 1);
+        assert!(decoder.next_flaw(1).is_some_and(|problem| problem.message.contains("100000 such places")));
+    }
+
     fn utf16(text: &str, mark: &[u8], bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
         mark.iter().copied().chain(text.encode_utf16().flat_map(bytes)).collect()
     }

@@ -25,6 +25,17 @@ fn held_back(case: &Case) -> (Raw, Sender<()>) {
     (raw, sender)
 }
 
+/// A run that was killed when its first row was done and its second had arrived.
+fn killed_with_the_second_row_in_doubt(case: &Case) -> Raw {
+    let (raw, hold) = held_back(case);
+    let mut child = raw.command(case, &[]).stderr(Stdio::null()).spawn().expect("a run");
+    hold.send(()).expect("the service waits");
+    wait_until(|| raw.arrived().len() == 2);
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    raw
+}
+
 fn results(case: &Case) -> String {
     fs::read_to_string(case.path("m.results.csv")).expect("the results")
 }
@@ -180,13 +191,7 @@ fn a_second_signal_ends_at_once_and_leaves_the_log_to_the_next_run() {
 #[test]
 fn a_row_taken_out_of_the_manifest_while_in_doubt_is_settled_and_told_of() {
     let case = Case::new().many_rows(3);
-    let (raw, hold) = held_back(&case);
-    let mut child = raw.command(&case, &[]).stderr(Stdio::null()).spawn().expect("a run");
-    hold.send(()).expect("the service waits");
-    wait_until(|| raw.arrived().len() == 2);
-    child.kill().expect("it can be killed");
-    child.wait().expect("it ends");
-    drop(hold);
+    let raw = killed_with_the_second_row_in_doubt(&case);
     let manifest = fs::read_to_string(case.path("m.csv")).expect("the manifest");
     let without: Vec<&str> = manifest.lines().enumerate().filter(|(at, _)| *at != 2).map(|(_, line)| line).collect();
     case.write("m.csv", without.join("\n") + "\n");
@@ -207,13 +212,7 @@ fn what_is_told_of_a_settled_row_is_what_was_sent_whatever_the_manifest_and_the_
             case.write("m.csv", format!("module,record,file,{columns}\n") + &rows.iter().map(row).collect::<String>());
         };
         write("note", &[0, 1, 2], "from the old list");
-        let (raw, hold) = held_back(&case);
-        let mut child = raw.command(&case, &[]).stderr(Stdio::null()).spawn().expect("a run");
-        hold.send(()).expect("the service waits");
-        wait_until(|| raw.arrived().len() == 2);
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
-        drop(hold);
+        let raw = killed_with_the_second_row_in_doubt(&case);
         let sent = raw.arrived()[1].bytes.len().to_string();
         case.write("f/1.txt", "longer than it was when it was sent");
         write("x_a,note", rows, ",from the new list");
