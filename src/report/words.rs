@@ -12,10 +12,10 @@ use crate::units;
 /// The one sentence that a reader takes away.
 pub(super) fn headline(report: &Report) -> String {
     let totals = &report.totals;
-    let rows = units::counted(totals.rows, "row");
     if !report.source.complete {
         return format!("{} in place so far", units::counted(totals.in_place(), "attachment"));
     }
+    let rows = units::counted(totals.rows, "row");
     match (totals.rows, totals.in_place(), totals.open()) {
         (0, ..) => "No rows yet".to_owned(),
         (1, 1, _) => "The attachment is in place".to_owned(),
