@@ -27,6 +27,7 @@
 //! | whether the service has what the results say | [`verify`] |
 //! | the server to rehearse against | `sandbox` |
 //! | the exit statuses and which of them speaks | [`exit`] |
+//! | by what an upload's bytes, and a CRM, are recognised | [`content`], [`owner`] |
 //! | the words shared by all rooms | [`upload`], [`problem`], [`outcome`], [`reply`], [`units`] |
 //!
 //! # What always holds
@@ -45,11 +46,13 @@
 pub mod check;
 pub mod cli;
 pub mod console;
+pub mod content;
 pub mod engine;
 pub mod exit;
 pub mod explain;
 pub mod manifest;
 pub mod outcome;
+pub mod owner;
 pub mod plan;
 pub mod problem;
 pub mod reply;

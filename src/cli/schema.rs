@@ -87,6 +87,9 @@ struct ResultsRow {
     tries: String,
     /// Size of the file, 0 for a link.
     bytes: String,
+    /// The fingerprint of the bytes that were sent: `xxh3:` or `sha256:` and hexadecimal digits; empty for a link and
+    /// where it is not known.
+    content: String,
     /// From the first byte to the answer of the deciding try.
     seconds: String,
     /// The service's time when the row was first sent, RFC 3339 in UTC.
@@ -99,6 +102,9 @@ struct ResultsRow {
     created_by: String,
     /// Host of the API, or `sandbox`.
     target: String,
+    /// Whose CRM it is: `org:` and the organisation's id, or `client:` and a hash of the client's id; empty in a
+    /// rehearsal and where nobody can tell.
+    org: String,
     /// Which run wrote the line.
     run: String,
     /// Which row the line is about: `r` and 16 hexadecimal digits.
@@ -136,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::outcome::Status;
-    use crate::results::{FIRST_COLUMNS, LAST_COLUMNS};
+    use crate::results::Layout;
 
     fn value(name: SchemaName) -> serde_json::Value {
         serde_json::from_str(&text(name)).unwrap()
@@ -162,7 +168,8 @@ mod tests {
     #[test]
     fn the_schema_of_the_results_has_their_columns_and_statuses() {
         let schema = value(SchemaName::Results);
-        let columns: Vec<&str> = FIRST_COLUMNS.iter().chain(&LAST_COLUMNS).copied().collect();
+        let layout = Layout::default();
+        let columns: Vec<&str> = layout.columns().collect();
         let described = schema["properties"].as_object().unwrap();
         assert_eq!(described.len(), columns.len());
         assert!(columns.iter().all(|column| described.contains_key(*column)));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::model::{Origin, Report};
+use crate::content::Fingerprint;
 use crate::outcome::{OwnCode, Status};
+use crate::owner::CrmOwner;
 use crate::results::{Line, ManifestRef, Run};
 use crate::upload::{RowKey, ServiceId, SourceKind};
 
@@ -45,6 +47,7 @@ fn line(n: u32, rows: u32) -> Line {
         http_status: Some(200),
         tries: 1,
         bytes: Some(if is_link { 0 } else { 2_000 << (n % 15) }),
+        content: (!is_link).then_some(Fingerprint::Xxh3(u128::from(n))),
         seconds: Duration::from_millis(seconds),
         sent_at: Timestamp::from_second(sent).ok(),
         finished_at: Timestamp::from_second(sent + 1).ok(),
@@ -52,6 +55,7 @@ fn line(n: u32, rows: u32) -> Line {
         created_by: Some(ServiceId::new(738_964_000_000_191_017)),
         carried: vec![format!("case {n}")],
         target: "www.zohoapis.eu".to_owned(),
+        org: Some(CrmOwner::Organisation(ServiceId::new(10_234_695))),
         run: "20260302-080000-1f2e".to_owned(),
     };
     spoil(&mut line, n);

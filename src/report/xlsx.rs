@@ -4,6 +4,7 @@
 //! Text is always written as text, so a name that begins with `=` is a name and no formula. Rows go straight to the
 //! disk; memory does not grow with them.
 
+use std::borrow::Cow;
 use std::io::{self, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,7 +13,7 @@ use rust_xlsxwriter::{Color, ExcelDateTime, Format, Workbook, Worksheet, XlsxErr
 use super::model::{Report, is_in_place};
 use super::words;
 use crate::outcome::Status;
-use crate::results::Line;
+use crate::results::{Layout, Line};
 
 /// Rows of a sheet, its head among them.
 const SHEET_ROWS: u32 = 1_048_576;
@@ -22,28 +23,34 @@ const TOTALS: &str = "Totals";
 const OPEN: &str = "Not in place";
 const ALL: &str = "All rows";
 
-/// Columns of the sheets of rows with their widths; carried columns come before the last three.
-const COLUMNS: [(&str, u16); 18] = [
-    ("line", 8),
-    ("module", 16),
-    ("record", 23),
-    ("file", 44),
-    ("url", 30),
-    ("name", 30),
-    ("status", 16),
-    ("attachment_id", 23),
-    ("code", 22),
-    ("message", 44),
-    ("http_status", 11),
-    ("tries", 7),
-    ("bytes", 13),
-    ("seconds", 10),
-    ("sent_at (UTC)", 19),
-    ("finished_at (UTC)", 19),
-    ("created_time", 27),
-    ("created_by", 23),
-];
-const LAST_COLUMNS: [(&str, u16); 3] = [("target", 24), ("run", 20), ("key", 20)];
+/// How wide a column of the sheets of rows is. Which there are, and in which order, the results say.
+fn width(column: &str) -> u16 {
+    match column {
+        "line" => 8,
+        "tries" => 7,
+        "http_status" => 11,
+        "bytes" => 13,
+        "seconds" => 10,
+        "module" | "status" => 16,
+        "sent_at" | "finished_at" => 19,
+        "code" => 22,
+        "record" | "attachment_id" | "created_by" => 23,
+        "target" => 24,
+        "created_time" => 27,
+        "url" | "name" => 30,
+        "content" => 38,
+        "file" | "message" => 44,
+        _ => 20,
+    }
+}
+
+/// The heading of a column.
+fn heading(column: &str) -> String {
+    match column {
+        "sent_at" | "finished_at" => format!("{column} (UTC)"),
+        _ => column.to_owned(),
+    }
+}
 
 /// Writes the workbook. `carried` names the columns that the lines carry from the manifest.
 pub(super) fn write(
@@ -67,7 +74,7 @@ pub(super) fn write(
 struct Book {
     workbook: Workbook,
     formats: Formats,
-    columns: Vec<(String, u16)>,
+    columns: Vec<String>,
     /// The rows that are not in place, and all rows.
     parts: [Part; 2],
 }
@@ -119,13 +126,12 @@ impl Formats {
 
 impl Book {
     fn new(report: &Report, carried: &[String]) -> Result<Book, XlsxError> {
-        let named = |(name, width): (&str, u16)| (name.to_owned(), width);
-        let columns = COLUMNS.map(named).into_iter();
-        let columns = columns.chain(carried.iter().map(|name| (name.clone(), 20))).chain(LAST_COLUMNS.map(named));
+        // The check is about the bytes of the file, which are not here.
+        let columns = Layout::new(carried).columns().filter(|name| *name != "check").map(str::to_owned).collect();
         let mut book = Book {
             workbook: Workbook::new(),
             formats: Formats::new(),
-            columns: columns.collect(),
+            columns,
             parts: [Part { sheets: Vec::new(), rows: 0 }, Part { sheets: Vec::new(), rows: 0 }],
         };
         totals(book.workbook.add_worksheet().set_name(TOTALS)?, report, &book.formats)?;
@@ -143,9 +149,9 @@ impl Book {
 
     fn add_sheet(&mut self, name: &str) -> Result<(), XlsxError> {
         let sheet = self.workbook.add_worksheet_with_constant_memory()?.set_name(name)?.set_freeze_panes(1, 0)?;
-        for (column, (name, width)) in (0..).zip(&self.columns) {
-            sheet.set_column_width(column, f64::from(*width))?;
-            sheet.write_string_with_format(0, column, cut(name), &self.formats.head)?;
+        for (column, name) in (0..).zip(&self.columns) {
+            sheet.set_column_width(column, f64::from(width(name)))?;
+            sheet.write_string_with_format(0, column, cut(&heading(name)), &self.formats.head)?;
         }
         Ok(())
     }
@@ -156,7 +162,7 @@ impl Book {
             let (sheet, row) = (part.rows / (SHEET_ROWS - 1), part.rows % (SHEET_ROWS - 1) + 1);
             // The results may grow between counting and writing; what came later is not in this report.
             let Some(index) = part.sheets.get(sheet as usize) else { continue };
-            write_line(self.workbook.worksheet_from_index(*index)?, row, line, self.columns.len(), &self.formats)?;
+            write_line(self.workbook.worksheet_from_index(*index)?, row, line, &self.columns, &self.formats)?;
             part.rows += 1;
         }
         Ok(())
@@ -178,48 +184,80 @@ fn write_line(
     sheet: &mut Worksheet,
     row: u32,
     line: &Line,
-    columns: usize,
+    columns: &[String],
     formats: &Formats,
 ) -> Result<(), XlsxError> {
-    let shown = |id: Option<&dyn ToString>| id.map_or_else(String::new, ToString::to_string);
-    let time = |at: Option<jiff::Timestamp>| at.and_then(|at| ExcelDateTime::from_timestamp(at.as_second()).ok());
-    if line.line > 0 {
-        sheet.write_number(row, 0, f64::from(line.line))?;
-    }
-    for (column, text) in (1..).zip([&line.module, &line.record, &line.file, &line.url, &line.name]) {
-        sheet.write_string(row, column, cut(text))?;
-    }
-    sheet.write_string_with_format(row, 6, line.status.as_str(), formats.status(line.status))?;
-    sheet.write_string(row, 7, shown(line.attachment_id.as_ref().map(|id| id as &dyn ToString)))?;
-    sheet.write_string(row, 8, cut(&line.code))?;
-    sheet.write_string(row, 9, cut(&line.message))?;
-    if let Some(status) = line.http_status {
-        sheet.write_number(row, 10, f64::from(status))?;
-    }
-    sheet.write_number(row, 11, f64::from(line.tries))?;
-    if let Some(bytes) = line.bytes {
-        sheet.write_number_with_format(row, 12, bytes as f64, &formats.count)?;
-    }
-    if !line.seconds.is_zero() {
-        sheet.write_number_with_format(row, 13, line.seconds.as_secs_f64(), &formats.seconds)?;
-    }
-    for (column, at) in [(14, time(line.sent_at)), (15, time(line.finished_at))] {
-        if let Some(at) = at {
-            sheet.write_datetime_with_format(row, column, at, &formats.time)?;
-        }
-    }
-    sheet.write_string(row, 16, cut(line.created_time.as_deref().unwrap_or_default()))?;
-    sheet.write_string(row, 17, shown(line.created_by.as_ref().map(|id| id as &dyn ToString)))?;
-    let carried = columns.saturating_sub(COLUMNS.len() + LAST_COLUMNS.len());
-    let key = line.key.to_string();
-    let last = [&line.target, &line.run, &key];
     // A line may carry fewer cells than the head names.
-    let empty = String::new();
-    let cells = line.carried.iter().chain(std::iter::repeat(&empty)).take(carried).chain(last);
-    for (column, text) in (18..).zip(cells) {
-        sheet.write_string(row, column, cut(text))?;
+    let mut carried = line.carried.iter();
+    for (column, name) in (0..).zip(columns) {
+        write_cell(sheet, (row, column), name, line, &mut carried, formats)?;
     }
     Ok(())
+}
+
+fn write_cell<'l>(
+    sheet: &mut Worksheet,
+    (row, column): (u32, u16),
+    name: &str,
+    line: &'l Line,
+    carried: &mut impl Iterator<Item = &'l String>,
+    formats: &Formats,
+) -> Result<(), XlsxError> {
+    let time = |at: Option<jiff::Timestamp>| at.and_then(|at| ExcelDateTime::from_timestamp(at.as_second()).ok());
+    let number = |number: Option<f64>| number.map(Cell::Number);
+    let cell = match name {
+        "line" => number((line.line > 0).then(|| f64::from(line.line))),
+        "http_status" => number(line.http_status.map(f64::from)),
+        "tries" => number(Some(f64::from(line.tries))),
+        "bytes" => line.bytes.map(|bytes| Cell::Formatted(bytes as f64, &formats.count)),
+        "seconds" if line.seconds.is_zero() => None,
+        "seconds" => Some(Cell::Formatted(line.seconds.as_secs_f64(), &formats.seconds)),
+        "sent_at" => time(line.sent_at).map(Cell::Time),
+        "finished_at" => time(line.finished_at).map(Cell::Time),
+        "status" => {
+            sheet.write_string_with_format(row, column, line.status.as_str(), formats.status(line.status))?;
+            None
+        }
+        _ => Some(Cell::Text(text_of(name, line, carried))),
+    };
+    match cell {
+        None => {}
+        Some(Cell::Number(number)) => drop(sheet.write_number(row, column, number)?),
+        Some(Cell::Formatted(number, format)) => drop(sheet.write_number_with_format(row, column, number, format)?),
+        Some(Cell::Time(time)) => drop(sheet.write_datetime_with_format(row, column, time, &formats.time)?),
+        Some(Cell::Text(text)) => drop(sheet.write_string(row, column, cut(&text))?),
+    }
+    Ok(())
+}
+
+/// What stands in one cell.
+enum Cell<'l, 'f> {
+    Text(Cow<'l, str>),
+    Number(f64),
+    Formatted(f64, &'f Format),
+    Time(ExcelDateTime),
+}
+
+fn text_of<'l>(name: &str, line: &'l Line, carried: &mut impl Iterator<Item = &'l String>) -> Cow<'l, str> {
+    let shown = |value: Option<&dyn ToString>| Cow::Owned(value.map_or_else(String::new, ToString::to_string));
+    match name {
+        "module" => Cow::Borrowed(&line.module),
+        "record" => Cow::Borrowed(&line.record),
+        "file" => Cow::Borrowed(&line.file),
+        "url" => Cow::Borrowed(&line.url),
+        "name" => Cow::Borrowed(&line.name),
+        "code" => Cow::Borrowed(&line.code),
+        "message" => Cow::Borrowed(&line.message),
+        "created_time" => Cow::Borrowed(line.created_time.as_deref().unwrap_or_default()),
+        "target" => Cow::Borrowed(&line.target),
+        "run" => Cow::Borrowed(&line.run),
+        "attachment_id" => shown(line.attachment_id.as_ref().map(|id| id as &dyn ToString)),
+        "content" => shown(line.content.as_ref().map(|sum| sum as &dyn ToString)),
+        "created_by" => shown(line.created_by.as_ref().map(|id| id as &dyn ToString)),
+        "org" => shown(line.org.as_ref().map(|owner| owner as &dyn ToString)),
+        "key" => shown(Some(&line.key)),
+        _ => carried.next().map_or(Cow::Borrowed(""), |cell| Cow::Borrowed(cell)),
+    }
 }
 
 /// The first sheet: what the page says above its charts.
@@ -350,8 +388,8 @@ mod tests {
             if let Some(id) = line.attachment_id {
                 assert_eq!(text(&row[7]), id.to_string());
             }
-            assert_eq!(text(&row[18]), line.carried[0]);
-            assert_eq!(text(&row[21]), line.key.to_string());
+            assert_eq!(text(&row[19]), line.carried[0]);
+            assert_eq!(text(&row[23]), line.key.to_string());
         }
     }
 

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use super::codec::Cells;
+use super::columns::{Column, Layout};
 use super::disk::Disk;
-use super::line::{Cells, Column, Layout};
 use super::scan::Lines;
 use crate::outcome::Status;
 use crate::upload::{RecordId, ServiceId};

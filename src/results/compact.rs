@@ -6,9 +6,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::cell;
+use super::codec::{Broken, Cells};
+use super::columns::{Column, Layout};
 use super::disk::Disk;
 use super::history::{History, Kept, Note};
-use super::line::{Broken, Cells, Column, Layout, Line};
+use super::line::Line;
 use super::paths::{folder_of, temp_of};
 use super::scan::{Lines, Order};
 use crate::outcome::{OwnCode, Status};

@@ -4,7 +4,9 @@
 //! longer has our form, or one small change that, taken back, makes the check right again.
 
 use super::cell;
-use super::line::{Cells, Column, Line};
+use super::codec::Cells;
+use super::columns::Column;
+use super::line::Line;
 use crate::outcome::Status;
 
 /// Longest line on which small changes are taken back by trial; each byte costs some 200 checksums of the line.
@@ -20,7 +22,7 @@ pub(super) fn only_its_dress_changed(cells: &Cells<'_>, line: &Line) -> bool {
 
 /// The cell that was edited, if it can be told. `line` is what the cells spell now.
 pub(super) fn find(cells: &Cells<'_>, line: &Line) -> Option<usize> {
-    let Some(wanted) = check_of(cells) else { return Some(cells.layout().index(Column::Check)) };
+    let Some(wanted) = check_of(cells) else { return cells.layout().index(Column::Check) };
     not_as_we_write(cells, line)
         .or_else(|| other_status(cells, wanted))
         .or_else(|| smallest_change(cells, wanted))
@@ -39,7 +41,7 @@ fn not_as_we_write(cells: &Cells<'_>, line: &Line) -> Option<usize> {
     line.encode(cells.layout(), &mut again);
     let mut ranges = Vec::new();
     cell::split(again.strip_suffix(b"\n")?, &mut ranges)?;
-    let check = cells.layout().index(Column::Check);
+    let check = cells.layout().index(Column::Check)?;
     ranges
         .iter()
         .take(check)
@@ -50,7 +52,7 @@ fn not_as_we_write(cells: &Cells<'_>, line: &Line) -> Option<usize> {
 
 /// The status, if another one makes the check right: the cell people are most likely to change by hand.
 fn other_status(cells: &Cells<'_>, wanted: u32) -> Option<usize> {
-    let index = cells.layout().index(Column::Status);
+    let index = cells.layout().index(Column::Status)?;
     Status::ALL.into_iter().any(|status| with_cell(cells, index, status.as_str().as_bytes()) == wanted).then_some(index)
 }
 
@@ -90,7 +92,7 @@ fn smallest_change(cells: &Cells<'_>, wanted: u32) -> Option<usize> {
 
 /// A cell that cannot go with the others.
 fn contradiction(cells: &Cells<'_>, line: &Line) -> Option<usize> {
-    let index = |column| Some(cells.layout().index(column));
+    let index = |column| cells.layout().index(column);
     match line.status {
         Status::Uploaded if line.attachment_id.is_none() => index(Column::AttachmentId),
         Status::Uploaded | Status::AlreadyPresent | Status::Failed | Status::Unknown if line.finished_at.is_none() => {

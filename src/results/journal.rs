@@ -11,8 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::columns::Layout;
 use super::disk::Disk;
-use super::line::{Layout, Line};
+use super::line::Line;
 use super::log::{Batch, Log};
 use crate::upload::{RecordId, ServiceId};
 

@@ -7,11 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::claims::Claims;
+use super::columns::Layout;
 use super::compact::{self, Old, Rows, Source, Totals, Which};
 use super::disk::Disk;
 use super::error::OpenError;
 use super::history::{History, Note};
-use super::line::{Layout, Line};
+use super::line::Line;
 use super::paths::{folder_of, is_temp_of, lock_of};
 use super::runs::Run;
 use super::scan::{Order, Scan, Wanted, scan};

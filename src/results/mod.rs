@@ -2,7 +2,9 @@
 //!
 //! | to change | open |
 //! | --- | --- |
-//! | a column, the check of a line | `line.rs`, `edited.rs` |
+//! | a column | `columns.rs`, `line.rs` |
+//! | how a line is written and read, its check | `codec.rs` |
+//! | what becomes of an edited line | `edited.rs`, `salvage.rs` |
 //! | how a cell is escaped | `cell.rs` |
 //! | which rows are settled, which go again | `history.rs` |
 //! | what is durable when, how a run takes the file | `log.rs` |
@@ -18,6 +20,8 @@
 
 mod cell;
 mod claims;
+mod codec;
+mod columns;
 mod compact;
 mod disk;
 mod edited;
@@ -29,6 +33,7 @@ mod log;
 mod paths;
 mod read;
 mod runs;
+mod salvage;
 mod scan;
 mod sim;
 #[cfg(test)]
@@ -37,12 +42,14 @@ mod tests;
 mod torture;
 
 pub(crate) use cell::push as push_cell;
+pub use codec::Broken;
+pub use columns::Layout;
 pub use compact::{Rows, Tally, Totals};
 pub use disk::{Disk, RealDisk};
 pub use error::OpenError;
 pub use history::{History, Resend, Standing, Why};
 pub use journal::GroupLog;
-pub use line::{Broken, FIRST_COLUMNS, LAST_COLUMNS, Layout, Line};
+pub use line::Line;
 pub use log::{Batch, CompactError, Finished, Held, Log, Seen, Settings, hold, look};
 pub use paths::{PlaceError, default_results, is_same_file, lock_of, preflight, runs_of};
 pub use read::{Table, read};

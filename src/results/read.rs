@@ -4,11 +4,12 @@
 use std::io;
 use std::path::Path;
 
+use super::columns::Layout;
 use super::compact::Tally;
 use super::disk::{Disk as _, RealDisk};
 use super::error::OpenError;
 use super::history::Kept;
-use super::line::{Layout, Line};
+use super::line::Line;
 use super::log::{Seen, Settings, see};
 use crate::upload::RowKey;
 

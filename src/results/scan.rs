@@ -5,10 +5,12 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::path::Path;
 
+use super::codec::{Broken, Cells};
+use super::columns::{Column, Layout};
 use super::disk::Disk;
 use super::error::OpenError;
 use super::history::{History, Note};
-use super::line::{Broken, Cells, Column, Layout, Line};
+use super::line::Line;
 use crate::outcome::Status;
 use crate::upload::RowKey;
 

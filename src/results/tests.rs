@@ -513,3 +513,35 @@ fn a_log_of_the_first_version_is_read_by_its_last_lines() {
         table.rows().map(|line| line.map(|line| (line.line, line.status))).collect::<Result<_, _>>().expect("readable");
     assert_eq!(rows, [(2, Status::Uploaded), (3, Status::Uploaded), (6, Status::InDoubt), (8, Status::Sending)]);
 }
+
+#[test]
+fn a_file_of_the_first_version_is_written_anew_before_the_first_line() {
+    let disk = SimDisk::default();
+    let old = std::fs::read(frozen("results-v1.csv")).expect("there");
+    let file = disk.create(Path::new(PATH)).expect("created");
+    disk.append(&file, &old).expect("written");
+    drop(file);
+    let settings = Settings { target: Some("www.zohoapis.eu".to_owned()), ..Settings::default() };
+    let keys: Vec<u64> = {
+        let seen = look(disk.clone(), Path::new(PATH), &settings).expect("sound");
+        assert_eq!(seen.history().len(), 9);
+        seen.history().iter().map(|kept| kept.key().0).collect()
+    };
+    assert_eq!(disk.contents(Path::new(PATH)).expect("there"), old, "a look changes nothing");
+    let manifest = Manifest { columns: ["note", "x_batch"].map(str::to_owned).to_vec(), ..Manifest::of(keys) };
+    let held = hold(disk.clone(), Path::new(PATH), &settings).expect("free");
+    let log = held.begin(&manifest).expect("begins");
+    assert!(text(&disk).starts_with("line,module,record,file,url,name,status,attachment_id,code,message,http_status,"));
+    assert!(text(&disk).lines().next().is_some_and(|header| header.contains(",bytes,content,seconds,")));
+    assert!(
+        text(&disk).lines().next().is_some_and(|header| header.ends_with(",note,x_batch,target,org,run,key,check"))
+    );
+    drop(log);
+    let before = read(&frozen("results-v1.csv"), false).expect("sound");
+    let before: Vec<Line> = before.rows().collect::<Result<_, _>>().expect("readable");
+    let seen = look(disk.clone(), Path::new(PATH), &settings).expect("sound");
+    for line in before {
+        let line = if line.status == Status::Sending { Line { status: Status::InDoubt, ..line } } else { line };
+        assert_eq!(seen.line(line.key).expect("readable"), Some(line));
+    }
+}

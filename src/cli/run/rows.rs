@@ -124,6 +124,7 @@ impl ManifestRows<'_> {
             http_status: None,
             tries: 0,
             bytes: None,
+            content: None,
             seconds: std::time::Duration::ZERO,
             sent_at: None,
             finished_at: None,
@@ -131,6 +132,7 @@ impl ManifestRows<'_> {
             created_by: None,
             carried: left_out.carried.clone(),
             target: self.target.to_owned(),
+            org: None,
             run: self.run.to_owned(),
             key: left_out.key,
         }
