@@ -12,6 +12,7 @@
 //! | when the record of a row in doubt is listed | [`doubts`] |
 //! | how many requests a second | [`pace`] |
 //! | how many requests at once | [`window`] |
+//! | how long a request waits before a second try, how often it is tried | [`retry`] |
 //! | when everybody waits, and for how long | [`gate`] |
 //! | when a module is given up, or the whole run | [`streak`] |
 //! | what a budget of API credits allows | [`credits`] |
@@ -36,6 +37,7 @@ pub mod lineup;
 pub mod machine;
 pub mod pace;
 pub mod ports;
+pub mod retry;
 pub mod settings;
 pub mod settle;
 pub mod streak;

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::reply::RetryBecause;
+pub use super::retry::Backoff;
+use super::retry::RetryPolicy;
 use crate::units::Rate;
 
 /// How many requests at once the service allows any customer.
@@ -48,12 +49,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How often to try again after this: once at least where only the token was too old, which is nobody's failure.
-    pub fn retries_after(&self, because: RetryBecause) -> u32 {
-        match because {
-            RetryBecause::TokenRenewed => self.retries.max(1),
-            _ => self.retries,
-        }
+    /// When a row or a list is tried again.
+    pub fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy { retries: self.retries, backoff: self.backoff }
     }
 }
 
@@ -76,22 +74,6 @@ impl Default for Settings {
             max_duration: None,
             seed: 0,
         }
-    }
-}
-
-/// Waits between tries: drawn evenly from nothing to `base` doubled for each try made, and never above `cap`. The waits
-/// of everybody when nothing works are taken from it, too: ten times `base` at first, and at most twice `cap`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Backoff {
-    /// The longest first wait.
-    pub base: Duration,
-    /// The longest wait of all.
-    pub cap: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Backoff {
-        Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) }
     }
 }
 

@@ -7,13 +7,12 @@ use jiff::Timestamp;
 use super::Engine;
 use super::ends::{internal_error, said};
 use crate::engine::gate::Change;
+use crate::engine::retry::named_wait;
 use crate::engine::streak::Judgement;
 use crate::engine::{At, Ended, JobId, Notice, PauseReason, StopCause, Ticket, Told};
 use crate::outcome::{OwnCode, Status, is_temporary};
 use crate::reply::{Created, DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
 
-/// A wait that the service names is clamped to this before anything is made of it.
-const LONGEST_NAMED_WAIT: Duration = Duration::from_secs(3_600);
 /// How long to sleep where the service says that no credits are left, since it does not say when there will be some.
 const CREDITS_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -170,7 +169,7 @@ impl Engine<'_> {
         // A row that happens to try whether a pause is over must not use its tries up on that.
         open.failures += u32::from(!ticket.probe);
         let failures = open.failures;
-        if failures <= self.settings.retries_after(because) {
+        if self.settings.retry_policy().allows(because, failures) {
             open.last = Some(reply);
             let at = now + self.backoff(because, failures);
             self.delayed.insert((at, id));
@@ -187,7 +186,7 @@ impl Engine<'_> {
         let change = match because {
             RetryBecause::Throttled => {
                 self.ending.throttled += 1;
-                let named = reply.retry_after.map(|named| self.with_jitter(named));
+                let named = reply.retry_after.map(|named| named_wait(named, &mut self.random));
                 let change = self.gate.throttled(now, ticket.probe, named, self.in_flight == 0);
                 self.narrow(now, ticket);
                 change
@@ -208,19 +207,8 @@ impl Engine<'_> {
         self.notices.push(Notice::Throttled { window });
     }
 
-    fn with_jitter(&mut self, named: Duration) -> Duration {
-        let named = named.min(LONGEST_NAMED_WAIT);
-        named + named.mul_f64(self.random.f64() * 0.1)
-    }
-
     pub(super) fn backoff(&mut self, because: RetryBecause, failures: u32) -> Duration {
-        let factor = match because {
-            RetryBecause::TokenRenewed => return Duration::ZERO,
-            RetryBecause::Throttled => 4,
-            RetryBecause::NotConnected | RetryBecause::LocalShortage | RetryBecause::Passing => 1,
-        };
-        let longest = self.settings.backoff.base.saturating_mul(factor << failures.saturating_sub(1).min(16));
-        longest.min(self.settings.backoff.cap).mul_f64(self.random.f64())
+        self.settings.retry_policy().delay(because, failures, &mut self.random)
     }
 
     fn stopped_by_upload(&mut self, now: At, id: JobId, because: StopBecause, reply: Reply) {

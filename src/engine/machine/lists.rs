@@ -55,7 +55,7 @@ impl Engine<'_> {
             }
             ListReply::Listed(_) => {}
             ListReply::Not(reply) => match reply.verdict {
-                Verdict::Retry(because) if failures < self.settings.retries_after(because) => {
+                Verdict::Retry(because) if self.settings.retry_policy().allows(because, failures + 1) => {
                     let failures = failures + 1;
                     self.first = First::Due { at: now + self.backoff(because, failures), failures };
                 }
@@ -120,7 +120,7 @@ impl Engine<'_> {
                     let failures = self.baselines.failures.entry(record).or_default();
                     *failures += 1;
                     let failures = *failures;
-                    if failures <= self.settings.retries_after(because) {
+                    if self.settings.retry_policy().allows(because, failures) {
                         let at = now + self.backoff(because, failures);
                         self.baselines.delayed.insert((at, record));
                     } else {

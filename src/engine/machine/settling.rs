@@ -80,11 +80,11 @@ impl Engine<'_> {
                     let failures = self.doubts.failures(record) + u32::from(!ticket.probe);
                     let at = now + self.backoff(RetryBecause::Passing, failures);
                     self.doubts.postpone(record, at, failures);
-                    let allowed = match reply.verdict {
-                        Verdict::Retry(because) => self.settings.retries_after(because),
-                        _ => self.settings.retries,
+                    let because = match reply.verdict {
+                        Verdict::Retry(because) => because,
+                        _ => RetryBecause::Passing,
                     };
-                    if failures > allowed {
+                    if !self.settings.retry_policy().allows(because, failures) {
                         self.leave_in_doubt(record);
                     }
                     self.free(record);
