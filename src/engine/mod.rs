@@ -18,6 +18,7 @@
 //! | what a budget of API credits allows | [`credits`] |
 //! | the limits a user may set | [`settings`] |
 //! | the threads, the signals, what is written when | [`drive`] |
+//! | lists, censuses, downloads and queries outside of a run | [`requests`] |
 //! | what the engine needs of the rest of the program | [`ports`] |
 
 use std::borrow::Cow;
@@ -37,6 +38,7 @@ pub mod lineup;
 pub mod machine;
 pub mod pace;
 pub mod ports;
+pub mod requests;
 pub mod retry;
 pub mod settings;
 pub mod settle;
