@@ -156,7 +156,7 @@ fn upload_a_file_of(bencher: Bencher<'_, '_>, bytes: usize) {
         key: RowKey(1),
     };
     bencher.bench_local(|| {
-        let reply = client.upload(&upload, Some((&path, facts)), &|_| {});
+        let reply = client.upload(&upload, Some((&path, facts)), &|_| {}).reply;
         assert!(matches!(reply.verdict, Verdict::Uploaded(_)), "{reply:?}");
     });
 }

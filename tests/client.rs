@@ -53,11 +53,11 @@ impl World {
     fn upload(&self, name: &str, bytes: usize) -> Reply {
         let path = self.file("source", bytes);
         let facts = FileFacts::of(&std::fs::metadata(&path).expect("facts"));
-        self.client.upload(&row(SourceKind::File, "source", name), Some((&path, facts)), &|_| ())
+        self.client.upload(&row(SourceKind::File, "source", name), Some((&path, facts)), &|_| ()).reply
     }
 
     fn link(&self, url: &str) -> Reply {
-        self.client.upload(&row(SourceKind::Link, url, ""), None, &|_| ())
+        self.client.upload(&row(SourceKind::Link, url, ""), None, &|_| ()).reply
     }
 
     fn list(&self) -> Vec<Listed> {

@@ -381,6 +381,9 @@ pub struct OutArgs {
     /// Write the rows with problems to this CSV; mended, it is a manifest
     #[arg(long, value_name = "FILE")]
     pub problems: Option<PathBuf>,
+    /// Make the fingerprints in the results with SHA-256 instead of XXH3
+    #[arg(long)]
+    pub sha256: bool,
 }
 
 /// `attache verify`.

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::multipart::Form;
+use crate::content::{Fingerprint, FingerprintKind, Fingerprinter};
 use crate::upload::FileFacts;
 
 /// Why a file could not be sent, or not to its end.
@@ -65,14 +66,17 @@ pub(crate) fn is_shortage(_error: &io::Error) -> bool {
 pub(crate) struct OpenFile {
     file: File,
     facts: FileFacts,
+    /// Bytes that are still to be read.
     left: u64,
+    /// Sees every byte that is read.
+    fingerprinter: Fingerprinter,
 }
 
 impl OpenFile {
-    pub(crate) fn open(path: &Path, facts: FileFacts) -> Result<OpenFile, FileTrouble> {
+    pub(crate) fn open(path: &Path, facts: FileFacts, kind: FingerprintKind) -> Result<OpenFile, FileTrouble> {
         let file = open_without_waiting(path).map_err(|error| FileTrouble::of(&error))?;
         check_unchanged(&file, facts)?;
-        Ok(OpenFile { file, facts, left: facts.size })
+        Ok(OpenFile { file, facts, left: facts.size, fingerprinter: Fingerprinter::new(kind) })
     }
 
     fn read(&mut self, out: &mut [u8]) -> Result<usize, FileTrouble> {
@@ -87,6 +91,7 @@ impl OpenFile {
             return Err(FileTrouble::Changed("has become shorter"));
         }
         self.left -= count as u64;
+        self.fingerprinter.update(&out[..count]);
         Ok(count)
     }
 
@@ -210,6 +215,13 @@ impl<'a> Body<'a> {
         self.handed_out
     }
 
+    /// The fingerprint of the file, once all of the request was handed out: bytes of a request that was broken off made no
+    /// attachment. `None` for a link.
+    pub(crate) fn content(&self) -> Option<Fingerprint> {
+        let file = self.file.as_ref().filter(|_| self.handed_out == self.length())?;
+        Some(file.fingerprinter.clone().finish())
+    }
+
     /// Since the first byte was handed out; zero if none was.
     pub(crate) fn took(&self) -> Duration {
         self.first_byte.map_or(Duration::ZERO, |first| first.elapsed())
@@ -278,6 +290,8 @@ mod tests {
 
     use super::*;
 
+    const KIND: FingerprintKind = FingerprintKind::Xxh3;
+
     fn file_of(bytes: &[u8]) -> (tempfile::NamedTempFile, FileFacts) {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(bytes).expect("written");
@@ -307,12 +321,14 @@ mod tests {
             let count = |bytes| {
                 progress.fetch_add(bytes, Ordering::Relaxed);
             };
-            let open = OpenFile::open(file.path(), facts).expect("unchanged");
+            let open = OpenFile::open(file.path(), facts, KIND).expect("unchanged");
             let mut body = Body::new(&form, Some(open), None, &count);
             let all = read_in_steps(&mut body, step, |_| {}).expect("read");
             assert_eq!(all.len() as u64, body.length());
             assert_eq!(all, [&form.head[..], &content, &form.tail].concat());
             assert_eq!(progress.load(Ordering::Relaxed), body.handed_out());
+            let (fingerprint, _) = Fingerprint::of(&content[..], KIND).expect("memory can be read");
+            assert_eq!(body.content(), Some(fingerprint));
         }
     }
 
@@ -320,15 +336,15 @@ mod tests {
     fn a_file_that_changes_before_it_is_opened_hands_out_nothing() {
         let (mut file, facts) = file_of(b"before");
         file.write_all(b" and after").expect("written");
-        assert_eq!(OpenFile::open(file.path(), facts).err(), Some(FileTrouble::Changed("has another size now")));
+        assert_eq!(OpenFile::open(file.path(), facts, KIND).err(), Some(FileTrouble::Changed("has another size now")));
         let other = FileFacts { identity: (1, 1), ..facts };
         #[cfg(unix)]
-        assert_eq!(OpenFile::open(file.path(), other).err(), Some(FileTrouble::Changed("is another file now")));
+        assert_eq!(OpenFile::open(file.path(), other, KIND).err(), Some(FileTrouble::Changed("is another file now")));
         #[cfg(not(unix))]
         let _ = other;
         let path = file.path().to_owned();
         drop(file);
-        assert_eq!(OpenFile::open(&path, facts).err(), Some(FileTrouble::Gone));
+        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileTrouble::Gone));
     }
 
     #[cfg(unix)]
@@ -339,8 +355,8 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
         assert!(made.success());
         let (_file, facts) = file_of(b"x");
-        assert_eq!(OpenFile::open(&path, facts).err(), Some(FileTrouble::Changed("is no regular file any more")));
-        assert!(matches!(OpenFile::open(folder.path(), facts).err(), Some(FileTrouble::Changed(_))));
+        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileTrouble::Changed("is no regular file any more")));
+        assert!(matches!(OpenFile::open(folder.path(), facts, KIND).err(), Some(FileTrouble::Changed(_))));
     }
 
     #[test]
@@ -356,7 +372,7 @@ mod tests {
         for (what, change) in changes {
             let (file, facts) = file_of(&[7; 5000]);
             let form = Form::file("a.bin");
-            let open = OpenFile::open(file.path(), facts).expect("unchanged");
+            let open = OpenFile::open(file.path(), facts, KIND).expect("unchanged");
             let mut body = Body::new(&form, Some(open), None, &|_| {});
             let done = Cell::new(false);
             let result = read_in_steps(&mut body, 1024, |round| {
@@ -367,6 +383,7 @@ mod tests {
             assert!(result.is_err(), "a file that {what} was sent as if nothing had happened");
             assert!(matches!(body.trouble(), Some(FileTrouble::Changed(_))), "{what}");
             assert!(body.handed_out() > 0 && body.handed_out() < body.length(), "{what}");
+            assert_eq!(body.content(), None, "what was broken off was not sent");
         }
     }
 
@@ -374,7 +391,7 @@ mod tests {
     fn a_small_file_that_changes_hands_out_nothing_at_all() {
         let (file, facts) = file_of(b"small");
         let form = Form::file("a.txt");
-        let open = OpenFile::open(file.path(), facts).expect("unchanged");
+        let open = OpenFile::open(file.path(), facts, KIND).expect("unchanged");
         file.as_file().set_len(2).expect("cut");
         let mut body = Body::new(&form, Some(open), None, &|_| {});
         assert!(body.read(&mut [0; 4096]).is_err());

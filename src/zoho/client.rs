@@ -21,6 +21,7 @@ use super::http::{self, HttpError, HttpSettings};
 use super::list::{After, Fields, PER_PAGE, Page, Pages};
 use super::multipart::Form;
 use super::token::{Cut, Lease, TokenSettings, Tokens, Trouble};
+use crate::content::{Fingerprint, FingerprintKind};
 use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
 use crate::upload::{FileFacts, RecordId, SourceKind, Upload};
@@ -33,7 +34,17 @@ pub struct Client {
     clock: Mutex<Option<ServiceClock>>,
     credits_left: Mutex<Option<u64>>,
     fields: AtomicU8,
+    fingerprints: FingerprintKind,
     cut: Arc<Cut>,
+}
+
+/// What came of sending one row.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sent {
+    /// The answer, or why there is none.
+    pub reply: Reply,
+    /// The fingerprint of the file, where all of the request had left, whatever came of it; `None` for a link.
+    pub content: Option<Fingerprint>,
 }
 
 /// Why there can be no client.
@@ -100,8 +111,15 @@ impl Client {
             clock: Mutex::new(None),
             credits_left: Mutex::new(None),
             fields: AtomicU8::new(fields as u8),
+            fingerprints: FingerprintKind::default(),
             cut,
         })
+    }
+
+    /// The same client with fingerprints of this kind.
+    #[must_use]
+    pub fn with_fingerprints(self, kind: FingerprintKind) -> Client {
+        Client { fingerprints: kind, ..self }
     }
 
     /// Where this client sends to, so far: see [`Client::find_target`].
@@ -157,32 +175,34 @@ impl Client {
         upload: &Upload<'_>,
         file: Option<(&Path, FileFacts)>,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Reply {
+    ) -> Sent {
+        let unsent = |reply| Sent { reply, content: None };
         let open = match (upload.kind, file) {
             (SourceKind::Link, _) => Ok(None),
-            (SourceKind::File, Some((path, facts))) => OpenFile::open(path, facts).map(Some),
+            (SourceKind::File, Some((path, facts))) => OpenFile::open(path, facts, self.fingerprints).map(Some),
             (SourceKind::File, None) => Err(FileTrouble::Changed("was not looked at by the check")),
         };
         let open = match open {
             Ok(open) => open,
-            Err(trouble) => return file_reply(&trouble, 0),
+            Err(trouble) => return unsent(file_reply(&trouble, 0)),
         };
         let lease = match self.tokens.lease() {
             Ok(lease) => lease,
-            Err(trouble) => return no_token(trouble),
+            Err(trouble) => return unsent(no_token(trouble)),
         };
         let form = self.form(upload, &lease);
         let mut body = Body::new(&form, open, self.bandwidth.as_ref(), progress);
         let came = self.post(&lease, upload, &form, &mut body);
         if let Some(trouble) = body.trouble() {
-            return Reply { took: body.took(), ..file_reply(trouble, body.handed_out()) };
+            return unsent(Reply { took: body.took(), ..file_reply(trouble, body.handed_out()) });
         }
         let ask = match upload.kind {
             SourceKind::File => Ask::File,
             SourceKind::Link => Ask::Link,
         };
         let sent = format_args!("{} of {} bytes had left", body.handed_out(), body.length());
-        Reply { took: body.took(), ..self.reply(ask, &came, &lease, sent) }
+        let reply = Reply { took: body.took(), ..self.reply(ask, &came, &lease, sent) };
+        Sent { reply, content: body.content() }
     }
 
     /// Lists a record's attachments, all pages.

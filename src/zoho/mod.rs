@@ -28,7 +28,7 @@ mod tests;
 mod token;
 
 pub use account::{Allowance, Organisation, User};
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Sent};
 pub use credentials::{Credentials, NotASecret, Renewal, Secret};
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpSettings, Proxies, TimeLimits};

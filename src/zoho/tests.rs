@@ -36,11 +36,11 @@ fn content(bytes: &[u8]) -> Content {
 }
 
 fn send_file(client: &Client, content: &Content, name: &str) -> Reply {
-    client.upload(&upload(SourceKind::File, name, name), Some((&content.path, content.facts)), &|_| {})
+    client.upload(&upload(SourceKind::File, name, name), Some((&content.path, content.facts)), &|_| {}).reply
 }
 
 fn send_link(client: &Client, address: &str, title: &str) -> Reply {
-    client.upload(&upload(SourceKind::Link, address, title), None, &|_| {})
+    client.upload(&upload(SourceKind::Link, address, title), None, &|_| {}).reply
 }
 
 /// The request with what differs from run to run replaced.

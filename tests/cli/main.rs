@@ -9,6 +9,7 @@ mod exits;
 mod faults;
 mod files;
 mod first;
+mod identity;
 mod interface;
 mod names;
 mod options;

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::content::Fingerprint;
 use crate::engine::{Clock, Ended, JobId, Journal, Service};
 use crate::outcome::OwnCode;
 use crate::plan::Plan;
@@ -18,6 +20,22 @@ use crate::zoho::Client;
 pub(super) struct Sender<'a> {
     pub(super) plan: &'a Plan,
     pub(super) client: &'a Client,
+    /// Where it is noted what was sent.
+    pub(super) contents: &'a Contents,
+}
+
+/// The fingerprints of what was sent and has no final line yet.
+#[derive(Default)]
+pub(super) struct Contents(Mutex<HashMap<JobId, Fingerprint>>);
+
+impl Contents {
+    fn note(&self, job: JobId, content: Fingerprint) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, content);
+    }
+
+    fn take(&self, job: JobId) -> Option<Fingerprint> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&job)
+    }
 }
 
 impl Service for Sender<'_> {
@@ -31,7 +49,12 @@ impl Service for Sender<'_> {
         // The client tells of each piece; whoever looks on is told how far the row is.
         let so_far = AtomicU64::new(0);
         let piece = |bytes| sent(so_far.fetch_add(bytes, Ordering::Relaxed) + bytes);
-        self.client.upload(&upload, file, &piece)
+        let sent = self.client.upload(&upload, file, &piece);
+        // A row is sent again only while its file is the one that was checked, so the last one speaks for all.
+        if let Some(content) = sent.content {
+            self.contents.note(job, content);
+        }
+        sent.reply
     }
 
     fn list(&self, job: JobId) -> ListReply {
@@ -78,28 +101,36 @@ pub(super) struct Memory<'a> {
     pub(super) log: &'a GroupLog<RealDisk>,
     pub(super) target: &'a str,
     pub(super) run: &'a str,
-    pub(super) earlier_tries: HashMap<RowKey, u32>,
-    /// What was sent of the rows that an earlier run left in doubt: their files may be others now.
-    pub(super) sent_sizes: HashMap<JobId, u64>,
+    /// What earlier runs did about the rows that this one goes on with.
+    pub(super) earlier: HashMap<RowKey, EarlierTries>,
+    /// What this run sent.
+    pub(super) contents: &'a Contents,
     /// The columns of the file as the earlier runs left it.
     pub(super) old_layout: Layout,
 }
 
-/// The sizes with which earlier runs sent the rows that they left in doubt.
-pub(super) fn sent_sizes(plan: &Plan) -> HashMap<JobId, u64> {
-    plan.pasts().iter().filter_map(|(job, past)| Some((*job, past.size?))).collect()
+/// What earlier runs did about a row.
+#[derive(Clone, Copy)]
+pub(super) struct EarlierTries {
+    /// The requests that they made: a row's count is of all runs together.
+    tries: u32,
+    /// Size and content of what they sent, where it is still open what became of it: the file may be another one now.
+    sent: Option<(Option<u64>, Option<Fingerprint>)>,
 }
 
-/// The requests that earlier runs made for rows that this one goes on with: a row's count is of all runs together.
-pub(super) fn earlier_tries<D: Disk>(plan: &Plan, seen: &Seen<D>) -> io::Result<HashMap<RowKey, u32>> {
+/// What earlier runs did about the rows that this one goes on with.
+pub(super) fn earlier_tries<D: Disk>(plan: &Plan, seen: &Seen<D>) -> io::Result<HashMap<RowKey, EarlierTries>> {
     let mut earlier = HashMap::new();
     if seen.history().is_empty() {
         return Ok(earlier);
     }
     for row in (0..plan.jobs().len()).filter_map(|job| plan.row(JobId(u32::try_from(job).ok()?))) {
         let key = plan.checked().key(row);
-        if let Some(line) = seen.line(key)?.filter(|line| line.tries > 0) {
-            earlier.insert(key, line.tries);
+        if let Some(line) = seen.line(key)? {
+            let sent = line.status.is_open().then_some((line.bytes, line.content));
+            if line.tries > 0 || sent.is_some() {
+                earlier.insert(key, EarlierTries { tries: line.tries, sent });
+            }
         }
     }
     Ok(earlier)
@@ -107,7 +138,7 @@ pub(super) fn earlier_tries<D: Disk>(plan: &Plan, seen: &Seen<D>) -> io::Result<
 
 impl Memory<'_> {
     fn tries_before(&self, line: &Line) -> u32 {
-        self.earlier_tries.get(&line.key).copied().unwrap_or(0)
+        self.earlier.get(&line.key).map_or(0, |earlier| earlier.tries)
     }
 
     fn line(&self, job: JobId) -> Option<Line> {
@@ -137,10 +168,11 @@ impl Journal for Memory<'_> {
     fn finish(&self, ended: &Ended) -> Result<(), String> {
         let mut line = self.line(ended.job).ok_or_else(|| not_ours(ended.job).message)?;
         let tries_before = self.tries_before(&line);
-        if ended.outcome.tries == 0
-            && let Some(sent) = self.sent_sizes.get(&ended.job)
-        {
-            line.bytes = Some(*sent);
+        if ended.outcome.tries > 0 {
+            line.content = self.contents.take(ended.job);
+        } else if let Some(EarlierTries { sent: Some((bytes, content)), .. }) = self.earlier.get(&line.key) {
+            line.bytes = bytes.or(line.bytes);
+            line.content = *content;
         }
         self.log.finish(&line.ended(&ended.outcome, tries_before)).map_err(|error| self.told(error))
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use self::crew::{Memory, Sender};
+use self::crew::{Contents, Memory, Sender};
 use self::prepare::{Destination, Prepared};
 use self::rows::ManifestRows;
 use super::args::RunArgs;
@@ -247,25 +247,19 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
     let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
     // The server of a rehearsal lives as long as the run does.
     let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
-    let tries = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
+    let earlier = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
+    let contents = Contents::default();
     let stop = Arc::new(Stop::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
     let old_layout = held.seen().layout().clone();
     let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
-    let memory = Memory {
-        plan,
-        log: &log,
-        target: &prepared.target,
-        run: &run_id,
-        earlier_tries: tries,
-        sent_sizes: crew::sent_sizes(plan),
-        old_layout,
-    };
+    let memory =
+        Memory { plan, log: &log, target: &prepared.target, run: &run_id, earlier, contents: &contents, old_layout };
     let (ending, seen) =
         progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |watch| {
             let engine = Engine::new(plan.jobs().to_vec(), plan.pasts().to_vec(), plan, prepared.plan.engine.clone());
             let Some(destination) = &destination else { return engine.into_ending() };
-            let sender = Sender { plan, client: destination.client() };
+            let sender = Sender { plan, client: destination.client(), contents: &contents };
             let crew = Crew { service: &sender, journal: &memory, watch, stop: &stop };
             drive::run(engine, prepared.threads(), crew)
         });

@@ -14,6 +14,7 @@ use crate::cli::screen::Screen;
 use crate::cli::values::{Progress, Resend};
 use crate::console::problems::{Found, quoted_lines};
 use crate::console::progress::{self, Mode};
+use crate::content::FingerprintKind;
 use crate::engine;
 use crate::exit::Exit;
 use crate::manifest;
@@ -229,6 +230,11 @@ impl Prepared {
         progress::Settings { mode, look: self.screen.err_look(), verbose: self.screen.verbose > 0 }
     }
 
+    /// How the fingerprints of what is sent are made.
+    pub(super) fn fingerprints(&self) -> FingerprintKind {
+        if self.args.out.sha256 { FingerprintKind::Sha256 } else { FingerprintKind::Xxh3 }
+    }
+
     /// As many threads as requests at once: each thread does one at a time.
     pub(super) fn threads(&self) -> usize {
         self.plan.engine.concurrency as usize
@@ -267,7 +273,8 @@ impl Destination {
     pub(super) fn reach(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
         match &prepared.way {
             Way::Real(real) => Ok(Destination {
-                client: client(&real.target, &real.access.credentials, &real.http)?,
+                client: client(&real.target, &real.access.credentials, &real.http)?
+                    .with_fingerprints(prepared.fingerprints()),
                 #[cfg(feature = "sandbox")]
                 _server: None,
             }),
@@ -290,7 +297,8 @@ fn rehearse(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
     let http =
         HttpSettings { concurrency: prepared.threads(), bandwidth: prepared.plan.bandwidth, ..HttpSettings::default() };
     let client = Client::new(target, Credentials::token(token), &http, TokenSettings::default());
-    Ok(Destination { client: client.map_err(Failure::usage)?, _server: Some(server) })
+    let client = client.map_err(Failure::usage)?.with_fingerprints(prepared.fingerprints());
+    Ok(Destination { client, _server: Some(server) })
 }
 
 #[cfg(not(feature = "sandbox"))]
@@ -414,6 +422,7 @@ fn switches(args: &RunArgs) -> Vec<String> {
         (args.read.allow_outside, "--allow-outside"),
         (args.existing.accept_edited_results, "--accept-edited-results"),
         (args.run_pace.wait_for_credits, "--wait-for-credits"),
+        (args.out.sha256, "--sha256"),
     ];
     switches.into_iter().filter(|(on, _)| *on).map(|(_, name)| name.to_owned()).collect()
 }
