@@ -18,12 +18,12 @@ use super::classify::{Ask, Came, classify, own_code};
 use super::credentials::{Credentials, Secret};
 use super::hosts::Target;
 use super::http::{self, HttpError, HttpSettings};
-use super::list::{After, Fields, PER_PAGE, Page, Pages};
+use super::list::{Fields, ListReading, PER_PAGE, Page};
 use super::multipart::Form;
 use super::token::{Cut, Lease, TokenSettings, Tokens, Trouble};
 use crate::content::{Fingerprint, FingerprintKind};
 use crate::outcome::OwnCode;
-use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
+use crate::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
 use crate::upload::{FileFacts, RecordId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
@@ -207,36 +207,48 @@ impl Client {
 
     /// Lists a record's attachments, all pages.
     pub fn list(&self, module: &str, record: RecordId) -> ListReply {
-        let lease = match self.tokens.lease() {
-            Ok(lease) => lease,
-            Err(trouble) => return ListReply::Not(no_token(trouble)),
-        };
-        let address = address(&lease.target, module, record);
-        let (mut pages, mut page) = (Pages::default(), Page::Number(1));
+        let mut reading = ListReading::default();
         loop {
-            let came = self.get_page(&lease, &address, &page);
-            let (status, body) = match &came {
-                Came::Answer(Answer { status: status @ 200, body: Some(body), words: Words::Nothing(_), .. }) => {
-                    (*status, Some(&body[..]))
-                }
-                Came::Answer(Answer { status: status @ 204, .. }) => (*status, None),
-                came => return ListReply::Not(self.reply(Ask::List, came, &lease, format_args!(""))),
-            };
-            match pages.take(body) {
-                After::Ask(next) => page = next,
-                After::End => {
-                    self.tokens.worked();
-                    return ListReply::Listed(pages.into_items());
-                }
-                After::Unusable(why) => {
-                    let verdict = Verdict::Retry(RetryBecause::Passing);
-                    return ListReply::Not(Reply {
-                        http_status: Some(status),
-                        ..plain(verdict, OwnCode::Unreadable, why)
-                    });
-                }
+            match self.list_page(module, record, &mut reading) {
+                Ok(Some(listed)) => return ListReply::Listed(listed),
+                Ok(None) => {}
+                Err(reply) => return ListReply::Not(*reply),
             }
         }
+    }
+
+    /// Asks for the next page of a record's list. Gives the whole list with the last page, and nothing before.
+    ///
+    /// # Errors
+    ///
+    /// The reply says why there is no such page. Where the pages so far are of no use any more, the next call begins with
+    /// the first one.
+    pub fn list_page(
+        &self,
+        module: &str,
+        record: RecordId,
+        reading: &mut ListReading,
+    ) -> Result<Option<Vec<Listed>>, Box<Reply>> {
+        let lease = self.tokens.lease().map_err(|trouble| Box::new(no_token(trouble)))?;
+        let came = self.get_page(&lease, &address(&lease.target, module, record), reading.next());
+        let (status, body) = match &came {
+            Came::Answer(Answer { status: status @ 200, body: Some(body), words: Words::Nothing(_), .. }) => {
+                (*status, Some(&body[..]))
+            }
+            Came::Answer(Answer { status: status @ 204, .. }) => (*status, None),
+            came => {
+                let reply = self.reply(Ask::List, came, &lease, format_args!(""));
+                if is_about_pages(&reply.code) {
+                    *reading = ListReading::default();
+                }
+                return Err(Box::new(reply));
+            }
+        };
+        self.tokens.worked();
+        reading.take(body).map_err(|why| {
+            let verdict = Verdict::Retry(RetryBecause::Passing);
+            Box::new(Reply { http_status: Some(status), ..plain(verdict, OwnCode::Unreadable, why) })
+        })
     }
 
     /// Asks for something below the API's own path; once more with a fresh token if the first is refused.
@@ -394,6 +406,11 @@ pub(crate) fn authorization(token: &Secret) -> HeaderValue {
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
+}
+
+/// Whether a refusal speaks of the token that names a page: it is too old, or of another list.
+fn is_about_pages(code: &str) -> bool {
+    matches!(code, "DISCRETE_PAGINATION_LIMIT_EXCEEDED" | "EXPIRED_VALUE" | "TOKEN_BOUND_DATA_MISMATCH")
 }
 
 /// Which fields to ask for instead, if it was the fields that were refused.

@@ -140,6 +140,41 @@ impl Pages {
     }
 }
 
+/// A record's list while it is read, page by page: each page is a request, to be paced and counted as any other.
+pub struct ListReading {
+    pages: Pages,
+    next: Page,
+}
+
+impl Default for ListReading {
+    fn default() -> ListReading {
+        ListReading { pages: Pages::default(), next: Page::Number(1) }
+    }
+}
+
+impl ListReading {
+    pub(crate) fn next(&self) -> &Page {
+        &self.next
+    }
+
+    /// Takes in the answer to the page that was asked for: the whole list, if it was the last one.
+    ///
+    /// # Errors
+    ///
+    /// The pages cannot be relied on; reading begins anew.
+    pub(crate) fn take(&mut self, body: Option<&[u8]>) -> Result<Option<Vec<Listed>>, &'static str> {
+        match self.pages.take(body) {
+            After::Ask(next) => self.next = next,
+            After::End => return Ok(Some(std::mem::take(self).pages.into_items())),
+            After::Unusable(why) => {
+                *self = ListReading::default();
+                return Err(why);
+            }
+        }
+        Ok(None)
+    }
+}
+
 fn listed(item: &Json<'_>) -> Option<Listed> {
     let text = |key: &str| item.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
     Some(Listed {

@@ -32,6 +32,7 @@ pub use client::{Client, ClientError, Sent};
 pub use credentials::{Credentials, NotASecret, Renewal, Secret};
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpSettings, Proxies, TimeLimits};
+pub use list::ListReading;
 pub use login::{Login, LoginError, log_in};
 pub use multipart::overhead;
 pub use token::TokenSettings;
