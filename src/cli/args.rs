@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
 use super::values::{
-    ColorWhen, Output, Progress, ReportOutput, Resend, SandboxProfile, SchemaName, Shell, VerifyOutput, backoff,
-    max_failures, resend,
+    CodeParser, ColorWhen, Output, Progress, ReportOutput, Resend, SandboxProfile, SchemaName, Shell, VerifyOutput,
+    backoff, max_failures, resend,
 };
 use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
 use crate::manifest::Format;
@@ -168,7 +168,14 @@ Examples:
         before_help = "\
 Examples:
   attache completions bash > ~/.local/share/bash-completion/completions/attache
-  attache completions powershell >> $PROFILE"
+  attache completions zsh > ~/.zfunc/_attache
+  attache completions fish > ~/.config/fish/completions/attache.fish
+  attache completions powershell >> $PROFILE",
+        after_help = "\
+The folder must exist. zsh reads ~/.zfunc only with these two lines in ~/.zshrc:
+  fpath+=~/.zfunc
+  autoload -U compinit && compinit
+They take effect in the next shell that is opened."
     )]
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -177,6 +184,7 @@ Examples:
         before_help = "\
 Examples:
   attache man | man -l -
+  attache man auth login | man -l -
   attache man --dir share/man/man1   every page, for a package"
     )]
     Man(ManArgs),
@@ -479,6 +487,8 @@ pub struct SchemaArgs {
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct ExplainArgs {
     /// A code of a problem or of a row of the results, or an exit status
+    // Every code would fill the help; shells still complete them.
+    #[arg(value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
 }
 
@@ -532,7 +542,7 @@ pub struct CompletionsArgs {
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct ManArgs {
     /// Page of this command [default: of attache itself]
-    pub command: Option<String>,
+    pub command: Vec<String>,
     /// Write every page into this folder instead
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub dir: Option<PathBuf>,

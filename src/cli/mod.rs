@@ -7,6 +7,7 @@ pub mod config;
 pub mod explain;
 pub mod failure;
 pub mod logging;
+pub mod man;
 pub mod output;
 pub mod report;
 pub mod run;
@@ -61,7 +62,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Auth(args) => return auth::run(&args),
         Command::Completions(args) => completions::run(args.shell),
-        Command::Man(args) => completions::man(&args),
+        Command::Man(args) => man::run(&args),
         #[cfg(not(feature = "sandbox"))]
         Command::Sandbox(_) => {
             let why = "this build has no rehearsal server; build it with the feature `sandbox`";

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
+use crate::explain::CHAPTERS;
 use crate::manifest::Format;
 use crate::units::parse_duration;
 
@@ -20,6 +21,29 @@ impl fmt::Display for BadWord {
 }
 
 impl std::error::Error for BadWord {}
+
+/// Takes any text as a code of `attache explain`, which says itself what it does not know, and tells shells which codes
+/// there are.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeParser;
+
+impl TypedValueParser for CodeParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let pages = CHAPTERS.iter().flat_map(|chapter| chapter.pages);
+        Some(Box::new(pages.map(|page| PossibleValue::new(page.code).help(page.title))))
+    }
+}
 
 /// Who reads the output (`--output`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
