@@ -5,13 +5,14 @@
 //! | encodings, byte order marks, what is not text | `decode.rs` |
 //! | where a CSV row ends, broken quoting | `quotes.rs`, `lines.rs` |
 //! | the CSV header, the delimiter | `header.rs` |
-//! | CSV rows | `table.rs` |
+//! | CSV rows | `table.rs`, `cells.rs` |
 //! | what a row is to the check | `row.rs` |
 //! | the head of a YAML manifest and its schema | `head.rs` |
 //! | YAML rows | `document.rs`, `events.rs` |
 //! | what is said of the file as a whole | `reader.rs` |
 //! | showing lines of the file again | `excerpt.rs` |
 
+mod cells;
 mod decode;
 mod document;
 mod events;

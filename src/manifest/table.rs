@@ -1,12 +1,8 @@
 //! Reads the rows of a CSV manifest.
 //!
-//! `lines` cuts the file into well-formed rows. The csv crate takes those apart in which something is quoted; between
-//! the cells of all others stand delimiters and nothing else.
+//! `lines` cuts the file into well-formed rows, `cells` takes those apart.
 
-use std::io::{self, Read};
-
-use csv::StringRecord;
-
+use super::cells::Splitter;
 use super::header::{self, Column, Delimiter, Header};
 use super::lines::{Lines, Piece};
 use super::reader::Tolerance;
@@ -22,46 +18,9 @@ pub(super) struct Table {
     pub(super) lines: Lines,
     pub(super) delimiter: u8,
     pub(super) header: Header,
-    csv: csv::Reader<OneRow>,
-    record: StringRecord,
-    starts: Vec<u32>,
+    cells: Splitter,
     /// `false` when the header leaves no way to read rows.
     readable: bool,
-}
-
-/// Hands one row after another to the csv crate, which so never sees what comes behind it.
-#[derive(Default)]
-struct OneRow {
-    text: Vec<u8>,
-    given: usize,
-}
-
-impl OneRow {
-    fn load(&mut self, row: &str) {
-        self.text.clear();
-        self.text.extend_from_slice(row.as_bytes());
-        self.text.push(b'\n');
-        self.given = 0;
-    }
-}
-
-impl Read for OneRow {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let mut rest = self.text.get(self.given..).unwrap_or_default();
-        let read = rest.read(out)?;
-        self.given += read;
-        Ok(read)
-    }
-}
-
-fn taker(delimiter: u8) -> csv::Reader<OneRow> {
-    csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        // CRLF is taken off before, so that a stray CR stays in its cell, where it is found.
-        .terminator(csv::Terminator::Any(b'\n'))
-        .from_reader(OneRow::default())
 }
 
 impl Table {
@@ -89,9 +48,7 @@ impl Table {
             lines,
             delimiter,
             header: Header::default(),
-            csv: taker(delimiter),
-            record: StringRecord::new(),
-            starts: Vec::new(),
+            cells: Splitter::new(delimiter),
             readable: chosen.is_ok(),
         };
         match chosen {
@@ -104,20 +61,18 @@ impl Table {
     }
 
     fn read_header(&mut self, problems: &mut Vec<Problem>) {
-        match self.lines.next(self.delimiter, &|_| false, &mut self.starts) {
+        match self.lines.next(self.delimiter, &|_| false, &mut self.cells.starts) {
             None => {}
             Some(Piece::Broken { problem, .. }) => {
                 problems.push(problem);
                 self.readable = false;
             }
             Some(Piece::Row { line, range }) => {
-                let mut row = RawRow::default();
-                row.begin(line);
                 // The csv crate takes a byte order mark off whatever it reads first, so that must not be a row.
-                self.split_quoted(range.clone(), &mut row);
+                self.cells.split_quoted(self.lines.text(range.clone()));
                 let cells = self.header_cells(line, range);
-                if self.record.len() > header::MAX_COLUMNS {
-                    problems.push(header::too_wide(self.record.len(), line));
+                if self.cells.record.len() > header::MAX_COLUMNS {
+                    problems.push(header::too_wide(self.cells.record.len(), line));
                     self.readable = false;
                 } else if header::is_results(&cells) {
                     problems.push(results_as_manifest(line));
@@ -136,9 +91,9 @@ impl Table {
     fn header_cells(&self, line: u32, range: std::ops::Range<usize>) -> Vec<(String, Place)> {
         let (mut column, mut counted) = (1, 0);
         let text = self.lines.text(range);
-        let names = self.record.iter().take(header::MAX_COLUMNS).enumerate();
+        let names = self.cells.record.iter().take(header::MAX_COLUMNS).enumerate();
         let placed = names.map(|(ix, name)| {
-            let start = self.start_of(ix);
+            let start = self.cells.start_of(ix);
             column += text.get(counted..start).unwrap_or_default().chars().count();
             counted = start;
             (name.to_owned(), Place { line, column: u32::try_from(column).ok() })
@@ -146,33 +101,11 @@ impl Table {
         placed.collect()
     }
 
-    /// Takes one row apart into `record`.
+    /// Takes one row apart.
     fn split(&mut self, range: std::ops::Range<usize>, row: &mut RawRow) {
-        if !self.starts.is_empty() {
-            return self.split_quoted(range, row);
-        }
         let text = self.lines.text(range);
         row.set_raw(text);
-        self.record.clear();
-        let mut from = 0;
-        for end in memchr::memchr_iter(self.delimiter, text.as_bytes()).chain([text.len()]) {
-            self.record.push_field(text.get(from..end).unwrap_or_default());
-            from = end + 1;
-        }
-    }
-
-    fn split_quoted(&mut self, range: std::ops::Range<usize>, row: &mut RawRow) {
-        let text = self.lines.text(range);
-        row.set_raw(text);
-        self.csv.get_mut().load(text);
-        // The text is valid UTF-8 and in memory, so there is nothing that could go wrong.
-        let read = self.csv.read_record(&mut self.record);
-        debug_assert!(matches!(read, Ok(true)), "{read:?}");
-    }
-
-    /// Where a cell begins in the text of its row.
-    fn start_of(&self, ix: usize) -> usize {
-        start_of(&self.record, &self.starts, ix)
+        self.cells.split(text);
     }
 
     /// Reads the next row that is not blank; `false` at the end. A row that cannot be taken apart comes as one with
@@ -180,7 +113,7 @@ impl Table {
     pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
         while self.readable {
             let header = &self.header;
-            let piece = self.lines.next(self.delimiter, &|cell| header.may_break(cell), &mut self.starts);
+            let piece = self.lines.next(self.delimiter, &|cell| header.may_break(cell), &mut self.cells.starts);
             match piece {
                 None => {
                     tolerance.unended |= !self.lines.ended();
@@ -214,9 +147,9 @@ impl Table {
     /// Puts the cells where they belong; `false` for a row of empty cells.
     fn fill(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
         let mut superfluous = None;
-        for (ix, cell) in self.record.iter().enumerate() {
+        for (ix, cell) in self.cells.record.iter().enumerate() {
             match self.header.columns.get(ix) {
-                Some(Column::Field(field)) => row.set_cell(*field, cell, start_of(&self.record, &self.starts, ix)),
+                Some(Column::Field(field)) => row.set_cell(*field, cell, self.cells.start_of(ix)),
                 Some(Column::Carried(column)) => row.set_carried(*column, cell),
                 Some(Column::Refused) => {}
                 Some(Column::Unnamed) | None if cell.trim().is_empty() => {}
@@ -228,14 +161,14 @@ impl Table {
             return false;
         }
         row.number = tolerance.count_row();
-        if self.record.get(0).is_some_and(|cell| cell.starts_with('#')) {
+        if self.cells.record.get(0).is_some_and(|cell| cell.starts_with('#')) {
             problems.push(comment(row.place_of_byte(0)).in_row(row.number));
             row.discard();
             return true;
         }
         let width = self.header.width();
-        tolerance.short_rows += u32::from(self.record.len() < width);
-        tolerance.unnamed_columns |= superfluous.is_none() && self.record.len() > width;
+        tolerance.short_rows += u32::from(self.cells.record.len() < width);
+        tolerance.unnamed_columns |= superfluous.is_none() && self.cells.record.len() > width;
         if let Some(ix) = superfluous {
             problems.push(self.superfluous(ix, row));
             row.broken = true;
@@ -245,7 +178,7 @@ impl Table {
     }
 
     fn superfluous(&self, ix: usize, row: &RawRow) -> Problem {
-        let value = self.record.get(ix).unwrap_or_default();
+        let value = self.cells.record.get(ix).unwrap_or_default();
         let problem = if ix < self.header.columns.len() {
             Problem::new(
                 ProblemCode::ColumnUnnamed,
@@ -255,11 +188,11 @@ impl Table {
         } else {
             Problem::new(
                 ProblemCode::TooManyCells,
-                format!("{} cells, where the header has {}", self.record.len(), self.header.columns.len()),
+                format!("{} cells, where the header has {}", self.cells.record.len(), self.header.columns.len()),
                 format!("put a cell that contains {} in quotes", header::delimiter_name(self.delimiter)),
             )
         };
-        let mut problem = problem.at(row.place_of_byte(self.start_of(ix))).in_row(row.number);
+        let mut problem = problem.at(row.place_of_byte(self.cells.start_of(ix))).in_row(row.number);
         problem.value = Some(crate::problem::shown(value));
         problem
     }
@@ -267,18 +200,19 @@ impl Table {
     /// Cells that are too long, and stray CRs.
     fn report_bad_cells(&self, row: &mut RawRow, problems: &mut Vec<Problem>) {
         let mut broken = false;
-        let text = self.record.as_slice();
+        let text = self.cells.record.as_slice();
         if text.len() > CELL_LIMIT {
-            for (ix, cell) in self.record.iter().enumerate().filter(|(_, cell)| cell.len() > CELL_LIMIT) {
-                problems.push(cell_too_large(cell.len()).at(row.place_of_byte(self.start_of(ix))).in_row(row.number));
+            for (ix, cell) in self.cells.record.iter().enumerate().filter(|(_, cell)| cell.len() > CELL_LIMIT) {
+                problems
+                    .push(cell_too_large(cell.len()).at(row.place_of_byte(self.cells.start_of(ix))).in_row(row.number));
                 broken = true;
             }
         }
         if memchr::memchr(b'\r', text.as_bytes()).is_some() {
             // Beyond the header one is as good as all.
-            let cells = self.record.iter().enumerate().take(self.header.columns.len() + 1);
+            let cells = self.cells.record.iter().enumerate().take(self.header.columns.len() + 1);
             for (ix, cell) in cells.filter(|(_, cell)| has_lone_cr(cell)) {
-                problems.push(lone_cr(row.place_of_byte(self.start_of(ix)), cell).in_row(row.number));
+                problems.push(lone_cr(row.place_of_byte(self.cells.start_of(ix)), cell).in_row(row.number));
                 broken = true;
             }
         }
@@ -291,14 +225,6 @@ impl Table {
             problems.push(flaw.in_row(row.number));
             row.broken = true;
         }
-    }
-}
-
-/// Where a cell begins in the text of its row: without any quotes only delimiters stand between the cells.
-fn start_of(record: &StringRecord, starts: &[u32], ix: usize) -> usize {
-    match starts.get(ix) {
-        Some(start) => *start as usize,
-        None => record.range(ix).map_or(0, |range| range.start + ix),
     }
 }
 
