@@ -47,6 +47,7 @@ pub mod check;
 pub mod cli;
 pub mod console;
 pub mod content;
+mod crosswalk;
 pub mod engine;
 pub mod exit;
 pub mod explain;

@@ -31,6 +31,8 @@ pub struct LeftOut {
     pub module: String,
     /// The cell of that name.
     pub record: String,
+    /// The cell `key`: what the old system calls the record.
+    pub record_key: String,
     /// The cell of that name.
     pub file: String,
     /// The cell of that name; without a password.
@@ -144,6 +146,16 @@ impl Checked {
             Ok(at) => self.twins.get(at).map_or(row, |(_, twin)| *twin),
             Err(_) => row,
         }
+    }
+
+    /// What the old system calls the record of a row; empty for a row that names it by its id.
+    pub fn record_key(&self, row: RowIx) -> &str {
+        self.store.record_key(row.get())
+    }
+
+    /// Whether any row names its record by a key of the old system.
+    pub fn has_record_keys(&self) -> bool {
+        !self.store.record_keys.is_empty()
     }
 
     /// The names of the columns that are carried into the results.

@@ -44,19 +44,38 @@ impl Judge<'_> {
         }
     }
 
-    /// The record id.
-    pub(super) fn record_of(&mut self, row: &RawRow) -> Option<RecordId> {
-        let text = self.trimmed(row, Field::Record)?;
-        if text.is_empty() {
-            self.missing(
-                row,
-                Field::Record,
-                ProblemCode::RecordMissing,
-                "the record id is missing",
-                "fill in the id of the record",
-            );
+    /// The record that the row names, by its id or by a key.
+    pub(super) fn record_of(&mut self, row: &RawRow, module: Option<u16>) -> Option<RecordId> {
+        if row.is_refused(Field::Record) || row.is_refused(Field::Key) {
             return None;
         }
+        let (text, key) = (self.trimmed(row, Field::Record)?, self.trimmed(row, Field::Key)?);
+        match (text.is_empty(), key.is_empty()) {
+            (false, true) => self.record_by_id(row, text),
+            (true, false) => {
+                let record = self.record_by_key(row, module, key)?;
+                self.note_record(row, Field::Key, record);
+                Some(record)
+            }
+            (true, true) => {
+                self.missing(
+                    row,
+                    Field::Record,
+                    ProblemCode::RecordMissing,
+                    "the record id is missing",
+                    "fill in the id of the record, or its key of the old system in the column key",
+                );
+                None
+            }
+            (false, false) => {
+                let message = "both a record id and a key are given";
+                self.report(row, Field::Key, Finding::new(ProblemCode::RecordKeyBoth, message, "empty one of the two"));
+                None
+            }
+        }
+    }
+
+    fn record_by_id(&mut self, row: &RawRow, text: &str) -> Option<RecordId> {
         let Record { id, had_prefix } = match record::read(text) {
             Ok(record) => record,
             Err(finding) => {
@@ -67,14 +86,19 @@ impl Judge<'_> {
         if had_prefix && !row.is_inherited(Field::Record) {
             self.prefixes.add(row.place(Field::Record), row.number);
         }
+        self.note_record(row, Field::Record, id);
+        Some(id)
+    }
+
+    /// Counts the id with all others, and warns if a spreadsheet seems to have rounded it.
+    fn note_record(&mut self, row: &RawRow, field: Field, id: RecordId) {
         self.ids.add(id, row.line);
-        if record::looks_rounded(id) && !row.is_inherited(Field::Record) {
+        if record::looks_rounded(id) && !row.is_inherited(field) {
             self.ids.rounded.push((self.problems.len(), record::digits(id)));
             let message = format!("the record id {id} ends in zeros, as if a spreadsheet had rounded it");
             let hint = "compare it with the export; --allow-rounded-ids if it is right";
-            self.report(row, Field::Record, Finding::new(ProblemCode::RecordRounded, message, hint));
+            self.report(row, field, Finding::new(ProblemCode::RecordRounded, message, hint));
         }
-        Some(id)
     }
 
     /// The one source of a row, if its form is right.
@@ -247,7 +271,7 @@ impl Judge<'_> {
     }
 
     /// Reports a cell. A value that comes from the defaults is reported there and only there.
-    fn report(&mut self, row: &RawRow, field: Field, finding: Finding) {
+    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: Finding) {
         if row.is_inherited(field) {
             if finding.code.severity() == Severity::Error {
                 self.wrong_by_default.insert(row.number);

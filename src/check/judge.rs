@@ -7,6 +7,7 @@ use super::checked::{LeftOut, file_name};
 use super::files::look;
 use super::form::Source;
 use super::ids::Ids;
+use super::keys::Keys;
 use super::module::Modules;
 use super::presence::Presence;
 use super::store::{Full, Rest, SourceIx, Store, TextId};
@@ -30,6 +31,8 @@ pub(super) struct Judge<'a> {
     pub(super) store: Store,
     pub(super) twins: Twins,
     pub(super) ids: Ids,
+    /// What keys of an old system stand for.
+    pub(super) keys: Keys,
     /// By row of the store: its number, where its source stands, and whether its file is of no interest any more.
     pub(super) details: Vec<Detail>,
     /// Rows that cannot be complete, with what can still be said of their files.
@@ -74,6 +77,11 @@ impl Tally {
         self.count = self.count.saturating_add(1);
         self.first = self.first.or(Some((place, row)));
     }
+
+    /// Its first place, the row of that, and how many there are; `None` if there are none.
+    pub(super) fn first(&self) -> Option<(Place, u32, u32)> {
+        self.first.map(|(place, row)| (place, row, self.count))
+    }
 }
 
 impl<'a> Judge<'a> {
@@ -86,6 +94,7 @@ impl<'a> Judge<'a> {
             store: Store::default(),
             twins: Twins::default(),
             ids: Ids::default(),
+            keys: Keys::default(),
             details: Vec::new(),
             incomplete: Vec::new(),
             files_of_incomplete: Vec::new(),
@@ -103,6 +112,7 @@ impl<'a> Judge<'a> {
         let mut reader = manifest.read(&mut self.problems);
         self.absent = Field::ALL.into_iter().filter(|field| reader.is_absent(*field)).collect();
         self.declare_modules(&reader);
+        self.read_crosswalks(&reader);
         if let Some(defaults) = reader.defaults() {
             self.judge_defaults(&defaults);
         }
@@ -135,6 +145,7 @@ impl<'a> Judge<'a> {
         self.judge_twins(&base);
         self.judge_ids();
         self.add_notes();
+        self.conclude_keys();
         let info = reader.finish(&mut self.problems);
         self.conclude(info, rows)
     }
@@ -154,8 +165,8 @@ impl<'a> Judge<'a> {
 
     /// Judges the defaults even if no row uses them.
     fn judge_defaults(&mut self, defaults: &RawRow) {
-        self.module_of(defaults);
-        self.record_of(defaults);
+        let module = self.module_of(defaults);
+        self.record_of(defaults, module);
         if defaults.get(Field::File).is_empty() && defaults.get(Field::Url).is_empty() {
             self.given_name_of(defaults, None);
             return;
@@ -170,7 +181,7 @@ impl<'a> Judge<'a> {
     /// Judges one row by form, and puts it where it belongs.
     fn judge_row(&mut self, row: &RawRow, reader: &Reader) -> Result<(), Full> {
         let module = self.module_of(row);
-        let record = self.record_of(row);
+        let record = self.record_of(row, module);
         let source = self.source_of(row);
         let given = self.given_name_of(row, source.as_ref().map(|source| source.kind));
         let own_is_good = match (&source, given) {
@@ -208,6 +219,8 @@ impl<'a> Judge<'a> {
         };
         self.store.records.push(record);
         self.store.rests.push(Rest { line: row.line, source: source_ix, name, module });
+        let key = row.get(Field::Key).trim_matches([' ', '\t']);
+        self.store.push_record_key(ix, Some(key).filter(|key| !key.is_empty()))?;
         let settled = match self.settled {
             Some(settled) => {
                 let key = self.key(ix, 1);
@@ -286,7 +299,11 @@ impl<'a> Judge<'a> {
         };
         let (module, record, name) = (row.get(Field::Module), row.get(Field::Record), row.get(Field::Name));
         // The prefix sets these keys apart from those of rows that say the same and are complete.
-        let of = |ordinal| RowKey::of(module, &format!("?{record}"), kind, &source, name, ordinal);
+        let record = match row.get(Field::Key) {
+            "" => format!("?{record}"),
+            key => format!("?{record}?{key}"),
+        };
+        let of = |ordinal| RowKey::of(module, &record, kind, &source, name, ordinal);
         let seen = self.seen_incomplete.entry(of(1)).or_insert(0);
         *seen += 1;
         self.incomplete.push(LeftOut {
@@ -294,6 +311,7 @@ impl<'a> Judge<'a> {
             row: row.number,
             module: cell(Field::Module),
             record: cell(Field::Record),
+            record_key: cell(Field::Key),
             file: cell(Field::File),
             url: without_passwords(row.get(Field::Url)).into_owned(),
             name: cell(Field::Name),

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | which modules there are, what a wrong name was meant to be | `module.rs` |
 //! | what is a record id; ids as a whole | `record.rs`, `ids.rs` |
+//! | keys of an old system in place of ids | `keys.rs` |
 //! | what is a link | `link.rs` |
 //! | names, and programs in disguise | `name.rs` |
 //! | what is asked of each cell, in which order | `form.rs` |
@@ -17,6 +18,7 @@ mod files;
 mod form;
 mod ids;
 mod judge;
+mod keys;
 mod link;
 mod module;
 mod name;
@@ -26,6 +28,7 @@ mod store;
 mod twins;
 mod verdict;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use checked::{Checked, LeftOut, RowIx};
@@ -46,6 +49,8 @@ pub struct Settings {
     pub version: ApiVersion,
     /// Declared on the command line or in a settings file; the manifest may declare more.
     pub custom_modules: Vec<String>,
+    /// The crosswalk files that the user named; the manifest may name more.
+    pub crosswalks: Vec<PathBuf>,
     /// Leave rows with errors out instead of sending nothing.
     pub skip_invalid: bool,
     /// Take warnings about rows as errors.
@@ -67,6 +72,7 @@ impl Default for Settings {
         Settings {
             version: ApiVersion::default(),
             custom_modules: Vec::new(),
+            crosswalks: Vec::new(),
             skip_invalid: false,
             strict: false,
             allow_empty: false,
@@ -92,8 +98,23 @@ pub struct Checkup {
     pub carried_columns: Vec<String>,
     /// The rows that are not sound, in manifest order.
     pub unsound: Arc<[LeftOut]>,
+    /// What stands for the keys of rows; `None` where no crosswalk was named.
+    pub crosswalk: Option<CrosswalkInfo>,
     /// What may be sent; `None` when nothing may be (exit status 3).
     pub checked: Option<Checked>,
+}
+
+/// What is known of the crosswalks of a manifest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CrosswalkInfo {
+    /// Each file as named, and the SHA-256 of its bytes in hexadecimal.
+    pub files: Vec<(PathBuf, String)>,
+    /// How many different keys they have.
+    pub keys: usize,
+    /// How many rows name their record by a key.
+    pub rows: u32,
+    /// The id of the organisation that the files are of, where they say it.
+    pub organisation: Option<String>,
 }
 
 /// Reads a manifest to its end and judges it. `settled` says which rows earlier runs have settled: of those only the form

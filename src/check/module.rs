@@ -113,7 +113,8 @@ impl Modules {
         Ok(ix)
     }
 
-    fn judge(&self, text: &str) -> Result<(), Finding> {
+    /// Whether rows may name this module.
+    pub(super) fn judge(&self, text: &str) -> Result<(), Finding> {
         if MODULES.contains(&text) || self.custom.iter().any(|name| name == text) {
             return Ok(());
         }

@@ -191,6 +191,9 @@ pub(super) struct Store {
     pub(super) keys: Vec<RowKey>,
     pub(super) records: Vec<RecordId>,
     pub(super) rests: Vec<Rest>,
+    /// What the old system calls the records, [`TextId::NONE`] where a row names it by its id. Empty while no row has
+    /// a key.
+    pub(super) record_keys: Vec<TextId>,
     pub(super) carried: Carried,
     /// The path of a file, where it is not the base folder and the text of the source.
     pub(super) paths: Paths,
@@ -209,6 +212,30 @@ impl Store {
         let module = modules.get(usize::from(self.rests[row].module)).map_or("", |name| name);
         let record = self.records[row].to_string();
         RowKey::of(module, &record, self.source(row).kind, self.source_text(row), self.name(row), ordinal)
+    }
+
+    /// Adds the key that names the record of the row that comes next.
+    pub(super) fn push_record_key(&mut self, row: usize, key: Option<&str>) -> Result<(), Full> {
+        let id = match key {
+            None if self.record_keys.is_empty() => return Ok(()),
+            None => TextId::NONE,
+            // Several files of one record mostly stand together.
+            Some(key) => match self.record_keys.last() {
+                Some(last) if *last != TextId::NONE && self.texts.is(*last, key) => *last,
+                _ => self.texts.push(key)?,
+            },
+        };
+        self.record_keys.resize(row, TextId::NONE);
+        self.record_keys.push(id);
+        Ok(())
+    }
+
+    /// What the old system calls the record of a row; empty where the row names it by its id.
+    pub(super) fn record_key(&self, row: usize) -> &str {
+        match self.record_keys.get(row) {
+            None | Some(&TextId::NONE) => "",
+            Some(id) => self.texts.get(*id),
+        }
     }
 
     pub(super) fn module(&self, row: usize) -> &str {
@@ -264,6 +291,7 @@ impl Store {
         retain(&mut self.keys, &wanted);
         retain(&mut self.records, &wanted);
         retain(&mut self.rests, &wanted);
+        retain(&mut self.record_keys, &wanted);
         retain(&mut self.carried.starts, &wanted);
         self.sources.forget_how_to_find();
         self.texts.shrink();

@@ -8,6 +8,8 @@ use super::*;
 use crate::manifest::{self, Input};
 use crate::problem::Severity;
 
+mod keys;
+
 /// A folder with a few files, and manifests in it.
 struct Folder {
     folder: tempfile::TempDir,
@@ -256,6 +258,15 @@ fn every_code_is_reached_by_a_real_manifest() {
         std::os::unix::fs::symlink("circle.pdf", folder.folder.path().join("circle.pdf")).unwrap();
         add(folder.csv(&format!("module,record,file\nLeads,{ID},circle.pdf\n")));
     }
+    let crosswalk = "module,key,record,x\nLeads,1,738964000000291009,\nLeads,1,738964000000291010,\nLeads,a@b.de,738964000000291011,\n";
+    let long = "x".repeat(256);
+    let manifest = format!(
+        "module,key,record,file\nLeads,1,,a.pdf\nLeads,2,,a.pdf\nLeads,1.0,,a.pdf\nLeads,{long},,a.pdf\nLeads,1,{ID},a.pdf\n\
+         Leads,A@B.de,,a.pdf\n"
+    );
+    add(folder.with_crosswalk(&manifest, crosswalk));
+    add(folder.with_crosswalk(&manifest, "module,key\n"));
+    add(folder.csv(&manifest));
     #[rustfmt::skip]
     let in_tables = [
         "no-rows", "nul-character", "lone-cr", "unclosed-quote", "text-after-quote", "blank-around-quote",
@@ -272,8 +283,8 @@ fn every_code_is_reached_by_a_real_manifest() {
         "link-user-info", "link-blank", "link-control", "link-direction", "link-escape", "link-title", "link-twice",
         "name-dots", "name-character", "name-control", "name-direction", "identical-rows", "same-name",
     ];
-    // Tests of their own below; a full disk of texts cannot be reached in a test, and root may read everything.
-    let elsewhere = ["manifest-changed", "read-failed", "manifest-too-large", "file-denied"];
+    // Tests of their own; a full disk of texts cannot be reached in a test, and root may read everything.
+    let elsewhere = ["manifest-changed", "read-failed", "manifest-too-large", "file-denied", "crosswalk-organisation"];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
     reached.extend(in_tables.iter().chain(&elsewhere));
     let missing: Vec<_> = all.difference(&reached).filter(|code| cfg!(unix) || **code != "file-backslash").collect();

@@ -40,6 +40,7 @@ impl Judge<'_> {
         let keep: Vec<bool> = self.details.iter().map(|detail| !wrong.contains(&detail.number)).collect();
         let unsound = self.unsound(&keep, &first_error);
         let carried_columns = self.store.carried.columns.clone();
+        let crosswalk = self.keys.info();
         let may_send = !fatal && sound > 0 && (wrong.is_empty() || self.settings.skip_invalid);
         let checked = may_send.then(|| {
             let kept = |row: usize| keep.get(row).copied().unwrap_or(false);
@@ -48,7 +49,7 @@ impl Judge<'_> {
             self.store.keep(kept);
             Checked::new(self.store, manifest.base.clone(), twins, Arc::clone(&unsound))
         });
-        Checkup { manifest, problems: self.problems, rows, sound, carried_columns, unsound, checked }
+        Checkup { manifest, problems: self.problems, rows, sound, carried_columns, unsound, crosswalk, checked }
     }
 
     /// All rows that are not sound, with their first error.
@@ -90,7 +91,9 @@ impl Judge<'_> {
             line: store.rests[ix].line,
             row: number,
             module: self.modules.used.get(usize::from(store.rests[ix].module)).map_or("", |name| name).to_owned(),
-            record: store.records[ix].to_string(),
+            // As the cells were: a row has one of the two.
+            record: if store.record_key(ix).is_empty() { store.records[ix].to_string() } else { String::new() },
+            record_key: store.record_key(ix).to_owned(),
             file,
             url,
             name: if given == TextId::NONE { String::new() } else { store.texts.get(given).to_owned() },

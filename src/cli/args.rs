@@ -275,6 +275,9 @@ pub struct ReadArgs {
     /// API name of a custom module; repeatable
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub custom_module: Vec<String>,
+    /// File that says which record each key stands for, made by attache crosswalk; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub crosswalk: Vec<PathBuf>,
     /// Let paths leave that folder
     #[arg(long)]
     pub allow_outside: bool,

@@ -83,6 +83,8 @@ pub struct RunSettings {
     pub custom_modules: Vec<String>,
     /// As `--root`; from a file beside the manifest, a folder inside its own.
     pub root: Option<PathBuf>,
+    /// As `--crosswalk`; from a file beside the manifest, files inside its own folder.
+    pub crosswalks: Vec<PathBuf>,
 }
 
 impl RunSettings {
@@ -100,6 +102,9 @@ impl RunSettings {
         checks.allow_rounded_ids |= self.allow_rounded_ids;
         run.read.custom_module.extend(self.custom_modules);
         run.read.root = run.read.root.take().or(self.root);
+        if run.read.crosswalk.is_empty() {
+            run.read.crosswalk = self.crosswalks;
+        }
     }
 }
 
@@ -149,6 +154,12 @@ const RUN_KEYS: &[(&str, Reader<RunSettings>)] = &[
     }),
     ("custom_modules", |run, value| {
         run.custom_modules = texts(value)?;
+        Ok(())
+    }),
+    ("crosswalk", |run, value| {
+        let files = value.as_str().map_or_else(|| texts(value), |one| Ok(vec![one.to_owned()]));
+        run.crosswalks =
+            files.map_err(|_| "must be a path or a list of paths")?.into_iter().map(PathBuf::from).collect();
         Ok(())
     }),
     ("root", |run, value| {
@@ -436,20 +447,27 @@ pub fn beside(manifest: &Path) -> Result<RunSettings, ConfigError> {
         })
     })?;
     if let Some(root) = run.root.take() {
-        run.root = Some(inside(folder, &root).ok_or_else(|| {
+        run.root = Some(inside(folder, &root).filter(|root| root.is_dir()).ok_or_else(|| {
             let what =
                 format!("`root` must be a folder inside that of the manifest, which `{}` is not", root.display());
             ConfigError::at(&path, None, what)
         })?);
     }
+    for crosswalk in &mut run.crosswalks {
+        *crosswalk = inside(folder, crosswalk).filter(|file| file.is_file()).ok_or_else(|| {
+            let named = crosswalk.display();
+            let what = format!("`crosswalk` must be a file inside the folder of the manifest, which `{named}` is not");
+            ConfigError::at(&path, None, what)
+        })?;
+    }
     Ok(run)
 }
 
-/// The folder, if it is one and lies inside, links followed.
-fn inside(folder: &Path, root: &Path) -> Option<PathBuf> {
-    let joined = folder.join(root);
+/// The path, if something is there and lies inside, links followed.
+fn inside(folder: &Path, path: &Path) -> Option<PathBuf> {
+    let joined = folder.join(path);
     let (outer, inner) = (folder.canonicalize().ok()?, joined.canonicalize().ok()?);
-    (inner.is_dir() && inner.starts_with(outer)).then_some(joined)
+    inner.starts_with(outer).then_some(joined)
 }
 
 /// The text of a file and whether only its owner may read it; `None` if there is no such file.

@@ -8,8 +8,11 @@ use std::io::{self, Write};
 use crate::check::LeftOut;
 use crate::problem::{Problem, Severity};
 
-/// What a manifest must name.
+/// What a manifest may name, `key` apart.
 const OWN: [&str; 5] = ["module", "record", "file", "url", "name"];
+
+/// The column for what an old system calls the records; written where a row has it.
+const KEY: &str = "key";
 
 /// What this adds. A manifest that was written by this before and still has problems has them already.
 const ADDED: [&str; 3] = ["x_line", "x_problem", "x_what_to_do"];
@@ -26,15 +29,17 @@ pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems
     let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     let kept: Vec<usize> = (0..columns.len()).filter(|at| !is_added(&columns[*at])).collect();
     let carried = kept.iter().filter_map(|at| columns.get(*at)).map(String::as_str);
-    out.write_record(OWN.into_iter().chain(carried).chain(ADDED))?;
+    let has_keys = rows.iter().any(|row| !row.record_key.is_empty());
+    out.write_record(OWN.into_iter().chain(has_keys.then_some(KEY)).chain(carried).chain(ADDED))?;
     let of_row = by_row(problems);
     for row in rows {
         let problems = of_row.get(&row.row).map_or(&[] as &[&Problem], Vec::as_slice);
         let own = [&row.module, &row.record, &row.file, &row.url, &row.name].map(String::as_str);
+        let own = own.into_iter().chain(has_keys.then_some(row.record_key.as_str()));
         let carried = kept.iter().map(|at| row.carried.get(*at).map_or("", String::as_str));
         let line = row.line.to_string();
         let (wrong, what_to_do) = (joined(problems, wrong), joined(problems, todo));
-        out.write_record(own.into_iter().chain(carried).chain([line.as_str(), &wrong, &what_to_do]))?;
+        out.write_record(own.chain(carried).chain([line.as_str(), &wrong, &what_to_do]))?;
     }
     out.flush()
 }
@@ -86,6 +91,7 @@ mod tests {
 
     fn left_out(line: u32, file: &str) -> LeftOut {
         LeftOut {
+            record_key: String::new(),
             line,
             row: line - 1,
             module: "Lead".to_owned(),

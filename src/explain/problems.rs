@@ -394,7 +394,83 @@ problem_codes! {
     title: "a row has no record id";
     meaning: "Each row says to which record its file or link belongs.";
     example: "Leads,,a.pdf";
-    remedy: "Fill in the record's id, as in the address of its page or in an export.";
+    remedy: "Fill in the record's id, as in the address of its page or in an export, or its key of the old system in the \
+             column key.";
+
+    RecordKeyUnknown = "record-key-unknown", Error, Row;
+    title: "no record of the module has this key";
+    meaning: "The row names its record by a key of the old system, and the crosswalk has no record for it. Either the \
+              record was never imported, or the crosswalk is older than it, or the key is spelled in another way. \
+              Leading zeros are not guessed: 7 and 007 may be two customers.";
+    example: "Contacts,C-4711,a.pdf     (the crosswalk has C-4712, and no C-4711)";
+    remedy: "Compare the key with the old system. If the record is in the CRM, make the crosswalk anew with attache \
+             crosswalk; if it is not, import it first or leave the row out.";
+
+    RecordKeyAmbiguous = "record-key-ambiguous", Error, Row;
+    title: "the key stands for several records";
+    meaning: "More than one record of the module has this key, so nobody can tell which of them the file belongs to. \
+              The first one is never simply taken. Other spellings count together: an e-mail address in large and \
+              small letters is one address.";
+    example: "Contacts,info@example.com,a.pdf     (three contacts have this address)";
+    remedy: "Merge the records in the CRM if they are one, or name the right one by its id in the column record. Then \
+             make the crosswalk anew.";
+
+    RecordKeyDamaged = "record-key-damaged", Error, Row;
+    title: "a spreadsheet took the key for a number";
+    meaning: "The key is written with an exponent, with decimals that are all 0 or with separators between thousands. \
+              A spreadsheet did that to a text of digits, and may have lost some of them.";
+    example: "Contacts,7.38964E+17,a.pdf";
+    remedy: "Take the keys from the export again. In the spreadsheet, import the column as text.";
+
+    RecordKeyText = "record-key-text", Error, Row;
+    title: "the key is too long or has control characters in it";
+    meaning: "A key has at most 255 characters, as many as a single-line field of the CRM, and all of them can be seen.";
+    example: "Contacts,C\\t4711,a.pdf";
+    remedy: "Compare it with the old system; perhaps two cells have run into one.";
+
+    RecordKeyBoth = "record-key-both", Error, Row;
+    title: "a row has both a record id and a key";
+    meaning: "A row names its record by the id of the CRM or by the key of the old system. With both, nobody can tell \
+              which of the two is to be believed where they differ.";
+    example: "module,record,key,file\nContacts,738964000000291009,C-4711,a.pdf";
+    remedy: "Empty one of the two cells.";
+
+    RecordKeySpelling = "record-key-spelling", Note, Row;
+    title: "keys were found in another spelling";
+    meaning: "The crosswalk has the key in a spelling that means the same: ids of Salesforce with 15 or 18 characters, \
+              GUIDs with or without braces, e-mail addresses in large or small letters or with mailto:, ids of Zoho with \
+              or without zcrm_. Nothing else is taken for the same, and only where one record comes of it.";
+    example: "Contacts,Anna@Example.com,a.pdf     (the crosswalk has anna@example.com)";
+    remedy: "Nothing needs to be done.";
+
+    CrosswalkMissing = "crosswalk-missing", Error, Whole;
+    title: "rows name their record by a key, and there is no crosswalk";
+    meaning: "A crosswalk is a CSV file with the columns module, key and record. It says which record of the CRM each \
+              key of the old system stands for. Without it, nobody knows where the files belong.";
+    example: "module,key,file\nContacts,C-4711,a.pdf     (and no --crosswalk FILE)";
+    remedy: "Let attache crosswalk make one from the CRM or from an export of it, and name it with --crosswalk FILE.";
+
+    CrosswalkDamaged = "crosswalk-damaged", Error, Whole;
+    title: "a crosswalk cannot be relied on";
+    meaning: "A line of the crosswalk is wrong: a spreadsheet damaged an id or a key, a module does not exist, a column \
+              is missing, or the file cannot be read. Lines that look sound may be damaged as well, so nothing is sent on \
+              the strength of such a file.";
+    example: "module,key,record\nContacts,C-4711,7.38964E+17";
+    remedy: "Make the file anew with attache crosswalk, and do not save it from a spreadsheet.";
+
+    CrosswalkOrganisation = "crosswalk-organisation", Error, Whole;
+    title: "the crosswalk is of another organisation";
+    meaning: "The column org of the crosswalk names another organisation than the one that the run goes to. Its record \
+              ids mean other records there, or none.";
+    example: "a crosswalk made from the sandbox of the CRM, and a run against production";
+    remedy: "Make the crosswalk from the organisation that the run goes to.";
+
+    CrosswalkTolerated = "crosswalk-tolerated", Note, Whole;
+    title: "something in a crosswalk was read with tolerance";
+    meaning: "Columns that mean nothing here were passed over, lines without a key were left out, or blanks and the \
+              prefix zcrm_ were taken off.";
+    example: "module,key,record,Owner\nContacts, C-4711 ,zcrm_738964000000291009,Anna";
+    remedy: "Nothing needs to be done.";
 
     RecordScientific = "record-scientific", Error, Row;
     title: "the id is written in scientific notation";

@@ -13,7 +13,7 @@ use super::decode::Decoder;
 use super::events::{
     Events, Scalar, Stop, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag, without_nul,
 };
-use super::head::{HEAD_KEYS, Head};
+use super::head::{HEAD_KEYS, Head, OneOrMore};
 use super::header::{MAX_CARRIED, too_many};
 use super::reader::Tolerance;
 use super::row::{self, Field, RawRow};
@@ -30,6 +30,7 @@ pub(super) struct Document {
     events: Events,
     pub(super) root: Option<(String, Place)>,
     pub(super) custom_modules: Vec<(String, Place)>,
+    pub(super) crosswalks: Vec<(String, Place)>,
     defaults: Vec<Default>,
     pub(super) carried: Vec<String>,
     carried_at: HashMap<String, usize>,
@@ -65,6 +66,7 @@ impl Document {
             events: Events::new(decoder),
             root: None,
             custom_modules: Vec::new(),
+            crosswalks: Vec::new(),
             defaults: Vec::new(),
             carried: Vec::new(),
             carried_at: HashMap::new(),
@@ -167,6 +169,15 @@ impl Document {
                 Value::List(_) => self.custom_modules(places, problems),
                 other => self.wrong_kind(key, "a list of names", other, problems),
             },
+            "crosswalk" => match self.events.value(None, problems)? {
+                Value::Scalar(scalar) if scalar.is_null => Ok(()),
+                Value::Scalar(scalar) => {
+                    places.crosswalks.push(scalar.place);
+                    Ok(())
+                }
+                Value::List(_) => self.crosswalks(places, problems),
+                other => self.wrong_kind(key, "a path or a list of paths", other, problems),
+            },
             "defaults" => match self.events.value(None, problems)? {
                 Value::Scalar(scalar) if scalar.is_null => Ok(()),
                 Value::Map(_) => self.defaults(places, problems),
@@ -189,6 +200,16 @@ impl Document {
                 None => return Ok(()),
                 Some(Value::Scalar(scalar)) if !scalar.is_null => places.custom_modules.push(scalar.place),
                 Some(other) => self.wrong_kind("custom_modules", "a list of names", other, problems)?,
+            }
+        }
+    }
+
+    fn crosswalks(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+        loop {
+            match self.events.item(problems)? {
+                None => return Ok(()),
+                Some(Value::Scalar(scalar)) if !scalar.is_null => places.crosswalks.push(scalar.place),
+                Some(other) => self.wrong_kind("crosswalk", "a path or a list of paths", other, problems)?,
             }
         }
     }
@@ -228,6 +249,8 @@ impl Document {
         };
         self.root = head.root.zip(places.root).filter(|(root, _)| !root.is_empty());
         self.custom_modules = head.custom_modules.unwrap_or_default().into_iter().zip(places.custom_modules).collect();
+        let crosswalks = head.crosswalk.map(OneOrMore::into_vec).unwrap_or_default();
+        self.crosswalks = crosswalks.into_iter().zip(places.crosswalks).collect();
         for (key, text) in head.defaults.unwrap_or_default() {
             let Some((place, _)) = places.defaults.get(&key).copied() else { continue };
             let Some(target) = self.target(&key, place, None, problems) else { continue };
@@ -357,13 +380,16 @@ impl Document {
         Ok(())
     }
 
-    /// Fills in what the row leaves out. A source of its own, of either kind, replaces the default one.
+    /// Fills in what the row leaves out. A source of its own, of either kind, replaces the default one, and so does a
+    /// record or key.
     fn inherit(&self, row: &mut RawRow) {
         let own = |field| !row.get(field).is_empty() || row.is_refused(field);
         let has_source = own(Field::File) || own(Field::Url);
+        let has_record = own(Field::Record) || own(Field::Key);
         for default in &self.defaults {
             match default.target {
                 Target::Field(Field::File | Field::Url) if has_source => {}
+                Target::Field(Field::Record | Field::Key) if has_record => {}
                 Target::Field(field) if row.get(field).is_empty() && !row.is_refused(field) => {
                     row.inherit(field, &default.text, default.place);
                 }
@@ -406,7 +432,7 @@ impl Document {
         let problem = if key == "<<" {
             merge_key(place)
         } else {
-            let known = ["module", "record", "file", "url", "name", "note"];
+            let known = ["module", "record", "key", "file", "url", "name", "note"];
             unknown_key(key, place, &known, "; a key of your own begins with x_")
         };
         problems.push(in_row(problem, row));
@@ -535,6 +561,7 @@ struct HeadPlaces {
     version: bool,
     root: Option<Place>,
     custom_modules: Vec<Place>,
+    crosswalks: Vec<Place>,
     defaults: HashMap<String, (Place, bool)>,
 }
 

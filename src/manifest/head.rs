@@ -18,10 +18,29 @@ pub(super) struct Head {
     pub(super) defaults: Option<BTreeMap<String, Option<String>>>,
     #[serde(default)]
     pub(super) custom_modules: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) crosswalk: Option<OneOrMore>,
+}
+
+/// One text, or a list of them.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub(super) fn into_vec(self) -> Vec<String> {
+        match self {
+            OneOrMore::One(one) => vec![one],
+            OneOrMore::More(more) => more,
+        }
+    }
 }
 
 /// The keys of the head, for telling them from mistyped ones.
-pub(super) const HEAD_KEYS: [&str; 5] = ["version", "root", "defaults", "custom_modules", "uploads"];
+pub(super) const HEAD_KEYS: [&str; 6] = ["version", "root", "defaults", "custom_modules", "crosswalk", "uploads"];
 
 /// A manifest of attache: which file or link belongs to which record of Zoho CRM.
 #[derive(JsonSchema)]
@@ -40,6 +59,9 @@ struct Manifest {
     /// API names of custom modules that rows may name.
     #[serde(default)]
     custom_modules: Option<Vec<ModuleName>>,
+    /// Files inside the manifest's folder that say which record each key stands for.
+    #[serde(default)]
+    crosswalk: Option<OneOrMore>,
     /// One entry for each attachment. Must come last.
     uploads: Option<Vec<Row>>,
 }
@@ -49,7 +71,7 @@ struct Manifest {
 #[schemars(
     deny_unknown_fields,
     extend("patternProperties" = { "^x_.": { "$ref": "#/$defs/Text", "description": "Carried into the results." } }),
-    extend("not" = { "required": ["file", "url"] })
+    extend("not" = { "anyOf": [{ "required": ["file", "url"] }, { "required": ["record", "key"] }] })
 )]
 #[expect(dead_code, reason = "only its schema is used; rows are read one by one")]
 struct Row {
@@ -59,6 +81,9 @@ struct Row {
     /// Id of the record: 10 to 19 digits.
     #[serde(default)]
     record: Option<RecordId>,
+    /// What the old system calls the record, in place of its id: a crosswalk says which record it stands for.
+    #[serde(default)]
+    key: Option<Text>,
     /// Path of the file to attach.
     #[serde(default)]
     file: Option<Text>,
@@ -120,9 +145,10 @@ fn needed_of_each_row() -> serde_json::Value {
     };
     let required = |key: &str| serde_json::json!({ "required": [key] });
     let source = || serde_json::json!({ "anyOf": [required("file"), required("url")] });
+    let record = || serde_json::json!({ "anyOf": [required("record"), required("key")] });
     serde_json::json!([
         unless(required("module"), required("module")),
-        unless(required("record"), required("record")),
+        unless(record(), record()),
         unless(source(), source()),
     ])
 }

@@ -35,7 +35,7 @@ pub(super) struct Header {
     pub(super) carried: Vec<String>,
 }
 
-/// Names that stand in a results file and in no manifest.
+/// Names that stand in a results file and, but for `key`, in no manifest.
 const RESULTS_ONLY: [&str; 6] = ["line", "status", "attachment_id", "run", "key", "check"];
 
 impl Header {
@@ -104,27 +104,19 @@ impl Header {
     }
 
     fn report_missing(&self, line: u32, problems: &mut Vec<Problem>) {
-        for field in [Field::Module, Field::Record] {
-            if !self.has(field) {
-                problems.push(
-                    Problem::new(
-                        ProblemCode::ColumnMissing,
-                        format!("there is no column {field}"),
-                        format!("add a column named {field}"),
-                    )
-                    .on_line(line),
-                );
-            }
+        let mut missing = |message, hint| {
+            problems.push(Problem::new(ProblemCode::ColumnMissing, message, hint).on_line(line));
+        };
+        if !self.has(Field::Module) {
+            missing("there is no column module", "add a column named module");
+        }
+        if !self.has(Field::Record) && !self.has(Field::Key) {
+            let hint = "add a column named record for ids of the CRM, or key for those of the old system";
+            missing("there is neither a column record nor a column key", hint);
         }
         if !self.has(Field::File) && !self.has(Field::Url) {
-            problems.push(
-                Problem::new(
-                    ProblemCode::ColumnMissing,
-                    "there is neither a column file nor a column url",
-                    "add a column named file for paths, or url for links",
-                )
-                .on_line(line),
-            );
+            let hint = "add a column named file for paths, or url for links";
+            missing("there is neither a column file nor a column url", hint);
         }
     }
 }

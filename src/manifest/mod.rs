@@ -6,6 +6,7 @@
 //! | where a CSV row ends, broken quoting | `quotes.rs`, `lines.rs` |
 //! | the CSV header, the delimiter | `header.rs` |
 //! | CSV rows | `table.rs`, `cells.rs` |
+//! | tables that are no manifest | `sheet.rs` |
 //! | what a row is to the check | `row.rs` |
 //! | the head of a YAML manifest and its schema | `head.rs` |
 //! | YAML rows | `document.rs`, `events.rs` |
@@ -23,6 +24,7 @@ mod lines;
 mod quotes;
 mod reader;
 mod row;
+mod sheet;
 mod table;
 
 use std::fmt;
@@ -36,6 +38,7 @@ use serde::Serialize;
 pub use self::head::schema;
 pub(crate) use self::reader::Reader;
 pub(crate) use self::row::{Field, RawRow};
+pub(crate) use self::sheet::{CsvRow, CsvSheet};
 
 use self::decode::Decoder;
 use self::document::Document;

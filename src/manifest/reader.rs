@@ -1,7 +1,7 @@
 //! A manifest of either format as rows, one by one, and what can only be said of the file when it ends.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::decode::Decoder;
 use super::document::Document;
@@ -51,6 +51,14 @@ impl Reader {
         }
     }
 
+    /// The crosswalk files that the manifest names, as written.
+    pub(crate) fn crosswalks(&self) -> &[(String, Place)] {
+        match &self.rows {
+            Rows::Csv(_) => &[],
+            Rows::Yaml(document) => &document.crosswalks,
+        }
+    }
+
     /// The carried columns that are known so far; a YAML row may add some.
     pub(crate) fn carried_columns(&self) -> &[String] {
         match &self.rows {
@@ -65,6 +73,14 @@ impl Reader {
             Rows::Csv(table) => table::absent(&table.header, field),
             Rows::Yaml(_) => false,
         }
+    }
+
+    /// The folder that the manifest lies in; the current one for standard input.
+    pub(crate) fn own_folder(&self) -> PathBuf {
+        super::folder_of(&match self.info.path.as_os_str() == "-" {
+            true => super::Input::Stdin,
+            false => super::Input::Path(self.info.path.clone()),
+        })
     }
 
     /// The folder that paths are relative to.

@@ -9,19 +9,21 @@ use crate::problem::Place;
 pub(crate) enum Field {
     Module,
     Record,
+    Key,
     File,
     Url,
     Name,
 }
 
 impl Field {
-    pub(crate) const ALL: [Field; 5] = [Field::Module, Field::Record, Field::File, Field::Url, Field::Name];
+    pub(crate) const ALL: [Field; 6] = [Field::Module, Field::Record, Field::Key, Field::File, Field::Url, Field::Name];
 
     /// As the column or key is called.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Field::Module => "module",
             Field::Record => "record",
+            Field::Key => "key",
             Field::File => "file",
             Field::Url => "url",
             Field::Name => "name",
@@ -89,7 +91,7 @@ pub(crate) struct RawRow {
     pub(crate) broken: bool,
     /// All cells one behind the other.
     text: String,
-    cells: [Cell; 5],
+    cells: [Cell; Field::ALL.len()],
     carried: Vec<Cell>,
     /// A CSV row as it stands in the file.
     raw: String,
@@ -102,7 +104,7 @@ impl RawRow {
         self.line = line;
         self.broken = false;
         self.text.clear();
-        self.cells = [Cell::default(); 5];
+        self.cells = [Cell::default(); Field::ALL.len()];
         self.carried.clear();
         self.raw.clear();
     }

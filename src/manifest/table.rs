@@ -339,6 +339,7 @@ fn has_lone_cr(cell: &str) -> bool {
 pub(super) fn absent(header: &Header, field: Field) -> bool {
     match field {
         Field::File | Field::Url => !header.has(Field::File) && !header.has(Field::Url),
-        _ => !header.has(field),
+        Field::Record | Field::Key => !header.has(Field::Record) && !header.has(Field::Key),
+        Field::Module | Field::Name => !header.has(field),
     }
 }

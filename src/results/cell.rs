@@ -49,11 +49,16 @@ pub(super) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
         Some(inner) => Cow::Borrowed(inner),
         None => Cow::Borrowed(raw),
     };
-    let plain = match unquoted {
-        Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix('\'').unwrap_or(text)),
-        Cow::Owned(text) => Cow::Owned(text.strip_prefix('\'').map(str::to_owned).unwrap_or(text)),
-    };
-    Some(if plain.contains('%') { Cow::Owned(unescape(&plain)) } else { plain })
+    Some(match unquoted {
+        Cow::Borrowed(text) => decode(text),
+        Cow::Owned(text) => Cow::Owned(decode(&text).into_owned()),
+    })
+}
+
+/// The text of a cell as [`push`] wrote it, given what any reader of CSV makes of it.
+pub(crate) fn decode(cell: &str) -> Cow<'_, str> {
+    let plain = cell.strip_prefix('\'').unwrap_or(cell);
+    if plain.contains('%') { Cow::Owned(unescape(plain)) } else { Cow::Borrowed(plain) }
 }
 
 fn unescape(text: &str) -> String {

@@ -41,7 +41,7 @@ mod tests;
 #[cfg(test)]
 mod torture;
 
-pub(crate) use cell::push as push_cell;
+pub(crate) use cell::{decode as decode_cell, push as push_cell};
 pub use codec::Broken;
 pub use columns::Layout;
 pub use compact::{Rows, Tally, Totals};

@@ -161,6 +161,12 @@ impl Prepared {
             let what = format!("{} is the manifest; the results need a file of their own", results_path.display());
             return Err(Failure::usage(anyhow!(what)));
         }
+        for path in &args.read.crosswalk {
+            // A slip in a name is told before a long manifest is read for it.
+            if let Err(error) = std::fs::File::open(path) {
+                return Err(Failure::usage(anyhow!("cannot read the crosswalk {}: {error}", path.display())));
+            }
+        }
         if let Some(path) = &args.out.problems {
             may_hold_problems(path, &input, &results_path).map_err(Failure::usage)?;
         }
@@ -343,6 +349,7 @@ fn check_settings(args: &RunArgs, version: ApiVersion) -> check::Settings {
     check::Settings {
         version,
         custom_modules: args.read.custom_module.clone(),
+        crosswalks: args.read.crosswalk.clone(),
         skip_invalid: args.checks.skip_invalid,
         strict: args.checks.strict,
         allow_empty: args.checks.allow_empty,
