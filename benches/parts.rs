@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use attache::check::{self, Checkup};
-use attache::engine::{self, Clock, Engine, Face, Faces, Job, JobId, Next, RecordIx, Task, Told};
+use attache::engine::{self, Clock, Descriptor, Descriptors, Engine, Job, JobId, Next, RecordIx, Task, TaskResult};
 use attache::manifest::{self, Input};
 use attache::plan;
 use attache::reply::{Created, ListReply, Reply, Verdict};
-use attache::results::{self, RealDisk, Resend};
+use attache::results::{self, RealDisk, ResendRules};
 use attache::units::Rate;
 use attache::upload::{FileFacts, RecordId, RowKey, ServiceId, SourceKind, Upload};
-use attache::zoho::{ApiVersion, Client, Credentials, HttpSettings, Secret, Target, TokenSettings};
+use attache::zoho::{ApiVersion, Client, Credentials, HttpOptions, Secret, Target, TokenOptions};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -47,8 +47,9 @@ fn manifest(folder: &Path, format: &str) -> PathBuf {
 }
 
 fn checkup(manifest: &Path) -> Checkup {
-    let manifest = manifest::open(&Input::Path(manifest.to_owned()), &manifest::Settings::default()).expect("opened");
-    check::check(manifest, &check::Settings::default(), &|_| false)
+    let manifest =
+        manifest::open(&Input::Path(manifest.to_owned()), &manifest::ReadOptions::default()).expect("opened");
+    check::check(manifest, &check::CheckOptions::default(), &|_| false)
 }
 
 #[divan::bench(args = ["csv", "yaml"], sample_count = 20, sample_size = 1)]
@@ -63,11 +64,11 @@ fn plan_10_000_rows(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = manifest(folder.path(), "csv");
     let results = folder.path().join("manifest.results.csv");
-    let seen = results::look(RealDisk, &results, &results::Settings::default()).expect("none yet");
-    let settings = plan::Settings {
+    let seen = results::look(RealDisk, &results, &results::ResultsOptions::default()).expect("none yet");
+    let settings = plan::PlanOptions {
         results,
         target: None,
-        engine: engine::Settings::default(),
+        engine: engine::Policy::default(),
         bandwidth: None,
         credits_per_day: None,
         flags: Vec::new(),
@@ -75,15 +76,15 @@ fn plan_10_000_rows(bencher: Bencher<'_, '_>) {
     };
     bencher.counter(ItemsCount::new(ROWS)).with_inputs(|| checkup(&path)).bench_local_values(|mut checkup| {
         let checked = checkup.checked.take().expect("sound");
-        plan::plan(&checkup.manifest, checked, &seen, &Resend::default(), &settings).expect("readable")
+        plan::plan(&checkup.manifest, checked, &seen, &ResendRules::default(), &settings).expect("readable")
     });
 }
 
-struct Faceless;
+struct OneDescriptor;
 
-impl Faces for Faceless {
-    fn face(&self, _job: JobId) -> Face<'_> {
-        Face { name: Cow::Borrowed("offer.pdf"), size: Some(7), link: None }
+impl Descriptors for OneDescriptor {
+    fn descriptor(&self, _job: JobId) -> Descriptor<'_> {
+        Descriptor { name: Cow::Borrowed("offer.pdf"), size: Some(7), link: None }
     }
 }
 
@@ -103,19 +104,19 @@ fn uploaded(id: u64) -> Reply {
 /// Every row asked for and told of, eight under way at a time.
 #[divan::bench(sample_count = 20, sample_size = 1)]
 fn engine_steps_of_10_000_rows(bencher: Bencher<'_, '_>) {
-    let jobs: Vec<Job> = (0..ROWS).map(|row| Job { module: 0, record: RecordIx(row), twin: row }).collect();
-    let settings = engine::Settings { concurrency: 8, rate: Rate::Unlimited, ..engine::Settings::default() };
+    let jobs: Vec<Job> = (0..ROWS).map(|row| Job { module: 0, record: RecordIx(row), ambiguity_group: row }).collect();
+    let settings = engine::Policy { concurrency: 8, rate: Rate::Unlimited, ..engine::Policy::default() };
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let mut engine = Engine::new(jobs.clone(), Vec::new(), &Faceless, settings.clone());
+        let mut engine = Engine::new(jobs.clone(), Vec::new(), &OneDescriptor, settings.clone());
         let (mut now, mut under_way, mut ended) = (Duration::ZERO, Vec::new(), 0);
         loop {
             now += Duration::from_micros(10);
-            match engine.next(now) {
+            match engine.poll(now) {
                 Next::Do(ticket) => under_way.push(ticket),
                 Next::Wait(_) => {
                     for ticket in under_way.drain(..) {
                         let told = answer(&ticket.task);
-                        ended += engine.tell(now, ticket, told).len();
+                        ended += engine.handle_result(now, ticket, told).len();
                     }
                 }
                 Next::End => return ended,
@@ -124,13 +125,13 @@ fn engine_steps_of_10_000_rows(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn answer(task: &Task) -> Told {
+fn answer(task: &Task) -> TaskResult {
     match task {
         Task::List { .. } => {
-            Told::Listed { reply: ListReply::Listed(Vec::new()), claimed: Vec::new(), clock: Clock::Service }
+            TaskResult::Listed { reply: ListReply::Listed(Vec::new()), claimed: Vec::new(), clock: Clock::Service }
         }
         Task::Upload { job, .. } => {
-            Told::Replied { reply: uploaded(u64::from(job.0)), sent_at: Some(jiff::Timestamp::UNIX_EPOCH) }
+            TaskResult::Replied { reply: uploaded(u64::from(job.0)), sent_at: Some(jiff::Timestamp::UNIX_EPOCH) }
         }
     }
 }
@@ -144,7 +145,7 @@ fn upload_a_file_of(bencher: Bencher<'_, '_>, bytes: usize) {
     let facts = FileFacts::of(&path.metadata().expect("a file"));
     let target = Target::rehearsal(&serve(), ApiVersion::default()).expect("loopback");
     let token = Secret::new("sandbox-none").expect("a token");
-    let client = Client::new(target, Credentials::token(token), &HttpSettings::default(), TokenSettings::default());
+    let client = Client::new(target, Credentials::token(token), &HttpOptions::default(), TokenOptions::default());
     let client = client.expect("a client");
     let upload = Upload {
         line: 2,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use attache::outcome::{Outcome, Status};
-use attache::results::{GroupLog, Layout, Line, RealDisk, Rows, Settings, hold, read};
+use attache::results::{GroupLog, Layout, Line, RealDisk, ResultsOptions, ResultsRows, hold, read};
 use attache::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
 use divan::Bencher;
 
@@ -46,9 +46,9 @@ fn outcome(key: u32) -> Outcome {
     }
 }
 
-struct Manifest(u32);
+struct BenchRows(u32);
 
-impl Rows for Manifest {
+impl ResultsRows for BenchRows {
     fn columns(&self) -> &[String] {
         &[]
     }
@@ -72,14 +72,14 @@ impl Rows for Manifest {
     }
 }
 
-fn settings() -> Settings {
-    Settings { target: Some(TARGET.to_owned()), ..Settings::default() }
+fn settings() -> ResultsOptions {
+    ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() }
 }
 
 /// A table of 200,000 rows that are all done.
 fn settled(folder: &Path) -> PathBuf {
     let path = folder.join("settled.results.csv");
-    let manifest = Manifest(SETTLED);
+    let manifest = BenchRows(SETTLED);
     let mut log = hold(RealDisk, &path, &settings()).expect("free").begin(&manifest).expect("begins");
     for key in 0..SETTLED {
         log.append(&line(key).ended(&outcome(key), 0)).expect("written");
@@ -112,7 +112,7 @@ fn read_a_line(bencher: Bencher<'_, '_>) {
 fn a_row_through_the_log(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir_in(".").expect("a folder");
     let path = folder.path().join("a.results.csv");
-    let log = hold(RealDisk, &path, &settings()).expect("free").begin(&Manifest(1)).expect("begins");
+    let log = hold(RealDisk, &path, &settings()).expect("free").begin(&BenchRows(1)).expect("begins");
     let log = GroupLog::new(log).expect("a thread");
     let next = AtomicU64::new(0);
     bencher.bench(|| {
@@ -126,7 +126,7 @@ fn a_row_through_the_log(bencher: Bencher<'_, '_>) {
 fn take_up_200_000_settled_rows(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = settled(folder.path());
-    let manifest = Manifest(SETTLED);
+    let manifest = BenchRows(SETTLED);
     bencher.bench_local(|| {
         let log = hold(RealDisk, &path, &settings()).expect("free").begin(&manifest).expect("begins");
         log.compact(&manifest).expect("in order").totals
@@ -137,7 +137,7 @@ fn take_up_200_000_settled_rows(bencher: Bencher<'_, '_>) {
 fn put_200_000_rows_in_order(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = settled(folder.path());
-    let manifest = Manifest(SETTLED);
+    let manifest = BenchRows(SETTLED);
     bencher.bench_local(|| {
         let mut log = hold(RealDisk, &path, &settings()).expect("free").begin(&manifest).expect("begins");
         log.append(&line(0).ended(&outcome(0), 0)).expect("written");

@@ -86,7 +86,7 @@ impl Problem {
     #[must_use]
     pub fn about(mut self, field: &str, value: &str) -> Problem {
         self.field = Some(field.to_owned());
-        self.value = Some(shown(value));
+        self.value = Some(masked_excerpt(value));
         self
     }
 }
@@ -101,8 +101,8 @@ pub struct Place {
 }
 
 /// A value as it may be shown: cut, and without passwords.
-pub fn shown(value: &str) -> String {
-    let masked = without_passwords(value);
+pub fn masked_excerpt(value: &str) -> String {
+    let masked = mask_secrets(value);
     match masked.char_indices().nth(VALUE_CHARS) {
         Some((end, _)) => masked[..end].to_owned(),
         None => masked.into_owned(),
@@ -113,7 +113,7 @@ pub fn shown(value: &str) -> String {
 ///
 /// Whoever writes a password into an address does not always escape it, so where something other than a port follows
 /// a colon, everything up to the last `@` before a blank is taken for the password.
-pub fn without_passwords(text: &str) -> Cow<'_, str> {
+pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     mask(text, |_| "***".to_owned())
 }
 
@@ -204,13 +204,13 @@ mod tests {
             ("Leads,7,,me:secret@example.com/a,", "Leads,7,,***@example.com/a,"),
             ("C:\\photos\\a@2x.png", "C:\\photos\\a@2x.png"),
         ] {
-            assert_eq!(without_passwords(written), masked);
+            assert_eq!(mask_secrets(written), masked);
         }
     }
 
     #[test]
     fn a_long_value_is_cut_between_characters() {
         let long = "é".repeat(300);
-        assert_eq!(shown(&long).chars().count(), 200);
+        assert_eq!(masked_excerpt(&long).chars().count(), 200);
     }
 }

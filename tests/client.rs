@@ -5,27 +5,27 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use attache::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
-use attache::sandbox::{Kind, Order, Profile, Server, Settings, SizeAs, User};
+use attache::sandbox::{Dialect, FaultKind, ListOrder, SandboxOptions, SandboxServer, SandboxUser, SizeAs};
 use attache::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
-use attache::zoho::{Client, Credentials, HttpSettings, Renewal, Secret, Target, TokenSettings};
+use attache::zoho::{Client, Credentials, HttpOptions, Renewal, Secret, Target, TokenOptions};
 
 const RECORD: u64 = 738_964_000_000_291_009;
 
 /// A server, a client of it, and files to send.
-struct World {
-    server: Server,
+struct ClientFixture {
+    server: SandboxServer,
     client: Client,
     folder: tempfile::TempDir,
 }
 
-impl World {
-    fn new(settings: Settings, version: &str) -> World {
-        World::with_token(settings, version, None)
+impl ClientFixture {
+    fn new(settings: SandboxOptions, version: &str) -> ClientFixture {
+        ClientFixture::with_token(settings, version, None)
     }
 
     /// With a token for the client that need not be the server's.
-    fn with_token(settings: Settings, version: &str, token: Option<&str>) -> World {
-        let server = Server::start(settings).expect("a server on loopback");
+    fn with_token(settings: SandboxOptions, version: &str, token: Option<&str>) -> ClientFixture {
+        let server = SandboxServer::start(settings).expect("a server on loopback");
         let target = Target::rehearsal(server.url(), version.parse().expect("a version")).expect("a target");
         let secret = |text: &str| Secret::new(text).expect("a secret");
         let renewal = Renewal::Refresh {
@@ -34,14 +34,14 @@ impl World {
             refresh_token: secret("refresh"),
         };
         let credentials = Credentials { access: Some(secret(token.unwrap_or(server.token()))), renewal: Some(renewal) };
-        let tokens = TokenSettings { least_between: Duration::ZERO, denied_waits: Vec::new(), cache_folder: None };
-        let client = Client::new(target, credentials, &HttpSettings::default(), tokens).expect("a client");
-        World { server, client, folder: tempfile::tempdir().expect("a folder") }
+        let tokens = TokenOptions { least_between: Duration::ZERO, denied_waits: Vec::new(), cache_folder: None };
+        let client = Client::new(target, credentials, &HttpOptions::default(), tokens).expect("a client");
+        ClientFixture { server, client, folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn with_fault(spec: &str) -> World {
+    fn with_fault(spec: &str) -> ClientFixture {
         let faults = vec![spec.parse().expect("a fault")];
-        World::new(Settings { faults, ..Settings::default() }, "v2")
+        ClientFixture::new(SandboxOptions { faults, ..SandboxOptions::default() }, "v2")
     }
 
     fn file(&self, name: &str, bytes: usize) -> PathBuf {
@@ -79,33 +79,35 @@ fn row<'a>(kind: SourceKind, source: &'a str, name: &'a str) -> Upload<'a> {
 
 /// Whether a verdict is what a kind of fault must mean. Why an answer is missing is left open: it is for the message
 /// only, and in which phase the end of a connection shows is up to the system.
-fn is_meant(kind: Kind, verdict: &Verdict) -> bool {
+fn is_meant(kind: FaultKind, verdict: &Verdict) -> bool {
     let exactly = |meant: Verdict| *verdict == meant;
     match kind {
-        Kind::TooMany => exactly(Verdict::Retry(RetryBecause::Throttled)),
-        Kind::Early401 => exactly(Verdict::Retry(RetryBecause::TokenRenewed)),
-        Kind::Early413 => exactly(Verdict::Failed(FailedBy::Row)),
-        Kind::NoPermission | Kind::NotAuthorized => exactly(Verdict::Failed(FailedBy::Permission)),
-        Kind::Redirect => exactly(Verdict::Stop(StopBecause::Target)),
-        Kind::ErrorBefore | Kind::ErrorAfter => exactly(Verdict::InDoubt(DoubtBecause::ServerError)),
-        Kind::CutBefore | Kind::CutInside | Kind::CutAfter | Kind::CutStored => matches!(verdict, Verdict::InDoubt(_)),
-        Kind::Truncated | Kind::Garbage | Kind::Html => matches!(verdict, Verdict::InDoubt(_)),
-        Kind::Slow => matches!(verdict, Verdict::Uploaded(_)),
+        FaultKind::TooMany => exactly(Verdict::Retry(RetryBecause::Throttled)),
+        FaultKind::Early401 => exactly(Verdict::Retry(RetryBecause::TokenRenewed)),
+        FaultKind::Early413 => exactly(Verdict::Failed(FailedBy::Row)),
+        FaultKind::NoPermission | FaultKind::NotAuthorized => exactly(Verdict::Failed(FailedBy::Permission)),
+        FaultKind::Redirect => exactly(Verdict::Stop(StopBecause::Target)),
+        FaultKind::ErrorBefore | FaultKind::ErrorAfter => exactly(Verdict::InDoubt(DoubtBecause::ServerError)),
+        FaultKind::CutBefore | FaultKind::CutInside | FaultKind::CutAfter | FaultKind::CutStored => {
+            matches!(verdict, Verdict::InDoubt(_))
+        }
+        FaultKind::Truncated | FaultKind::Garbage | FaultKind::Html => matches!(verdict, Verdict::InDoubt(_)),
+        FaultKind::Slow => matches!(verdict, Verdict::Uploaded(_)),
     }
 }
 
 /// How many attachments a kind of fault leaves.
-fn stored_by(kind: Kind) -> usize {
+fn stored_by(kind: FaultKind) -> usize {
     match kind {
-        Kind::ErrorAfter | Kind::CutStored | Kind::Truncated | Kind::Garbage | Kind::Slow => 1,
+        FaultKind::ErrorAfter | FaultKind::CutStored | FaultKind::Truncated | FaultKind::Garbage | FaultKind::Slow => 1,
         _ => 0,
     }
 }
 
 #[test]
 fn every_fault_means_to_the_client_what_it_is() {
-    for (word, kind) in Kind::ALL {
-        let world = World::with_fault(&format!("{word},times=1,delay=5ms"));
+    for (word, kind) in FaultKind::ALL {
+        let world = ClientFixture::with_fault(&format!("{word},times=1,delay=5ms"));
         let reply = world.upload("a.txt", 2000);
         assert!(is_meant(kind, &reply.verdict), "{word}: {reply:?}");
         // What is stored after its connection was cut may take the moment that the fault names.
@@ -117,7 +119,7 @@ fn every_fault_means_to_the_client_what_it_is() {
 #[test]
 fn an_upload_that_may_have_arrived_is_never_called_safe_to_repeat() {
     for word in ["500-after", "cut-stored", "truncated", "garbage"] {
-        let world = World::with_fault(word);
+        let world = ClientFixture::with_fault(word);
         let reply = world.upload("large.bin", 3 << 20);
         assert!(matches!(reply.verdict, Verdict::InDoubt(_)), "{word}: {reply:?}");
         assert_eq!(world.server.created().len(), 1, "{word}");
@@ -126,17 +128,17 @@ fn an_upload_that_may_have_arrived_is_never_called_safe_to_repeat() {
 
 #[test]
 fn a_redirect_is_not_followed() {
-    let world = World::with_fault("redirect");
+    let world = ClientFixture::with_fault("redirect");
     world.upload("a.txt", 10);
     assert_eq!(world.server.stats().redirected, 0);
 }
 
 #[test]
 fn a_file_and_a_link_come_back_in_the_list_whatever_the_profile_and_version() {
-    for (profile, version) in [(Profile::DocsV2, "v2"), (Profile::DocsV2, "v8"), (Profile::OasV8, "v8")] {
-        for (size_as, order) in [(SizeAs::Number, Order::NewestFirst), (SizeAs::Text, Order::OldestFirst)] {
-            let settings = Settings { profile, size_as, order, page_size: 2, ..Settings::default() };
-            let world = World::new(settings, version);
+    for (profile, version) in [(Dialect::DocsV2, "v2"), (Dialect::DocsV2, "v8"), (Dialect::OasV8, "v8")] {
+        for (size_as, order) in [(SizeAs::Number, ListOrder::NewestFirst), (SizeAs::Text, ListOrder::OldestFirst)] {
+            let settings = SandboxOptions { profile, size_as, order, page_size: 2, ..SandboxOptions::default() };
+            let world = ClientFixture::new(settings, version);
             assert_eq!(world.list(), [], "an empty list");
             let name = "Größe; 100% தமிழ் 中文 🎉.txt";
             let Verdict::Uploaded(created) = world.upload(name, 1234).verdict else { panic!("{profile:?} {version}") };
@@ -154,18 +156,19 @@ fn a_file_and_a_link_come_back_in_the_list_whatever_the_profile_and_version() {
 
 #[test]
 fn a_link_that_exists_is_already_present() {
-    let world = World::new(Settings::default(), "v2");
+    let world = ClientFixture::new(SandboxOptions::default(), "v2");
     assert!(matches!(world.link("https://example.test").verdict, Verdict::Uploaded(_)));
     assert_eq!(world.link("https://example.test").verdict, Verdict::AlreadyPresent);
 }
 
 #[test]
 fn a_full_storage_and_a_missing_scope_stop_the_run() {
-    let full = World::new(Settings { storage: Some(5), ..Settings::default() }, "v2");
+    let full = ClientFixture::new(SandboxOptions { storage: Some(5), ..SandboxOptions::default() }, "v2");
     assert_eq!(full.upload("a", 6).verdict, Verdict::Stop(StopBecause::Limit));
     let scopes = Some(vec!["ZohoCRM.modules.leads.READ".to_owned(), "ZohoCRM.modules.attachments.READ".to_owned()]);
-    for profile in [Profile::DocsV2, Profile::OasV8] {
-        let narrow = World::new(Settings { scopes: scopes.clone(), profile, ..Settings::default() }, "v2");
+    for profile in [Dialect::DocsV2, Dialect::OasV8] {
+        let narrow =
+            ClientFixture::new(SandboxOptions { scopes: scopes.clone(), profile, ..SandboxOptions::default() }, "v2");
         assert_eq!(narrow.upload("a", 6).verdict, Verdict::Stop(StopBecause::Scope));
         assert_eq!(narrow.server.stats().tokens, 0, "no new token would help");
     }
@@ -173,7 +176,7 @@ fn a_full_storage_and_a_missing_scope_stop_the_run() {
 
 #[test]
 fn a_refused_token_is_renewed_and_the_upload_may_be_repeated() {
-    let world = World::with_token(Settings::default(), "v2", Some("sandbox-of-yesterday"));
+    let world = ClientFixture::with_token(SandboxOptions::default(), "v2", Some("sandbox-of-yesterday"));
     assert_eq!(world.upload("a", 1).verdict, Verdict::Retry(RetryBecause::TokenRenewed));
     assert_eq!(world.server.stats().tokens, 1);
     assert!(matches!(world.upload("a", 1).verdict, Verdict::Uploaded(_)));
@@ -181,8 +184,8 @@ fn a_refused_token_is_renewed_and_the_upload_may_be_repeated() {
 
 #[test]
 fn what_a_colleague_attached_is_told_apart_by_its_maker() {
-    let world = World::new(Settings::default(), "v2");
-    let colleague = User { id: "700000000000101999".to_owned(), name: "Colleague".to_owned() };
+    let world = ClientFixture::new(SandboxOptions::default(), "v2");
+    let colleague = SandboxUser { id: "700000000000101999".to_owned(), name: "Colleague".to_owned() };
     world.server.attach_as(colleague, "Leads", &RECORD.to_string(), "a.txt", b"12345").expect("stored");
     let Verdict::Uploaded(ours) = world.upload("a.txt", 5).verdict else { panic!("not uploaded") };
     let makers: Vec<bool> = world.list().iter().map(|listed| listed.created_by == ours.by).collect();

@@ -22,9 +22,9 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use attache::sandbox::Settings;
+use attache::sandbox::SandboxOptions;
 use case::Case;
-use service::Service;
+use service::RunningSandbox;
 
 /// Kills in one story before it is let run to its end.
 const KILLS_EACH: u64 = 6;
@@ -35,7 +35,7 @@ const SETTLE: &str = "700ms";
 
 /// When a run is killed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Moment {
+enum KillMoment {
     /// The lock file is there, the results perhaps not.
     Started,
     /// One more `sending` line is in the file.
@@ -52,8 +52,14 @@ enum Moment {
     After(Duration),
 }
 
-const NAMED: [Moment; 6] =
-    [Moment::Started, Moment::Announced, Moment::Requested, Moment::Stored, Moment::Finished, Moment::Compacting];
+const NAMED: [KillMoment; 6] = [
+    KillMoment::Started,
+    KillMoment::Announced,
+    KillMoment::Requested,
+    KillMoment::Stored,
+    KillMoment::Finished,
+    KillMoment::Compacting,
+];
 
 #[test]
 fn a_run_that_is_killed_at_any_moment_and_goes_on_attaches_everything_once() {
@@ -95,11 +101,11 @@ fn tell(seed: u64) -> Vec<String> {
         let moment = if random.bool() {
             NAMED[random.usize(..NAMED.len())]
         } else {
-            Moment::After(Duration::from_micros(random.u64(..120_000)))
+            KillMoment::After(Duration::from_micros(random.u64(..120_000)))
         };
         if kill_at(moment, &case, &service, &mut random) {
             killed.push(match moment {
-                Moment::After(_) => "After".to_owned(),
+                KillMoment::After(_) => "After".to_owned(),
                 named => format!("{named:?}"),
             });
         }
@@ -149,23 +155,23 @@ fn manifest(random: &mut fastrand::Rng) -> Case {
 }
 
 /// A server that is slow and loses answers, but not for ever.
-fn server(random: &mut fastrand::Rng) -> Service {
+fn server(random: &mut fastrand::Rng) -> RunningSandbox {
     let mut faults = Vec::new();
     for kind in ["cut-stored", "500-after", "cut-inside", "cut-after", "429", "truncated", "500-before", "cut-before"] {
         if random.u8(..4) == 0 {
             faults.push(format!("{kind},p=0.2,times=2,seed={}", random.u32(..)).parse().expect("a fault"));
         }
     }
-    Service::start(Settings {
+    RunningSandbox::start(SandboxOptions {
         faults,
         latency: Duration::from_millis(random.u64(..20)),
         lag: Duration::from_millis(random.u64(..100)),
         page_size: random.usize(1..5),
-        ..Settings::default()
+        ..SandboxOptions::default()
     })
 }
 
-fn command(case: &Case, service: &Service) -> std::process::Command {
+fn command(case: &Case, service: &RunningSandbox) -> std::process::Command {
     let url = service.url();
     let mut command = case.command(&[
         "run",
@@ -189,7 +195,7 @@ fn command(case: &Case, service: &Service) -> std::process::Command {
     command
 }
 
-fn run_to_the_end(case: &Case, service: &Service) -> case::Done {
+fn run_to_the_end(case: &Case, service: &RunningSandbox) -> case::Done {
     let mut done = case.finish(command(case, service).output());
     for _ in 0..5 {
         if done.status == Some(0) {
@@ -201,20 +207,20 @@ fn run_to_the_end(case: &Case, service: &Service) -> case::Done {
 }
 
 /// Runs until the moment has come or the run is over; says whether it was killed.
-fn kill_at(moment: Moment, case: &Case, service: &Service, random: &mut fastrand::Rng) -> bool {
+fn kill_at(moment: KillMoment, case: &Case, service: &RunningSandbox, random: &mut fastrand::Rng) -> bool {
     let more = random.usize(1..4);
     let before = observe(case.folder(), service);
     let mut child =
         command(case, service).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program can be started");
     let began = Instant::now();
-    let come = |now: &Seen| match moment {
-        Moment::Started => now.lock,
-        Moment::Announced => now.sending >= before.sending + more,
-        Moment::Requested => now.requests >= before.requests + more as u64,
-        Moment::Stored => now.stored >= before.stored + more,
-        Moment::Finished => now.finished >= before.finished + more,
-        Moment::Compacting => now.temporary,
-        Moment::After(time) => began.elapsed() >= time,
+    let come = |now: &KilledRun| match moment {
+        KillMoment::Started => now.lock,
+        KillMoment::Announced => now.sending >= before.sending + more,
+        KillMoment::Requested => now.requests >= before.requests + more as u64,
+        KillMoment::Stored => now.stored >= before.stored + more,
+        KillMoment::Finished => now.finished >= before.finished + more,
+        KillMoment::Compacting => now.temporary,
+        KillMoment::After(time) => began.elapsed() >= time,
     };
     while child.try_wait().expect("the program can be waited for").is_none() {
         if come(&observe(case.folder(), service)) {
@@ -233,7 +239,7 @@ fn kill(child: &mut Child) -> bool {
 }
 
 /// What can be seen of a run from outside.
-struct Seen {
+struct KilledRun {
     lock: bool,
     sending: usize,
     finished: usize,
@@ -242,7 +248,7 @@ struct Seen {
     stored: usize,
 }
 
-fn observe(folder: &Path, service: &Service) -> Seen {
+fn observe(folder: &Path, service: &RunningSandbox) -> KilledRun {
     let log = std::fs::read_to_string(folder.join("m.results.csv")).unwrap_or_default();
     let names: Vec<String> = std::fs::read_dir(folder)
         .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
@@ -251,7 +257,7 @@ fn observe(folder: &Path, service: &Service) -> Seen {
         matches!(name.as_str(), "m.csv" | "m.results.csv" | "m.results.csv.lock" | "m.runs.jsonl")
             || name.ends_with(".bin")
     };
-    Seen {
+    KilledRun {
         lock: folder.join("m.results.csv.lock").exists(),
         sending: log.matches(",sending,").count(),
         finished: log.matches(",uploaded,").count(),

@@ -25,28 +25,28 @@ pub fn files(folder: &Path, name: &str, count: usize, bytes: usize) -> io::Resul
 
 /// The format of a manifest to write.
 #[derive(Clone, Copy)]
-pub enum Format {
+pub enum InputFormat {
     Csv,
     Yaml,
 }
 
 /// Writes a manifest of `rows` rows that go round over the files, every row another record, and returns its path.
-pub fn manifest(folder: &Path, name: &str, files: &[PathBuf], rows: usize, format: Format) -> io::Result<PathBuf> {
+pub fn manifest(folder: &Path, name: &str, files: &[PathBuf], rows: usize, format: InputFormat) -> io::Result<PathBuf> {
     let path = folder.join(match format {
-        Format::Csv => format!("{name}.csv"),
-        Format::Yaml => format!("{name}.yaml"),
+        InputFormat::Csv => format!("{name}.csv"),
+        InputFormat::Yaml => format!("{name}.yaml"),
     });
     let mut out = BufWriter::new(File::create(&path)?);
     match format {
-        Format::Csv => writeln!(out, "module,record,file")?,
-        Format::Yaml => writeln!(out, "version: 1\nuploads:")?,
+        InputFormat::Csv => writeln!(out, "module,record,file")?,
+        InputFormat::Yaml => writeln!(out, "version: 1\nuploads:")?,
     }
     for (row, file) in (0..rows).zip(files.iter().cycle()) {
         let record = FIRST_RECORD + row as u64;
         let file = file.strip_prefix(folder).unwrap_or(file).display();
         match format {
-            Format::Csv => writeln!(out, "Leads,{record},{file}")?,
-            Format::Yaml => writeln!(out, "  - module: Leads\n    record: {record}\n    file: {file}")?,
+            InputFormat::Csv => writeln!(out, "Leads,{record},{file}")?,
+            InputFormat::Yaml => writeln!(out, "  - module: Leads\n    record: {record}\n    file: {file}")?,
         }
     }
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;

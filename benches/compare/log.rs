@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use attache::outcome::{Outcome, Status};
-use attache::results::{GroupLog, Line, RealDisk, Rows, Settings, hold};
+use attache::results::{GroupLog, Line, RealDisk, ResultsOptions, ResultsRows, hold};
 use attache::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
 
 use crate::input::FIRST_RECORD;
@@ -23,8 +23,8 @@ const TARGET: &str = "localhost";
 
 /// The work of the process.
 pub fn write(path: &Path) -> io::Result<()> {
-    let settings = Settings { target: Some(TARGET.to_owned()), ..Settings::default() };
-    let log = hold(RealDisk, path, &settings).and_then(|held| held.begin(&Manifest)).map_err(io::Error::other)?;
+    let settings = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
+    let log = hold(RealDisk, path, &settings).and_then(|held| held.begin(&LogRows)).map_err(io::Error::other)?;
     let log = GroupLog::new(log)?;
     let next = AtomicU32::new(0);
     let work = || -> io::Result<()> {
@@ -33,15 +33,15 @@ pub fn write(path: &Path) -> io::Result<()> {
             if row >= ROWS {
                 return Ok(());
             }
-            log.begin(&Manifest.blank(row).sending(jiff::Timestamp::now()))?;
-            log.finish(&Manifest.blank(row).ended(&outcome(row), 0))?;
+            log.begin(&LogRows.blank(row).sending(jiff::Timestamp::now()))?;
+            log.finish(&LogRows.blank(row).ended(&outcome(row), 0))?;
         }
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a thread panicked"))?)
     })?;
-    log.close()?.compact(&Manifest).map_err(io::Error::other)?;
+    log.close()?.compact(&LogRows).map_err(io::Error::other)?;
     Ok(())
 }
 
@@ -62,9 +62,9 @@ fn outcome(row: u32) -> Outcome {
 }
 
 /// The rows that the `small` comparison uploads.
-struct Manifest;
+struct LogRows;
 
-impl Rows for Manifest {
+impl ResultsRows for LogRows {
     fn columns(&self) -> &[String] {
         &[]
     }

@@ -20,7 +20,7 @@ pub struct Manner {
 
 /// What the server saw.
 #[derive(Default)]
-pub struct Seen {
+pub struct ServerStats {
     uploads: AtomicU64,
     refused: AtomicU64,
     requests: AtomicU64,
@@ -28,7 +28,7 @@ pub struct Seen {
     arrivals: Mutex<Vec<Instant>>,
 }
 
-impl Seen {
+impl ServerStats {
     /// Uploads answered with success.
     pub fn uploads(&self) -> u64 {
         self.uploads.load(Ordering::Relaxed)
@@ -51,20 +51,20 @@ impl Seen {
 }
 
 /// A running server; it ends with the process.
-pub struct Server {
+pub struct BenchServer {
     address: SocketAddr,
     tls: bool,
     /// What it saw so far.
-    pub seen: Arc<Seen>,
+    pub seen: Arc<ServerStats>,
 }
 
-impl Server {
+impl BenchServer {
     /// Starts on a free loopback port.
-    pub fn start(manner: Manner, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<Server> {
+    pub fn start(manner: Manner, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<BenchServer> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let seen = Arc::new(Seen::default());
-        let server = Server { address, tls: tls.is_some(), seen: Arc::clone(&seen) };
+        let seen = Arc::new(ServerStats::default());
+        let server = BenchServer { address, tls: tls.is_some(), seen: Arc::clone(&seen) };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (tls, seen) = (tls.clone(), Arc::clone(&seen));
@@ -92,18 +92,23 @@ impl Server {
     }
 }
 
-fn serve_tls(stream: TcpStream, config: Arc<rustls::ServerConfig>, manner: Manner, seen: &Seen) -> io::Result<()> {
+fn serve_tls(
+    stream: TcpStream,
+    config: Arc<rustls::ServerConfig>,
+    manner: Manner,
+    seen: &ServerStats,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let connection = rustls::ServerConnection::new(config).map_err(io::Error::other)?;
     serve_stream(rustls::StreamOwned::new(connection, stream), manner, seen)
 }
 
-fn serve(stream: TcpStream, manner: Manner, seen: &Seen) -> io::Result<()> {
+fn serve(stream: TcpStream, manner: Manner, seen: &ServerStats) -> io::Result<()> {
     stream.set_nodelay(true)?;
     serve_stream(stream, manner, seen)
 }
 
-fn serve_stream(stream: impl Read + Write, manner: Manner, seen: &Seen) -> io::Result<()> {
+fn serve_stream(stream: impl Read + Write, manner: Manner, seen: &ServerStats) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(256 * 1024, stream);
     let mut line = String::new();
     loop {
@@ -124,13 +129,13 @@ fn serve_stream(stream: impl Read + Write, manner: Manner, seen: &Seen) -> io::R
     }
 }
 
-struct Head {
+struct RequestHead {
     body_bytes: u64,
     expects_continue: bool,
 }
 
-fn read_head(reader: &mut impl BufRead) -> io::Result<Head> {
-    let mut head = Head { body_bytes: 0, expects_continue: false };
+fn read_head(reader: &mut impl BufRead) -> io::Result<RequestHead> {
+    let mut head = RequestHead { body_bytes: 0, expects_continue: false };
     let mut line = String::new();
     loop {
         line.clear();
@@ -159,7 +164,7 @@ fn drain(reader: &mut impl BufRead, mut bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn answer_upload(manner: Manner, seen: &Seen) -> String {
+fn answer_upload(manner: Manner, seen: &ServerStats) -> String {
     let under_way = seen.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
     if let Ok(mut arrivals) = seen.arrivals.lock() {
         arrivals.push(Instant::now());

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::input::{self, Format};
+use crate::input::{self, InputFormat};
 use crate::log;
 use crate::measure::{self, Cost, median};
-use crate::server::{self, Manner, Server};
+use crate::server::{self, BenchServer, Manner};
 
 const ATTACHE: &str = env!("CARGO_BIN_EXE_attache");
 /// Where the table is written unless `--out` says otherwise.
@@ -170,12 +170,12 @@ fn large(bench: &mut Bench) -> io::Result<()> {
 /// The same rows by attache, curl and Python, plain and over TLS; and over TLS to a name, which the HTTP library of
 /// attache has looked up for each request and curl once.
 fn uploads(bench: &mut Bench, work: &str, name: &str, files: &[PathBuf]) -> io::Result<()> {
-    let manifest = input::manifest(bench.path(), name, files, files.len(), Format::Csv)?;
+    let manifest = input::manifest(bench.path(), name, files, files.len(), InputFormat::Csv)?;
     let (authority, tls) = server::make_tls()?;
     let authority_file = bench.path().join("authority.pem");
     std::fs::write(&authority_file, authority)?;
-    let plain = Server::start(Manner::default(), None)?;
-    let secure = Server::start(Manner::default(), Some(tls))?;
+    let plain = BenchServer::start(Manner::default(), None)?;
+    let secure = BenchServer::start(Manner::default(), Some(tls))?;
     for (kind, url, ca) in [
         ("plain", plain.url(), None),
         ("TLS", secure.url(), Some(authority_file.as_path())),
@@ -219,9 +219,9 @@ fn log(bench: &mut Bench) -> io::Result<()> {
 
 fn latency(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "latency", 2_000, 4096)?;
-    let manifest = input::manifest(bench.path(), "latency", &files, files.len(), Format::Csv)?;
+    let manifest = input::manifest(bench.path(), "latency", &files, files.len(), InputFormat::Csv)?;
     let manner = Manner { latency: Duration::from_millis(50), in_flight: None };
-    let server = Server::start(manner, None)?;
+    let server = BenchServer::start(manner, None)?;
     let cost = checked(bench.attache_run(&manifest, &server.url(), None, &["--concurrency", "10", "--rate", "none"]))?;
     let ideal = 2_000.0 / 10.0 * 0.050;
     let share = ideal / cost.wall.as_secs_f64();
@@ -231,10 +231,10 @@ fn latency(bench: &mut Bench) -> io::Result<()> {
 
 fn throttle(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "throttle", 4_000, 1024)?;
-    let manifest = input::manifest(bench.path(), "throttle", &files, files.len(), Format::Csv)?;
+    let manifest = input::manifest(bench.path(), "throttle", &files, files.len(), InputFormat::Csv)?;
     for allowed in [5, 10] {
         let latency = Duration::from_millis(300);
-        let server = Server::start(Manner { latency, in_flight: Some(allowed) }, None)?;
+        let server = BenchServer::start(Manner { latency, in_flight: Some(allowed) }, None)?;
         let cost =
             checked(bench.attache_run(&manifest, &server.url(), None, &["--concurrency", "25", "--rate", "none"]))?;
         let possible = cost.wall.as_secs_f64() / latency.as_secs_f64() * allowed as f64;
@@ -248,8 +248,8 @@ fn throttle(bench: &mut Bench) -> io::Result<()> {
 
 fn rate(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "rate", 3_000, 1024)?;
-    let manifest = input::manifest(bench.path(), "rate", &files, files.len(), Format::Csv)?;
-    let server = Server::start(Manner::default(), None)?;
+    let manifest = input::manifest(bench.path(), "rate", &files, files.len(), InputFormat::Csv)?;
+    let server = BenchServer::start(Manner::default(), None)?;
     checked(bench.attache_run(&manifest, &server.url(), None, &["--concurrency", "8", "--rate", "50/s"]))?;
     let arrivals = server.seen.arrivals();
     let (Some(first), Some(last)) = (arrivals.first(), arrivals.last()) else {
@@ -276,12 +276,12 @@ fn dry(manifest: &Path) -> Command {
 fn dry_run(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "many", 100_000, 64)?;
     let work = "dry run, 1,000,000 rows, 100,000 files";
-    let csv = input::manifest(bench.path(), "million", &files, 1_000_000, Format::Csv)?;
+    let csv = input::manifest(bench.path(), "million", &files, 1_000_000, InputFormat::Csv)?;
     if bench.has_python {
         let pairs = bench.pairs(|| dry(&csv), || python(input::PYTHON_CHECKER, &[csv.as_os_str()]))?;
         bench.compare_rows(&format!("{work}, CSV"), "python", &pairs);
     }
-    let yaml = input::manifest(bench.path(), "million", &files, 1_000_000, Format::Yaml)?;
+    let yaml = input::manifest(bench.path(), "million", &files, 1_000_000, InputFormat::Yaml)?;
     let cost = checked(dry(&yaml))?;
     bench.row(&format!("{work}, YAML"), "CPU", &seconds(cost.cpu.as_secs_f64()), "");
     bench.row(&format!("{work}, YAML"), "peak RSS", &mib(cost.rss), "");
@@ -291,7 +291,7 @@ fn dry_run(bench: &mut Bench) -> io::Result<()> {
 fn growth(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "growth", 10_000, 64)?;
     for rows in [10_000, 100_000, 1_000_000] {
-        for (name, format) in [("CSV", Format::Csv), ("YAML", Format::Yaml)] {
+        for (name, format) in [("CSV", InputFormat::Csv), ("YAML", InputFormat::Yaml)] {
             let manifest = input::manifest(bench.path(), &format!("growth-{rows}"), &files, rows, format)?;
             let cost = checked(dry(&manifest))?;
             let figure = format!("{}, {}", seconds(cost.cpu.as_secs_f64()), mib(cost.rss));
@@ -308,8 +308,8 @@ fn growth(bench: &mut Bench) -> io::Result<()> {
 
 fn resume(bench: &mut Bench) -> io::Result<()> {
     let files = input::files(bench.path(), "resume", 1_000, 64)?;
-    let manifest = input::manifest(bench.path(), "resume", &files, 200_000, Format::Csv)?;
-    let server = Server::start(Manner::default(), None)?;
+    let manifest = input::manifest(bench.path(), "resume", &files, 200_000, InputFormat::Csv)?;
+    let server = BenchServer::start(Manner::default(), None)?;
     let flags = ["--concurrency", "16", "--rate", "none"];
     checked(bench.attache_run(&manifest, &server.url(), None, &flags))?;
     let before = server.seen.requests();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::store::{Store, TextId};
+use super::store::{RowStore, TextId};
 use crate::explain::ProblemCode;
 use crate::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
 
@@ -51,16 +51,21 @@ pub struct LeftOut {
 
 /// The rows that passed every check, in manifest order. Only the check makes one.
 pub struct Checked {
-    store: Store,
+    store: RowStore,
     base: PathBuf,
     /// Rows that must never be under way together with an earlier one, and that one; sorted.
-    twins: Vec<(RowIx, RowIx)>,
+    ambiguous: Vec<(RowIx, RowIx)>,
     left_out: Arc<[LeftOut]>,
 }
 
 impl Checked {
-    pub(super) fn new(store: Store, base: PathBuf, twins: Vec<(RowIx, RowIx)>, left_out: Arc<[LeftOut]>) -> Checked {
-        Checked { store, base, twins, left_out }
+    pub(super) fn new(
+        store: RowStore,
+        base: PathBuf,
+        ambiguous: Vec<(RowIx, RowIx)>,
+        left_out: Arc<[LeftOut]>,
+    ) -> Checked {
+        Checked { store, base, ambiguous, left_out }
     }
 
     /// How many rows passed.
@@ -135,15 +140,15 @@ impl Checked {
     }
 
     /// What two uploads to one record could be mistaken for each other by: the name in composed form, or the address.
-    pub fn twin_name(&self, row: RowIx) -> Cow<'_, str> {
-        twin_name(&self.store, row.get())
+    pub fn ambiguity_name(&self, row: RowIx) -> Cow<'_, str> {
+        ambiguity_name(&self.store, row.get())
     }
 
     /// The earlier row that this one could be mistaken for, or itself: rows that share a twin are never in flight or
     /// in doubt together.
-    pub fn twin(&self, row: RowIx) -> RowIx {
-        match self.twins.binary_search_by_key(&row, |(row, _)| *row) {
-            Ok(at) => self.twins.get(at).map_or(row, |(_, twin)| *twin),
+    pub fn ambiguity_group(&self, row: RowIx) -> RowIx {
+        match self.ambiguous.binary_search_by_key(&row, |(row, _)| *row) {
+            Ok(at) => self.ambiguous.get(at).map_or(row, |(_, ambiguity_group)| *ambiguity_group),
             Err(_) => row,
         }
     }
@@ -192,7 +197,7 @@ pub(super) fn file_name(path: &str) -> &str {
 }
 
 /// The name of a file in composed form, or the address of a link.
-pub(super) fn twin_name(store: &Store, row: usize) -> Cow<'_, str> {
+pub(super) fn ambiguity_name(store: &RowStore, row: usize) -> Cow<'_, str> {
     match store.source(row).kind {
         SourceKind::Link => Cow::Borrowed(store.source_text(row)),
         SourceKind::File => composed(store.name(row)),

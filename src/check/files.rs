@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 
-use super::store::{SourceIx, Store};
+use super::store::{RowStore, SourceIx};
 use crate::upload::FileFacts;
 
 /// Looks wait for disks and networks, not for processors.
@@ -22,7 +22,7 @@ const CHUNK: usize = 256;
 
 /// Why a file cannot be sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Trouble {
+pub(super) enum FileFault {
     /// There is nothing.
     Missing,
     /// A symbolic link that leads nowhere.
@@ -39,11 +39,11 @@ pub(super) enum Trouble {
 
 /// Looks at these files. What is found goes into the store; what is wrong is given back, by source.
 pub(super) fn look(
-    store: &mut Store,
+    store: &mut RowStore,
     wanted: &[SourceIx],
     base: &Path,
     allow_outside: bool,
-) -> HashMap<SourceIx, Trouble> {
+) -> HashMap<SourceIx, FileFault> {
     if wanted.is_empty() {
         return HashMap::new();
     }
@@ -68,11 +68,11 @@ pub(super) fn look(
                     let text = store.texts.get(store.sources.get(*source).text);
                     match folders.get(*parent as usize) {
                         Some(Ok(folder)) => fence.file(folder, text),
-                        Some(Err(Trouble::Outside(folder))) => {
-                            Err(Trouble::Outside(folder.join(Path::new(text).file_name().unwrap_or_default())))
+                        Some(Err(FileFault::Outside(folder))) => {
+                            Err(FileFault::Outside(folder.join(Path::new(text).file_name().unwrap_or_default())))
                         }
                         Some(Err(trouble)) => Err(trouble.clone()),
-                        None => Err(Trouble::Missing),
+                        None => Err(FileFault::Missing),
                     }
                 })
             })
@@ -108,7 +108,7 @@ pub(super) fn look(
 }
 
 /// The distinct folders of these files as written, and which is whose.
-fn parents(store: &Store, wanted: &[SourceIx]) -> (Vec<String>, Vec<u32>) {
+fn parents(store: &RowStore, wanted: &[SourceIx]) -> (Vec<String>, Vec<u32>) {
     let mut parents = Vec::new();
     let mut known: HashMap<&str, u32> = HashMap::new();
     let parent_of = wanted
@@ -140,7 +140,7 @@ struct Fence<'a> {
 }
 
 impl Fence<'_> {
-    fn folder(&self, parent: &str) -> Result<PathBuf, Trouble> {
+    fn folder(&self, parent: &str) -> Result<PathBuf, FileFault> {
         let joined = self.base.join(parent);
         match joined.canonicalize() {
             Ok(folder) => self.inside(folder),
@@ -152,19 +152,19 @@ impl Fence<'_> {
         }
     }
 
-    fn inside(&self, path: PathBuf) -> Result<PathBuf, Trouble> {
-        if self.allow_outside || path.starts_with(self.base) { Ok(path) } else { Err(Trouble::Outside(path)) }
+    fn inside(&self, path: PathBuf) -> Result<PathBuf, FileFault> {
+        if self.allow_outside || path.starts_with(self.base) { Ok(path) } else { Err(FileFault::Outside(path)) }
     }
 
-    fn file(&self, folder: &Path, text: &str) -> Result<Looked, Trouble> {
-        let Some(name) = Path::new(text).file_name() else { return Err(Trouble::NotAFile("a folder")) };
+    fn file(&self, folder: &Path, text: &str) -> Result<Looked, FileFault> {
+        let Some(name) = Path::new(text).file_name() else { return Err(FileFault::NotAFile("a folder")) };
         let path = folder.join(name);
         let metadata = fs::symlink_metadata(&path).map_err(|error| trouble_of(&error))?;
         if !metadata.is_symlink() {
             return look_at(&path, &metadata).map(|facts| Looked { facts, target: None });
         }
         let target = path.canonicalize().map_err(|error| match trouble_of(&error) {
-            Trouble::Missing => Trouble::Dangling,
+            FileFault::Missing => FileFault::Dangling,
             other => other,
         })?;
         let target = self.inside(target)?;
@@ -174,9 +174,9 @@ impl Fence<'_> {
 }
 
 /// The facts of what is there, if it is a file that can be read.
-fn look_at(path: &Path, metadata: &Metadata) -> Result<FileFacts, Trouble> {
+fn look_at(path: &Path, metadata: &Metadata) -> Result<FileFacts, FileFault> {
     if !metadata.is_file() {
-        return Err(Trouble::NotAFile(kind_of(metadata)));
+        return Err(FileFault::NotAFile(kind_of(metadata)));
     }
     if !everyone_may_read(metadata) {
         File::open(path).map_err(|error| trouble_of(&error))?;
@@ -217,11 +217,11 @@ fn kind_of(metadata: &Metadata) -> &'static str {
     "no regular file"
 }
 
-fn trouble_of(error: &io::Error) -> Trouble {
+fn trouble_of(error: &io::Error) -> FileFault {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Trouble::Missing,
-        io::ErrorKind::PermissionDenied => Trouble::Denied,
-        _ => Trouble::Unreadable(error.to_string()),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileFault::Missing,
+        io::ErrorKind::PermissionDenied => FileFault::Denied,
+        _ => FileFault::Unreadable(error.to_string()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What only all record ids together can tell: a spreadsheet that rounded them, ids of two organisations.
 
-use super::Finding;
+use super::CheckFinding;
 use super::record::{digits, looks_rounded, organisation};
 use crate::explain::ProblemCode;
 use crate::upload::RecordId;
@@ -11,12 +11,12 @@ const MAX_ORGANISATIONS: usize = 50;
 /// Counts as ids come by.
 #[derive(Default)]
 pub(super) struct Ids {
-    organisations: Vec<Organisation>,
+    organisations: Vec<IdOrganisation>,
     /// Problems that were reported for rounded ids, by their index, and how many digits the id has.
     pub(super) rounded: Vec<(usize, usize)>,
 }
 
-struct Organisation {
+struct IdOrganisation {
     prefix: u64,
     rows: u32,
     first_line: u32,
@@ -29,18 +29,18 @@ impl Ids {
             Some(organisation) => organisation.rows = organisation.rows.saturating_add(1),
             None => {
                 if self.organisations.len() < MAX_ORGANISATIONS {
-                    self.organisations.push(Organisation { prefix, rows: 1, first_line: line });
+                    self.organisations.push(IdOrganisation { prefix, rows: 1, first_line: line });
                 }
             }
         }
     }
 
     /// Says so if there is more than one organisation.
-    pub(super) fn mixed(&self) -> Option<Finding> {
-        let mut found: Vec<&Organisation> = self.organisations.iter().collect();
+    pub(super) fn mixed(&self) -> Option<CheckFinding> {
+        let mut found: Vec<&IdOrganisation> = self.organisations.iter().collect();
         found.sort_by_key(|organisation| std::cmp::Reverse(organisation.rows));
         let [most, next, ..] = found.as_slice() else { return None };
-        Some(Finding::new(
+        Some(CheckFinding::new(
             ProblemCode::MixedOrganisations,
             format!(
                 "the record ids begin differently: {}… in {} rows, {}… in {} (first on line {}){}",

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::judge::{Judge, Tally};
-use super::module::Modules;
-use super::record::{self, Record};
-use super::{CrosswalkInfo, Finding};
+use super::checker::{Checker, FirstAndCount};
+use super::module::KnownModules;
+use super::record::{self, ReadRecord};
+use super::{CheckFinding, CrosswalkInfo};
 use crate::crosswalk::{
     Crosswalk, CrosswalkFlaw, CrosswalkRead, CrosswalkRules, KeyFlaw, KeyMatch, Misses, judge_key, read_crosswalk,
 };
 use crate::explain::ProblemCode;
-use crate::manifest::{Field, RawRow, Reader};
-use crate::problem::{Problem, shown};
+use crate::manifest::{Field, ManifestReader, RawRow};
+use crate::problem::{Problem, masked_excerpt};
 use crate::upload::RecordId;
 
 /// What a check knows of keys.
@@ -24,7 +24,7 @@ pub(super) struct Keys {
     /// By the number of a module of the manifest: its number in the crosswalk, once it has been looked for.
     modules: Vec<Option<Option<u16>>>,
     /// Keys that were found in another spelling.
-    spelled: Tally,
+    spelled: FirstAndCount,
     /// Rows that name their record by a key.
     rows: u32,
     /// Bounds the search for keys that are nearly the same.
@@ -58,7 +58,7 @@ impl Keys {
 }
 
 /// The rules for modules and ids are those for the rows of a manifest.
-impl CrosswalkRules for Modules {
+impl CrosswalkRules for KnownModules {
     fn module(&self, name: &str) -> Result<(), (String, String)> {
         match self.judge(name) {
             // A crosswalk may have more modules than this run can use.
@@ -69,18 +69,18 @@ impl CrosswalkRules for Modules {
 
     fn record(&self, text: &str) -> Result<(RecordId, bool), (String, String)> {
         match record::read(text) {
-            Ok(Record { id, had_prefix }) => Ok((id, had_prefix)),
+            Ok(ReadRecord { id, had_prefix }) => Ok((id, had_prefix)),
             Err(finding) => Err((finding.message, finding.hint)),
         }
     }
 }
 
-impl Judge<'_> {
+impl Checker<'_> {
     /// Reads the crosswalks that the user and the manifest name. Comes before the first row.
-    pub(super) fn read_crosswalks(&mut self, reader: &Reader) {
-        let mut files = self.settings.crosswalks.clone();
+    pub(super) fn read_crosswalks(&mut self, reader: &ManifestReader) {
+        let mut files = self.options.crosswalks.clone();
         for (named, place) in reader.crosswalks() {
-            match inside(&reader.own_folder(), named, self.settings.allow_outside) {
+            match inside(&reader.own_folder(), named, self.options.allow_outside) {
                 Ok(file) => files.push(file),
                 Err(why) => {
                     let hint = "name a file in the folder of the manifest, or any with --crosswalk FILE";
@@ -139,14 +139,14 @@ impl Judge<'_> {
         None
     }
 
-    fn unknown(&mut self, module: &str, key: &str) -> Finding {
-        let message = format!("no record of {module} has the key {}", shown(key));
+    fn unknown(&mut self, module: &str, key: &str) -> CheckFinding {
+        let message = format!("no record of {module} has the key {}", masked_excerpt(key));
         let crosswalk = self.keys.read.as_ref().map(|read| &read.crosswalk);
         let hint = crosswalk.and_then(|crosswalk| near(crosswalk, module, key, &mut self.keys.misses));
         let hint = hint.unwrap_or_else(|| {
             "compare it with the old system; if the record is in the CRM by now, make the crosswalk anew".to_owned()
         });
-        Finding::new(ProblemCode::RecordKeyUnknown, message, hint)
+        CheckFinding::new(ProblemCode::RecordKeyUnknown, message, hint)
     }
 
     /// Says what can only be said of all keys together.
@@ -179,35 +179,35 @@ fn near(crosswalk: &Crosswalk, module: &str, key: &str, misses: &mut Misses) -> 
             _ => format!("the crosswalk has no keys of {module}, only of {}", others.join(", ")),
         });
     };
-    if let Some(twin) = crosswalk.numeric_twin(number, key) {
+    if let Some(ambiguity_group) = crosswalk.numeric_twin(number, key) {
         return Some(format!(
             "the crosswalk has {}, the same number: did a spreadsheet take the zeros away? Take the keys from the export again, as text",
-            shown(twin)
+            masked_excerpt(ambiguity_group)
         ));
     }
     let near = misses.nearest(crosswalk, number, key);
     (!near.is_empty())
-        .then(|| format!("did you mean {}?", near.into_iter().map(shown).collect::<Vec<_>>().join(" or ")))
+        .then(|| format!("did you mean {}?", near.into_iter().map(masked_excerpt).collect::<Vec<_>>().join(" or ")))
 }
 
-fn ambiguous(key: &str, records: &[RecordId], has_more: bool) -> Finding {
+fn ambiguous(key: &str, records: &[RecordId], has_more: bool) -> CheckFinding {
     let listed: Vec<String> = records.iter().map(RecordId::to_string).collect();
     let more = if has_more { " and more" } else { "" };
-    Finding::new(
+    CheckFinding::new(
         ProblemCode::RecordKeyAmbiguous,
-        format!("the key {} stands for several records: {}{more}", shown(key), listed.join(", ")),
+        format!("the key {} stands for several records: {}{more}", masked_excerpt(key), listed.join(", ")),
         "name the right one by its id in the column record, or merge them and make the crosswalk anew",
     )
 }
 
-fn key_finding(flaw: KeyFlaw) -> Finding {
+fn key_finding(flaw: KeyFlaw) -> CheckFinding {
     match flaw {
         KeyFlaw::Damaged { message } => {
             let hint = "take the keys from the export again, as text: in a spreadsheet the column must not be a number";
-            Finding::new(ProblemCode::RecordKeyDamaged, message, hint)
+            CheckFinding::new(ProblemCode::RecordKeyDamaged, message, hint)
         }
         KeyFlaw::NotText { message } => {
-            Finding::new(ProblemCode::RecordKeyText, message, "compare it with the old system")
+            CheckFinding::new(ProblemCode::RecordKeyText, message, "compare it with the old system")
         }
     }
 }
@@ -230,7 +230,7 @@ fn tolerated(read: &CrosswalkRead) -> Option<Problem> {
     };
     let columns = &read.ignored_columns;
     let ignored = (!columns.is_empty()).then(|| {
-        let shown: Vec<String> = columns.iter().take(5).map(|name| shown(name)).collect();
+        let shown: Vec<String> = columns.iter().take(5).map(|name| masked_excerpt(name)).collect();
         let more = if columns.len() > 5 { " and others" } else { "" };
         format!("columns that are not used: {}{more}", shown.join(", "))
     });

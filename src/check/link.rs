@@ -1,6 +1,6 @@
 //! What is a link that can be attached. It is sent as written, so nothing is normalised.
 
-use super::Finding;
+use super::CheckFinding;
 use super::name::is_direction_mark;
 use crate::explain::ProblemCode;
 
@@ -8,9 +8,9 @@ use crate::explain::ProblemCode;
 const MAX_CHARS: usize = 2_000;
 
 /// Everything that is wrong with an address whose outer blanks have been taken off.
-pub(super) fn judge(address: &str) -> Vec<Finding> {
+pub(super) fn judge(address: &str) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
-    let mut found = |code, message: String, hint: &str| findings.push(Finding::new(code, message, hint));
+    let mut found = |code, message: String, hint: &str| findings.push(CheckFinding::new(code, message, hint));
     match split_scheme(address) {
         None => found(
             ProblemCode::LinkScheme,
@@ -33,7 +33,7 @@ pub(super) fn judge(address: &str) -> Vec<Finding> {
             if !is_host(host) {
                 found(
                     ProblemCode::LinkHost,
-                    format!("\"{}\" is not a host", crate::problem::shown(host)),
+                    format!("\"{}\" is not a host", crate::problem::masked_excerpt(host)),
                     "copy the address from the browser again",
                 );
             }

@@ -7,17 +7,19 @@
 //! | keys of an old system in place of ids | `keys.rs` |
 //! | what is a link | `link.rs` |
 //! | names, and programs in disguise | `name.rs` |
-//! | what is asked of each cell, in which order | `form.rs` |
+//! | what is asked of each cell, in which order | `cells.rs` |
 //! | how files are looked at, what may be wrong with one | `files.rs`, `presence.rs` |
-//! | rows that say the same | `twins.rs` |
-//! | the way of a check; what is let through | `judge.rs`, `verdict.rs` |
+//! | rows that say the same | `ambiguity.rs` |
+//! | the way of a check; what is let through | `checker.rs`, `conclude.rs` |
 //! | how a million rows are held | `store.rs`, `checked.rs` |
 
+mod ambiguity;
+mod cells;
 mod checked;
+mod checker;
+mod conclude;
 mod files;
-mod form;
 mod ids;
-mod judge;
 mod keys;
 mod link;
 mod module;
@@ -25,8 +27,6 @@ mod name;
 mod presence;
 mod record;
 mod store;
-mod twins;
-mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub const MAX_BODY: u64 = 104_857_600;
 
 /// What the user lets pass, and what the rules depend on.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CheckOptions {
     /// Which modules and whether links have titles hang on it.
     pub version: ApiVersion,
     /// Declared on the command line or in a settings file; the manifest may declare more.
@@ -67,9 +67,9 @@ pub struct Settings {
     pub max_size: u64,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for CheckOptions {
+    fn default() -> CheckOptions {
+        CheckOptions {
             version: ApiVersion::default(),
             custom_modules: Vec::new(),
             crosswalks: Vec::new(),
@@ -119,27 +119,27 @@ pub struct CrosswalkInfo {
 
 /// Reads a manifest to its end and judges it. `settled` says which rows earlier runs have settled: of those only the form
 /// is judged, since their files may be gone.
-pub fn check(manifest: Manifest, settings: &Settings, settled: &(dyn Fn(RowKey) -> bool + Sync)) -> Checkup {
-    judge::Judge::new(settings, Some(settled)).judge(manifest)
+pub fn check(manifest: Manifest, options: &CheckOptions, settled: &(dyn Fn(RowKey) -> bool + Sync)) -> Checkup {
+    checker::Checker::new(options, Some(settled)).judge(manifest)
 }
 
 /// [`check`] where no earlier run can have settled anything. Keys, which only serve to find a row again, are then not
 /// worked out before somebody asks for one.
-pub fn check_anew(manifest: Manifest, settings: &Settings) -> Checkup {
-    judge::Judge::new(settings, None).judge(manifest)
+pub fn check_anew(manifest: Manifest, options: &CheckOptions) -> Checkup {
+    checker::Checker::new(options, None).judge(manifest)
 }
 
 /// Something wrong, before it is known where.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Finding {
+struct CheckFinding {
     code: ProblemCode,
     message: String,
     hint: String,
 }
 
-impl Finding {
-    fn new(code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Finding {
-        Finding { code, message: message.into(), hint: hint.into() }
+impl CheckFinding {
+    fn new(code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> CheckFinding {
+        CheckFinding { code, message: message.into(), hint: hint.into() }
     }
 
     fn problem(self) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Finding;
+use super::CheckFinding;
 use crate::explain::ProblemCode;
 use crate::zoho::ApiVersion;
 
@@ -45,7 +45,7 @@ const LABELS: [(&str, &str); 7] = [
 ];
 
 /// The modules that rows of one manifest may name.
-pub(super) struct Modules {
+pub(super) struct KnownModules {
     version: ApiVersion,
     custom: Vec<String>,
     /// What came of the names that rows have used so far, good ones only: their number is small.
@@ -56,24 +56,24 @@ pub(super) struct Modules {
     pub(super) used: Vec<Box<str>>,
 }
 
-impl Modules {
-    pub(super) fn new(version: ApiVersion) -> Modules {
-        Modules { version, custom: Vec::new(), known: HashMap::new(), last: 0, used: Vec::new() }
+impl KnownModules {
+    pub(super) fn new(version: ApiVersion) -> KnownModules {
+        KnownModules { version, custom: Vec::new(), known: HashMap::new(), last: 0, used: Vec::new() }
     }
 
     /// Declares a custom module.
-    pub(super) fn declare(&mut self, name: &str) -> Result<(), Finding> {
+    pub(super) fn declare(&mut self, name: &str) -> Result<(), CheckFinding> {
         if UNSUPPORTED.iter().any(|unsupported| unsupported.eq_ignore_ascii_case(name)) {
-            return Err(Finding::new(
+            return Err(CheckFinding::new(
                 ProblemCode::CustomModule,
                 format!("{name} cannot be declared: the API attaches nothing to it"),
                 "attach to the records it belongs to",
             ));
         }
         if !is_api_name(name) {
-            return Err(Finding::new(
+            return Err(CheckFinding::new(
                 ProblemCode::CustomModule,
-                format!("\"{}\" cannot be the API name of a module", crate::problem::shown(name)),
+                format!("\"{}\" cannot be the API name of a module", crate::problem::masked_excerpt(name)),
                 "an API name has letters, digits and underscores only; find it under Setup, Developer Hub, APIs & SDKs",
             ));
         }
@@ -81,7 +81,7 @@ impl Modules {
             return Ok(());
         }
         if self.custom.len() == MAX_CUSTOM {
-            return Err(Finding::new(
+            return Err(CheckFinding::new(
                 ProblemCode::CustomModule,
                 format!("more than {MAX_CUSTOM} custom modules are declared"),
                 "declare those that the rows name",
@@ -92,7 +92,7 @@ impl Modules {
     }
 
     /// The number of a module, given what stands in a row.
-    pub(super) fn find(&mut self, text: &str) -> Result<u16, Finding> {
+    pub(super) fn find(&mut self, text: &str) -> Result<u16, CheckFinding> {
         if self.used.get(usize::from(self.last)).is_some_and(|last| &**last == text) {
             return Ok(self.last);
         }
@@ -102,7 +102,7 @@ impl Modules {
         }
         self.judge(text)?;
         let Ok(ix) = u16::try_from(self.used.len()) else {
-            return Err(Finding::new(
+            return Err(CheckFinding::new(
                 ProblemCode::ModuleUnknown,
                 "more than 65,536 different modules in one manifest",
                 "split the manifest",
@@ -114,7 +114,7 @@ impl Modules {
     }
 
     /// Whether rows may name this module.
-    pub(super) fn judge(&self, text: &str) -> Result<(), Finding> {
+    pub(super) fn judge(&self, text: &str) -> Result<(), CheckFinding> {
         if MODULES.contains(&text) || self.custom.iter().any(|name| name == text) {
             return Ok(());
         }
@@ -123,7 +123,7 @@ impl Modules {
             return if there {
                 Ok(())
             } else {
-                Err(Finding::new(
+                Err(CheckFinding::new(
                     ProblemCode::ModuleVersion,
                     format!(
                         "{name} takes attachments only from API version {since} on, and this run uses {}",
@@ -136,18 +136,18 @@ impl Modules {
         Err(self.unknown(text))
     }
 
-    fn unknown(&self, text: &str) -> Finding {
-        let shown = crate::problem::shown(text);
+    fn unknown(&self, text: &str) -> CheckFinding {
+        let shown = crate::problem::masked_excerpt(text);
         let wanted = plain(text);
         if let Some(name) = UNSUPPORTED.iter().find(|name| plain(name) == wanted) {
-            return Finding::new(
+            return CheckFinding::new(
                 ProblemCode::ModuleUnsupported,
                 format!("the API attaches nothing to {name}"),
                 "attach to the record it belongs to, or leave the row out",
             );
         }
         if let Some(name) = self.all().find(|name| plain(name) == wanted).or_else(|| label(&wanted)) {
-            return Finding::new(
+            return CheckFinding::new(
                 ProblemCode::ModuleLabel,
                 format!("\"{shown}\" is not the API name of the module"),
                 format!("write {name}"),
@@ -164,7 +164,7 @@ impl Modules {
             }
             None => "use the API name; a custom module is declared with --custom-module NAME".to_owned(),
         };
-        Finding::new(ProblemCode::ModuleUnknown, format!("there is no module \"{shown}\""), hint)
+        CheckFinding::new(ProblemCode::ModuleUnknown, format!("there is no module \"{shown}\""), hint)
     }
 
     fn all(&self) -> impl Iterator<Item = &str> {
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn verdict(version: ApiVersion, custom: &[&str], text: &str) -> String {
-        let mut modules = Modules::new(version);
+        let mut modules = KnownModules::new(version);
         for name in custom {
             modules.declare(name).unwrap();
         }
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_custom_module_needs_a_possible_name() {
-        let mut modules = Modules::new(ApiVersion::default());
+        let mut modules = KnownModules::new(ApiVersion::default());
         assert!(modules.declare("CustomModule1").is_ok());
         for name in ["Site Visits", "1st", "", "Documents", "projects", "Größe"] {
             assert!(modules.declare(name).is_err(), "{name}");
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn no_more_custom_modules_are_declared_than_anyone_has() {
-        let mut modules = Modules::new(ApiVersion::default());
+        let mut modules = KnownModules::new(ApiVersion::default());
         let declared = (0..2_000).filter(|number| modules.declare(&format!("M{number}")).is_ok()).count();
         assert_eq!(declared, MAX_CUSTOM);
         assert!(modules.declare("M1").is_ok());

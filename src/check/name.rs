@@ -2,31 +2,31 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::Finding;
+use super::CheckFinding;
 use crate::explain::ProblemCode;
 
 /// The service shows no longer names, in Unicode characters.
 pub(super) const MAX_CHARS: usize = 250;
 
 /// Everything that is wrong with a name that the manifest gives, outer blanks taken off.
-pub(super) fn judge_given(name: &str) -> Vec<Finding> {
+pub(super) fn judge_given(name: &str) -> Vec<CheckFinding> {
     let mut findings = judge_any(name);
     if name == "." || name == ".." {
-        findings.push(Finding::new(
+        findings.push(CheckFinding::new(
             ProblemCode::NameDots,
             format!("\"{name}\" is not a name"),
             "give another one, or leave it empty to use the file's own",
         ));
     }
     if let Some(found) = name.chars().find(|c| matches!(c, '"' | '/' | '\\')) {
-        findings.push(Finding::new(
+        findings.push(CheckFinding::new(
             ProblemCode::NameCharacter,
             format!("the name contains `{found}`, which does not arrive unchanged everywhere"),
             "use another character, such as - or _",
         ));
     }
     if let Some(found) = name.chars().find(|c| c.is_control()) {
-        findings.push(Finding::new(
+        findings.push(CheckFinding::new(
             ProblemCode::NameControl,
             format!("the name contains the control character U+{:04X}", u32::from(found)),
             "remove it",
@@ -36,22 +36,22 @@ pub(super) fn judge_given(name: &str) -> Vec<Finding> {
 }
 
 /// Everything that is wrong with a file's own name, as it would be sent.
-pub(super) fn judge_own(name: &str) -> Vec<Finding> {
+pub(super) fn judge_own(name: &str) -> Vec<CheckFinding> {
     judge_any(name)
 }
 
-fn judge_any(name: &str) -> Vec<Finding> {
+fn judge_any(name: &str) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     let length = name.chars().count();
     if length > MAX_CHARS {
-        findings.push(Finding::new(
+        findings.push(CheckFinding::new(
             ProblemCode::NameTooLong,
             format!("the name has {length} characters; {MAX_CHARS} are allowed"),
             "give a shorter one in the column name",
         ));
     }
     if let Some(mark) = name.chars().find(|c| is_direction_mark(*c)) {
-        findings.push(Finding::new(
+        findings.push(CheckFinding::new(
             ProblemCode::NameDirection,
             format!("the name contains the invisible direction mark U+{:04X}", u32::from(mark)),
             "check that it is meant so",

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::files::{Nearby, Trouble};
+use super::files::{FileFault, Nearby};
 use super::name::MAX_CHARS;
-use super::store::{SourceIx, Store};
-use super::{Finding, Settings};
+use super::store::{RowStore, SourceIx};
+use super::{CheckFinding, CheckOptions};
 use crate::explain::ProblemCode;
 use crate::zoho::overhead;
 
@@ -15,10 +15,10 @@ const LARGE_BODY: u64 = 100_000_000;
 
 /// Judges files that have been looked at.
 pub(super) struct Presence<'a> {
-    settings: &'a Settings,
-    store: &'a Store,
+    options: &'a CheckOptions,
+    store: &'a RowStore,
     base: &'a Path,
-    troubles: HashMap<SourceIx, Trouble>,
+    troubles: HashMap<SourceIx, FileFault>,
     nearby: Nearby,
     /// By missing file, since many rows may name one.
     hints: HashMap<SourceIx, String>,
@@ -26,45 +26,45 @@ pub(super) struct Presence<'a> {
 
 impl<'a> Presence<'a> {
     pub(super) fn new(
-        settings: &'a Settings,
-        store: &'a Store,
+        options: &'a CheckOptions,
+        store: &'a RowStore,
         base: &'a Path,
-        troubles: HashMap<SourceIx, Trouble>,
+        troubles: HashMap<SourceIx, FileFault>,
     ) -> Presence<'a> {
-        Presence { settings, store, base, troubles, nearby: Nearby::default(), hints: HashMap::new() }
+        Presence { options, store, base, troubles, nearby: Nearby::default(), hints: HashMap::new() }
     }
 
     /// What is wrong with a file that is to be sent under a name of so many bytes, which is asked only if it matters.
-    pub(super) fn judge(&mut self, source: SourceIx, name_bytes: impl FnOnce() -> usize) -> Option<Finding> {
+    pub(super) fn judge(&mut self, source: SourceIx, name_bytes: impl FnOnce() -> usize) -> Option<CheckFinding> {
         match self.store.sources.get(source).facts {
             Some(facts) => self.judge_size(facts.size, name_bytes),
             None => self.judge_trouble(source),
         }
     }
 
-    fn judge_size(&self, size: u64, name_bytes: impl FnOnce() -> usize) -> Option<Finding> {
+    fn judge_size(&self, size: u64, name_bytes: impl FnOnce() -> usize) -> Option<CheckFinding> {
         // Nearly all files are far from any limit, whatever their names.
         const MOST_OVERHEAD: u64 = overhead(4 * MAX_CHARS);
-        if size > 0 && size.saturating_add(MOST_OVERHEAD) < LARGE_BODY.min(self.settings.max_size) {
+        if size > 0 && size.saturating_add(MOST_OVERHEAD) < LARGE_BODY.min(self.options.max_size) {
             return None;
         }
         let body = size.saturating_add(overhead(name_bytes()));
-        if size == 0 && !self.settings.allow_empty {
-            return Some(Finding::new(
+        if size == 0 && !self.options.allow_empty {
+            return Some(CheckFinding::new(
                 ProblemCode::FileEmpty,
                 "the file is empty",
                 "replace it, leave the row out, or add --allow-empty",
             ));
         }
-        if body > self.settings.max_size {
-            return Some(Finding::new(
+        if body > self.options.max_size {
+            return Some(CheckFinding::new(
                 ProblemCode::FileTooLarge,
-                format!("a request of {body} bytes is needed for it; {} are allowed", self.settings.max_size),
+                format!("a request of {body} bytes is needed for it; {} are allowed", self.options.max_size),
                 "make the file smaller, or attach a link to it",
             ));
         }
         (body >= LARGE_BODY).then(|| {
-            Finding::new(
+            CheckFinding::new(
                 ProblemCode::FileLarge,
                 format!("a request of {body} bytes is needed for it, close to the limit of the service"),
                 "be ready for a refusal, or make the file smaller",
@@ -72,34 +72,34 @@ impl<'a> Presence<'a> {
         })
     }
 
-    fn judge_trouble(&mut self, source: SourceIx) -> Option<Finding> {
+    fn judge_trouble(&mut self, source: SourceIx) -> Option<CheckFinding> {
         let base = self.base.display();
         Some(match self.troubles.get(&source)? {
-            Trouble::Missing => {
+            FileFault::Missing => {
                 let text = self.store.texts.get(self.store.sources.get(source).text);
                 let (base, nearby) = (self.base, &mut self.nearby);
                 let hint = self.hints.entry(source).or_insert_with(|| missing_hint(text, base, nearby));
-                Finding::new(ProblemCode::FileMissing, "there is no such file", hint.as_str())
+                CheckFinding::new(ProblemCode::FileMissing, "there is no such file", hint.as_str())
             }
-            Trouble::Dangling => Finding::new(
+            FileFault::Dangling => CheckFinding::new(
                 ProblemCode::FileMissing,
                 "this is a symbolic link that leads nowhere",
                 "mend the link, or name the file itself",
             ),
-            Trouble::Denied => {
-                Finding::new(ProblemCode::FileDenied, "the file may not be read", "give yourself leave to read it")
+            FileFault::Denied => {
+                CheckFinding::new(ProblemCode::FileDenied, "the file may not be read", "give yourself leave to read it")
             }
-            Trouble::NotAFile(what) => Finding::new(
+            FileFault::NotAFile(what) => CheckFinding::new(
                 ProblemCode::FileNotRegular,
                 format!("this is {what}, not a file"),
                 "name a file; a folder needs a row for each of its files",
             ),
-            Trouble::Outside(path) => Finding::new(
+            FileFault::Outside(path) => CheckFinding::new(
                 ProblemCode::FileOutside,
                 format!("the file leads outside the folder {base}, to {}", path.display()),
                 "name the folder that holds all files with --root DIR, or add --allow-outside if you trust the rows",
             ),
-            Trouble::Unreadable(why) => Finding::new(
+            FileFault::Unreadable(why) => CheckFinding::new(
                 ProblemCode::FileUnreadable,
                 format!("the file cannot be looked at: {why}"),
                 "look at the path and at what it leads to",

@@ -1,6 +1,6 @@
 //! What is a record id, and by what name each damaged one is refused.
 
-use super::Finding;
+use super::CheckFinding;
 use crate::explain::ProblemCode;
 use crate::upload::RecordId;
 
@@ -9,39 +9,43 @@ const EXPORT_PREFIX: &str = "zcrm_";
 
 /// An id that could be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Record {
+pub(super) struct ReadRecord {
     pub(super) id: RecordId,
     /// Whether the prefix of an export was taken off.
     pub(super) had_prefix: bool,
 }
 
 /// Reads an id whose outer blanks have been taken off.
-pub(super) fn read(text: &str) -> Result<Record, Finding> {
+pub(super) fn read(text: &str) -> Result<ReadRecord, CheckFinding> {
     let digits = text.strip_prefix(EXPORT_PREFIX).unwrap_or(text);
     let had_prefix = digits.len() < text.len();
     if digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() {
-        return of_digits(digits).map(|id| Record { id, had_prefix });
+        return of_digits(digits).map(|id| ReadRecord { id, had_prefix });
     }
     Err(damaged(digits))
 }
 
-fn of_digits(digits: &str) -> Result<RecordId, Finding> {
+fn of_digits(digits: &str) -> Result<RecordId, CheckFinding> {
     if digits.starts_with('0') {
-        return Err(Finding::new(
+        return Err(CheckFinding::new(
             ProblemCode::RecordLeadingZero,
-            format!("the record id {} begins with 0, and no id does", crate::problem::shown(digits)),
+            format!("the record id {} begins with 0, and no id does", crate::problem::masked_excerpt(digits)),
             "compare it with the export",
         ));
     }
     if !(10..=19).contains(&digits.len()) {
-        return Err(Finding::new(
+        return Err(CheckFinding::new(
             ProblemCode::RecordLength,
-            format!("the record id {} has {} digits; ids have 10 to 19", crate::problem::shown(digits), digits.len()),
+            format!(
+                "the record id {} has {} digits; ids have 10 to 19",
+                crate::problem::masked_excerpt(digits),
+                digits.len()
+            ),
             "use the id of the record in the CRM, as in the address of its page",
         ));
     }
     digits.parse().ok().and_then(RecordId::new).ok_or_else(|| {
-        Finding::new(
+        CheckFinding::new(
             ProblemCode::RecordTooLarge,
             format!("the record id {digits} is larger than {}, the largest possible one", RecordId::MAX),
             "compare it with the export",
@@ -50,46 +54,50 @@ fn of_digits(digits: &str) -> Result<RecordId, Finding> {
 }
 
 /// Names the damage.
-fn damaged(text: &str) -> Finding {
-    let shown = crate::problem::shown(text);
+fn damaged(text: &str) -> CheckFinding {
+    let shown = crate::problem::masked_excerpt(text);
     let again = "take the ids from the export again, as text: in a spreadsheet the column must not be a number";
     if text.starts_with(['\'', '\u{2018}', '\u{2019}', '`']) {
-        return Finding::new(
+        return CheckFinding::new(
             ProblemCode::RecordApostrophe,
             format!("the record id {shown} begins with an apostrophe"),
             "remove the apostrophe; it only marks text in a spreadsheet",
         );
     }
     if text.chars().any(|c| c.is_numeric() && !c.is_ascii_digit()) {
-        return Finding::new(
+        return CheckFinding::new(
             ProblemCode::RecordWideDigits,
             format!("the record id {shown} has digits that are not 0 to 9"),
             "write it with the digits 0 to 9",
         );
     }
     if text.starts_with(['+', '-', '\u{2212}']) {
-        return Finding::new(
+        return CheckFinding::new(
             ProblemCode::RecordSign,
             format!("the record id {shown} has a sign"),
             "remove the sign, and check where it came from",
         );
     }
     if is_scientific(text) {
-        return Finding::new(
+        return CheckFinding::new(
             ProblemCode::RecordScientific,
             format!("the record id {shown} is in scientific notation: its last digits are lost"),
             again,
         );
     }
     if is_grouped(text) {
-        return Finding::new(
+        return CheckFinding::new(
             ProblemCode::RecordThousands,
             format!("the record id {shown} has separators between thousands"),
             again,
         );
     }
     if is_decimal(text) {
-        return Finding::new(ProblemCode::RecordDecimal, format!("the record id {shown} has a decimal point"), again);
+        return CheckFinding::new(
+            ProblemCode::RecordDecimal,
+            format!("the record id {shown} has a decimal point"),
+            again,
+        );
     }
     let culprit = text.chars().find(|c| !c.is_ascii_digit());
     let named = match culprit {
@@ -97,7 +105,7 @@ fn damaged(text: &str) -> Finding {
         Some(c) => format!("\"{c}\""),
         None => "no digits".to_owned(),
     };
-    Finding::new(
+    CheckFinding::new(
         ProblemCode::RecordNotDigits,
         format!("the record id \"{shown}\" contains {named}"),
         "an id has digits only, as in the address of the record's page",

@@ -27,12 +27,12 @@ pub(super) struct Texts {
 
 /// The texts of a manifest do not fit into 4 GiB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Full;
+pub(super) struct StoreFull;
 
 impl Texts {
-    pub(super) fn push(&mut self, text: &str) -> Result<TextId, Full> {
+    pub(super) fn push(&mut self, text: &str) -> Result<TextId, StoreFull> {
         debug_assert!(!text.contains('\0'), "the reader takes NULs out");
-        let start = u32::try_from(self.all.len()).ok().filter(|start| *start != u32::MAX).ok_or(Full)?;
+        let start = u32::try_from(self.all.len()).ok().filter(|start| *start != u32::MAX).ok_or(StoreFull)?;
         self.all.push_str(text);
         self.all.push('\0');
         Ok(TextId(start))
@@ -66,7 +66,7 @@ pub(super) struct SourceIx(pub(super) u32);
 
 /// One distinct file or link.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source {
+pub(super) struct StoredSource {
     /// As written.
     pub(super) text: TextId,
     /// The name it is sent under when the row gives none; for a link [`TextId::NONE`].
@@ -77,7 +77,7 @@ pub(super) struct Source {
     /// Whether its form gave no reason to say anything, so that further rows with it need not be judged again.
     pub(super) clean: bool,
     /// Of what rows with it could be mistaken by, if they give no name: the own name in composed form, or the address.
-    pub(super) twin_hash: u32,
+    pub(super) ambiguity_hash: u32,
     /// What the look at the file said; stays `None` for links and for files that nobody needed to look at.
     pub(super) facts: Option<FileFacts>,
 }
@@ -85,7 +85,7 @@ pub(super) struct Source {
 /// Every distinct file and link.
 #[derive(Default)]
 pub(super) struct Sources {
-    list: Vec<Source>,
+    list: Vec<StoredSource>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// The one found last.
@@ -118,27 +118,27 @@ impl Sources {
         text: &str,
         texts: &mut Texts,
         own_name: impl FnOnce() -> (usize, Option<String>),
-    ) -> Result<SourceIx, Full> {
+    ) -> Result<SourceIx, StoreFull> {
         if let Some(known) = self.find(kind, text, texts) {
             return Ok(known);
         }
-        let ix = u32::try_from(self.list.len()).map_err(|_| Full)?;
+        let ix = u32::try_from(self.list.len()).map_err(|_| StoreFull)?;
         let id = texts.push(text)?;
-        let mut twin_hash = self.twin_hash(text);
+        let mut ambiguity_hash = self.ambiguity_hash(text);
         let (own_name, renamed) = match kind {
             SourceKind::Link => (TextId::NONE, false),
             SourceKind::File => match own_name() {
                 (start, None) => {
-                    twin_hash = self.twin_hash(&composed(text.get(start..).unwrap_or_default()));
+                    ambiguity_hash = self.ambiguity_hash(&composed(text.get(start..).unwrap_or_default()));
                     (Texts::tail(id, start), false)
                 }
                 (_, Some(replaced)) => {
-                    twin_hash = self.twin_hash(&composed(&replaced));
+                    ambiguity_hash = self.ambiguity_hash(&composed(&replaced));
                     (texts.push(&replaced)?, true)
                 }
             },
         };
-        self.list.push(Source { text: id, own_name, kind, renamed, clean: false, twin_hash, facts: None });
+        self.list.push(StoredSource { text: id, own_name, kind, renamed, clean: false, ambiguity_hash, facts: None });
         let hash = self.hasher.hash_one((kind, text));
         let (list, hasher) = (&self.list, &self.hasher);
         self.table.insert_unique(hash, ix, |ix| match list.get(*ix as usize) {
@@ -149,15 +149,15 @@ impl Sources {
     }
 
     /// The hash of a name in composed form, or of an address.
-    pub(super) fn twin_hash(&self, name: &str) -> u32 {
+    pub(super) fn ambiguity_hash(&self, name: &str) -> u32 {
         self.hasher.hash_one(name) as u32
     }
 
-    pub(super) fn get(&self, ix: SourceIx) -> &Source {
+    pub(super) fn get(&self, ix: SourceIx) -> &StoredSource {
         &self.list[ix.0 as usize]
     }
 
-    pub(super) fn get_mut(&mut self, ix: SourceIx) -> &mut Source {
+    pub(super) fn get_mut(&mut self, ix: SourceIx) -> &mut StoredSource {
         &mut self.list[ix.0 as usize]
     }
 
@@ -183,7 +183,7 @@ pub(super) struct Rest {
 
 /// Rows whose parts are all well-formed, in manifest order.
 #[derive(Default)]
-pub(super) struct Store {
+pub(super) struct RowStore {
     pub(super) modules: Vec<Box<str>>,
     pub(super) texts: Texts,
     pub(super) sources: Sources,
@@ -194,12 +194,12 @@ pub(super) struct Store {
     /// What the old system calls the records, [`TextId::NONE`] where a row names it by its id. Empty while no row has
     /// a key.
     pub(super) record_keys: Vec<TextId>,
-    pub(super) carried: Carried,
+    pub(super) carried: CarriedCells,
     /// The path of a file, where it is not the base folder and the text of the source.
     pub(super) paths: Paths,
 }
 
-impl Store {
+impl RowStore {
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
@@ -215,7 +215,7 @@ impl Store {
     }
 
     /// Adds the key that names the record of the row that comes next.
-    pub(super) fn push_record_key(&mut self, row: usize, key: Option<&str>) -> Result<(), Full> {
+    pub(super) fn push_record_key(&mut self, row: usize, key: Option<&str>) -> Result<(), StoreFull> {
         let id = match key {
             None if self.record_keys.is_empty() => return Ok(()),
             None => TextId::NONE,
@@ -242,7 +242,7 @@ impl Store {
         self.modules.get(usize::from(self.rests[row].module)).map_or("", |name| name)
     }
 
-    pub(super) fn source(&self, row: usize) -> &Source {
+    pub(super) fn source(&self, row: usize) -> &StoredSource {
         self.sources.get(self.rests[row].source)
     }
 
@@ -263,7 +263,7 @@ impl Store {
 
     /// Where a file is; `None` for a link. A file that was not looked at is where its text says.
     pub(super) fn path(&self, source: SourceIx, base: &Path) -> Option<PathBuf> {
-        let Source { kind, text, .. } = *self.sources.get(source);
+        let StoredSource { kind, text, .. } = *self.sources.get(source);
         if kind == SourceKind::Link {
             return None;
         }
@@ -301,7 +301,7 @@ impl Store {
 
 /// The cells of the columns that are only passed through.
 #[derive(Default)]
-pub(super) struct Carried {
+pub(super) struct CarriedCells {
     /// In the order of their first appearance.
     pub(super) columns: Vec<String>,
     /// Of each row: the cells up to its last one that is not empty, one behind the other. Empty while no row has any.
@@ -309,9 +309,9 @@ pub(super) struct Carried {
     cells: Texts,
 }
 
-impl Carried {
+impl CarriedCells {
     /// Adds the cells of the row with this index. As long as no row has any, they take no room.
-    pub(super) fn push<'a>(&mut self, row: usize, cells: impl Iterator<Item = &'a str>) -> Result<(), Full> {
+    pub(super) fn push<'a>(&mut self, row: usize, cells: impl Iterator<Item = &'a str>) -> Result<(), StoreFull> {
         let (mut start, mut count, mut blanks) = (TextId::NONE, 0_u16, 0_u16);
         for cell in cells {
             if cell.is_empty() {
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn carried_cells_come_back_whatever_is_empty() {
-        let mut carried = Carried::default();
+        let mut carried = CarriedCells::default();
         carried.push(0, [].into_iter()).unwrap();
         carried.columns = ["note", "x_a", "x_b"].map(str::to_owned).to_vec();
         let rows = [["", "", ""], ["a", "", "b"], ["", "c", ""], ["", "", "d"]];

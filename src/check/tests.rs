@@ -11,14 +11,14 @@ use crate::problem::Severity;
 mod keys;
 
 /// A folder with a few files, and manifests in it.
-struct Folder {
+struct CheckFolder {
     folder: tempfile::TempDir,
 }
 
-impl Folder {
-    fn new() -> Folder {
+impl CheckFolder {
+    fn new() -> CheckFolder {
         let folder = tempfile::tempdir().unwrap();
-        let here = Folder { folder };
+        let here = CheckFolder { folder };
         for name in
             ["a.pdf", "b.pdf", "docs/a.pdf", "docs/Ünï.txt", "docs/UPPER.TXT", " blank .pdf", "setup.exe", "aux.txt"]
         {
@@ -38,22 +38,22 @@ impl Folder {
         fs::write(path, content).unwrap();
     }
 
-    fn check_file(&self, name: &str, manifest_settings: &manifest::Settings, settings: &Settings) -> Checkup {
+    fn check_file(&self, name: &str, manifest_settings: &manifest::ReadOptions, options: &CheckOptions) -> Checkup {
         let manifest = manifest::open(&Input::Path(self.folder.path().join(name)), manifest_settings).unwrap();
-        check(manifest, settings, &|_| false)
+        check(manifest, options, &|_| false)
     }
 
-    fn check_bytes(&self, name: &str, content: &[u8], settings: &Settings) -> Checkup {
+    fn check_bytes(&self, name: &str, content: &[u8], options: &CheckOptions) -> Checkup {
         self.write(name, content);
-        self.check_file(name, &manifest::Settings::default(), settings)
+        self.check_file(name, &manifest::ReadOptions::default(), options)
     }
 
     fn csv(&self, content: &str) -> Checkup {
-        self.check_bytes("m.csv", content.as_bytes(), &Settings::default())
+        self.check_bytes("m.csv", content.as_bytes(), &CheckOptions::default())
     }
 
     fn yaml(&self, content: &str) -> Checkup {
-        self.check_bytes("m.yaml", content.as_bytes(), &Settings::default())
+        self.check_bytes("m.yaml", content.as_bytes(), &CheckOptions::default())
     }
 }
 
@@ -77,7 +77,7 @@ fn found(checkup: &Checkup) -> Vec<String> {
 }
 
 /// The problems as people see them, for snapshots.
-fn report(checkup: &Checkup, folder: &Folder) -> String {
+fn report(checkup: &Checkup, folder: &CheckFolder) -> String {
     let base = folder.path().display().to_string();
     let lines: Vec<String> = checkup
         .problems
@@ -97,7 +97,7 @@ const ID: &str = "738964000000291009";
 
 #[test]
 fn every_problem_of_a_csv_manifest_is_found_with_its_place() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     #[rustfmt::skip]
     let cases: &[(&str, &[&str])] = &[
         ("", &["no-rows -:- - -"]),
@@ -184,7 +184,7 @@ fn every_problem_of_a_csv_manifest_is_found_with_its_place() {
 
 #[test]
 fn every_problem_of_a_yaml_manifest_is_found_with_its_place() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let row = format!("  - {{module: Leads, record: {ID}, file: a.pdf}}\n");
     #[rustfmt::skip]
     let cases: &[(String, &[&str])] = &[
@@ -236,11 +236,15 @@ fn every_problem_of_a_yaml_manifest_is_found_with_its_place() {
 
 #[test]
 fn every_code_is_reached_by_a_real_manifest() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     let mut add = |checkup: Checkup| reached.extend(checkup.problems.iter().map(|problem| problem.code.as_str()));
     // What the tables above reach need not be repeated; these need more than a text.
-    add(folder.check_bytes("m.csv", b"module,record,file\nLeads,738964000000291009,R\xE9.pdf\n", &Settings::default()));
+    add(folder.check_bytes(
+        "m.csv",
+        b"module,record,file\nLeads,738964000000291009,R\xE9.pdf\n",
+        &CheckOptions::default(),
+    ));
     let wide: String = (0..1_001).map(|ix| format!(",x_{ix}")).collect();
     add(folder.csv(&format!("module,record,file{wide}\nLeads,{ID},a.pdf\n")));
     add(folder.csv(&format!("module,record,file,note\nLeads,{ID},a.pdf,\"{}\"\n", "x".repeat(70_000))));
@@ -248,7 +252,7 @@ fn every_code_is_reached_by_a_real_manifest() {
     add(folder.csv(&format!("module,record,file\nLeads,{ID},\\\\server\\share\\a.pdf\nLeads,{ID},docs\\a.pdf\n")));
     add(folder.csv(&format!("module,record,url\nLeads,{ID},http://h/{}\n", "x".repeat(2_000))));
     add(folder.csv(&format!("module,record,file,name\nLeads,{ID},a.pdf,{}\n", "x".repeat(251))));
-    let small = Settings { max_size: 100, ..Settings::default() };
+    let small = CheckOptions { max_size: 100, ..CheckOptions::default() };
     add(folder.check_bytes("m.csv", format!("module,record,file\nLeads,{ID},a.pdf\n").as_bytes(), &small));
     let sparse = fs::File::create(folder.folder.path().join("large.mp4")).unwrap();
     sparse.set_len(100_000_000).unwrap();
@@ -293,19 +297,19 @@ fn every_code_is_reached_by_a_real_manifest() {
 
 #[test]
 fn a_manifest_that_changes_while_it_is_read_is_refused() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     folder.write("m.csv", format!("module,record,file\nLeads,{ID},a.pdf\n").as_bytes());
     let path = folder.folder.path().join("m.csv");
-    let manifest = manifest::open(&Input::Path(path), &manifest::Settings::default()).unwrap();
+    let manifest = manifest::open(&Input::Path(path), &manifest::ReadOptions::default()).unwrap();
     folder.write("m.csv", format!("module,record,file\nLeads,{ID},a.pdf\nLeads,{ID},b.pdf\n").as_bytes());
-    let checkup = check(manifest, &Settings::default(), &|_| false);
+    let checkup = check(manifest, &CheckOptions::default(), &|_| false);
     assert_eq!(found(&checkup), ["manifest-changed -:- - -"]);
     assert!(checkup.checked.is_none());
 }
 
 #[test]
 fn what_passes_is_let_through_as_it_will_be_sent() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let content = format!(
         "module,record,file,url,name,x_old\n\
          Leads,{ID},docs/Ünï.txt,,,7\n\
@@ -347,12 +351,12 @@ fn what_passes_is_let_through_as_it_will_be_sent() {
 
 #[test]
 fn rows_that_are_not_sound_are_left_out_on_request_and_only_then() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let content = format!(
         "module,record,file,x_n\nLeads,{ID},a.pdf,1\nLeads,12,a.pdf,2\nLeads,{ID},gone.pdf,3\nLeads,{ID},a.pdf,4\n"
     );
     assert!(folder.csv(&content).checked.is_none());
-    let skip = Settings { skip_invalid: true, ..Settings::default() };
+    let skip = CheckOptions { skip_invalid: true, ..CheckOptions::default() };
     let checkup = folder.check_bytes("m.csv", content.as_bytes(), &skip);
     let checked = checkup.checked.unwrap();
     assert_eq!((checkup.rows, checkup.sound, checked.len()), (4, 1, 1));
@@ -383,15 +387,15 @@ fn rows_that_are_not_sound_are_left_out_on_request_and_only_then() {
 
 #[test]
 fn identical_rows_get_keys_of_their_own_and_never_travel_together() {
-    let folder = Folder::new();
-    let allow = Settings { allow_identical: true, skip_invalid: true, ..Settings::default() };
+    let folder = CheckFolder::new();
+    let allow = CheckOptions { allow_identical: true, skip_invalid: true, ..CheckOptions::default() };
     let content = format!(
         "module,record,file,name\nLeads,1,a.pdf,\nLeads,{ID},a.pdf,\nLeads,{ID},b.pdf,\nLeads,{ID},a.pdf,\nLeads,{ID},b.pdf,A.pdf\nLeads,{ID},docs/a.pdf,\n"
     );
     let checkup = folder.check_bytes("m.csv", content.as_bytes(), &allow);
     let checked = checkup.checked.unwrap();
-    let twins: Vec<u32> = checked.rows().map(|row| checked.twin(row).0).collect();
-    assert_eq!(twins, [0, 1, 0, 3, 0]);
+    let ambiguous: Vec<u32> = checked.rows().map(|row| checked.ambiguity_group(row).0).collect();
+    assert_eq!(ambiguous, [0, 1, 0, 3, 0]);
     let keys: BTreeSet<_> = checked.rows().map(|row| checked.key(row)).collect();
     assert_eq!(keys.len(), 5);
     let file = crate::upload::SourceKind::File;
@@ -400,55 +404,59 @@ fn identical_rows_get_keys_of_their_own_and_never_travel_together() {
 
 #[test]
 fn a_settled_row_is_judged_by_form_alone() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     folder.write(
         "m.csv",
         format!("module,record,file\nLeads,{ID},gone.pdf\nLeads,12,gone.pdf\nLeads,{ID},gone2.pdf\n").as_bytes(),
     );
     let gone = RowKey::of("Leads", ID, crate::upload::SourceKind::File, "gone.pdf", "gone.pdf", 1);
     let path = folder.folder.path().join("m.csv");
-    let manifest = manifest::open(&Input::Path(path), &manifest::Settings::default()).unwrap();
-    let checkup = check(manifest, &Settings::default(), &|key| key == gone);
+    let manifest = manifest::open(&Input::Path(path), &manifest::ReadOptions::default()).unwrap();
+    let checkup = check(manifest, &CheckOptions::default(), &|key| key == gone);
     assert_eq!(found(&checkup), ["record-length 3:7 2 record", "file-missing 3:10 2 file", "file-missing 4:26 3 file"]);
 }
 
 #[test]
 fn flags_relax_the_rules_they_name_and_strict_sharpens_warnings() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let rounded: String = (1..=3).map(|ix| format!("Leads,73896400000029{ix}000,a.pdf\n")).collect();
-    let cases: &[(String, Settings, &str)] = &[
-        (format!("Leads,{ID},empty.pdf\n"), Settings { allow_empty: true, ..Settings::default() }, ""),
+    let cases: &[(String, CheckOptions, &str)] = &[
+        (format!("Leads,{ID},empty.pdf\n"), CheckOptions { allow_empty: true, ..CheckOptions::default() }, ""),
         (
             format!("Leads,{ID},a.pdf\nLeads,{ID},a.pdf\n"),
-            Settings { allow_identical: true, ..Settings::default() },
+            CheckOptions { allow_identical: true, ..CheckOptions::default() },
             "",
         ),
-        (rounded.clone(), Settings::default(), "EEE"),
-        (rounded.clone(), Settings { allow_rounded_ids: true, ..Settings::default() }, "WWW"),
+        (rounded.clone(), CheckOptions::default(), "EEE"),
+        (rounded.clone(), CheckOptions { allow_rounded_ids: true, ..CheckOptions::default() }, "WWW"),
         (
             format!(
                 "{rounded}Leads,{ID},a.pdf\nLeads,738964000000291001,a.pdf\nLeads,738964000000291002,a.pdf\nLeads,738964000000291003,a.pdf\n"
             ),
-            Settings::default(),
+            CheckOptions::default(),
             "WWW",
         ),
-        (format!("Leads,{ID},a.pdf\nLeads,{ID},docs/a.pdf\n"), Settings::default(), "W"),
-        (format!("Leads,{ID},a.pdf\nLeads,{ID},docs/a.pdf\n"), Settings { strict: true, ..Settings::default() }, "E"),
+        (format!("Leads,{ID},a.pdf\nLeads,{ID},docs/a.pdf\n"), CheckOptions::default(), "W"),
         (
-            format!("Leads,{ID},a.pdf\nLeads,415086000000291009,a.pdf\n"),
-            Settings { strict: true, ..Settings::default() },
+            format!("Leads,{ID},a.pdf\nLeads,{ID},docs/a.pdf\n"),
+            CheckOptions { strict: true, ..CheckOptions::default() },
             "E",
         ),
-        (format!("Leads,{ID}, a.pdf\n"), Settings { strict: true, ..Settings::default() }, "E"),
-        (format!(" Leads,{ID},a.pdf\n\n"), Settings { strict: true, ..Settings::default() }, "NN"),
+        (
+            format!("Leads,{ID},a.pdf\nLeads,415086000000291009,a.pdf\n"),
+            CheckOptions { strict: true, ..CheckOptions::default() },
+            "E",
+        ),
+        (format!("Leads,{ID}, a.pdf\n"), CheckOptions { strict: true, ..CheckOptions::default() }, "E"),
+        (format!(" Leads,{ID},a.pdf\n\n"), CheckOptions { strict: true, ..CheckOptions::default() }, "NN"),
         (
             format!("Leads,{ID},../{}/a.pdf\n", folder.path().file_name().unwrap().to_str().unwrap()),
-            Settings::default(),
+            CheckOptions::default(),
             "",
         ),
     ];
-    for (rows, settings, wanted) in cases {
-        let checkup = folder.check_bytes("m.csv", format!("module,record,file\n{rows}").as_bytes(), settings);
+    for (rows, options, wanted) in cases {
+        let checkup = folder.check_bytes("m.csv", format!("module,record,file\n{rows}").as_bytes(), options);
         let severities: String = checkup
             .problems
             .iter()
@@ -465,42 +473,42 @@ fn flags_relax_the_rules_they_name_and_strict_sharpens_warnings() {
 
 #[test]
 fn encodings_formats_and_roots_are_as_the_user_says() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     folder.write("Ärger.pdf", b"x");
     let text = format!("module;record;file\r\nLeads;{ID};Ärger.pdf\r\n");
     let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     let marked = [b"\xEF\xBB\xBF".as_slice(), text.as_bytes()].concat();
     for bytes in [utf16, marked, text.replace(';', "\t").into_bytes()] {
-        let checkup = folder.check_bytes("m.csv", &bytes, &Settings::default());
+        let checkup = folder.check_bytes("m.csv", &bytes, &CheckOptions::default());
         assert_eq!(found(&checkup), [""; 0]);
         assert_eq!(checkup.manifest.sha256.len(), 64);
     }
     let (latin1, _, _) = encoding_rs::WINDOWS_1252.encode(&text);
     folder.write("m.csv", &latin1);
     assert_eq!(
-        found(&folder.check_file("m.csv", &manifest::Settings::default(), &Settings::default())),
+        found(&folder.check_file("m.csv", &manifest::ReadOptions::default(), &CheckOptions::default())),
         ["not-text 2:26 1 -"]
     );
-    let western = manifest::Settings { encoding: Some(encoding_rs::WINDOWS_1252), ..Default::default() };
-    let checkup = folder.check_file("m.csv", &western, &Settings::default());
+    let western = manifest::ReadOptions { encoding: Some(encoding_rs::WINDOWS_1252), ..Default::default() };
+    let checkup = folder.check_file("m.csv", &western, &CheckOptions::default());
     assert_eq!(found(&checkup), [""; 0]);
     assert_eq!((checkup.manifest.encoding, checkup.manifest.delimiter), ("windows-1252", Some(';')));
 
     folder.write("docs/m.tsv", format!("module\trecord\tfile\nLeads\t{ID}\tb.pdf\n").as_bytes());
     assert_eq!(
-        found(&folder.check_file("docs/m.tsv", &Default::default(), &Settings::default())),
+        found(&folder.check_file("docs/m.tsv", &Default::default(), &CheckOptions::default())),
         ["file-missing 2:26 1 file"]
     );
-    let rooted = manifest::Settings { root: Some(folder.path()), ..Default::default() };
-    assert_eq!(found(&folder.check_file("docs/m.tsv", &rooted, &Settings::default())), [""; 0]);
+    let rooted = manifest::ReadOptions { root: Some(folder.path()), ..Default::default() };
+    assert_eq!(found(&folder.check_file("docs/m.tsv", &rooted, &CheckOptions::default())), [""; 0]);
 }
 
 #[test]
 fn a_manifest_that_cannot_be_opened_is_a_mistake_of_the_command() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let open = |name: &str| {
         let input = Input::Path(folder.folder.path().join(name));
-        manifest::open(&input, &manifest::Settings::default()).err().map(|error| error.to_string())
+        manifest::open(&input, &manifest::ReadOptions::default()).err().map(|error| error.to_string())
     };
     folder.write("manifest", b"");
     fs::create_dir(folder.folder.path().join("folder.csv")).unwrap();
@@ -508,13 +516,13 @@ fn a_manifest_that_cannot_be_opened_is_a_mistake_of_the_command() {
     assert!(open("gone.txt").unwrap().starts_with("cannot read the manifest"));
     assert!(open("manifest").unwrap().contains("--format csv"));
     assert!(open("folder.csv").unwrap().contains("is a folder"));
-    let stdin = manifest::open(&Input::Stdin, &manifest::Settings::default());
+    let stdin = manifest::open(&Input::Stdin, &manifest::ReadOptions::default());
     assert!(stdin.err().unwrap().to_string().contains("--format"));
 }
 
 #[test]
 fn messages_read_well() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let content = format!(
         "module,record,file,url,name,x_a\n\
          Leeds,7.38964E+17,docs/upper.txt,,,\n\
@@ -538,7 +546,7 @@ fn messages_read_well() {
 
 #[test]
 fn a_missing_file_of_nearly_the_same_name_is_pointed_out() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     folder.write("docs/e\u{301}.txt", b"x");
     let hint = |path: &str| {
         let checkup = folder.csv(&format!("module,record,file\nLeads,{ID},{path}\n"));
@@ -556,7 +564,7 @@ fn a_missing_file_of_nearly_the_same_name_is_pointed_out() {
 #[test]
 fn symbolic_links_are_followed_inside_and_refused_outside() {
     use std::os::unix::fs::symlink;
-    let (folder, other) = (Folder::new(), Folder::new());
+    let (folder, other) = (CheckFolder::new(), CheckFolder::new());
     let here = folder.path();
     symlink(here.join("a.pdf"), here.join("link.pdf")).unwrap();
     symlink(other.path().join("a.pdf"), here.join("away.pdf")).unwrap();
@@ -576,7 +584,7 @@ fn symbolic_links_are_followed_inside_and_refused_outside() {
             "file-missing 6:26 5 file"
         ]
     );
-    let trusting = Settings { allow_outside: true, skip_invalid: true, ..Settings::default() };
+    let trusting = CheckOptions { allow_outside: true, skip_invalid: true, ..CheckOptions::default() };
     let checked = folder.check_bytes("m.csv", content.as_bytes(), &trusting).checked.unwrap();
     assert_eq!(checked.path(RowIx(0)), Some(here.join("a.pdf")));
     assert_eq!(checked.path(RowIx(1)), Some(other.path().join("a.pdf")));
@@ -585,7 +593,7 @@ fn symbolic_links_are_followed_inside_and_refused_outside() {
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_no_file_and_nobody_waits_for_it() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let socket = folder.path().join("socket.pdf");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let checkup = folder.csv(&format!("module,record,file\nLeads,{ID},socket.pdf\n"));
@@ -596,9 +604,9 @@ fn a_pipe_is_no_file_and_nobody_waits_for_it() {
 fn the_examples_are_sound_and_say_the_same() {
     let read = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/first").join(name);
-        let manifest = manifest::open(&Input::Path(path), &manifest::Settings::default()).unwrap();
-        let settings = Settings { custom_modules: vec!["Site_Visits".to_owned()], ..Settings::default() };
-        let checkup = check(manifest, &settings, &|_| false);
+        let manifest = manifest::open(&Input::Path(path), &manifest::ReadOptions::default()).unwrap();
+        let options = CheckOptions { custom_modules: vec!["Site_Visits".to_owned()], ..CheckOptions::default() };
+        let checkup = check(manifest, &options, &|_| false);
         assert_eq!(found(&checkup), [""; 0]);
         let checked = checkup.checked.unwrap();
         checked.rows().map(|row| (checked.key(row), checked.facts(row))).collect::<Vec<_>>()
@@ -610,7 +618,7 @@ fn the_examples_are_sound_and_say_the_same() {
 /// CSV and YAML say the same when they hold the same.
 #[test]
 fn both_formats_give_the_same_rows() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let csv = folder.csv(&format!(
         "module,record,file,url,name,note\nLeads,{ID},a.pdf,,,\nDeals,{ID},,https://example.com/,,two\nLeads,{ID},docs/a.pdf,,007,no\n"
     ));
@@ -650,9 +658,9 @@ proptest::proptest! {
         let head: &[u8] = if yaml { b"version: 1\nuploads:\n" } else { b"module,record,file,x_a\n" };
         let path = folder.path().join(if yaml { "m.yaml" } else { "m.csv" });
         fs::write(&path, [head, &bytes].concat()).unwrap();
-        let settings = Settings { skip_invalid: true, ..Settings::default() };
-        let manifest = manifest::open(&Input::Path(path), &manifest::Settings::default()).unwrap();
-        let checkup = check(manifest, &settings, &|_| false);
+        let options = CheckOptions { skip_invalid: true, ..CheckOptions::default() };
+        let manifest = manifest::open(&Input::Path(path), &manifest::ReadOptions::default()).unwrap();
+        let checkup = check(manifest, &options, &|_| false);
         proptest::prop_assert_eq!(checkup.rows as usize, checkup.sound as usize + checkup.unsound.len());
         if let Some(checked) = checkup.checked {
             proptest::prop_assert_eq!(checked.len(), checkup.sound as usize);
@@ -718,7 +726,7 @@ fn a_bare_file_name_belongs_to_the_current_folder() {
     assert_eq!(Path::new("m.csv").parent(), Some(Path::new("")));
     let cargo = manifest::open(
         &Input::Path("Cargo.toml".into()),
-        &manifest::Settings { format: Some(manifest::Format::Csv), ..Default::default() },
+        &manifest::ReadOptions { format: Some(manifest::ManifestFormat::Csv), ..Default::default() },
     );
     assert_eq!(cargo.unwrap().info().base, std::env::current_dir().unwrap().canonicalize().unwrap());
 }

@@ -15,11 +15,11 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
 use super::values::{
-    CodeParser, ColorWhen, Output, Progress, ReportOutput, Resend, SandboxProfile, SchemaName, Shell, VerifyOutput,
-    backoff, max_failures, resend,
+    CodeParser, ColorWhen, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName, Shell,
+    VerifyOutput, backoff, max_failures, resend,
 };
-use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
-use crate::manifest::Format;
+use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
+use crate::manifest::ManifestFormat;
 use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
 use crate::zoho::{ApiVersion, DataCentre};
 
@@ -265,7 +265,7 @@ pub struct TargetArgs {
 pub struct ReadArgs {
     /// How it is written [default: by the file's extension]
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    pub format: Option<ManifestFormat>,
     /// Its encoding, such as windows-1252 [default: UTF-8, or what its byte order mark says]
     #[arg(long, value_name = "LABEL", value_parser = encoding)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
@@ -368,7 +368,7 @@ pub struct ExistingArgs {
     pub if_exists: Option<IfExists>,
     /// Send settled rows again: failed, unknown or code=CODE; repeatable
     #[arg(long, value_name = "WHICH", value_parser = resend, value_delimiter = ',')]
-    pub resend: Vec<Resend>,
+    pub resend: Vec<ResendChoice>,
     /// With --resend unknown: what to take a row for that still cannot be told
     #[arg(long, value_name = "WHAT")]
     pub assume: Option<Assume>,
@@ -388,7 +388,7 @@ pub struct OutArgs {
     pub output: Output,
     /// How to say how far the run is
     #[arg(long, value_name = "FORM", default_value = "auto")]
-    pub progress: Progress,
+    pub progress: ProgressMode,
     /// Write the rows with problems to this CSV; mended, it is a manifest
     #[arg(long, value_name = "FILE")]
     pub problems: Option<PathBuf>,
@@ -413,7 +413,7 @@ pub struct VerifyArgs {
     pub output: VerifyOutput,
     /// How to say how far it is
     #[arg(long, value_name = "FORM", default_value = "auto", help_heading = "Output")]
-    pub progress: Progress,
+    pub progress: ProgressMode,
 }
 
 /// `attache report`.
@@ -636,7 +636,7 @@ impl RunArgs {
     }
 
     fn assume_without_unknown(&self) -> bool {
-        self.existing.assume.is_some() && !self.existing.resend.contains(&Resend::Unknown)
+        self.existing.assume.is_some() && !self.existing.resend.contains(&ResendChoice::Unknown)
     }
 }
 
@@ -785,11 +785,11 @@ mod tests {
         let run = run(&args).unwrap();
         assert_eq!(run.pace.rate.map(|rate| rate.to_string()).as_deref(), Some("90/min"));
         assert_eq!(run.checks.max_size, Some(99_614_720));
-        assert_eq!(run.existing.resend, [Resend::Unknown, Resend::Code("NO_PERMISSION".to_owned())]);
+        assert_eq!(run.existing.resend, [ResendChoice::Unknown, ResendChoice::Code("NO_PERMISSION".to_owned())]);
         assert_eq!(run.read.encoding, Some(encoding_rs::WINDOWS_1252));
         assert_eq!(run.target.dc, Some(DataCentre::Eu));
         assert_eq!(run.target.api_version.map(|version| version.to_string()).as_deref(), Some("v2.1"));
-        assert_eq!((run.out.output, run.out.progress), (Output::Human, Progress::Auto));
+        assert_eq!((run.out.output, run.out.progress), (Output::Human, ProgressMode::Auto));
     }
 
     #[test]

@@ -13,13 +13,13 @@ use super::failure::{Failure, OrExit};
 use super::output;
 use super::values::Output;
 use crate::check;
-use crate::console::text::shown;
+use crate::console::text::escape_for_terminal;
 use crate::exit::Exit;
 use crate::manifest;
 use crate::plan::scopes::scopes;
 use crate::reply::{Reply, StopBecause, Verdict};
 use crate::units;
-use crate::zoho::{Client, Organisation, Secret, Target, TokenSettings, User, Where, log_in};
+use crate::zoho::{Client, Organisation, Secret, Target, TokenOptions, User, Where, log_in};
 
 /// Runs one of the commands.
 ///
@@ -61,7 +61,7 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
         .accounts()
         .ok_or_else(|| Failure::usage(anyhow!("name the server that gives out tokens: --accounts-url URL")))?;
     let http = config::http(args, args.ca_file.clone()).map_err(Failure::usage)?;
-    let mut answers = Answers::new();
+    let mut answers = Prompter::new();
     let client_id = answers.secret("Client id", "ZOHO_CLIENT_ID", Echo::On)?;
     let client_secret = answers.secret("Client secret", "ZOHO_CLIENT_SECRET", Echo::Off)?;
     let code = answers.secret("Grant code", "", Echo::Off)?;
@@ -83,7 +83,7 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
     let _ = writeln!(
         io::stderr(),
         "stored the profile {} in {}; attache auth status shows it",
-        shown(name),
+        escape_for_terminal(name),
         path.display()
     );
     Ok(Exit::Done)
@@ -96,7 +96,7 @@ fn logout(name: &str) -> Result<Exit, Failure> {
         let _ = std::fs::remove_dir_all(folder);
     }
     let was_there = config::remove_profile(&path, name).map_err(Failure::usage)?;
-    let name = shown(name);
+    let name = escape_for_terminal(name);
     let said = match was_there {
         true => {
             format!("removed the profile {name}; the refresh token itself lives until it is revoked in the API console")
@@ -115,14 +115,14 @@ enum Echo {
 }
 
 /// Where answers come from: the environment, else the terminal, else a line each of standard input.
-struct Answers {
+struct Prompter {
     stdin: io::StdinLock<'static>,
     terminal: bool,
 }
 
-impl Answers {
-    fn new() -> Answers {
-        Answers { terminal: io::stdin().is_terminal(), stdin: io::stdin().lock() }
+impl Prompter {
+    fn new() -> Prompter {
+        Prompter { terminal: io::stdin().is_terminal(), stdin: io::stdin().lock() }
     }
 
     fn secret(&mut self, what: &str, variable_name: &str, echo: Echo) -> Result<Secret, Failure> {
@@ -149,7 +149,7 @@ impl Answers {
 /// What `auth status --output json` says. Absent: not known.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AuthStatus")]
-pub(super) struct Status {
+pub(super) struct AuthStatus {
     /// The version of this shape. Fields may be added without a new one.
     version: u8,
     /// Where the credentials come from; never a secret.
@@ -226,7 +226,7 @@ fn status(manifest: Option<&Path>, args: &TargetArgs, read: &ReadArgs, form: Out
     let access = config::access(args, &user, variable, io::stdin().lock()).map_err(Failure::usage)?;
     let target = access.place.target().map_err(Failure::usage)?;
     let http = config::http(args, access.ca_file.clone()).map_err(Failure::usage)?;
-    let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
+    let tokens = TokenOptions { cache_folder: config::token_folder(), ..TokenOptions::default() };
     let client = Client::new(target, access.credentials.clone(), &http, tokens).map_err(Failure::usage)?;
     let target = client.find_target().map_err(|reply| refused(*reply))?;
     let status = ask(&client, &target, &access, needed.as_deref())?;
@@ -246,7 +246,7 @@ fn refused(reply: Reply) -> Failure {
     Failure { exit: Exit::Stopped, error: anyhow!(reply.message) }
 }
 
-fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[String]>) -> Result<Status, Failure> {
+fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[String]>) -> Result<AuthStatus, Failure> {
     let mut notes = Vec::new();
     let organisation = known("the organisation", "ZohoCRM.org.READ", client.organisation(), &mut notes)?;
     let user = known("the user", "ZohoCRM.users.READ", client.user(), &mut notes)?;
@@ -255,7 +255,7 @@ fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[Strin
         notes.push("the service did not say which scopes were granted; the API console shows them".to_owned());
     }
     let missing = needed.zip(granted.as_deref()).map(|(needed, granted)| lacking(needed, granted));
-    Ok(Status {
+    Ok(AuthStatus {
         version: 1,
         credentials: access.source.clone(),
         api_domain: target.api().to_string(),
@@ -294,14 +294,14 @@ fn known<T>(
 
 /// The scopes for the modules of a manifest's sound rows; its files are not looked at.
 fn needed_scopes(path: &Path, args: &TargetArgs, read: &ReadArgs) -> Result<Vec<String>, Failure> {
-    let settings = manifest::Settings { format: read.format, encoding: read.encoding, root: read.root.clone() };
+    let settings = manifest::ReadOptions { format: read.format, encoding: read.encoding, root: read.root.clone() };
     let manifest = manifest::open(&manifest::Input::Path(path.to_owned()), &settings).map_err(Failure::usage)?;
-    let settings = check::Settings {
+    let settings = check::CheckOptions {
         version: args.api_version.unwrap_or_default(),
         custom_modules: read.custom_module.clone(),
         skip_invalid: true,
         allow_outside: read.allow_outside,
-        ..check::Settings::default()
+        ..check::CheckOptions::default()
     };
     let checkup = check::check(manifest, &settings, &|_| true);
     let Some(checked) = checkup.checked else {
@@ -323,7 +323,7 @@ fn lacking(needed: &[String], granted: &[String]) -> Vec<String> {
     needed.iter().filter(|needed| !granted.iter().any(|granted| covers(granted, needed))).cloned().collect()
 }
 
-fn human(status: &Status) -> String {
+fn human(status: &AuthStatus) -> String {
     let mut lines = vec![("Credentials", status.credentials.clone()), ("API", status.api_domain.clone())];
     if let Some(accounts) = &status.accounts_url {
         lines.push(("Accounts", accounts.clone()));
@@ -385,7 +385,7 @@ mod tests {
             edition: "enterprise".to_owned(),
             users: 10,
         };
-        let status = Status {
+        let status = AuthStatus {
             version: 1,
             credentials: "profile default".to_owned(),
             api_domain: "https://www.zohoapis.eu".to_owned(),

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::args::{RunArgs, TargetArgs};
 use crate::units::{Rate, parse_bandwidth, parse_size};
 use crate::zoho::{
-    ApiVersion, Credentials, DataCentre, HttpError, HttpSettings, Proxies, Renewal, Secret, Where, is_private,
+    ApiVersion, Credentials, DataCentre, HttpError, HttpOptions, Proxies, Renewal, Secret, Where, is_private,
 };
 
 /// The name of both files.
@@ -109,9 +109,9 @@ impl RunSettings {
 }
 
 /// Puts the value of one key where it belongs, or says what would be right.
-type Reader<T> = fn(&mut T, &Value) -> Result<(), &'static str>;
+type ValueReader<T> = fn(&mut T, &Value) -> Result<(), &'static str>;
 
-const RUN_KEYS: &[(&str, Reader<RunSettings>)] = &[
+const RUN_KEYS: &[(&str, ValueReader<RunSettings>)] = &[
     ("concurrency", |run, value| {
         let number = value.as_integer().and_then(|number| u8::try_from(number).ok());
         run.concurrency =
@@ -208,7 +208,7 @@ pub struct Profile {
     token_command: Option<Vec<String>>,
 }
 
-const PROFILE_KEYS: &[(&str, Reader<Profile>)] = &[
+const PROFILE_KEYS: &[(&str, ValueReader<Profile>)] = &[
     ("dc", |profile, value| {
         profile.place.dc = Some(parsed(value, "must be one of us, eu, in, au, jp, cn, ca, sa, uk")?);
         Ok(())
@@ -320,12 +320,12 @@ fn yes_or_no(value: &Value) -> Result<bool, &'static str> {
 type Span = Option<std::ops::Range<usize>>;
 
 /// A settings file as read, for messages that name the line.
-struct Source<'a> {
+struct ConfigSource<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl Source<'_> {
+impl ConfigSource<'_> {
     fn parse(&self) -> Result<Table, ConfigError> {
         // The parser's own display shows the line at fault, which may hold a secret: only its message and place are used.
         let document = Document::parse(self.text.to_owned());
@@ -343,7 +343,7 @@ impl Source<'_> {
     fn read<T>(
         &self,
         table: &Table,
-        known: &[(&str, Reader<T>)],
+        known: &[(&str, ValueReader<T>)],
         into: &mut T,
         mut other: impl FnMut(&str, &Item, Span) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
@@ -392,7 +392,7 @@ impl UserFile {
     /// It cannot be read, holds something unknown, or holds profiles and can be read by others.
     pub fn load(path: &Path) -> Result<UserFile, ConfigError> {
         let Some((text, private)) = read_small(path)? else { return Ok(UserFile::default()) };
-        let source = Source { path, text: &text };
+        let source = ConfigSource { path, text: &text };
         let mut user = UserFile::default();
         let mut profiles = BTreeMap::new();
         source.read(&source.parse()?, RUN_KEYS, &mut user.run, |key, item, span| match (key, item.as_table()) {
@@ -408,7 +408,11 @@ impl UserFile {
     }
 }
 
-fn read_profiles(source: &Source<'_>, tables: &Table, into: &mut BTreeMap<String, Profile>) -> Result<(), ConfigError> {
+fn read_profiles(
+    source: &ConfigSource<'_>,
+    tables: &Table,
+    into: &mut BTreeMap<String, Profile>,
+) -> Result<(), ConfigError> {
     let names: Vec<_> = PROFILE_KEYS.iter().map(|(name, _)| *name).collect();
     for (name, item) in tables {
         let Some(table) = item.as_table() else {
@@ -435,7 +439,7 @@ pub fn beside(manifest: &Path) -> Result<RunSettings, ConfigError> {
     let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = folder.join(FILE_NAME);
     let Some((text, _)) = read_small(&path)? else { return Ok(RunSettings::default()) };
-    let source = Source { path: &path, text: &text };
+    let source = ConfigSource { path: &path, text: &text };
     let mut run = RunSettings::default();
     source.read(&source.parse()?, RUN_KEYS, &mut run, |key, _, span| {
         Err(if PRIVATE_KEYS.contains(&key) {
@@ -518,12 +522,12 @@ fn own_folder(variable: &str, of_system: impl FnOnce() -> Option<PathBuf>) -> Op
 /// # Errors
 ///
 /// A proxy variable holds no usable address.
-pub fn http(args: &TargetArgs, ca_file: Option<PathBuf>) -> Result<HttpSettings, HttpError> {
+pub fn http(args: &TargetArgs, ca_file: Option<PathBuf>) -> Result<HttpOptions, HttpError> {
     let proxies = match args.no_proxy {
         true => Proxies::default(),
         false => Proxies::from_vars(|name| std::env::var(name).ok())?,
     };
-    Ok(HttpSettings { ca_file, proxies, ..HttpSettings::default() })
+    Ok(HttpOptions { ca_file, proxies, ..HttpOptions::default() })
 }
 
 /// Where to, what to get in with, and which authority to trust.
@@ -646,7 +650,7 @@ fn credentials_file(path: &Path) -> Result<Credentials, ConfigError> {
     if !private {
         return Err(not_private(path));
     }
-    let source = Source { path, text: &text };
+    let source = ConfigSource { path, text: &text };
     let mut profile = Profile::default();
     let names: Vec<_> = PROFILE_KEYS.iter().map(|(name, _)| *name).collect();
     source.read(&source.parse()?, PROFILE_KEYS, &mut profile, |key, _, span| Err(source.unknown(key, span, &names)))?;
@@ -710,7 +714,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Table) -> bool) -> Result<bool, Co
     let trouble = |what: String| ConfigError::at(path, None, what);
     let text = read_small(path)?.map(|(text, _)| text).unwrap_or_default();
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        let source = Source { path, text: &text };
+        let source = ConfigSource { path, text: &text };
         source.trouble(error.span(), format!("not TOML: {}", error.message()))
     })?;
     let mut empty = Table::new();
@@ -755,13 +759,13 @@ api_version = "v2.1"
 token_command = ["pass", "show", "zoho"]
 "#;
 
-    struct Folder(tempfile::TempDir);
+    struct TestFolder(tempfile::TempDir);
 
-    impl Folder {
-        fn with(text: &str) -> Folder {
+    impl TestFolder {
+        fn with(text: &str) -> TestFolder {
             let folder = tempfile::tempdir().expect("a folder");
             write_private(&folder.path().join(FILE_NAME), text).expect("written");
-            Folder(folder)
+            TestFolder(folder)
         }
 
         fn file(&self) -> PathBuf {
@@ -800,7 +804,7 @@ token_command = ["pass", "show", "zoho"]
 
     #[test]
     fn the_users_file_holds_profiles_and_run_settings() {
-        let user = Folder::with(PROFILE).user().expect("readable");
+        let user = TestFolder::with(PROFILE).user().expect("readable");
         assert_eq!(user.run.concurrency, Some(3));
         assert_eq!(user.profiles.keys().collect::<Vec<_>>(), ["default", "portal"]);
         let found = access_with(&TargetArgs::default(), &user, &[]).expect("access");
@@ -813,7 +817,7 @@ token_command = ["pass", "show", "zoho"]
 
     #[test]
     fn the_environment_comes_before_a_profile_that_nobody_named() {
-        let user = Folder::with(PROFILE).user().expect("readable");
+        let user = TestFolder::with(PROFILE).user().expect("readable");
         let token = [("ZOHO_ACCESS_TOKEN", "1000.env\n")];
         let found = access_with(&TargetArgs::default(), &user, &token).expect("access");
         assert_eq!((found.credentials.access, found.source.as_str()), (Some(secret("1000.env")), "environment"));
@@ -827,7 +831,7 @@ token_command = ["pass", "show", "zoho"]
 
     #[test]
     fn an_address_on_the_command_line_replaces_the_profiles_as_a_whole() {
-        let user = Folder::with(PROFILE).user().expect("readable");
+        let user = TestFolder::with(PROFILE).user().expect("readable");
         let args = TargetArgs { dc: Some(DataCentre::In), ..named("portal") };
         let found = access_with(&args, &user, &[]).expect("access");
         assert_eq!((found.place.dc, found.place.api_domain), (Some(DataCentre::In), None));
@@ -859,7 +863,7 @@ token_command = ["pass", "show", "zoho"]
             "[profiles]\na = \"hush\"",
             "profiles = \"hush\"",
         ] {
-            let error = said(Folder::with(text).user());
+            let error = said(TestFolder::with(text).user());
             assert!(!error.contains("hush"), "{error}");
             assert!(error.starts_with("attache.toml, line "), "{error}");
         }
@@ -867,7 +871,7 @@ token_command = ["pass", "show", "zoho"]
 
     #[test]
     fn a_credentials_file_is_read_when_the_environment_names_one() {
-        let folder = Folder::with("client_id = \"a\"\nclient_secret = \"b\"\nrefresh_token = \"c\"");
+        let folder = TestFolder::with("client_id = \"a\"\nclient_secret = \"b\"\nrefresh_token = \"c\"");
         let path = folder.file().display().to_string();
         let vars = [("ZOHO_CREDENTIALS_FILE", path.as_str())];
         let found = access_with(&TargetArgs::default(), &UserFile::default(), &vars).expect("access");
@@ -878,7 +882,7 @@ token_command = ["pass", "show", "zoho"]
     #[test]
     fn a_file_with_credentials_that_others_can_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = Folder::with(PROFILE);
+        let folder = TestFolder::with(PROFILE);
         fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o640)).expect("permissions");
         assert!(said(folder.user()).contains("chmod 600"));
         let path = folder.file().display().to_string();
@@ -903,14 +907,14 @@ token_command = ["pass", "show", "zoho"]
                 "attache.toml, line 2: there is no setting `client_ident`; did you mean `client_id`?",
             ),
         ] {
-            assert_eq!(said(Folder::with(text).user()), wanted);
+            assert_eq!(said(TestFolder::with(text).user()), wanted);
         }
     }
 
     #[test]
     fn a_file_beside_the_manifest_sets_how_a_run_goes() {
         let folder =
-            Folder::with("concurrency = 2\nmax_size = \"20MB\"\ncustom_modules = [\"Fleet\"]\nroot = \"scans\"");
+            TestFolder::with("concurrency = 2\nmax_size = \"20MB\"\ncustom_modules = [\"Fleet\"]\nroot = \"scans\"");
         fs::create_dir(folder.0.path().join("scans")).expect("a folder");
         let run = folder.beside().expect("readable");
         assert_eq!((run.concurrency, run.max_size), (Some(2), Some(20_000_000)));
@@ -933,15 +937,18 @@ token_command = ["pass", "show", "zoho"]
             "settle_time = \"0s\"",
             "[profiles.default]\napi_domain = \"https://evil.example.org\"",
         ] {
-            assert!(said(Folder::with(text).beside()).contains("may not stand in a file beside a manifest"), "{text}");
+            assert!(
+                said(TestFolder::with(text).beside()).contains("may not stand in a file beside a manifest"),
+                "{text}"
+            );
         }
         for root in ["..", "/", "../..", "missing", &outside.path().display().to_string().replace('\\', "/")] {
-            let error = said(Folder::with(&format!("root = \"{root}\"")).beside());
+            let error = said(TestFolder::with(&format!("root = \"{root}\"")).beside());
             assert!(error.contains("inside that of the manifest"), "{root}: {error}");
         }
         #[cfg(unix)]
         {
-            let folder = Folder::with("root = \"link\"");
+            let folder = TestFolder::with("root = \"link\"");
             std::os::unix::fs::symlink(outside.path(), folder.0.path().join("link")).expect("a link");
             assert!(said(folder.beside()).contains("inside that of the manifest"));
         }
@@ -949,7 +956,7 @@ token_command = ["pass", "show", "zoho"]
 
     #[test]
     fn storing_a_profile_leaves_the_rest_of_the_file_alone() {
-        let folder = Folder::with(PROFILE);
+        let folder = TestFolder::with(PROFILE);
         let place = Where { dc: Some(DataCentre::Jp), ..Where::default() };
         let new = NewProfile {
             place: &place,

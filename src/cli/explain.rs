@@ -17,7 +17,7 @@ pub fn run(args: &ExplainArgs) -> Exit {
             let _ = writeln!(
                 std::io::stderr(),
                 "error: there is no code `{}`.{hint} attache explain lists all of them",
-                crate::console::text::shown(code)
+                crate::console::text::escape_for_terminal(code)
             );
             Exit::Usage
         }

@@ -41,7 +41,8 @@ impl Log for ToScreen {
                 Level::Warn => "warning",
                 Level::Info | Level::Debug | Level::Trace => "note",
             };
-            self.screen.say(&format!("{weight}: {}\n", crate::console::text::shown(&record.args().to_string())));
+            self.screen
+                .say(&format!("{weight}: {}\n", crate::console::text::escape_for_terminal(&record.args().to_string())));
         }
     }
 

@@ -11,7 +11,7 @@ use roff::{Inline, Roff, bold, roman};
 use super::args::{self, ManArgs};
 use super::output;
 use crate::exit::Exit;
-use crate::explain::{Page, exits};
+use crate::explain::{ExplainPage, exits};
 
 /// Prints a manual page, or writes all of them into a folder.
 pub fn run(args: &ManArgs) -> Exit {
@@ -29,7 +29,7 @@ fn print_one(command: &str) -> Exit {
         None => {
             let names: Vec<String> =
                 pages().into_iter().map(|page| page.command).filter(|name| !name.is_empty()).collect();
-            let asked = crate::console::text::shown(command);
+            let asked = crate::console::text::escape_for_terminal(command);
             let _ = writeln!(io::stderr(), "error: there is no command `{asked}`; there are {}", names.join(", "));
             Exit::Usage
         }
@@ -145,7 +145,7 @@ fn entry<const N: usize>(roff: &mut Roff, item: [Inline; N], text: &str) {
 
 fn exit_statuses(roff: &mut Roff) {
     roff.control("SH", ["EXIT STATUS"]);
-    for Page { code, title, .. } in exits::PAGES {
+    for ExplainPage { code, title, .. } in exits::PAGES {
         entry(roff, [bold(*code)], title);
     }
 }

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use self::args::{Cli, Command};
 use self::failure::Failure;
 use self::screen::Screen;
-use crate::console::text::shown_lines;
+use crate::console::text::escape_lines_for_terminal;
 use crate::exit::Exit;
 
 /// Runs the program on the arguments of this process.
@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
             // For `--help` and `--version` this is the answer; where nobody reads it, nothing is lost.
             let _ = match std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control)) {
                 // It repeats them as they were given.
-                true => writeln!(std::io::stderr(), "{}", shown_lines(&error.render().to_string())),
+                true => writeln!(std::io::stderr(), "{}", escape_lines_for_terminal(&error.render().to_string())),
                 false => error.print(),
             };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));

@@ -13,7 +13,7 @@ use super::failure::{Failure, OrExit as _};
 use super::values::ReportOutput;
 use crate::exit::Exit;
 use crate::report::{Origin, Report, replace};
-use crate::results::{Table, is_same_file, read, runs, runs_of};
+use crate::results::{ResultsTable, is_same_file, read, runs, runs_of};
 
 /// What cannot hold a report: somebody's manifest or results would be gone.
 const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
@@ -28,10 +28,10 @@ pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
     let table = read(&args.results, false).or_exit(Exit::Results)?;
     let report = summed_up(&args.results, &table).or_exit(Exit::Results)?;
     match &place {
-        Place::StandardOutput(text) => {
+        ReportTask::StandardOutput(text) => {
             to_standard_output(&report, *text).map_err(|error| anyhow!("cannot write to standard output: {error}"))
         }
-        Place::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
+        ReportTask::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
             .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
             .map(|()| announce(path, &report, quiet)),
     }
@@ -41,7 +41,7 @@ pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
 
 /// What is made, and where it goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Place {
+enum ReportTask {
     File(ReportOutput, PathBuf),
     StandardOutput(Text),
 }
@@ -55,21 +55,21 @@ enum Text {
 
 /// Decides what is made and where it goes. Unless somebody names a file, what people open goes beside the results, and
 /// what programs read to standard output.
-fn place(args: &ReportArgs) -> anyhow::Result<Place> {
+fn place(args: &ReportArgs) -> anyhow::Result<ReportTask> {
     let form = args.output;
     match args.to.as_deref() {
         None => Ok(match form.unwrap_or(ReportOutput::Html) {
-            ReportOutput::Html => Place::File(ReportOutput::Html, beside(&args.results, "html")),
-            ReportOutput::Xlsx => Place::File(ReportOutput::Xlsx, beside(&args.results, "xlsx")),
-            ReportOutput::Json => Place::StandardOutput(Text::Json),
-            ReportOutput::Markdown => Place::StandardOutput(Text::Markdown),
+            ReportOutput::Html => ReportTask::File(ReportOutput::Html, beside(&args.results, "html")),
+            ReportOutput::Xlsx => ReportTask::File(ReportOutput::Xlsx, beside(&args.results, "xlsx")),
+            ReportOutput::Json => ReportTask::StandardOutput(Text::Json),
+            ReportOutput::Markdown => ReportTask::StandardOutput(Text::Markdown),
         }),
         Some(path) if path.as_os_str() == "-" => match form {
-            Some(ReportOutput::Json) => Ok(Place::StandardOutput(Text::Json)),
-            Some(ReportOutput::Markdown) => Ok(Place::StandardOutput(Text::Markdown)),
+            Some(ReportOutput::Json) => Ok(ReportTask::StandardOutput(Text::Json)),
+            Some(ReportOutput::Markdown) => Ok(ReportTask::StandardOutput(Text::Markdown)),
             _ => Err(anyhow!("only --output json and --output markdown can go to standard output")),
         },
-        Some(path) => Ok(Place::File(form_of(path, form, &args.results)?, path.to_owned())),
+        Some(path) => Ok(ReportTask::File(form_of(path, form, &args.results)?, path.to_owned())),
     }
 }
 
@@ -115,7 +115,7 @@ fn announce(path: &Path, report: &Report, quiet: bool) {
     let _ = writeln!(io::stderr(), "{}: {}", path.display(), report.headline());
 }
 
-fn summed_up(results: &Path, table: &Table) -> anyhow::Result<Report> {
+fn summed_up(results: &Path, table: &ResultsTable) -> anyhow::Result<Report> {
     let reading = || format!("cannot read {}", results.display());
     let origin = Origin {
         results: results.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -140,7 +140,7 @@ fn sha256(path: &Path) -> io::Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn write(report: &Report, table: &Table, form: ReportOutput, out: &mut io::BufWriter<File>) -> io::Result<()> {
+fn write(report: &Report, table: &ResultsTable, form: ReportOutput, out: &mut io::BufWriter<File>) -> io::Result<()> {
     match form {
         ReportOutput::Html => report.write_html(out),
         ReportOutput::Xlsx => report.write_xlsx(table.layout().carried(), table.rows(), out),
@@ -166,18 +166,18 @@ fn to_standard_output(report: &Report, text: Text) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn placed(to: Option<&str>, output: Option<ReportOutput>) -> Result<Place, String> {
+    fn placed(to: Option<&str>, output: Option<ReportOutput>) -> Result<ReportTask, String> {
         let results = PathBuf::from("work/uploads.results.csv");
         place(&ReportArgs { results, to: to.map(PathBuf::from), output }).map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_a_file_a_page_goes_beside_the_results_and_a_text_to_standard_output() {
-        let file = |form, name| Ok(Place::File(form, PathBuf::from(name)));
+        let file = |form, name| Ok(ReportTask::File(form, PathBuf::from(name)));
         assert_eq!(placed(None, None), file(ReportOutput::Html, "work/uploads.report.html"));
         assert_eq!(placed(None, Some(ReportOutput::Xlsx)), file(ReportOutput::Xlsx, "work/uploads.report.xlsx"));
-        assert_eq!(placed(None, Some(ReportOutput::Json)), Ok(Place::StandardOutput(Text::Json)));
-        assert_eq!(placed(Some("-"), Some(ReportOutput::Markdown)), Ok(Place::StandardOutput(Text::Markdown)));
+        assert_eq!(placed(None, Some(ReportOutput::Json)), Ok(ReportTask::StandardOutput(Text::Json)));
+        assert_eq!(placed(Some("-"), Some(ReportOutput::Markdown)), Ok(ReportTask::StandardOutput(Text::Markdown)));
     }
 
     #[test]
@@ -189,9 +189,9 @@ mod tests {
             ("a.json", ReportOutput::Json),
             ("a.md", ReportOutput::Markdown),
         ] {
-            assert_eq!(placed(Some(name), None), Ok(Place::File(form, PathBuf::from(name))));
+            assert_eq!(placed(Some(name), None), Ok(ReportTask::File(form, PathBuf::from(name))));
         }
-        let text = Place::File(ReportOutput::Markdown, PathBuf::from("a.txt"));
+        let text = ReportTask::File(ReportOutput::Markdown, PathBuf::from("a.txt"));
         assert_eq!(placed(Some("a.txt"), Some(ReportOutput::Markdown)), Ok(text));
     }
 

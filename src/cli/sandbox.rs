@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::args::SandboxArgs;
 use super::values::SandboxProfile;
 use crate::exit::Exit;
-use crate::sandbox::{Fault, Keep, Modules, Profile, Rename, Server, Settings, read_records};
+use crate::sandbox::{Dialect, Fault, Keep, Rename, SandboxModules, SandboxOptions, SandboxServer, read_records};
 
 /// Serves until a signal comes. The first line of standard output says where, and with which token.
 pub fn run(args: &SandboxArgs, quiet: bool) -> Exit {
@@ -20,19 +20,19 @@ pub fn run(args: &SandboxArgs, quiet: bool) -> Exit {
 }
 
 /// The server of a rehearsal: it knows the manifest's own modules, keeps no bytes and takes any record.
-pub fn embedded(custom_modules: Vec<String>, faults: &[String]) -> io::Result<Server> {
-    Server::start(Settings {
-        modules: Modules::StandardAnd(custom_modules),
+pub fn embedded(custom_modules: Vec<String>, faults: &[String]) -> io::Result<SandboxServer> {
+    SandboxServer::start(SandboxOptions {
+        modules: SandboxModules::StandardAnd(custom_modules),
         faults: parse_faults(faults)?,
-        ..Settings::default()
+        ..SandboxOptions::default()
     })
 }
 
 fn serve(args: &SandboxArgs, quiet: bool) -> io::Result<Exit> {
     let settings = settings(args)?;
     // Before the server is announced: whoever reads the first line may stop it at once.
-    let signal = Signal::new()?;
-    let server = Server::start(settings)?;
+    let signal = EndSignal::new()?;
+    let server = SandboxServer::start(settings)?;
     let (url, token) = (server.url(), server.token());
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "ready {url} token={token}")?;
@@ -63,19 +63,19 @@ fn token_set(token: &str) -> String {
 }
 
 /// The settings that options ask for.
-fn settings(args: &SandboxArgs) -> io::Result<Settings> {
-    let standard = Settings::default();
-    Ok(Settings {
+fn settings(args: &SandboxArgs) -> io::Result<SandboxOptions> {
+    let standard = SandboxOptions::default();
+    Ok(SandboxOptions {
         listen: args.listen,
         token: args.token.clone(),
         profile: match args.profile {
-            SandboxProfile::DocsV2 => Profile::DocsV2,
-            SandboxProfile::OasV8 => Profile::OasV8,
+            SandboxProfile::DocsV2 => Dialect::DocsV2,
+            SandboxProfile::OasV8 => Dialect::OasV8,
         },
         keep: args.data.clone().map_or(Keep::Temporarily, Keep::In),
         records: args.records.as_deref().map(read_records).transpose()?,
         modules: match &args.modules {
-            Some(list) => Modules::parse(list).map_err(|message| invalid(&format!("--modules: {message}")))?,
+            Some(list) => SandboxModules::parse(list).map_err(|message| invalid(&format!("--modules: {message}")))?,
             None => standard.modules,
         },
         faults: parse_faults(&args.fault)?,
@@ -107,13 +107,13 @@ fn invalid(message: &str) -> io::Error {
 
 /// The signals that end the server.
 #[cfg(unix)]
-struct Signal(signal_hook::iterator::Signals);
+struct EndSignal(signal_hook::iterator::Signals);
 
 #[cfg(unix)]
-impl Signal {
-    fn new() -> io::Result<Signal> {
+impl EndSignal {
+    fn new() -> io::Result<EndSignal> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map(Signal)
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map(EndSignal)
     }
 
     fn wait(mut self) -> Exit {
@@ -126,16 +126,16 @@ impl Signal {
 
 /// Ctrl-C, which ends the server.
 #[cfg(windows)]
-struct Signal(std::sync::mpsc::Receiver<()>);
+struct EndSignal(std::sync::mpsc::Receiver<()>);
 
 #[cfg(windows)]
-impl Signal {
-    fn new() -> io::Result<Signal> {
+impl EndSignal {
+    fn new() -> io::Result<EndSignal> {
         let (sender, receiver) = std::sync::mpsc::channel();
         // A second Ctrl-C finds nobody listening any more, and nothing left to stop.
         let handler = move || drop(sender.send(()));
         ctrlc::set_handler(handler).map_err(io::Error::other)?;
-        Ok(Signal(receiver))
+        Ok(EndSignal(receiver))
     }
 
     fn wait(self) -> Exit {
@@ -152,7 +152,7 @@ mod tests {
     use crate::sandbox::DateHeader;
     use std::time::Duration;
 
-    fn settings_of(options: &[&str]) -> io::Result<Settings> {
+    fn settings_of(options: &[&str]) -> io::Result<SandboxOptions> {
         let words = ["attache", "sandbox"].into_iter().chain(options.iter().copied());
         let cli = parse(words).expect("options that exist");
         let Command::Sandbox(args) = cli.command else { panic!("another command") };
@@ -181,14 +181,14 @@ mod tests {
         let settings = settings_of(&options.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>()).unwrap();
         assert_eq!(settings.listen.port(), 8080);
         assert_eq!(settings.token.as_deref(), Some("t"));
-        assert_eq!((settings.profile, settings.rename), (Profile::OasV8, Rename::Twins));
+        assert_eq!((settings.profile, settings.rename), (Dialect::OasV8, Rename::Twins));
         assert_eq!(settings.keep, Keep::In("d".into()));
         assert_eq!(settings.faults.len(), 2);
         assert_eq!((settings.lag, settings.latency), (Duration::from_secs(5), Duration::from_millis(300)));
         assert_eq!((settings.page_size, settings.max_in_flight, settings.credits), (2, Some(3), Some(9)));
         assert_eq!(settings.token_life, Duration::from_secs(60));
         assert_eq!(settings.scopes, Some(vec!["A.READ".to_owned(), "B.ALL".to_owned()]));
-        assert_eq!(settings.modules, Modules::StandardAnd(vec!["Vessels".to_owned()]));
+        assert_eq!(settings.modules, SandboxModules::StandardAnd(vec!["Vessels".to_owned()]));
         assert_eq!(settings.records.unwrap().len(), 1);
     }
 

@@ -12,7 +12,7 @@ use crate::console::events::EventLine;
 use crate::console::summary::Summary;
 use crate::exit::Exit;
 use crate::report::Report;
-use crate::verify::show::Document as Verification;
+use crate::verify::show::VerifyDocument;
 
 /// Prints a schema.
 pub fn run(name: SchemaName) -> Exit {
@@ -28,8 +28,8 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Summary => schema_of::<Summary>(),
         SchemaName::Event => schema_of::<EventLine>(),
         SchemaName::Report => schema_of::<Report>(),
-        SchemaName::Verify => schema_of::<Verification<'_>>(),
-        SchemaName::Auth => schema_of::<super::auth::Status>(),
+        SchemaName::Verify => schema_of::<VerifyDocument<'_>>(),
+        SchemaName::Auth => schema_of::<super::auth::AuthStatus>(),
     };
     // A schema is made of maps and texts; nothing in it can fail to be written.
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::args::CommonArgs;
 use super::failure::Failure;
 use super::values::ColorWhen;
-use crate::console::text::shown_lines;
+use crate::console::text::escape_lines_for_terminal;
 use crate::console::{Look, terminal_width};
 
 /// The two streams of the program.
@@ -68,7 +68,7 @@ impl Screen {
 
     /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.
     pub fn error(&self, text: impl std::fmt::Display) {
-        self.say(&format!("error: {}\n", shown_lines(&text.to_string())));
+        self.say(&format!("error: {}\n", escape_lines_for_terminal(&text.to_string())));
     }
 }
 

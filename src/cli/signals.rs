@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use crate::engine::Stop;
+use crate::engine::StopSignal;
 use crate::exit::Exit;
 
 /// Listens from now on. The first signal is remembered and asks the run to stop; the second leaves without another
@@ -12,13 +12,13 @@ use crate::exit::Exit;
 /// # Errors
 ///
 /// The system lets nobody listen.
-pub fn listen(stop: Arc<Stop>) -> io::Result<Arc<OnceLock<Exit>>> {
+pub fn listen(stop: Arc<StopSignal>) -> io::Result<Arc<OnceLock<Exit>>> {
     let first = Arc::new(OnceLock::new());
     hear(Arc::clone(&first), stop)?;
     Ok(first)
 }
 
-fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &Stop) {
+fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &StopSignal) {
     if first.set(exit).is_err() {
         std::process::exit(i32::from(exit.code()));
     }
@@ -27,7 +27,7 @@ fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &Stop) {
 
 /// A lost terminal ends a run as a termination does: softly.
 #[cfg(unix)]
-fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<Stop>) -> io::Result<()> {
+fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     // A file that may not grow further is told by the write that fails; the signal would end the program on top of it.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
@@ -42,6 +42,6 @@ fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<Stop>) -> io::Result<()> {
 }
 
 #[cfg(windows)]
-fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<Stop>) -> io::Result<()> {
+fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
     ctrlc::set_handler(move || heard(Exit::Interrupted, &first, &stop)).map_err(io::Error::other)
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
-use crate::engine::settings::{Assume, Backoff, IfExists, MaxFailures};
+use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
 use crate::explain::CHAPTERS;
-use crate::manifest::Format;
+use crate::manifest::ManifestFormat;
 use crate::units::parse_duration;
 
 /// A word that an option does not know; says which it knows.
@@ -80,7 +80,7 @@ pub enum ReportOutput {
 
 /// How a run says how far it is (`--progress`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Progress {
+pub enum ProgressMode {
     /// A live block on a terminal, else as `plain`.
     Auto,
     /// A line every 30 seconds.
@@ -147,7 +147,7 @@ pub enum Shell {
 
 /// Which settled rows to send again (`--resend`).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Resend {
+pub enum ResendChoice {
     /// Every `failed` row.
     Failed,
     /// Every `unknown` row, after another listing.
@@ -156,15 +156,15 @@ pub enum Resend {
     Code(String),
 }
 
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Format] {
-        &[Format::Csv, Format::Yaml]
+impl ValueEnum for ManifestFormat {
+    fn value_variants<'a>() -> &'a [ManifestFormat] {
+        &[ManifestFormat::Csv, ManifestFormat::Yaml]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let (name, help) = match self {
-            Format::Csv => ("csv", "Rows of cells, whatever the delimiter"),
-            Format::Yaml => ("yaml", "The YAML form with `uploads:`"),
+            ManifestFormat::Csv => ("csv", "Rows of cells, whatever the delimiter"),
+            ManifestFormat::Yaml => ("yaml", "The YAML form with `uploads:`"),
         };
         Some(PossibleValue::new(name).help(help))
     }
@@ -204,12 +204,12 @@ impl ValueEnum for Assume {
 /// # Errors
 ///
 /// For a word that names no rows.
-pub fn resend(text: &str) -> Result<Resend, BadWord> {
+pub fn resend(text: &str) -> Result<ResendChoice, BadWord> {
     match text {
-        "failed" => Ok(Resend::Failed),
-        "unknown" => Ok(Resend::Unknown),
+        "failed" => Ok(ResendChoice::Failed),
+        "unknown" => Ok(ResendChoice::Unknown),
         _ => match text.strip_prefix("code=") {
-            Some(code) if !code.is_empty() => Ok(Resend::Code(code.to_owned())),
+            Some(code) if !code.is_empty() => Ok(ResendChoice::Code(code.to_owned())),
             _ => Err(BadWord("rows to resend are: failed, unknown, or code=CODE (a code from the results)")),
         },
     }
@@ -249,8 +249,8 @@ mod tests {
 
     #[test]
     fn rows_to_resend_are_named_by_status_or_code() {
-        assert_eq!(resend("failed"), Ok(Resend::Failed));
-        assert_eq!(resend("code=NO_PERMISSION"), Ok(Resend::Code("NO_PERMISSION".to_owned())));
+        assert_eq!(resend("failed"), Ok(ResendChoice::Failed));
+        assert_eq!(resend("code=NO_PERMISSION"), Ok(ResendChoice::Code("NO_PERMISSION".to_owned())));
         for wrong in ["", "all", "code=", "Failed"] {
             assert!(resend(wrong).is_err(), "{wrong}");
         }

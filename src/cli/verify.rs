@@ -10,18 +10,18 @@ use super::config::{self, Access, UserFile};
 use super::failure::{Failure, OrExit as _};
 use super::screen::Screen;
 use super::signals;
-use super::values::{Progress, VerifyOutput};
-use crate::console::listing::Listing;
+use super::values::{ProgressMode, VerifyOutput};
 use crate::console::progress::Mode;
-use crate::engine::Stop;
+use crate::console::verify_progress::Listing;
+use crate::engine::StopSignal;
 use crate::exit::Exit;
 use crate::reply::ListReply;
 use crate::results::read;
 use crate::units;
 use crate::upload::RecordId;
-use crate::verify::Work;
-use crate::verify::drive::{Halt, Lists, Settings, Verified, verify};
-use crate::zoho::{Base, Client, HttpSettings, Proxies, Target, TargetError, TokenSettings, Where};
+use crate::verify::VerifyWork;
+use crate::verify::drive::{Halt, Lists, Verified, VerifyPolicy, verify};
+use crate::zoho::{Base, Client, HttpOptions, Proxies, Target, TargetError, TokenOptions, Where};
 
 /// What the results of a rehearsal name as their target.
 const REHEARSAL: &str = "sandbox";
@@ -40,9 +40,9 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     let access = access.map_err(Failure::usage)?;
     let target = target(&access.place, results_target.as_deref()).map_err(Failure::usage)?;
     let settings = settings(args, &user);
-    let service = Service(client(args, &access, target.clone(), &settings).map_err(Failure::usage)?);
-    let work = Work::of(table.rows()).context("cannot read the results").or_exit(Exit::Results)?;
-    let stop = Arc::new(Stop::default());
+    let service = ClientLister(client(args, &access, target.clone(), &settings).map_err(Failure::usage)?);
+    let work = VerifyWork::of(table.rows()).context("cannot read the results").or_exit(Exit::Results)?;
+    let stop = Arc::new(StopSignal::default());
     let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
     if !screen.quiet {
         screen.say(&announcement(&work, &target));
@@ -90,10 +90,10 @@ fn of_results(named: &Where, results: Option<&str>) -> anyhow::Result<Target> {
     Ok(Where { api_domain: Some(address), ..named.clone() }.target()?)
 }
 
-fn settings(args: &VerifyArgs, user: &UserFile) -> Settings {
-    let standard = Settings::default();
+fn settings(args: &VerifyArgs, user: &UserFile) -> VerifyPolicy {
+    let standard = VerifyPolicy::default();
     let concurrency = args.pace.concurrency.or(user.run.concurrency);
-    Settings {
+    VerifyPolicy {
         concurrency: concurrency.map_or(standard.concurrency, u32::from),
         rate: args.pace.rate.or(user.run.rate).unwrap_or(standard.rate),
         max_credits: args.pace.max_credits,
@@ -102,25 +102,25 @@ fn settings(args: &VerifyArgs, user: &UserFile) -> Settings {
     }
 }
 
-fn client(args: &VerifyArgs, access: &Access, target: Target, settings: &Settings) -> anyhow::Result<Client> {
+fn client(args: &VerifyArgs, access: &Access, target: Target, settings: &VerifyPolicy) -> anyhow::Result<Client> {
     let proxies = match args.target.no_proxy {
         true => Proxies::default(),
         false => Proxies::from_vars(|name| std::env::var(name).ok())?,
     };
-    let http = HttpSettings {
+    let http = HttpOptions {
         concurrency: settings.concurrency as usize,
         ca_file: access.ca_file.clone(),
         proxies,
-        ..HttpSettings::default()
+        ..HttpOptions::default()
     };
-    let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
+    let tokens = TokenOptions { cache_folder: config::token_folder(), ..TokenOptions::default() };
     Ok(Client::new(target, access.credentials.clone(), &http, tokens)?)
 }
 
 /// The service, as far as listings go.
-struct Service(Client);
+struct ClientLister(Client);
 
-impl Lists for Service {
+impl Lists for ClientLister {
     fn list(&self, module: &str, record: RecordId) -> ListReply {
         self.0.list(module, record)
     }
@@ -130,18 +130,18 @@ impl Lists for Service {
     }
 }
 
-fn announcement(work: &Work, target: &Target) -> String {
+fn announcement(work: &VerifyWork, target: &Target) -> String {
     let records = units::counted(work.records.len(), "record");
     format!("Asking {} for the lists of {records}, one API credit each.\n", target.label())
 }
 
-fn mode(progress: Progress, quiet: bool) -> Mode {
+fn mode(progress: ProgressMode, quiet: bool) -> Mode {
     match progress {
         _ if quiet => Mode::Off,
-        Progress::Auto if io::stderr().is_terminal() => Mode::Live,
-        Progress::Auto | Progress::Plain => Mode::Plain,
-        Progress::Json => Mode::Json,
-        Progress::Off => Mode::Off,
+        ProgressMode::Auto if io::stderr().is_terminal() => Mode::Live,
+        ProgressMode::Auto | ProgressMode::Plain => Mode::Plain,
+        ProgressMode::Json => Mode::Json,
+        ProgressMode::Off => Mode::Off,
     }
 }
 
@@ -217,10 +217,10 @@ mod tests {
         use super::*;
         use crate::outcome::Status;
         use crate::results::Line;
-        use crate::sandbox::{Server, User};
+        use crate::sandbox::{SandboxServer, SandboxUser};
         use crate::units::Rate;
         use crate::upload::{RowKey, SourceKind, Upload};
-        use crate::verify::Finding;
+        use crate::verify::VerifyFinding;
         use crate::zoho::{ApiVersion, Credentials, Secret};
 
         const RECORD: u64 = 738_964_000_000_291_009;
@@ -234,18 +234,20 @@ mod tests {
             Line { status: Status::Uploaded, attachment_id, ..Line::of(&upload, Some(5), "sandbox", "run") }
         }
 
-        fn service(server: &Server) -> Service {
+        fn service(server: &SandboxServer) -> ClientLister {
             let target = Target::rehearsal(server.url(), ApiVersion::default()).expect("a target");
             let token = Credentials::token(Secret::new(server.token()).expect("a token"));
-            Service(Client::new(target, token, &HttpSettings::default(), TokenSettings::default()).expect("a client"))
+            ClientLister(
+                Client::new(target, token, &HttpOptions::default(), TokenOptions::default()).expect("a client"),
+            )
         }
 
         #[test]
         fn the_lists_of_a_real_server_tell_what_is_there() {
-            let server = Server::start(crate::sandbox::Settings::default()).expect("a server");
+            let server = SandboxServer::start(crate::sandbox::SandboxOptions::default()).expect("a server");
             let attach = |name: &str, bytes: &[u8]| {
                 let record = RECORD.to_string();
-                server.attach_as(User::default(), "Leads", &record, name, bytes).expect("attached")
+                server.attach_as(SandboxUser::default(), "Leads", &record, name, bytes).expect("attached")
             };
             let there = attach("there.pdf", b"12345");
             let short = attach("short.pdf", b"1234");
@@ -257,24 +259,26 @@ mod tests {
                 line("short.pdf", &short),
                 line("twice.pdf", &twice),
             ];
-            let work = Work::of(lines.into_iter().map(Ok)).expect("lines");
-            let settings = Settings { rate: Rate::per_second(NonZeroU32::MAX), ..Settings::default() };
-            let verified = verify(work, &service(&server), &settings, &Stop::default(), &|_| ()).expect("threads");
+            let work = VerifyWork::of(lines.into_iter().map(Ok)).expect("lines");
+            let settings = VerifyPolicy { rate: Rate::per_second(NonZeroU32::MAX), ..VerifyPolicy::default() };
+            let verified =
+                verify(work, &service(&server), &settings, &StopSignal::default(), &|_| ()).expect("threads");
             let found: Vec<&str> = verified.rows.iter().map(|(_, finding)| finding.as_str()).collect();
             assert_eq!(found, ["present", "missing", "size-differs", "extra-copies"]);
-            assert_eq!(verified.rows[2].1, Finding::SizeDiffers { listed: 4 });
+            assert_eq!(verified.rows[2].1, VerifyFinding::SizeDiffers { listed: 4 });
             assert_eq!((verified.listed, exit(&verified, None)), (1, Exit::SomeFailed));
         }
 
         #[test]
         fn a_refused_token_stops_it_with_every_row_unchecked() {
-            let server = Server::start(crate::sandbox::Settings::default()).expect("a server");
+            let server = SandboxServer::start(crate::sandbox::SandboxOptions::default()).expect("a server");
             let target = Target::rehearsal(server.url(), ApiVersion::default()).expect("a target");
             let token = Credentials::token(Secret::new("sandbox-of-another").expect("a token"));
-            let client = Client::new(target, token, &HttpSettings::default(), TokenSettings::default());
-            let work = Work::of([line("a.pdf", "1")].into_iter().map(Ok)).expect("lines");
-            let service = Service(client.expect("a client"));
-            let verified = verify(work, &service, &Settings::default(), &Stop::default(), &|_| ()).expect("threads");
+            let client = Client::new(target, token, &HttpOptions::default(), TokenOptions::default());
+            let work = VerifyWork::of([line("a.pdf", "1")].into_iter().map(Ok)).expect("lines");
+            let service = ClientLister(client.expect("a client"));
+            let verified =
+                verify(work, &service, &VerifyPolicy::default(), &StopSignal::default(), &|_| ()).expect("threads");
             assert_eq!((verified.rows[0].1.as_str(), exit(&verified, None)), ("unchecked", Exit::Stopped));
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::names::Name;
+use super::names::JobName;
 use crate::outcome::{Outcome, Status};
 
 /// Rows of one cause that are kept.
@@ -14,7 +14,8 @@ const MOST_CAUSES: usize = 200;
 
 /// Rows that ended alike.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-pub struct Cause {
+#[schemars(rename = "Cause")]
+pub struct FailureCause {
     /// Their status in the results.
     pub status: String,
     /// Their code in the results.
@@ -24,12 +25,13 @@ pub struct Cause {
     /// The words of the first of them: the service's own, or ours.
     pub message: String,
     /// The first few.
-    pub first: Vec<Row>,
+    pub first: Vec<CauseRow>,
 }
 
 /// One row among them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-pub struct Row {
+#[schemars(rename = "Row")]
+pub struct CauseRow {
     /// Its line in the manifest; null if it is no longer there.
     pub line: Option<u32>,
     /// The module's API name.
@@ -42,11 +44,11 @@ pub struct Row {
 
 /// The causes of a run so far.
 #[derive(Clone, Default, Debug)]
-pub struct Causes(Vec<Cause>);
+pub struct Causes(Vec<FailureCause>);
 
 impl Causes {
     /// Takes in one more row; the ones that ended well are left aside.
-    pub fn add(&mut self, outcome: &Outcome, name: impl FnOnce() -> Name) {
+    pub fn add(&mut self, outcome: &Outcome, name: impl FnOnce() -> JobName) {
         if matches!(outcome.status, Status::Uploaded | Status::AlreadyPresent) {
             return;
         }
@@ -55,7 +57,7 @@ impl Causes {
         let at = match known {
             Some(at) => at,
             None if self.0.len() < MOST_CAUSES => {
-                self.0.push(Cause {
+                self.0.push(FailureCause {
                     status: status.to_owned(),
                     code: outcome.code.clone(),
                     rows: 0,
@@ -69,13 +71,13 @@ impl Causes {
         let Some(cause) = self.0.get_mut(at) else { return };
         cause.rows += 1;
         if cause.first.len() < FIRST {
-            let Name { line, module, record, source, .. } = name();
-            cause.first.push(Row { line, module, record, source });
+            let JobName { line, module, record, source, .. } = name();
+            cause.first.push(CauseRow { line, module, record, source });
         }
     }
 
     /// The causes, those of most rows first; rows that were merely not sent come last.
-    pub fn worst_first(mut self) -> Vec<Cause> {
+    pub fn worst_first(mut self) -> Vec<FailureCause> {
         self.0.sort_by_key(|cause| (cause.status == Status::NotSent.as_str(), std::cmp::Reverse(cause.rows)));
         self.0
     }
@@ -83,11 +85,11 @@ impl Causes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tally::tests::ended;
+    use super::super::run_tally::tests::ended;
     use super::*;
 
-    fn name(line: u32) -> Name {
-        Name {
+    fn name(line: u32) -> JobName {
+        JobName {
             line: Some(line),
             module: "Leads".to_owned(),
             record: "738964000000291009".to_owned(),

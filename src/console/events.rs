@@ -4,10 +4,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::names::Name;
-use super::tally::View;
-use crate::engine::ports::Event;
-use crate::engine::{At, JobId, Notice, PauseReason};
+use super::names::JobName;
+use super::run_tally::View;
+use crate::engine::ports::RunEvent;
+use crate::engine::{Elapsed, JobId, Notice, PauseReason};
 use crate::outcome::Status;
 use crate::reply::Verdict;
 
@@ -32,13 +32,13 @@ pub struct EventLine {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventBody {
     /// The run begins.
-    Begun(Progress),
+    Begun(ProgressEvent),
     /// A row has ended; its line stands in the results.
-    Row(Row),
+    Row(RowEvent),
     /// A row has ended, but the results file could not take its line.
     Unwritten {
         /// What the line would have said.
-        row: Row,
+        row: RowEvent,
         /// Why it could not be written.
         why: String,
     },
@@ -63,7 +63,7 @@ pub enum EventBody {
         message: String,
     },
     /// Every few seconds: how far the run is.
-    Progress(Progress),
+    Progress(ProgressEvent),
     /// `attache verify`: the lists of so many records are compared.
     Listed {
         /// Records done.
@@ -72,12 +72,13 @@ pub enum EventBody {
         of: u64,
     },
     /// The run is over; the summary follows on standard output if that was asked for.
-    Ended(Progress),
+    Ended(ProgressEvent),
 }
 
 /// The end of one row.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
-pub struct Row {
+#[schemars(rename = "Row")]
+pub struct RowEvent {
     /// Its line in the manifest; null if it is no longer there.
     pub line: Option<u32>,
     /// The module's API name.
@@ -106,7 +107,8 @@ pub struct Row {
 
 /// How far a run is.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
-pub struct Progress {
+#[schemars(rename = "Progress")]
+pub struct ProgressEvent {
     /// Rows of the manifest.
     pub rows: u64,
     /// Of these, the ones that need nothing more, of all runs.
@@ -142,8 +144,8 @@ pub struct Progress {
 }
 
 /// A notice as a code and a sentence. `module` looks up what a module is called.
-pub(super) fn worded(notice: &Notice, now: At, module: impl Fn(u16) -> String) -> (&'static str, String) {
-    let in_seconds = |until: &At| crate::units::duration(until.saturating_sub(now));
+pub(super) fn worded(notice: &Notice, now: Elapsed, module: impl Fn(u16) -> String) -> (&'static str, String) {
+    let in_seconds = |until: &Elapsed| crate::units::duration(until.saturating_sub(now));
     match notice {
         Notice::Throttled { window } => {
             ("throttled", format!("the service asks to slow down: {window} requests at once from now on"))
@@ -177,34 +179,34 @@ pub(super) fn worded(notice: &Notice, now: At, module: impl Fn(u16) -> String) -
 
 /// The event of a run's event, if it has one; bytes on their way have none.
 pub(super) fn body(
-    at: At,
-    event: &Event<'_>,
-    name: impl Fn(JobId) -> Name,
+    at: Elapsed,
+    event: &RunEvent<'_>,
+    name: impl Fn(JobId) -> JobName,
     module: impl Fn(u16) -> String,
 ) -> Option<EventBody> {
     Some(match event {
-        Event::Started { .. } | Event::Sent { .. } | Event::Credits { .. } => return None,
-        Event::Postponed { job, reply } => EventBody::Postponed {
+        RunEvent::Started { .. } | RunEvent::Sent { .. } | RunEvent::Credits { .. } => return None,
+        RunEvent::Postponed { job, reply } => EventBody::Postponed {
             line: name(*job).line,
             in_doubt: matches!(reply.verdict, Verdict::InDoubt(_)),
             code: reply.code.clone(),
             message: reply.message.clone(),
             http_status: reply.http_status,
         },
-        Event::Ended(ended) => EventBody::Row(row(&ended.outcome, name(ended.job))),
-        Event::Unwritten { ended, why } => {
+        RunEvent::Ended(ended) => EventBody::Row(row(&ended.outcome, name(ended.job))),
+        RunEvent::Unwritten { ended, why } => {
             EventBody::Unwritten { row: row(&ended.outcome, name(ended.job)), why: (*why).to_owned() }
         }
-        Event::Notice(notice) => {
+        RunEvent::Notice(notice) => {
             let (code, message) = worded(notice, at, module);
             EventBody::Notice { code: code.to_owned(), message }
         }
     })
 }
 
-fn row(outcome: &crate::outcome::Outcome, name: Name) -> Row {
-    let Name { line, module, record, source, bytes } = name;
-    Row {
+fn row(outcome: &crate::outcome::Outcome, name: JobName) -> RowEvent {
+    let JobName { line, module, record, source, bytes } = name;
+    RowEvent {
         line,
         module,
         record,
@@ -220,9 +222,9 @@ fn row(outcome: &crate::outcome::Outcome, name: Name) -> Row {
     }
 }
 
-impl Progress {
-    pub(super) fn of(view: &View) -> Progress {
-        Progress {
+impl ProgressEvent {
+    pub(super) fn of(view: &View) -> ProgressEvent {
+        ProgressEvent {
             rows: view.scope.rows,
             overall: view.overall(),
             to_do: view.scope.to_do,

@@ -3,19 +3,19 @@
 //! Every function here makes text or writes to a stream that it is given; which stream that is, and what happens when
 //! it is closed, is decided in `cli`.
 
-mod block;
 pub mod causes;
 pub mod check;
 pub mod events;
-pub mod listing;
-pub mod mend;
+mod live_block;
 pub mod names;
 pub mod plan;
 pub mod problems;
+pub mod problems_csv;
 pub mod progress;
+pub mod run_tally;
 pub mod summary;
-pub mod tally;
 pub mod text;
+pub mod verify_progress;
 
 use anstyle::{AnsiColor, Style};
 

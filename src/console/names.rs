@@ -5,7 +5,7 @@ use crate::plan::Plan;
 
 /// One job as a person knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Name {
+pub struct JobName {
     /// Its line in the manifest; `None` if it is no longer there.
     pub line: Option<u32>,
     /// The module's API name.
@@ -19,19 +19,19 @@ pub struct Name {
 }
 
 /// Looks up what jobs and modules are called.
-pub trait Names: Sync {
+pub trait JobNames: Sync {
     /// The name of a job.
-    fn name(&self, job: JobId) -> Name;
+    fn name(&self, job: JobId) -> JobName;
 
     /// The API name of a module, by the index that jobs have it by.
     fn module(&self, module: u16) -> String;
 }
 
-impl Names for Plan {
-    fn name(&self, job: JobId) -> Name {
+impl JobNames for Plan {
+    fn name(&self, job: JobId) -> JobName {
         let bytes = self.row(job).and_then(|row| self.checked().facts(row)).map(|facts| facts.size);
         if let Some(upload) = self.upload(job) {
-            return Name {
+            return JobName {
                 line: Some(upload.line),
                 module: upload.module.to_owned(),
                 record: upload.record.to_string(),
@@ -40,7 +40,7 @@ impl Names for Plan {
             };
         }
         let line = self.orphan(job).map(|orphan| &orphan.line);
-        Name {
+        JobName {
             line: None,
             module: line.map_or(String::new(), |line| line.module.clone()),
             record: line.map_or(String::new(), |line| line.record.clone()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{fill, shortened, shown};
+use super::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use super::{Look, Paint};
 use crate::plan::facts::{CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
 use crate::plan::time::{Bound, TimeRange};
@@ -16,18 +16,18 @@ const NAMES_SHOWN: usize = 3;
 
 /// The plan as text.
 pub fn render(plan: &Facts, look: Look) -> String {
-    let mut page = Page { text: String::new(), paint: Paint::new(look), width: look.width };
-    page.title(&format!("Plan for {}", shown(&plan.manifest.path)));
+    let mut page = PlanText { text: String::new(), paint: Paint::new(look), width: look.width };
+    page.title(&format!("Plan for {}", escape_for_terminal(&plan.manifest.path)));
     page.field("Read as", &read_as(plan));
     page.field("Target", &target(plan.target.as_ref()));
-    page.field("Results", &shown(&plan.results));
+    page.field("Results", &escape_for_terminal(&plan.results));
     page.field("Rows", &rows(&plan.rows));
     page.field("To send", &to_send(plan));
     for line in modules(&plan.modules) {
         page.line(&line);
     }
     if let Some(largest) = &plan.largest {
-        let name = shortened(&largest.file, 48);
+        let name = shorten_for_terminal(&largest.file, 48);
         page.field("Largest", &format!("{} in line {}, {name}", size(largest.bytes), count(largest.line)));
     }
     for line in names(plan) {
@@ -41,13 +41,13 @@ pub fn render(plan: &Facts, look: Look) -> String {
         page.field("Settings", &settings(plan));
     }
     for warning in &plan.warnings {
-        page.warning(&shown(&warning.message));
+        page.warning(&escape_for_terminal(&warning.message));
     }
     page.text
 }
 
 /// Lines under construction: names of fields in front, values filled to the width behind them.
-struct Page {
+struct PlanText {
     text: String,
     paint: Paint,
     width: usize,
@@ -55,7 +55,7 @@ struct Page {
 
 const INDENT: usize = 10;
 
-impl Page {
+impl PlanText {
     fn title(&mut self, title: &str) {
         let _ = writeln!(self.text, "{}", self.paint.strong(title));
     }
@@ -70,7 +70,7 @@ impl Page {
     fn for_copying(&mut self, name: &str, value: &str) {
         let name = self.paint.dim(&format!("{name:>8}"));
         let width = self.width.clamp(40, 100);
-        let lines = fill(value, width);
+        let lines = wrap(value, width);
         match lines.as_slice() {
             [line] if line.chars().count() <= width - INDENT => {
                 let _ = writeln!(self.text, "{name}  {line}");
@@ -93,7 +93,7 @@ impl Page {
     fn filled(&mut self, name: &str, value: &str) {
         let room = self.width.clamp(40, 100) - INDENT;
         let mut lead = name.to_owned();
-        for line in fill(value, room) {
+        for line in wrap(value, room) {
             let _ = writeln!(self.text, "{lead}{line}");
             lead = " ".repeat(INDENT);
         }
@@ -103,7 +103,7 @@ impl Page {
 fn read_as(plan: &Facts) -> String {
     let manifest = &plan.manifest;
     let hash: String = manifest.sha256.chars().take(12).collect();
-    let base = shortened(&manifest.base, 40);
+    let base = shorten_for_terminal(&manifest.base, 40);
     format!("{}, {}, paths from {base}, SHA-256 {hash}…", manifest.read_as, manifest.encoding)
 }
 
@@ -116,10 +116,10 @@ fn target(target: Option<&TargetFacts>) -> String {
     }
     let mut text = format!("{}, API {}", target.address.as_deref().unwrap_or(&target.name), target.version);
     if let Some(whom) = &target.whom {
-        let _ = write!(text, ", credentials: {}", shown(whom));
+        let _ = write!(text, ", credentials: {}", escape_for_terminal(whom));
     }
     if let Some(proxy) = &target.proxy {
-        let _ = write!(text, ", through the proxy {}", shown(proxy));
+        let _ = write!(text, ", through the proxy {}", escape_for_terminal(proxy));
     }
     text
 }
@@ -172,7 +172,7 @@ fn modules(modules: &[ModuleFacts]) -> Vec<String> {
     let mut lines: Vec<String> = largest
         .iter()
         .map(|module| {
-            let name = shortened(&module.module, 30);
+            let name = shorten_for_terminal(&module.module, 30);
             let records = counted(module.records, "record");
             format!("{name:width$}  {:>9}  on {records:>17}  {:>8}", count(module.to_send), size(module.bytes))
         })
@@ -188,7 +188,7 @@ fn names(plan: &Facts) -> Vec<String> {
     let mut lines = Vec::new();
     let shown_names = plan.first_names_changed.iter().take(NAMES_SHOWN);
     for change in shown_names {
-        let (own, sent) = (shortened(&change.own, 28), shortened(&change.sent, 28));
+        let (own, sent) = (shorten_for_terminal(&change.own, 28), shorten_for_terminal(&change.sent, 28));
         // In quotes, since many a name is changed for blanks at its ends.
         lines.push(format!("line {}: “{own}” is sent as “{sent}”", count(change.line)));
     }

@@ -11,7 +11,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::Look;
-use super::text::{shortened, shown};
+use super::text::{escape_for_terminal, shorten_for_terminal};
 use crate::explain::{self, Extent, ProblemCode};
 use crate::problem::{Problem, Severity};
 use crate::units::{count, counted};
@@ -21,7 +21,7 @@ const LONGEST_QUOTED: usize = 2_000;
 
 /// What a check found, as far as it is shown.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'a> {
+pub struct CheckReport<'a> {
     /// The manifest as the user called it.
     pub manifest: &'a str,
     /// Every problem, by line.
@@ -35,7 +35,7 @@ pub struct Found<'a> {
 }
 
 /// The problems of one code and weight.
-struct Kind<'a> {
+struct ProblemGroup<'a> {
     code: ProblemCode,
     severity: Severity,
     problems: Vec<&'a Problem>,
@@ -52,7 +52,7 @@ pub fn quoted_lines(problems: &[Problem]) -> Vec<u32> {
 
 /// Every kind of problem with its first few, then how many rows are sound and what would mend most of the others.
 /// `lines` has the text of [`quoted_lines`]; a problem whose line is missing there is shown by its place alone.
-pub fn render(found: &Found<'_>, lines: &BTreeMap<u32, String>, look: Look) -> String {
+pub fn render(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look) -> String {
     let renderer = if look.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width).decor_style(DecorStyle::Ascii);
     let kinds = kinds(found.problems);
@@ -71,13 +71,13 @@ pub fn render(found: &Found<'_>, lines: &BTreeMap<u32, String>, look: Look) -> S
     text
 }
 
-fn kinds(problems: &[Problem]) -> Vec<Kind<'_>> {
+fn kinds(problems: &[Problem]) -> Vec<ProblemGroup<'_>> {
     let mut kinds: BTreeMap<(Severity, ProblemCode), Vec<&Problem>> = BTreeMap::new();
     for problem in problems {
         kinds.entry((problem.severity, problem.code)).or_default().push(problem);
     }
-    let mut kinds: Vec<Kind<'_>> =
-        kinds.into_iter().map(|((severity, code), problems)| Kind { code, severity, problems }).collect();
+    let mut kinds: Vec<ProblemGroup<'_>> =
+        kinds.into_iter().map(|((severity, code), problems)| ProblemGroup { code, severity, problems }).collect();
     kinds.sort_by_key(|kind| (kind.severity, std::cmp::Reverse(kind.problems.len())));
     kinds
 }
@@ -98,8 +98,8 @@ fn excerpt(manifest: &str, problem: &Problem, line: Option<&String>, told: &str,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let manifest = shown(manifest);
-    let title = level.primary_title(shown(&problem.message)).id(problem.code.as_str());
+    let manifest = escape_for_terminal(manifest);
+    let title = level.primary_title(escape_for_terminal(&problem.message)).id(problem.code.as_str());
     let quoted = line.map(|line| quotable(line)).filter(|line| line.len() <= LONGEST_QUOTED);
     let mut group: Group<'_> = match (&quoted, problem.line) {
         (Some(text), Some(line)) => {
@@ -120,7 +120,7 @@ fn excerpt(manifest: &str, problem: &Problem, line: Option<&String>, told: &str,
         (_, None) => title.element(Origin::path(manifest)),
     };
     if !problem.hint.is_empty() && problem.hint != told {
-        group = group.element(Level::HELP.message(shown(&problem.hint)));
+        group = group.element(Level::HELP.message(escape_for_terminal(&problem.hint)));
     }
     renderer.render(&[group])
 }
@@ -168,7 +168,7 @@ fn quotable(line: &str) -> String {
 }
 
 /// How many of a kind were not shown, and where they are.
-fn more_of(kind: &Kind<'_>, each: usize) -> String {
+fn more_of(kind: &ProblemGroup<'_>, each: usize) -> String {
     let Some(hidden) = kind.problems.get(each..).filter(|hidden| !hidden.is_empty()) else { return String::new() };
     let lines = hidden.first().and_then(|first| first.line).zip(hidden.last().and_then(|last| last.line));
     let place = match lines {
@@ -185,7 +185,7 @@ fn more_of(kind: &Kind<'_>, each: usize) -> String {
 }
 
 /// How many rows are sound, and which two or three kinds of problems stand in the way of most of the others.
-fn verdict(found: &Found<'_>) -> String {
+fn verdict(found: &CheckReport<'_>) -> String {
     let unsound = found.rows.saturating_sub(found.sound);
     let errors = found.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     if errors == 0 {
@@ -262,7 +262,7 @@ fn worth_mending(problems: &[Problem]) -> String {
             "{:>12}  {}: {}",
             counted(rows as u64, "row"),
             code.as_str(),
-            shortened(title, 100 - 17 - code.as_str().len())
+            shorten_for_terminal(title, 100 - 17 - code.as_str().len())
         );
     }
     if others > 0 {
@@ -301,7 +301,7 @@ mod tests {
     fn a_problem_is_shown_with_its_line_and_the_value_marked() {
         let code = codes(1)[0];
         let problems = [problem(code, 3, 27, "file", "scans/a b.pdf")];
-        let found = Found { manifest: "move.csv", problems: &problems, rows: 10, sound: 9, skipping: false };
+        let found = CheckReport { manifest: "move.csv", problems: &problems, rows: 10, sound: 9, skipping: false };
         let lines = BTreeMap::from([(3, "Leads,738964000000291009,\"scans/a b.pdf\",x".to_owned())]);
         insta::assert_snapshot!(render(&found, &lines, PLAIN));
     }
@@ -316,7 +316,7 @@ mod tests {
             ..Problem::new(ProblemCode::ColumnMissing, "there is no column record", "add a column named record")
         };
         let problems = [header, problem(ProblemCode::ModuleLabel, 3, 1, "module", "Lead")];
-        let found = Found { manifest: "move.csv", problems: &problems, rows: 3, sound: 2, skipping: false };
+        let found = CheckReport { manifest: "move.csv", problems: &problems, rows: 3, sound: 2, skipping: false };
         let lines = BTreeMap::from([(1, "Module,Record Id,File".to_owned()), (3, "Lead,1,a.pdf".to_owned())]);
         let text = render(&found, &lines, PLAIN);
         assert!(text.contains("1 | Module,Record Id,File\n  | ^^^^^^^^^^^^^^^^^^^^^\n"), "{text}");
@@ -335,7 +335,8 @@ mod tests {
         problems.push(problem(codes[2], 2, 7, "record", "7,39E+17"));
         problems.push(problem(codes[3], 199_000, 7, "record", "1"));
         problems.sort_by_key(|problem| problem.line);
-        let found = Found { manifest: "move.csv", problems: &problems, rows: 200_000, sound: 197_000, skipping: false };
+        let found =
+            CheckReport { manifest: "move.csv", problems: &problems, rows: 200_000, sound: 197_000, skipping: false };
         let quoted = quoted_lines(&problems);
         assert!(quoted.len() < 10);
         let lines = quoted.iter().map(|line| (*line, "Lead,7,39E+17,a.pdf".to_owned())).collect();
@@ -359,7 +360,7 @@ mod tests {
             if let Some(span) = marked(line, &problem) {
                 assert!(line.get(span).is_some(), "{line} {column} {value}");
             }
-            let found = Found { manifest: "m", problems: &[problem], rows: 1, sound: 0, skipping: true };
+            let found = CheckReport { manifest: "m", problems: &[problem], rows: 1, sound: 0, skipping: true };
             let text = render(&found, &BTreeMap::from([(2, line.to_owned())]), PLAIN);
             assert!(text.contains("The only row is not sound. Left out of the run."), "{text}");
         }

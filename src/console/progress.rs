@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::block::{block, line};
-use super::causes::{Cause, Causes};
+use super::causes::{Causes, FailureCause};
 use super::events::{self, EventBody, EventLine, worded};
-use super::names::Names;
-use super::tally::{Scope, Tally, View};
-use super::text::shown;
+use super::live_block::{block, line};
+use super::names::JobNames;
+use super::run_tally::{RunTally, Scope, View};
+use super::text::escape_for_terminal;
 use super::{Look, terminal_width};
-use crate::engine::ports::{Event, Watch};
-use crate::engine::{At, Ended, Notice, StopCause, Stopped};
+use crate::engine::ports::{Observer, RunEvent};
+use crate::engine::{Elapsed, Ended, Notice, StopCause, Stopped};
 
 /// How a run says how far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,7 @@ pub enum Mode {
 
 /// How progress is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Settings {
+pub struct ProgressOptions {
     /// How.
     pub mode: Mode,
     /// For what.
@@ -58,27 +58,27 @@ impl Mode {
 
 /// What was seen of a run when it is over.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Seen {
+pub struct ProgressTotals {
     /// The counts at the end.
     pub view: View,
     /// The rows that did not end well, by cause.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<FailureCause>,
 }
 
 /// Looks on while `run` goes on, and says what it saw. `out` is where lines go in all modes but the live one.
 pub fn watched<R>(
     scope: Scope,
-    names: &dyn Names,
-    settings: Settings,
+    names: &dyn JobNames,
+    options: ProgressOptions,
     out: Box<dyn Write + Send>,
-    run: impl FnOnce(&dyn Watch) -> R,
-) -> (R, Seen) {
-    let screen = Screen::new(scope, names, settings, out);
+    run: impl FnOnce(&dyn Observer) -> R,
+) -> (R, ProgressTotals) {
+    let screen = ProgressScreen::new(scope, names, options, out);
     screen.say_progress(EventBody::Begun);
     let result = std::thread::scope(|threads| {
         threads.spawn(|| screen.tick());
         // Also when the run panics: the thread that draws must not be waited for for ever.
-        let _over = Over(&screen);
+        let _over = DrawingGuard(&screen);
         run(&screen)
     });
     screen.say_progress(EventBody::Ended);
@@ -86,38 +86,43 @@ pub fn watched<R>(
 }
 
 /// Tells the drawing thread that the run is over.
-struct Over<'a, 'n>(&'a Screen<'n>);
+struct DrawingGuard<'a, 'n>(&'a ProgressScreen<'n>);
 
-impl Drop for Over<'_, '_> {
+impl Drop for DrawingGuard<'_, '_> {
     fn drop(&mut self) {
         *self.0.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.changed.notify_all();
     }
 }
 
-struct Screen<'n> {
-    names: &'n dyn Names,
-    settings: Settings,
+struct ProgressScreen<'n> {
+    names: &'n dyn JobNames,
+    options: ProgressOptions,
     began: Instant,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
     over: Mutex<bool>,
     changed: Condvar,
 }
 
-struct State {
-    tally: Tally,
+struct ProgressState {
+    tally: RunTally,
     causes: Causes,
     out: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
 }
 
-impl<'n> Screen<'n> {
-    fn new(scope: Scope, names: &'n dyn Names, settings: Settings, out: Box<dyn Write + Send>) -> Screen<'n> {
-        let bar = (settings.mode == Mode::Live).then(|| bar(scope, settings.look));
-        let state = State { tally: Tally::new(scope), causes: Causes::default(), out, bar };
-        Screen {
+impl<'n> ProgressScreen<'n> {
+    fn new(
+        scope: Scope,
+        names: &'n dyn JobNames,
+        options: ProgressOptions,
+        out: Box<dyn Write + Send>,
+    ) -> ProgressScreen<'n> {
+        let bar = (options.mode == Mode::Live).then(|| bar(scope, options.look));
+        let state = ProgressState { tally: RunTally::new(scope), causes: Causes::default(), out, bar };
+        ProgressScreen {
             names,
-            settings,
+            options,
             began: Instant::now(),
             state: Mutex::new(state),
             over: Mutex::new(false),
@@ -125,12 +130,12 @@ impl<'n> Screen<'n> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProgressState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tick(&self) {
-        let period = self.settings.mode.period();
+        let period = self.options.mode.period();
         let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         while !*over {
             over = self.changed.wait_timeout(over, period).unwrap_or_else(PoisonError::into_inner).0;
@@ -141,41 +146,44 @@ impl<'n> Screen<'n> {
     }
 
     /// Says how far the run is, in the way that was asked for.
-    fn say_progress(&self, event: impl FnOnce(events::Progress) -> EventBody) {
+    fn say_progress(&self, event: impl FnOnce(events::ProgressEvent) -> EventBody) {
         let now = self.began.elapsed();
         let mut state = self.state();
         let view = state.tally.view(now);
-        match self.settings.mode {
+        match self.options.mode {
             Mode::Live => state.draw(&view, self.names),
             Mode::Plain if view.ended() > 0 || view.in_doubt > 0 => state.say(&line(&view)),
-            Mode::Json => state.say_event(now, event(events::Progress::of(&view))),
+            Mode::Json => state.say_event(now, event(events::ProgressEvent::of(&view))),
             Mode::Plain | Mode::Off => {}
         }
     }
 
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> ProgressTotals {
         let mut state = self.state();
         if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
-        Seen { view: state.tally.view(self.began.elapsed()), causes: std::mem::take(&mut state.causes).worst_first() }
+        ProgressTotals {
+            view: state.tally.view(self.began.elapsed()),
+            causes: std::mem::take(&mut state.causes).worst_first(),
+        }
     }
 
     /// What a person is told at once. Losing sight of an attachment that exists is told whatever was switched off.
-    fn told(&self, at: At, event: &Event<'_>) -> Option<String> {
-        let loud = self.settings.mode != Mode::Off;
+    fn told(&self, at: Elapsed, event: &RunEvent<'_>) -> Option<String> {
+        let loud = self.options.mode != Mode::Off;
         match event {
-            Event::Unwritten { ended, why } => Some(self.unwritten(ended, why)),
-            Event::Notice(notice) => {
+            RunEvent::Unwritten { ended, why } => Some(self.unwritten(ended, why)),
+            RunEvent::Notice(notice) => {
                 let (_, text) = worded(notice, at, |module| self.names.module(module));
                 let wanted = match notice {
                     Notice::Warning { .. } | Notice::ModuleClosed { .. } | Notice::Stopping(_) => true,
-                    Notice::Throttled { .. } => loud && self.settings.verbose,
+                    Notice::Throttled { .. } => loud && self.options.verbose,
                     Notice::Paused { .. } | Notice::Resumed | Notice::Settling { .. } => loud,
                 };
                 wanted.then_some(text)
             }
-            Event::Ended(ended) if loud && self.settings.verbose => self.unhappy_end(ended),
+            RunEvent::Ended(ended) if loud && self.options.verbose => self.unhappy_end(ended),
             _ => None,
         }
     }
@@ -203,30 +211,30 @@ impl<'n> Screen<'n> {
     }
 }
 
-impl Watch for Screen<'_> {
-    fn event(&self, at: At, event: Event<'_>) {
+impl Observer for ProgressScreen<'_> {
+    fn event(&self, at: Elapsed, event: RunEvent<'_>) {
         let mut state = self.state();
         state.tally.event(at, &event);
-        if let Event::Ended(ended) | Event::Unwritten { ended, .. } = event {
+        if let RunEvent::Ended(ended) | RunEvent::Unwritten { ended, .. } = event {
             state.causes.add(&ended.outcome, || self.names.name(ended.job));
         }
-        if let Event::Notice(Notice::Stopping(Stopped { cause: StopCause::Signal, .. })) = event {
+        if let RunEvent::Notice(Notice::Stopping(Stopped { cause: StopCause::Signal, .. })) = event {
             let scope = state.tally.view(at).scope;
-            state.go_on_below(|| bar(scope, self.settings.look));
+            state.go_on_below(|| bar(scope, self.options.look));
         }
-        if self.settings.mode == Mode::Json {
+        if self.options.mode == Mode::Json {
             let (name, module) = (|job| self.names.name(job), |module| self.names.module(module));
             if let Some(body) = events::body(at, &event, name, module) {
                 state.say_event(at, body);
             }
         } else if let Some(text) = self.told(at, &event) {
-            state.say(&shown(&text));
+            state.say(&escape_for_terminal(&text));
         }
     }
 }
 
-impl State {
-    fn draw(&mut self, view: &View, names: &dyn Names) {
+impl ProgressState {
+    fn draw(&mut self, view: &View, names: &dyn JobNames) {
         if let Some(bar) = &self.bar {
             bar.set_position(view.overall());
             // One column stays free: some terminals begin a new line as soon as the last one is used.
@@ -253,7 +261,7 @@ impl State {
         }
     }
 
-    fn say_event(&mut self, at: At, event: EventBody) {
+    fn say_event(&mut self, at: Elapsed, event: EventBody) {
         let line = EventLine { version: events::VERSION, at: (at.as_secs_f64() * 1_000.0).round() / 1_000.0, event };
         if let Ok(text) = serde_json::to_string(&line) {
             self.say(&text);
@@ -273,8 +281,8 @@ fn bar(scope: Scope, look: Look) -> ProgressBar {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::block::tests::Scans;
-    use super::super::tally::tests::{ended, reply};
+    use super::super::live_block::tests::Scans;
+    use super::super::run_tally::tests::{ended, reply};
     use super::*;
     use crate::engine::JobId;
     use crate::outcome::Status;
@@ -307,29 +315,29 @@ mod tests {
 
     const SCOPE: Scope = Scope { rows: 10, untouched: 7, attached_before: 7, failed_before: 0, to_do: 3 };
 
-    fn settings(mode: Mode) -> Settings {
-        Settings { mode, look: Look { color: false, width: 80 }, verbose: false }
+    fn options(mode: Mode) -> ProgressOptions {
+        ProgressOptions { mode, look: Look { color: false, width: 80 }, verbose: false }
     }
 
-    fn eventful(watch: &dyn Watch) {
+    fn eventful(watch: &dyn Observer) {
         let at = Duration::from_millis(1_500);
         let throttled = reply(Verdict::Retry(RetryBecause::Throttled));
-        watch.event(at, Event::Started { job: JobId(0), tries: 1 });
-        watch.event(at, Event::Postponed { job: JobId(0), reply: &throttled });
-        watch.event(at, Event::Ended(&ended(0, Status::Uploaded, "", "")));
-        watch.event(at, Event::Ended(&ended(1, Status::Failed, "NO_PERMISSION", "permission \u{1b}[2Jdenied")));
+        watch.event(at, RunEvent::Started { job: JobId(0), tries: 1 });
+        watch.event(at, RunEvent::Postponed { job: JobId(0), reply: &throttled });
+        watch.event(at, RunEvent::Ended(&ended(0, Status::Uploaded, "", "")));
+        watch.event(at, RunEvent::Ended(&ended(1, Status::Failed, "NO_PERMISSION", "permission \u{1b}[2Jdenied")));
         let stopped = Stopped {
             cause: StopCause::MaxFailures,
             message: "1 of 2 rows failed.".to_owned(),
             advice: "Look at the results.".to_owned(),
             until: None,
         };
-        watch.event(at, Event::Notice(&Notice::Stopping(stopped)));
+        watch.event(at, RunEvent::Notice(&Notice::Stopping(stopped)));
     }
 
     fn written(mode: Mode) -> String {
         let paper = Paper::default();
-        watched(SCOPE, &Scans, settings(mode), Box::new(paper.clone()), eventful);
+        watched(SCOPE, &Scans, options(mode), Box::new(paper.clone()), eventful);
         let bytes = paper.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -378,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_closed_stream_stops_nothing() {
-        let (result, seen) = watched(SCOPE, &Scans, settings(Mode::Plain), Box::new(Closed), |watch| {
+        let (result, seen) = watched(SCOPE, &Scans, options(Mode::Plain), Box::new(Closed), |watch| {
             eventful(watch);
             42
         });
@@ -391,7 +399,7 @@ mod tests {
     #[test]
     fn a_run_that_panics_does_not_leave_the_screen_waiting() {
         let panicked = std::panic::catch_unwind(|| {
-            watched(SCOPE, &Scans, settings(Mode::Off), Box::new(Closed), |_| -> u32 { panic!("a mistake of ours") })
+            watched(SCOPE, &Scans, options(Mode::Off), Box::new(Closed), |_| -> u32 { panic!("a mistake of ours") })
         });
         assert!(panicked.is_err());
     }

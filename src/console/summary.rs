@@ -8,9 +8,9 @@ use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::causes::{Cause, Row};
-use super::progress::Seen;
-use super::text::{fill, shortened, shown};
+use super::causes::{CauseRow, FailureCause};
+use super::progress::ProgressTotals;
+use super::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use super::{Look, Paint};
 use crate::engine::{Ending, StopCause};
 use crate::exit::Exit;
@@ -18,7 +18,7 @@ use crate::explain::exits;
 use crate::outcome::{Status, is_temporary};
 use crate::plan::facts::{Facts, TargetFacts};
 use crate::reply::StopBecause;
-use crate::results::Totals;
+use crate::results::ResultsTotals;
 use crate::units::{count, counted, duration, size};
 
 /// The version of the JSON form. Fields may be added without a new one.
@@ -60,7 +60,7 @@ pub struct Summary {
     /// Why the run stopped early; null if it did not.
     pub stopped: Option<StopFacts>,
     /// Rows of this run that did not end well, by cause.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<FailureCause>,
     /// What to do next, most urgent first.
     pub next: Vec<String>,
 }
@@ -125,7 +125,7 @@ pub struct StopFacts {
 
 /// What a summary is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Over<'a> {
+pub struct SummaryInput<'a> {
     /// What the run was to do.
     pub plan: &'a Facts,
     /// The name of the run in the results.
@@ -133,17 +133,17 @@ pub struct Over<'a> {
     /// How it ended.
     pub ending: &'a Ending,
     /// What was seen of it.
-    pub seen: &'a Seen,
+    pub seen: &'a ProgressTotals,
     /// What the finished results file says; `None` where it could not be finished.
-    pub totals: Option<&'a Totals>,
+    pub totals: Option<&'a ResultsTotals>,
     /// How the program ends.
     pub exit: Exit,
 }
 
 impl Summary {
     /// The summary of a run.
-    pub fn of(over: &Over<'_>) -> Summary {
-        let Over { plan, run, ending, seen, totals, exit } = *over;
+    pub fn of(over: &SummaryInput<'_>) -> Summary {
+        let SummaryInput { plan, run, ending, seen, totals, exit } = *over;
         let this_run = counts(|status| ending.counts.of(status));
         let overall = totals.map_or(this_run, |totals| counts(|status| totals.rows.of(status)));
         let rehearsal = plan.target.as_ref().is_some_and(|target: &TargetFacts| target.rehearsal);
@@ -191,10 +191,10 @@ impl Summary {
         let mut text = format!("\n{}\n\n", self.headline(paint));
         text.push_str(&self.table(paint));
         if let Some(StopFacts { cause, message, advice, .. }) = &self.stopped {
-            let _ = writeln!(text, "\n{}", paint.warning(&format!("Stopped early: {}", shown(message))));
+            let _ = writeln!(text, "\n{}", paint.warning(&format!("Stopped early: {}", escape_for_terminal(message))));
             // A rehearsal that somebody interrupts does not go on where it was; the steps below say so.
             if !self.rehearsal || cause != cause_code(StopCause::Signal) {
-                let _ = writeln!(text, "{}", shown(advice));
+                let _ = writeln!(text, "{}", escape_for_terminal(advice));
             }
         }
         for cause in self.causes.iter().take(CAUSES_SHOWN) {
@@ -205,9 +205,9 @@ impl Summary {
             let _ = writeln!(text, "\nand {}; the results have them all", counted(hidden as u64, "further cause"));
         }
         let _ = writeln!(text, "\n{}", self.effort());
-        let _ = writeln!(text, "Results: {}", paint.strong(&shown(&self.results)));
+        let _ = writeln!(text, "Results: {}", paint.strong(&escape_for_terminal(&self.results)));
         for step in &self.next {
-            for (at, line) in fill(&shown(step), look.width.clamp(40, 100) - 2).iter().enumerate() {
+            for (at, line) in wrap(&escape_for_terminal(step), look.width.clamp(40, 100) - 2).iter().enumerate() {
                 let _ = writeln!(text, "{} {line}", if at == 0 { "-" } else { " " });
             }
         }
@@ -344,32 +344,33 @@ fn next(summary: &Summary) -> Vec<String> {
 /// Failed rows that go again by themselves. Those of earlier runs went again in this one.
 fn passing_failures(summary: &Summary) -> u64 {
     let failed = Status::Failed.as_str();
-    let passing = |cause: &&Cause| cause.status == failed && is_temporary(&cause.code);
+    let passing = |cause: &&FailureCause| cause.status == failed && is_temporary(&cause.code);
     summary.causes.iter().filter(passing).map(|cause| cause.rows).sum()
 }
 
 /// One cause: how many, the words of the service, the first few rows.
-fn cause_text(cause: &Cause, paint: Paint, width: usize) -> String {
-    let Cause { status, code, rows, message, first } = cause;
+fn cause_text(cause: &FailureCause, paint: Paint, width: usize) -> String {
+    let FailureCause { status, code, rows, message, first } = cause;
     let width = width.clamp(40, 120);
-    let code_shown = shown(code);
-    let head = if code.is_empty() { shown(status) } else { code_shown };
+    let code_shown = escape_for_terminal(code);
+    let head = if code.is_empty() { escape_for_terminal(status) } else { code_shown };
     let status = status.replace('_', " ");
     let mut text = format!("\n{}", paint.strong(&format!("{} {status}: {head}", count(*rows))));
     let _ = writeln!(text);
     let room = width.saturating_sub(2);
-    for line in fill(&shortened(message, room * MESSAGE_LINES), room).iter().filter(|line| !line.is_empty()) {
+    for line in wrap(&shorten_for_terminal(message, room * MESSAGE_LINES), room).iter().filter(|line| !line.is_empty())
+    {
         let _ = writeln!(text, "  {line}");
     }
     // Rows that were merely not reached are no news, however many there are.
     if status == Status::NotSent.as_str().replace('_', " ") {
         return text;
     }
-    for Row { line, module, record, source } in first {
+    for CauseRow { line, module, record, source } in first {
         let line = line.map_or("not in the manifest".to_owned(), |line| format!("line {}", count(line)));
-        let place = format!("  {line:<12} {} {} ", shown(module), shown(record));
+        let place = format!("  {line:<12} {} {} ", escape_for_terminal(module), escape_for_terminal(record));
         let room = width.saturating_sub(place.chars().count()).max(10);
-        let _ = writeln!(text, "{place} {}", shortened(source, room - 1));
+        let _ = writeln!(text, "{place} {}", shorten_for_terminal(source, room - 1));
     }
     let hidden = rows.saturating_sub(first.len() as u64);
     if hidden > 0 {
@@ -380,15 +381,15 @@ fn cause_text(cause: &Cause, paint: Paint, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::block::tests::busy;
+    use super::super::live_block::tests::busy;
     use super::super::plan::tests::large;
     use super::*;
-    use crate::engine::{Counts, Stopped};
+    use crate::engine::{StatusCounts, Stopped};
 
     const LOOK: Look = Look { color: false, width: 80 };
 
     fn ending(statuses: &[(Status, u32)]) -> Ending {
-        let mut counts = Counts::default();
+        let mut counts = StatusCounts::default();
         for (status, rows) in statuses {
             for _ in 0..*rows {
                 counts.add(*status);
@@ -406,21 +407,34 @@ mod tests {
         }
     }
 
-    fn cause(status: Status, code: &str, rows: u64, message: &str) -> Cause {
-        let row = |line: u32| Row {
+    fn cause(status: Status, code: &str, rows: u64, message: &str) -> FailureCause {
+        let row = |line: u32| CauseRow {
             line: Some(line),
             module: "Leads".to_owned(),
             record: "738964000000291009".to_owned(),
             source: format!("scans/2019/a rather long folder name/plan of floor {line}.pdf"),
         };
         let first = (2..2 + rows.min(5) as u32).map(row).collect();
-        Cause { status: status.as_str().to_owned(), code: code.to_owned(), rows, message: message.to_owned(), first }
+        FailureCause {
+            status: status.as_str().to_owned(),
+            code: code.to_owned(),
+            rows,
+            message: message.to_owned(),
+            first,
+        }
     }
 
-    fn summary(ending: &Ending, causes: Vec<Cause>, exit: Exit) -> Summary {
-        let seen = Seen { view: busy(), causes };
+    fn summary(ending: &Ending, causes: Vec<FailureCause>, exit: Exit) -> Summary {
+        let seen = ProgressTotals { view: busy(), causes };
         let plan = large();
-        Summary::of(&Over { plan: &plan, run: "20261124T060000Z-1a2b", ending, seen: &seen, totals: None, exit })
+        Summary::of(&SummaryInput {
+            plan: &plan,
+            run: "20261124T060000Z-1a2b",
+            ending,
+            seen: &seen,
+            totals: None,
+            exit,
+        })
     }
 
     #[test]
@@ -431,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_rehearsal_that_was_interrupted_does_not_promise_to_go_on() {
-        let seen = Seen { view: busy(), causes: Vec::new() };
+        let seen = ProgressTotals { view: busy(), causes: Vec::new() };
         let mut plan = large();
         if let Some(target) = &mut plan.target {
             target.rehearsal = true;
@@ -444,7 +458,14 @@ mod tests {
             until: None,
         });
         let exit = Exit::Stopped;
-        let over = Over { plan: &plan, run: "20261124T060000Z-1a2b", ending: &ending, seen: &seen, totals: None, exit };
+        let over = SummaryInput {
+            plan: &plan,
+            run: "20261124T060000Z-1a2b",
+            ending: &ending,
+            seen: &seen,
+            totals: None,
+            exit,
+        };
         let summary = Summary::of(&over);
         assert!(!summary.render(LOOK).contains("goes on"), "{}", summary.render(LOOK));
         let next = summary.next;

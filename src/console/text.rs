@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// [`shown`], but for the ends of lines.
-pub fn shown_lines(text: &str) -> String {
-    text.lines().map(shown).collect::<Vec<_>>().join("\n")
+/// [`escape_for_terminal`], but for the ends of lines.
+pub fn escape_lines_for_terminal(text: &str) -> String {
+    text.lines().map(escape_for_terminal).collect::<Vec<_>>().join("\n")
 }
 
 /// The text with control characters, direction marks and invisible characters written as `\u{1b}`.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub fn escape_for_terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -25,10 +25,10 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The text as [`shown`], cut to so many characters, with `…` for what is left out in the middle: the ends of names and
+/// The text as [`escape_for_terminal`], cut to so many characters, with `…` for what is left out in the middle: the ends of names and
 /// paths tell most.
-pub fn shortened(text: &str, width: usize) -> Cow<'_, str> {
-    let text = shown(text);
+pub fn shorten_for_terminal(text: &str, width: usize) -> Cow<'_, str> {
+    let text = escape_for_terminal(text);
     let length = text.chars().count();
     if length <= width {
         return text;
@@ -50,7 +50,7 @@ pub(crate) fn is_unsafe(character: char) -> bool {
 }
 
 /// Breaks a text into lines at blanks, and at commas where a word alone is too long.
-pub(super) fn fill(text: &str, room: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let pieces = text.split(' ').flat_map(|word| {
@@ -77,30 +77,30 @@ mod tests {
 
     #[test]
     fn controls_and_direction_marks_are_shown_as_what_they_are() {
-        assert_eq!(shown("a\u{1b}[31mb"), "a\\u{1b}[31mb");
-        assert_eq!(shown("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
-        assert_eq!(shown("two\nlines\u{85}"), "two\\u{a}lines\\u{85}");
+        assert_eq!(escape_for_terminal("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(escape_for_terminal("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
+        assert_eq!(escape_for_terminal("two\nlines\u{85}"), "two\\u{a}lines\\u{85}");
     }
 
     #[test]
     fn names_in_any_script_pass_untouched() {
         for name in ["résumé.pdf", "விலைப்பட்டியல்.pdf", "发票.pdf", "👩‍💻.png", "a;b%20'c.txt"]
         {
-            assert!(matches!(shown(name), Cow::Borrowed(same) if same == name));
+            assert!(matches!(escape_for_terminal(name), Cow::Borrowed(same) if same == name));
         }
     }
 
     #[test]
     fn a_long_text_keeps_its_ends() {
-        assert_eq!(shortened("short", 5), "short");
-        assert_eq!(shortened("scans/2019/contract.pdf", 11), "scans…t.pdf");
-        assert_eq!(shortened("abc", 0), "…");
+        assert_eq!(shorten_for_terminal("short", 5), "short");
+        assert_eq!(shorten_for_terminal("scans/2019/contract.pdf", 11), "scans…t.pdf");
+        assert_eq!(shorten_for_terminal("abc", 0), "…");
     }
 
     #[test]
     fn lines_are_broken_at_blanks_and_long_words_at_commas() {
-        assert_eq!(fill("one two three", 8), ["one two", "three"]);
-        assert_eq!(fill("aaaa,bbbb,cccc", 10), ["aaaa,bbbb,", "cccc"]);
-        assert_eq!(fill("", 8), [""]);
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("aaaa,bbbb,cccc", 10), ["aaaa,bbbb,", "cccc"]);
+        assert_eq!(wrap("", 8), [""]);
     }
 }

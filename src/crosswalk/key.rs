@@ -1,6 +1,6 @@
 //! What may be a key: any text that one line can show, but for the damage that spreadsheets do to numbers.
 
-use crate::problem::shown;
+use crate::problem::masked_excerpt;
 
 /// The longest key, in characters: a single-line field of the service holds no more.
 pub(crate) const MAX_KEY_CHARS: usize = 255;
@@ -40,7 +40,7 @@ pub(crate) fn judge_key(key: &str) -> Result<(), KeyFlaw> {
     }
     match damage(key) {
         None => Ok(()),
-        Some(what) => Err(KeyFlaw::Damaged { message: format!("the key {} {what}", shown(key)) }),
+        Some(what) => Err(KeyFlaw::Damaged { message: format!("the key {} {what}", masked_excerpt(key)) }),
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::index::{Crosswalk, CrosswalkFull};
 use super::key::{KeyFlaw, judge_key};
 use crate::manifest::{CsvRow, CsvSheet};
-use crate::problem::{Problem, shown};
+use crate::problem::{Problem, masked_excerpt};
 use crate::results::decode_cell;
 use crate::upload::RecordId;
 
@@ -220,7 +220,7 @@ impl CrosswalkRead {
     fn flaw(&mut self, path: &Path, line: Option<u32>, value: &str, message: String, hint: impl Into<String>) {
         self.flaw_count = self.flaw_count.saturating_add(1);
         if self.flaws.len() < MOST_FLAWS {
-            let (file, value, hint) = (path.to_owned(), shown(value), hint.into());
+            let (file, value, hint) = (path.to_owned(), masked_excerpt(value), hint.into());
             self.flaws.push(CrosswalkFlaw { file, line, value, message, hint });
         }
     }
@@ -265,9 +265,9 @@ impl CrosswalkRead {
             Some((known, file, first)) => {
                 let message = format!(
                     "the record is of the organisation {}, but {} line {first} is of {}",
-                    shown(org),
+                    masked_excerpt(org),
                     file.display(),
-                    shown(known)
+                    masked_excerpt(known)
                 );
                 let hint = "use a crosswalk of the organisation that the run goes to and no other";
                 self.flaw(path, Some(line), org, message, hint);

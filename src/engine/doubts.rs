@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
-use super::{At, JobId, RecordIx};
+use super::{Elapsed, JobId, RecordIx};
 
 /// Rows in doubt, by record.
 #[derive(Default, Debug)]
 pub struct Doubts {
     records: HashMap<RecordIx, Doubt>,
     /// Records that are listed as soon as they are due: rows of earlier runs, and second reads.
-    soon: BTreeSet<(At, RecordIx)>,
+    soon: BTreeSet<(Elapsed, RecordIx)>,
     /// Records that wait for the end of the run, when waiting costs nothing.
-    at_the_end: BTreeSet<(At, RecordIx)>,
+    at_the_end: BTreeSet<(Elapsed, RecordIx)>,
     rows: u32,
 }
 
@@ -22,7 +22,7 @@ pub struct Doubts {
 #[derive(Debug)]
 struct Doubt {
     rows: Vec<JobId>,
-    due: At,
+    due: Elapsed,
     urgent: bool,
     failures: u32,
     read: Read,
@@ -48,7 +48,7 @@ pub enum Turn {
 
 impl Doubts {
     /// A row is in doubt; its record is not listed before `due`.
-    pub fn add(&mut self, record: RecordIx, job: JobId, due: At, turn: Turn) {
+    pub fn add(&mut self, record: RecordIx, job: JobId, due: Elapsed, turn: Turn) {
         self.rows += 1;
         let urgent = turn == Turn::Soon;
         let doubt = self.records.entry(record).or_insert_with(|| Doubt {
@@ -66,7 +66,7 @@ impl Doubts {
     }
 
     /// The records of that turn, the first due first.
-    pub fn queued(&self, turn: Turn) -> impl Iterator<Item = (At, RecordIx)> {
+    pub fn queued(&self, turn: Turn) -> impl Iterator<Item = (Elapsed, RecordIx)> {
         match turn {
             Turn::Soon => self.soon.iter().copied(),
             Turn::AtTheEnd => self.at_the_end.iter().copied(),
@@ -107,7 +107,7 @@ impl Doubts {
     }
 
     /// The record was read once and is read again at that instant.
-    pub fn read_again(&mut self, record: RecordIx, at: At, absent: Vec<JobId>) {
+    pub fn read_again(&mut self, record: RecordIx, at: Elapsed, absent: Vec<JobId>) {
         self.queue(record, at, true, Read::Once { absent });
     }
 
@@ -118,7 +118,7 @@ impl Doubts {
 
     /// The list failed for a passing reason: both reads are made afresh from that instant. So often it
     /// has failed now.
-    pub fn postpone(&mut self, record: RecordIx, at: At, failures: u32) {
+    pub fn postpone(&mut self, record: RecordIx, at: Elapsed, failures: u32) {
         let Some(doubt) = self.records.get_mut(&record) else { return };
         doubt.failures = failures;
         let urgent = doubt.urgent;
@@ -144,7 +144,7 @@ impl Doubts {
         last
     }
 
-    fn queue(&mut self, record: RecordIx, due: At, soon: bool, read: Read) {
+    fn queue(&mut self, record: RecordIx, due: Elapsed, soon: bool, read: Read) {
         let Some(doubt) = self.records.get_mut(&record) else { return };
         doubt.due = due;
         doubt.read = read;

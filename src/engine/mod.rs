@@ -7,17 +7,17 @@
 //! | to change | open |
 //! | --- | --- |
 //! | which row comes next, what follows from an answer | [`machine`] |
-//! | who must wait for whom | [`lineup`] |
+//! | who must wait for whom | [`scheduler`] |
 //! | what a record's list says about rows in doubt | [`settle`] |
 //! | when the record of a row in doubt is listed | [`doubts`] |
-//! | how many requests a second | [`pace`] |
-//! | how many requests at once | [`window`] |
+//! | how many requests a second | [`brakes::rate`] |
+//! | how many requests at once | [`brakes::concurrency`] |
 //! | how long a request waits before a second try, how often it is tried | [`retry`] |
-//! | when everybody waits, and for how long | [`gate`] |
-//! | when a module is given up, or the whole run | [`streak`] |
-//! | what a budget of API credits allows | [`credits`] |
-//! | the limits a user may set | [`settings`] |
-//! | the threads, the signals, what is written when | [`drive`] |
+//! | when everybody waits, and for how long | [`brakes::circuit_breaker`] |
+//! | when a module is given up, or the whole run | [`brakes::failure_streaks`] |
+//! | what a budget of API credits allows | [`brakes::credits`] |
+//! | the limits a user may set | [`policy`] |
+//! | the threads, the signals, what is written when | [`worker_pool`] |
 //! | lists, censuses, downloads and queries outside of a run | [`requests`] |
 //! | what the engine needs of the rest of the program | [`ports`] |
 
@@ -30,29 +30,25 @@ use crate::outcome::{Outcome, Status};
 use crate::reply::{ListReply, Reply, StopBecause};
 use crate::upload::ServiceId;
 
-pub mod credits;
+pub mod brakes;
 pub mod doubts;
-pub mod drive;
-pub mod gate;
-pub mod lineup;
 pub mod machine;
-pub mod pace;
+pub mod policy;
 pub mod ports;
 pub mod requests;
 pub mod retry;
-pub mod settings;
+pub mod scheduler;
 pub mod settle;
-pub mod streak;
 #[cfg(test)]
 mod tests;
-pub mod window;
+pub mod worker_pool;
 
 pub use machine::Engine;
-pub use ports::{Journal, Service, Stop, Watch};
-pub use settings::Settings;
+pub use policy::Policy;
+pub use ports::{Journal, Observer, Service, StopSignal};
 
 /// An instant: time since the run began, on a clock that never goes back.
-pub type At = Duration;
+pub type Elapsed = Duration;
 
 /// Which job: an index into the list that the engine was made with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -62,7 +58,7 @@ pub struct JobId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordIx(pub u32);
 
-/// One upload as the engine sees it. Small, since there may be a million; what it is called is asked of [`Faces`].
+/// One upload as the engine sees it. Small, since there may be a million; what it is called is asked of [`Descriptors`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
     /// Index of the module, counted from 0; rows of one module are gated together.
@@ -71,26 +67,26 @@ pub struct Job {
     pub record: RecordIx,
     /// Jobs with equal twin (same record, same name under NFC; links: same address) are never in flight or in doubt
     /// together.
-    pub twin: u32,
+    pub ambiguity_group: u32,
 }
 
 /// What an earlier run left behind for a job that it did not settle. Jobs without one were never sent, or surely
 /// created nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Past {
+pub struct PriorAttempt {
     /// The service's time of the first `sending` line.
     pub sent_at: Timestamp,
     /// The bytes of the file that was sent, as its line says: the file may have changed since.
     pub size: Option<u64>,
     /// Whether it is in doubt, or was given up as `unknown` and is looked at again because the user asked.
-    pub was: PastDoubt,
+    pub was: PriorDoubt,
     /// Whether the row is still in the manifest: if not, it is settled and reported but never sent again.
     pub resend: bool,
 }
 
 /// How far an earlier run got with a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PastDoubt {
+pub enum PriorDoubt {
     /// Sent, answer lost, not settled.
     InDoubt,
     /// `unknown`, and `--resend unknown` asks for another look; here `--assume` decides what cannot be told.
@@ -99,7 +95,7 @@ pub enum PastDoubt {
 
 /// What the engine must know of a job only when it is compared with a record's list.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Face<'a> {
+pub struct Descriptor<'a> {
     /// The name as sent; for a link its title, or empty.
     pub name: Cow<'a, str>,
     /// Bytes of the file; `None` for a link, or where nobody knows.
@@ -109,9 +105,9 @@ pub struct Face<'a> {
 }
 
 /// Looks up what a job is called. Reading what is in memory, no more.
-pub trait Faces: Sync {
+pub trait Descriptors: Sync {
     /// The face of a job.
-    fn face(&self, job: JobId) -> Face<'_>;
+    fn descriptor(&self, job: JobId) -> Descriptor<'_>;
 }
 
 /// The next thing to do.
@@ -120,7 +116,7 @@ pub enum Next {
     /// Do this now, then tell what came of it.
     Do(Ticket),
     /// Nothing can be done before this instant, or before something is told; `None`: only a telling can help.
-    Wait(Option<At>),
+    Wait(Option<Elapsed>),
     /// Nothing is left to do: fetch the rest of the rows, then the ending.
     End,
 }
@@ -130,7 +126,7 @@ pub enum Next {
 pub struct Ticket {
     /// What to do.
     pub task: Task,
-    started: At,
+    started: Elapsed,
     probe: bool,
 }
 
@@ -171,7 +167,7 @@ pub enum Purpose {
 
 /// What came of a task.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Told {
+pub enum TaskResult {
     /// Of [`Task::List`].
     Listed {
         /// The list, or why there is none.
@@ -229,7 +225,7 @@ pub enum Notice {
     /// Nobody sends anything before this instant.
     Paused {
         /// When one request tries whether things have got better.
-        until: At,
+        until: Elapsed,
         /// Why.
         reason: PauseReason,
     },
@@ -240,7 +236,7 @@ pub enum Notice {
         /// Rows in doubt.
         rows: u32,
         /// When the first record is listed.
-        from: At,
+        from: Elapsed,
     },
     /// Something that changes nothing now but may later.
     Warning {
@@ -283,7 +279,7 @@ pub struct Stopped {
     /// What to do next, as a sentence.
     pub advice: String,
     /// How long from the start of this run until going on makes sense, where that is known.
-    pub until: Option<At>,
+    pub until: Option<Elapsed>,
 }
 
 /// What stopped a run.
@@ -313,7 +309,7 @@ pub enum StopCause {
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct Ending {
     /// Rows of this run by status.
-    pub counts: Counts,
+    pub counts: StatusCounts,
     /// Why it stopped early, if it did.
     pub stopped: Option<Stopped>,
     /// Rows that `--limit` left for another run.
@@ -332,9 +328,9 @@ pub struct Ending {
 
 /// Rows by status.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Counts([u32; Status::ALL.len()]);
+pub struct StatusCounts([u32; Status::ALL.len()]);
 
-impl Counts {
+impl StatusCounts {
     /// Rows with this status.
     pub fn of(&self, status: Status) -> u32 {
         Status::ALL.iter().zip(self.0).find_map(|(each, count)| (*each == status).then_some(count)).unwrap_or(0)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{At, Clock, Ended, JobId, Notice};
+use super::{Clock, Elapsed, Ended, JobId, Notice};
 use crate::reply::{ListReply, Reply};
 use crate::upload::ServiceId;
 
@@ -54,14 +54,14 @@ pub trait Journal: Sync {
 }
 
 /// Looks on. Called from several threads at once; must not block for long.
-pub trait Watch: Sync {
+pub trait Observer: Sync {
     /// Something happened at this instant.
-    fn event(&self, at: At, event: Event<'_>);
+    fn event(&self, at: Elapsed, event: RunEvent<'_>);
 }
 
 /// What can be seen of a run.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
+pub enum RunEvent<'a> {
     /// A try of a row begins.
     Started {
         /// Which.
@@ -103,28 +103,28 @@ pub enum Event<'a> {
 
 /// How a signal reaches a run. Shared between the run and whoever hears the signals.
 #[derive(Debug)]
-pub struct Stop {
+pub struct StopSignal {
     grace: Duration,
-    state: Mutex<StopState>,
+    state: Mutex<StopSignalState>,
     changed: Condvar,
 }
 
-impl Default for Stop {
-    fn default() -> Stop {
-        Stop::with_grace(GRACE)
+impl Default for StopSignal {
+    fn default() -> StopSignal {
+        StopSignal::with_grace(GRACE)
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-struct StopState {
+struct StopSignalState {
     asked: bool,
     released: bool,
 }
 
-impl Stop {
+impl StopSignal {
     /// A way to stop that gives requests under way so long to finish.
-    pub fn with_grace(grace: Duration) -> Stop {
-        Stop { grace, state: Mutex::default(), changed: Condvar::new() }
+    pub fn with_grace(grace: Duration) -> StopSignal {
+        StopSignal { grace, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Asks the run to end: no new rows, a grace for those under way.
@@ -158,12 +158,12 @@ impl Stop {
         waited.unwrap_or_else(PoisonError::into_inner).0.released
     }
 
-    fn change(&self, change: impl FnOnce(&mut StopState)) {
+    fn change(&self, change: impl FnOnce(&mut StopSignalState)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, StopState> {
+    fn lock(&self) -> MutexGuard<'_, StopSignalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

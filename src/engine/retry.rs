@@ -1,6 +1,6 @@
 //! When a request is made again, and when no more. Pure; it holds for uploads and for everything that only reads.
 //!
-//! It decides about one request by itself. When *everybody* waits is the business of the [`gate`](super::gate).
+//! It decides about one request by itself. When *everybody* waits is the business of the [`breaker`](super::brakes::circuit_breaker).
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::Face;
+use super::Descriptor;
 use crate::reply::Listed;
 use crate::upload::ServiceId;
 
@@ -16,7 +16,7 @@ use crate::upload::ServiceId;
 #[derive(Clone, Debug)]
 pub struct Suspect<'a> {
     /// What it looks like.
-    pub face: Face<'a>,
+    pub descriptor: Descriptor<'a>,
     /// The service's time of its first `sending` line, in whole seconds since 1970, rounded down.
     pub sent_at: i64,
     /// The user it was sent as, once known: attachments of other authors are not ours.
@@ -42,7 +42,7 @@ pub struct Evidence<'a> {
 
 /// What the list says about one row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Finding<'a> {
+pub enum SettleFinding<'a> {
     /// This attachment is the row's, and no other row's.
     Found(&'a Listed),
     /// Nothing there could be the row's.
@@ -54,7 +54,7 @@ pub enum Finding<'a> {
 }
 
 /// Compares all rows in doubt of one record with its list. The findings are in the order of the rows.
-pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Finding<'a>> {
+pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<SettleFinding<'a>> {
     let candidates: Vec<&Listed> =
         evidence.listed.iter().filter(|listed| !evidence.claimed.contains(&listed.id)).collect();
     // Where the clocks are in doubt, a grey one may be as good a match as a fresh one: then it stands in the way of a
@@ -82,12 +82,12 @@ pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Find
         suspects.iter().zip(&matches).filter_map(|(suspect, found)| only_match(suspect, found)).collect();
 
     let finding = |(suspect, found): (&Suspect<'_>, &Vec<usize>)| match only_match(suspect, found) {
-        Some(single) => Finding::Found(candidates[single]),
-        None if found.iter().any(|candidate| is_fresh(suspect, *candidate)) => Finding::Several,
+        Some(single) => SettleFinding::Found(candidates[single]),
+        None if found.iter().any(|candidate| is_fresh(suspect, *candidate)) => SettleFinding::Several,
         None => {
             let mut left = candidates.iter().enumerate().filter(|(index, _)| !given.contains(index));
             let partial = left.find(|(_, listed)| agrees_in_part(suspect, listed, evidence.grey_seconds));
-            partial.map_or(Finding::Absent, |(_, listed)| Finding::Uncertain(listed))
+            partial.map_or(SettleFinding::Absent, |(_, listed)| SettleFinding::Uncertain(listed))
         }
     };
     suspects.iter().zip(&matches).map(finding).collect()
@@ -101,7 +101,7 @@ fn exact_matches(
     in_time: impl Fn(&Suspect<'_>, &Listed) -> bool,
 ) -> Vec<usize> {
     let with = |agreement: Agreement| -> Vec<usize> {
-        let fits = |listed: &Listed| in_time(suspect, listed) && agreement_of(&suspect.face, listed) == agreement;
+        let fits = |listed: &Listed| in_time(suspect, listed) && agreement_of(&suspect.descriptor, listed) == agreement;
         candidates.iter().enumerate().filter(|(_, listed)| fits(listed)).map(|(index, _)| index).collect()
     };
     let exact = with(Agreement::Exact);
@@ -111,7 +111,7 @@ fn exact_matches(
 /// Whether the row could be this attachment after all, though nothing proves it.
 fn agrees_in_part(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
     // A grey one counts as much as a fresh one here: the service may have changed the name, and its clocks may differ.
-    age(suspect, listed, grey_seconds) != Age::Other && agreement_of(&suspect.face, listed) != Agreement::None
+    age(suspect, listed, grey_seconds) != Age::Other && agreement_of(&suspect.descriptor, listed) != Agreement::None
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,15 +145,15 @@ enum Agreement {
     None,
 }
 
-fn agreement_of(face: &Face<'_>, listed: &Listed) -> Agreement {
-    match (&face.link, &listed.url) {
+fn agreement_of(descriptor: &Descriptor<'_>, listed: &Listed) -> Agreement {
+    match (&descriptor.link, &listed.url) {
         // The title of a link may be made up by the service, and its size means nothing: the address decides alone.
         (Some(link), Some(url)) if *link == url.as_str() => Agreement::Exact,
-        (Some(_), _) if !face.name.is_empty() && same_name(&face.name, &listed.name) => Agreement::Part,
+        (Some(_), _) if !descriptor.name.is_empty() && same_name(&descriptor.name, &listed.name) => Agreement::Part,
         (Some(_), _) | (None, Some(_)) => Agreement::None,
         (None, None) => {
-            let size = face.size.is_some() && face.size == listed.size;
-            match (size, face.name == listed.name.as_str(), same_name(&face.name, &listed.name)) {
+            let size = descriptor.size.is_some() && descriptor.size == listed.size;
+            match (size, descriptor.name == listed.name.as_str(), same_name(&descriptor.name, &listed.name)) {
                 (true, true, _) => Agreement::Exact,
                 (true, false, true) => Agreement::ExactUnderNfc,
                 (false, false, false) => Agreement::None,
@@ -180,7 +180,7 @@ mod tests {
 
     fn file(name: &str, size: u64) -> Suspect<'static> {
         Suspect {
-            face: Face { name: name.to_owned().into(), size: Some(size), link: None },
+            descriptor: Descriptor { name: name.to_owned().into(), size: Some(size), link: None },
             sent_at: SENT,
             author: None,
             given_up: false,
@@ -190,7 +190,7 @@ mod tests {
 
     fn link(url: &str, title: &str) -> Suspect<'static> {
         Suspect {
-            face: Face { name: title.to_owned().into(), size: None, link: Some(url.to_owned().into()) },
+            descriptor: Descriptor { name: title.to_owned().into(), size: None, link: Some(url.to_owned().into()) },
             sent_at: SENT,
             author: None,
             given_up: false,
@@ -216,11 +216,11 @@ mod tests {
     fn found(suspects: &[Suspect<'_>], listed: &[Listed], claimed: &[u64]) -> Vec<String> {
         let claimed: Vec<ServiceId> = claimed.iter().copied().map(ServiceId::new).collect();
         let findings = compare(suspects, Evidence { listed, claimed: &claimed, grey_seconds: GREY });
-        let word = |finding: &Finding<'_>| match finding {
-            Finding::Found(listed) => format!("found {}", listed.id),
-            Finding::Absent => "absent".to_owned(),
-            Finding::Several => "several".to_owned(),
-            Finding::Uncertain(listed) => format!("uncertain {}", listed.id),
+        let word = |finding: &SettleFinding<'_>| match finding {
+            SettleFinding::Found(listed) => format!("found {}", listed.id),
+            SettleFinding::Absent => "absent".to_owned(),
+            SettleFinding::Several => "several".to_owned(),
+            SettleFinding::Uncertain(listed) => format!("uncertain {}", listed.id),
         };
         findings.iter().map(word).collect()
     }
@@ -339,10 +339,10 @@ mod tests {
             prop_assert_eq!(findings.len(), suspects.len());
             let mut given: Vec<ServiceId> = Vec::new();
             for (suspect, finding) in suspects.iter().zip(&findings) {
-                if let Finding::Found(listed) = finding {
+                if let SettleFinding::Found(listed) = finding {
                     prop_assert!(!given.contains(&listed.id) && !claimed.contains(&listed.id));
                     prop_assert!(listed.created.is_some_and(|created| created >= suspect.sent_at));
-                    prop_assert_eq!(&listed.name, &suspect.face.name);
+                    prop_assert_eq!(&listed.name, &suspect.descriptor.name);
                     given.push(listed.id);
                 }
             }
@@ -357,7 +357,7 @@ mod tests {
             let suspect = file(&format!("n{}", row.0), row.1);
             all.push(listed(99, &format!("n{}", row.0), row.1, SENT + late));
             let findings = compare(&[suspect], Evidence { listed: &all, claimed: &[], grey_seconds: GREY });
-            prop_assert_ne!(findings[0], Finding::Absent);
+            prop_assert_ne!(findings[0], SettleFinding::Absent);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::settings::{Assume, IfExists, MaxFailures};
+use super::policy::{Assume, IfExists, MaxFailures};
 use super::*;
 use crate::outcome::OwnCode;
 use crate::reply::{Created, DoubtBecause, FailedBy, Listed, RetryBecause, Verdict};
@@ -16,26 +16,26 @@ const SENT_AT: i64 = 1_800_000_000;
 const QUICK: Duration = Duration::from_millis(100);
 const WORKERS: usize = 25;
 
-const fn s(seconds: u64) -> At {
-    At::from_secs(seconds)
+const fn s(seconds: u64) -> Elapsed {
+    Elapsed::from_secs(seconds)
 }
 
 /// Every job is a file `n<twin>` of 10 bytes.
-struct Names(Vec<Job>);
+struct TestDescriptors(Vec<Job>);
 
-impl Faces for Names {
-    fn face(&self, job: JobId) -> Face<'_> {
-        Face { name: format!("n{}", self.0[job.0 as usize].twin).into(), size: Some(10), link: None }
+impl Descriptors for TestDescriptors {
+    fn descriptor(&self, job: JobId) -> Descriptor<'_> {
+        Descriptor { name: format!("n{}", self.0[job.0 as usize].ambiguity_group).into(), size: Some(10), link: None }
     }
 }
 
 /// Jobs of one module, each with a record of its own.
 fn rows(count: u32) -> Vec<Job> {
-    (0..count).map(|row| Job { module: 0, record: RecordIx(row), twin: row }).collect()
+    (0..count).map(|row| Job { module: 0, record: RecordIx(row), ambiguity_group: row }).collect()
 }
 
-fn settings() -> Settings {
-    Settings { rate: Rate::Unlimited, concurrency: 4, ..Settings::default() }
+fn policy() -> Policy {
+    Policy { rate: Rate::Unlimited, concurrency: 4, ..Policy::default() }
 }
 
 fn reply(verdict: Verdict, code: &str) -> Reply {
@@ -63,18 +63,18 @@ fn listed(id: u64, name: &str, size: u64) -> Listed {
 
 /// What a service answers: to an upload, and to a list.
 #[derive(Clone)]
-enum Answer {
+enum ScriptedAnswer {
     Upload(Reply),
     List(Vec<Listed>),
     NoList(Reply),
-    Told(Told),
+    Told(TaskResult),
 }
 
 /// Everything that can be seen of a run.
 struct Play {
     ending: Ending,
     ended: BTreeMap<u32, Outcome>,
-    tasks: Vec<(At, Task)>,
+    tasks: Vec<(Elapsed, Task)>,
     notices: Vec<Notice>,
 }
 
@@ -88,16 +88,17 @@ impl Play {
     }
 
     fn sent(&self) -> Vec<u32> {
-        let upload = |(_, task): &(At, Task)| match task {
+        let upload = |(_, task): &(Elapsed, Task)| match task {
             Task::Upload { job, .. } => Some(job.0),
             Task::List { .. } => None,
         };
         self.tasks.iter().filter_map(upload).collect()
     }
 
-    fn lists(&self, purpose: Purpose) -> Vec<At> {
-        let of =
-            |(at, task): &(At, Task)| matches!(task, Task::List { purpose: p, .. } if *p == purpose).then_some(*at);
+    fn lists(&self, purpose: Purpose) -> Vec<Elapsed> {
+        let of = |(at, task): &(Elapsed, Task)| {
+            matches!(task, Task::List { purpose: p, .. } if *p == purpose).then_some(*at)
+        };
         self.tasks.iter().filter_map(of).collect()
     }
 
@@ -107,37 +108,37 @@ impl Play {
 }
 
 /// A run that is about to be played.
-struct Run {
+struct TestRun {
     jobs: Vec<Job>,
-    past: Vec<(JobId, Past)>,
-    settings: Settings,
-    interrupt_at: Option<At>,
+    prior: Vec<(JobId, PriorAttempt)>,
+    policy: Policy,
+    interrupt_at: Option<Elapsed>,
 }
 
-impl Run {
-    fn of(jobs: Vec<Job>, settings: Settings) -> Run {
-        Run { jobs, past: Vec::new(), settings, interrupt_at: None }
+impl TestRun {
+    fn of(jobs: Vec<Job>, policy: Policy) -> TestRun {
+        TestRun { jobs, prior: Vec::new(), policy, interrupt_at: None }
     }
 
     /// Plays it; `answer` is asked when a task begins, and says how long it takes.
-    fn play(self, mut answer: impl FnMut(At, Task) -> (Duration, Answer)) -> Play {
-        let names = Names(self.jobs.clone());
+    fn play(self, mut answer: impl FnMut(Elapsed, Task) -> (Duration, ScriptedAnswer)) -> Play {
+        let names = TestDescriptors(self.jobs.clone());
         let count = self.jobs.len();
-        let mut engine = Engine::new(self.jobs, self.past, &names, self.settings);
+        let mut engine = Engine::new(self.jobs, self.prior, &names, self.policy);
         let mut play =
             Play { ending: Ending::default(), ended: BTreeMap::new(), tasks: Vec::new(), notices: Vec::new() };
-        let mut under_way: BinaryHeap<Reverse<(At, usize)>> = BinaryHeap::new();
-        let mut told: Vec<Option<(Ticket, Told)>> = Vec::new();
+        let mut under_way: BinaryHeap<Reverse<(Elapsed, usize)>> = BinaryHeap::new();
+        let mut result: Vec<Option<(Ticket, TaskResult)>> = Vec::new();
         let mut interrupt_at = self.interrupt_at;
-        let mut now = At::ZERO;
+        let mut now = Elapsed::ZERO;
         loop {
-            let next = if under_way.len() < WORKERS { engine.next(now) } else { Next::Wait(None) };
+            let next = if under_way.len() < WORKERS { engine.poll(now) } else { Next::Wait(None) };
             let alarm = match next {
                 Next::Do(ticket) => {
                     play.tasks.push((now, ticket.task));
                     let (takes, answer) = answer(now, ticket.task);
-                    under_way.push(Reverse((now + takes, told.len())));
-                    told.push(Some((ticket, answer.told())));
+                    under_way.push(Reverse((now + takes, result.len())));
+                    result.push(Some((ticket, answer.result())));
                     continue;
                 }
                 Next::Wait(alarm) => alarm,
@@ -148,24 +149,24 @@ impl Run {
             assert!(then > now || heard == Some(then) || interrupt_at == Some(then), "waits for the past: {then:?}");
             now = then.max(now);
             if interrupt_at.is_some_and(|at| at <= now) {
-                engine.interrupt();
+                engine.handle_interrupt();
                 interrupt_at = None;
             }
             if heard == Some(then)
                 && let Some(Reverse((_, index))) = under_way.pop()
             {
-                let (ticket, told) = told[index].take().expect("told once");
-                play.take(engine.tell(now, ticket, told));
+                let (ticket, result) = result[index].take().expect("told once");
+                play.take(engine.handle_result(now, ticket, result));
             }
         }
         loop {
-            let rest = engine.rest(2);
+            let rest = engine.poll_remaining(2);
             if rest.is_empty() {
                 break;
             }
             play.take(rest);
         }
-        play.notices = engine.take_notices();
+        play.notices = engine.poll_notices();
         play.ending = engine.into_ending();
         assert_eq!(play.ended.len(), count, "every job ends");
         assert_eq!(play.ending.counts.total() as usize, count);
@@ -181,32 +182,34 @@ impl Play {
     }
 }
 
-impl Answer {
-    fn told(self) -> Told {
-        let list = |reply| Told::Listed { reply, claimed: Vec::new(), clock: Clock::Service };
+impl ScriptedAnswer {
+    fn result(self) -> TaskResult {
+        let list = |reply| TaskResult::Listed { reply, claimed: Vec::new(), clock: Clock::Service };
         match self {
-            Answer::Upload(reply) => {
-                Told::Replied { reply, sent_at: Some(Timestamp::from_second(SENT_AT).expect("a time")) }
+            ScriptedAnswer::Upload(reply) => {
+                TaskResult::Replied { reply, sent_at: Some(Timestamp::from_second(SENT_AT).expect("a time")) }
             }
-            Answer::List(all) => list(ListReply::Listed(all)),
-            Answer::NoList(reply) => list(ListReply::Not(reply)),
-            Answer::Told(told) => told,
+            ScriptedAnswer::List(all) => list(ListReply::Listed(all)),
+            ScriptedAnswer::NoList(reply) => list(ListReply::Not(reply)),
+            ScriptedAnswer::Told(result) => result,
         }
     }
 }
 
 /// Answers uploads; lists are empty.
-fn uploads(mut answer: impl FnMut(At, JobId, u32) -> Reply) -> impl FnMut(At, Task) -> (Duration, Answer) {
+fn uploads(
+    mut answer: impl FnMut(Elapsed, JobId, u32) -> Reply,
+) -> impl FnMut(Elapsed, Task) -> (Duration, ScriptedAnswer) {
     move |now, task| match task {
-        Task::Upload { job, tries, .. } => (QUICK, Answer::Upload(answer(now, job, tries))),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+        Task::Upload { job, tries, .. } => (QUICK, ScriptedAnswer::Upload(answer(now, job, tries))),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     }
 }
 
 #[test]
 fn the_first_request_lists_and_the_rows_follow_in_order() {
-    let play = Run::of(rows(9), settings()).play(uploads(|_, job, _| uploaded(job.0.into())));
-    assert!(matches!(play.tasks[0], (At::ZERO, Task::List { job: JobId(0), purpose: Purpose::First, .. })));
+    let play = TestRun::of(rows(9), policy()).play(uploads(|_, job, _| uploaded(job.0.into())));
+    assert!(matches!(play.tasks[0], (Elapsed::ZERO, Task::List { job: JobId(0), purpose: Purpose::First, .. })));
     assert_eq!(play.sent(), (0..9).collect::<Vec<_>>());
     assert!(play.statuses().iter().all(|status| *status == Status::Uploaded));
     assert_eq!((play.ending.uploads, play.ending.lists, play.cause()), (9, 1, None));
@@ -215,21 +218,21 @@ fn the_first_request_lists_and_the_rows_follow_in_order() {
 
 #[test]
 fn without_jobs_nothing_is_asked() {
-    let play = Run::of(Vec::new(), settings()).play(|_, _| panic!("nothing to ask"));
+    let play = TestRun::of(Vec::new(), policy()).play(|_, _| panic!("nothing to ask"));
     assert_eq!(play.ending, Ending::default());
 }
 
 #[test]
 fn a_passing_failure_is_tried_again_under_one_line_until_the_retries_are_used_up() {
     let mut announced = 0;
-    let play = Run::of(rows(2), Settings { retries: 3, ..settings() }).play(|_, task| match task {
+    let play = TestRun::of(rows(2), Policy { retries: 3, ..policy() }).play(|_, task| match task {
         Task::Upload { job: JobId(0), announce, tries } => {
             announced += u32::from(announce);
             let verdict = Verdict::Retry(RetryBecause::NotConnected);
-            (QUICK, Answer::Upload(if tries > 9 { uploaded(1) } else { reply(verdict, "not-connected") }))
+            (QUICK, ScriptedAnswer::Upload(if tries > 9 { uploaded(1) } else { reply(verdict, "not-connected") }))
         }
-        Task::Upload { .. } => (QUICK, Answer::Upload(uploaded(2))),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+        Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(uploaded(2))),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.codes(), ["not-connected", ""]);
     assert_eq!(play.ended[&0].tries, 4);
@@ -239,7 +242,7 @@ fn a_passing_failure_is_tried_again_under_one_line_until_the_retries_are_used_up
 #[test]
 fn a_fresh_token_is_used_at_once() {
     let renewed = reply(Verdict::Retry(RetryBecause::TokenRenewed), "INVALID_TOKEN");
-    let play = Run::of(rows(1), settings()).play(uploads(
+    let play = TestRun::of(rows(1), policy()).play(uploads(
         |_, _, tries| {
             if tries == 1 { renewed.clone() } else { uploaded(1) }
         },
@@ -250,11 +253,11 @@ fn a_fresh_token_is_used_at_once() {
 
 #[test]
 fn a_row_in_doubt_is_looked_up_at_the_end_and_found() {
-    let play = Run::of(rows(3), settings()).play(|_, task| match task {
-        Task::Upload { job: JobId(0), .. } => (QUICK, Answer::Upload(lost())),
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-        Task::List { purpose: Purpose::Settle, .. } => (QUICK, Answer::List(vec![listed(7, "n0", 10)])),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    let play = TestRun::of(rows(3), policy()).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        Task::List { purpose: Purpose::Settle, .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.codes(), ["settled-by-listing", "", ""]);
     assert_eq!(play.ended[&0].attachment_id, Some(ServiceId::new(7)));
@@ -266,12 +269,12 @@ fn a_row_in_doubt_is_looked_up_at_the_end_and_found() {
 #[test]
 fn a_row_proved_absent_by_two_reads_goes_again_three_times_and_no_more() {
     let mut announced = 0;
-    let play = Run::of(rows(1), settings()).play(|_, task| match task {
+    let play = TestRun::of(rows(1), policy()).play(|_, task| match task {
         Task::Upload { announce, .. } => {
             announced += u32::from(announce);
-            (QUICK, Answer::Upload(lost()))
+            (QUICK, ScriptedAnswer::Upload(lost()))
         }
-        Task::List { .. } => (QUICK, Answer::List(vec![listed(7, "other", 9)])),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "other", 9)])),
     });
     assert_eq!(play.codes(), ["no-reply"]);
     assert_eq!((play.ended[&0].tries, announced), (4, 4), "each under a line of its own");
@@ -286,9 +289,9 @@ fn what_resembles_a_row_in_doubt_makes_it_unknown() {
         (vec![listed(7, "n0", 11)], OwnCode::UncertainMatch),
         (vec![listed(7, "n0", 10), listed(8, "n0", 10)], OwnCode::SeveralMatches),
     ] {
-        let play = Run::of(rows(1), settings()).play(|_, task| match task {
-            Task::Upload { .. } => (QUICK, Answer::Upload(lost())),
-            Task::List { .. } => (QUICK, Answer::List(all.clone())),
+        let play = TestRun::of(rows(1), policy()).play(|_, task| match task {
+            Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(lost())),
+            Task::List { .. } => (QUICK, ScriptedAnswer::List(all.clone())),
         });
         assert_eq!((play.statuses(), play.codes()), (vec![Status::Unknown], vec![code.as_str()]));
     }
@@ -297,23 +300,23 @@ fn what_resembles_a_row_in_doubt_makes_it_unknown() {
 #[test]
 fn a_file_that_changed_on_its_way_fails_once_it_is_proved_absent() {
     let changed = reply(Verdict::InDoubt(DoubtBecause::FileChanged), "file-changed");
-    let play = Run::of(rows(1), settings()).play(uploads(|_, _, _| changed.clone()));
+    let play = TestRun::of(rows(1), policy()).play(uploads(|_, _, _| changed.clone()));
     assert_eq!((play.statuses(), play.codes()), (vec![Status::Failed], vec!["file-changed"]));
     assert_eq!(play.ended[&0].tries, 1);
 }
 
 #[test]
 fn a_twin_waits_until_the_doubt_is_settled() {
-    let twins = vec![Job { module: 0, record: RecordIx(0), twin: 0 }; 2];
+    let groups = vec![Job { module: 0, record: RecordIx(0), ambiguity_group: 0 }; 2];
     let mut next = 0;
-    let play = Run::of(twins, settings()).play(|_, task| match task {
-        Task::Upload { job: JobId(0), .. } => (QUICK, Answer::Upload(lost())),
+    let play = TestRun::of(groups, policy()).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
         Task::Upload { .. } => {
             next += 1;
-            (QUICK, Answer::Upload(uploaded(next)))
+            (QUICK, ScriptedAnswer::Upload(uploaded(next)))
         }
-        Task::List { purpose: Purpose::Settle, .. } => (QUICK, Answer::List(vec![listed(7, "n0", 10)])),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+        Task::List { purpose: Purpose::Settle, .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.statuses(), [Status::Uploaded; 2]);
     assert!(matches!(play.tasks[3], (at, Task::Upload { job: JobId(1), .. }) if at > s(60)));
@@ -322,7 +325,7 @@ fn a_twin_waits_until_the_doubt_is_settled() {
 #[test]
 fn a_limit_ends_the_run_without_calling_it_stopped() {
     let play =
-        Run::of(rows(10), Settings { limit: Some(3), ..settings() }).play(uploads(|_, job, _| uploaded(job.0.into())));
+        TestRun::of(rows(10), Policy { limit: Some(3), ..policy() }).play(uploads(|_, job, _| uploaded(job.0.into())));
     assert_eq!(play.sent(), [0, 1, 2]);
     assert_eq!((play.cause(), play.ending.over_limit), (None, 7));
     assert_eq!(play.ending.counts.of(Status::NotSent), 7);
@@ -330,7 +333,7 @@ fn a_limit_ends_the_run_without_calling_it_stopped() {
 
 #[test]
 fn a_budget_of_credits_is_never_passed_and_leaves_enough_to_settle() {
-    let play = Run::of(rows(10), Settings { max_credits: Some(7), concurrency: 1, ..settings() })
+    let play = TestRun::of(rows(10), Policy { max_credits: Some(7), concurrency: 1, ..policy() })
         .play(uploads(|_, job, _| if job.0 == 0 { lost() } else { uploaded(job.0.into()) }));
     assert_eq!(play.cause(), Some(StopCause::Credits));
     assert_eq!(play.tasks.len(), 7, "{:?}", play.tasks);
@@ -340,14 +343,14 @@ fn a_budget_of_credits_is_never_passed_and_leaves_enough_to_settle() {
 
 #[test]
 fn credits_kept_for_others_stop_the_run_or_make_it_wait() {
-    let answer = |now: At, job: JobId, _| Reply {
+    let answer = |now: Elapsed, job: JobId, _| Reply {
         credits_left: Some(if now < s(3_000) { 502 - u64::from(job.0) } else { 9_000 }),
         ..uploaded(job.0.into())
     };
-    let play = Run::of(rows(9), Settings { concurrency: 1, ..settings() }).play(uploads(answer));
+    let play = TestRun::of(rows(9), Policy { concurrency: 1, ..policy() }).play(uploads(answer));
     assert_eq!((play.cause(), play.ending.credits_left), (Some(StopCause::Credits), Some(500)));
-    let patient = Settings { concurrency: 1, wait_for_credits: true, ..settings() };
-    let play = Run::of(rows(9), patient).play(uploads(answer));
+    let patient = Policy { concurrency: 1, wait_for_credits: true, ..policy() };
+    let play = TestRun::of(rows(9), patient).play(uploads(answer));
     assert_eq!((play.cause(), play.ending.counts.of(Status::Uploaded)), (None, 9));
     assert!(play.ending.took > s(3_600));
 }
@@ -361,14 +364,14 @@ fn lists_wait_for_credits_as_uploads_do() {
         let mut answer = |_, task| match task {
             Task::List { purpose: asked, .. } if asked == purpose && refused < 2 => {
                 refused += 1;
-                (QUICK, Answer::NoList(used_up.clone()))
+                (QUICK, ScriptedAnswer::NoList(used_up.clone()))
             }
-            Task::List { .. } => (QUICK, Answer::List(Vec::new())),
-            Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, Answer::Upload(lost())),
-            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+            Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+            Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, ScriptedAnswer::Upload(lost())),
+            Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         };
-        let patient = Settings { wait_for_credits: true, if_exists, ..settings() };
-        let play = Run::of(rows(3), patient).play(&mut answer);
+        let patient = Policy { wait_for_credits: true, if_exists, ..policy() };
+        let play = TestRun::of(rows(3), patient).play(&mut answer);
         assert_eq!((play.cause(), play.statuses()), (None, vec![Status::Uploaded; 3]), "{purpose:?}");
         assert!(play.ending.took > s(3_600), "{purpose:?}");
         assert_eq!(refused, 2, "{purpose:?}");
@@ -381,15 +384,15 @@ fn a_token_that_was_too_old_is_no_failure_even_where_nothing_is_tried_again() {
     for purpose in [Purpose::First, Purpose::Baseline, Purpose::Settle] {
         let if_exists = if purpose == Purpose::Settle { IfExists::Upload } else { IfExists::Skip };
         let mut refused = false;
-        let once = Settings { retries: 0, if_exists, ..settings() };
-        let play = Run::of(rows(3), once).play(|_, task| match task {
+        let once = Policy { retries: 0, if_exists, ..policy() };
+        let play = TestRun::of(rows(3), once).play(|_, task| match task {
             Task::List { purpose: asked, .. } if asked == purpose && !std::mem::replace(&mut refused, true) => {
-                (QUICK, Answer::NoList(renewed.clone()))
+                (QUICK, ScriptedAnswer::NoList(renewed.clone()))
             }
-            Task::List { .. } => (QUICK, Answer::List(Vec::new())),
-            Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, Answer::Upload(lost())),
-            Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, Answer::Upload(renewed.clone())),
-            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
+            Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+            Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, ScriptedAnswer::Upload(lost())),
+            Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, ScriptedAnswer::Upload(renewed.clone())),
+            Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         });
         assert_eq!((play.cause(), play.statuses()), (None, vec![Status::Uploaded; 3]), "{purpose:?}");
         assert!(refused, "{purpose:?}");
@@ -398,12 +401,12 @@ fn a_token_that_was_too_old_is_no_failure_even_where_nothing_is_tried_again() {
 
 #[test]
 fn when_time_is_up_doubts_are_settled_and_the_rest_is_left() {
-    let most = Settings { max_duration: Some(s(2)), concurrency: 1, ..settings() };
-    let play = Run::of(rows(100), most).play(|_, task| match task {
-        Task::Upload { job: JobId(0), .. } => (QUICK, Answer::Upload(lost())),
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-        Task::List { purpose: Purpose::Settle, .. } => (QUICK, Answer::List(vec![listed(7, "n0", 10)])),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    let most = Policy { max_duration: Some(s(2)), concurrency: 1, ..policy() };
+    let play = TestRun::of(rows(100), most).play(|_, task| match task {
+        Task::Upload { job: JobId(0), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        Task::List { purpose: Purpose::Settle, .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.cause(), Some(StopCause::MaxDuration));
     assert_eq!(play.ended[&0].code, "settled-by-listing");
@@ -412,22 +415,22 @@ fn when_time_is_up_doubts_are_settled_and_the_rest_is_left() {
 
 #[test]
 fn a_signal_lets_what_is_under_way_finish_and_leaves_doubts_to_the_next_run() {
-    let mut run = Run::of(rows(100), settings());
+    let mut run = TestRun::of(rows(100), policy());
     run.interrupt_at = Some(s(1));
     let play = run.play(uploads(|_, job, _| if job.0 == 0 { lost() } else { uploaded(job.0.into()) }));
     assert_eq!(play.cause(), Some(StopCause::Signal));
     assert!(play.ending.took < s(2));
     assert_eq!((play.ended[&0].status, &*play.ended[&0].code), (Status::InDoubt, "interrupted"));
     assert_eq!((play.ended[&99].status, &*play.ended[&99].code), (Status::NotSent, "interrupted"));
-    assert_eq!(play.lists(Purpose::Settle), [] as [At; 0]);
+    assert_eq!(play.lists(Purpose::Settle), [] as [Elapsed; 0]);
 }
 
 #[test]
 fn five_refusals_for_want_of_permission_close_a_module_and_others_go_on() {
     let jobs: Vec<Job> =
-        (0..40).map(|row| Job { module: row % 2, record: RecordIx(row.into()), twin: row.into() }).collect();
+        (0..40).map(|row| Job { module: row % 2, record: RecordIx(row.into()), ambiguity_group: row.into() }).collect();
     let refused = reply(Verdict::Failed(FailedBy::Permission), "NO_PERMISSION");
-    let play = Run::of(jobs, settings())
+    let play = TestRun::of(jobs, policy())
         .play(uploads(|_, job, _| if job.0 % 2 == 0 { refused.clone() } else { uploaded(job.0.into()) }));
     assert_eq!(play.ending.counts.of(Status::Failed), 5);
     assert_eq!(play.ending.counts.of(Status::Uploaded), 20);
@@ -438,14 +441,14 @@ fn five_refusals_for_want_of_permission_close_a_module_and_others_go_on() {
 #[test]
 fn when_the_only_module_is_closed_the_run_is_stopped() {
     let refused = reply(Verdict::Failed(FailedBy::Module), "INVALID_MODULE");
-    let play = Run::of(rows(40), settings()).play(uploads(|_, _, _| refused.clone()));
+    let play = TestRun::of(rows(40), policy()).play(uploads(|_, _, _| refused.clone()));
     assert_eq!(play.sent(), [0]);
     assert_eq!(play.cause(), Some(StopCause::ModulesClosed));
 }
 
 #[test]
 fn a_refused_token_stops_the_run_and_does_not_try_to_settle() {
-    let play = Run::of(rows(40), Settings { concurrency: 1, ..settings() }).play(uploads(|_, job, _| match job.0 {
+    let play = TestRun::of(rows(40), Policy { concurrency: 1, ..policy() }).play(uploads(|_, job, _| match job.0 {
         0 => lost(),
         1 => reply(Verdict::Stop(StopBecause::Credentials), "INVALID_TOKEN"),
         _ => uploaded(1),
@@ -454,29 +457,29 @@ fn a_refused_token_stops_the_run_and_does_not_try_to_settle() {
     assert_eq!(play.sent(), [0, 1]);
     assert_eq!(play.ended[&0].status, Status::InDoubt);
     assert_eq!(play.ended[&1].status, Status::NotSent);
-    assert_eq!(play.lists(Purpose::Settle), [] as [At; 0]);
+    assert_eq!(play.lists(Purpose::Settle), [] as [Elapsed; 0]);
 }
 
 #[test]
 fn too_many_failures_stop_the_run() {
     let refused = reply(Verdict::Failed(FailedBy::Row), "INVALID_DATA");
-    let play = Run::of(rows(300), settings()).play(uploads(|_, _, _| refused.clone()));
+    let play = TestRun::of(rows(300), policy()).play(uploads(|_, _, _| refused.clone()));
     assert_eq!(play.cause(), Some(StopCause::MaxFailures));
     assert!((100..105).contains(&play.ending.counts.of(Status::Failed)));
-    let three = Settings { max_failures: MaxFailures::Rows(3), concurrency: 1, ..settings() };
-    let play = Run::of(rows(300), three).play(uploads(|_, _, _| refused.clone()));
+    let three = Policy { max_failures: MaxFailures::Rows(3), concurrency: 1, ..policy() };
+    let play = TestRun::of(rows(300), three).play(uploads(|_, _, _| refused.clone()));
     assert_eq!(play.ending.counts.of(Status::Failed), 3);
 }
 
 #[test]
 fn everybody_waits_as_long_as_the_service_asks() {
     let wait = Reply { retry_after: Some(s(30)), ..throttled() };
-    let play = Run::of(rows(20), settings())
+    let play = TestRun::of(rows(20), policy())
         .play(uploads(|_, job, tries| if job.0 == 5 && tries == 1 { wait.clone() } else { uploaded(job.0.into()) }));
     assert_eq!(play.ending.counts.of(Status::Uploaded), 20);
     let asked = play.tasks.iter().position(|(_, task)| matches!(task, Task::Upload { job: JobId(5), .. }));
     let asked_at = play.tasks[asked.expect("was sent")].0 + QUICK;
-    let quiet = |(at, _): &&(At, Task)| *at > asked_at && *at < asked_at + s(30);
+    let quiet = |(at, _): &&(Elapsed, Task)| *at > asked_at && *at < asked_at + s(30);
     assert_eq!(play.tasks.iter().filter(quiet).count(), 0);
     let pause = play.notices.iter().find(|notice| matches!(notice, Notice::Paused { .. }));
     assert!(matches!(pause, Some(Notice::Paused { until, .. }) if *until >= asked_at + s(30)));
@@ -485,7 +488,7 @@ fn everybody_waits_as_long_as_the_service_asks() {
 #[test]
 fn a_wait_of_more_than_a_quarter_of_an_hour_stops_the_run_and_says_until_when() {
     let wait = Reply { retry_after: Some(s(1_800)), ..throttled() };
-    let play = Run::of(rows(20), settings()).play(uploads(|_, _, _| wait.clone()));
+    let play = TestRun::of(rows(20), policy()).play(uploads(|_, _, _| wait.clone()));
     assert_eq!(play.cause(), Some(StopCause::LongWait));
     assert!(play.ending.stopped.and_then(|stopped| stopped.until).is_some_and(|until| until >= s(1_800)));
 }
@@ -493,7 +496,7 @@ fn a_wait_of_more_than_a_quarter_of_an_hour_stops_the_run_and_says_until_when() 
 #[test]
 fn an_outage_is_waited_out() {
     let down = reply(Verdict::Retry(RetryBecause::NotConnected), "not-connected");
-    let play = Run::of(rows(50), settings())
+    let play = TestRun::of(rows(50), policy())
         .play(uploads(|now, job, _| if now > s(1) && now < s(600) { down.clone() } else { uploaded(job.0.into()) }));
     assert_eq!(play.ending.counts.of(Status::Uploaded), 50);
     assert!(play.ending.uploads < 100, "{}", play.ending.uploads);
@@ -502,7 +505,7 @@ fn an_outage_is_waited_out() {
 #[test]
 fn an_outage_without_end_stops_the_run() {
     let down = reply(Verdict::Retry(RetryBecause::NotConnected), "not-connected");
-    let play = Run::of(rows(500), settings())
+    let play = TestRun::of(rows(500), policy())
         .play(uploads(|now, job, _| if now > s(1) { down.clone() } else { uploaded(job.0.into()) }));
     assert_eq!(play.cause(), Some(StopCause::ServiceDown));
     assert!(play.ending.took > s(900) && play.ending.took < s(1_000));
@@ -512,16 +515,18 @@ fn an_outage_without_end_stops_the_run() {
 #[test]
 fn a_service_that_answers_nothing_at_first_stops_the_run_soon() {
     let down = reply(Verdict::Retry(RetryBecause::NotConnected), "not-connected");
-    let play = Run::of(rows(5), settings()).play(|_, _| (QUICK, Answer::NoList(down.clone())));
+    let play = TestRun::of(rows(5), policy()).play(|_, _| (QUICK, ScriptedAnswer::NoList(down.clone())));
     assert_eq!(play.cause(), Some(StopCause::ServiceDown));
     assert_eq!((play.ending.uploads, play.ending.lists), (0, 6));
 }
 
 #[test]
 fn a_storm_of_lost_answers_is_ridden_out_one_row_at_a_time() {
-    let play = Run::of(rows(40), settings()).play(|now, task| match task {
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(if now < s(200) { lost() } else { uploaded(job.0.into()) })),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    let play = TestRun::of(rows(40), policy()).play(|now, task| match task {
+        Task::Upload { job, .. } => {
+            (QUICK, ScriptedAnswer::Upload(if now < s(200) { lost() } else { uploaded(job.0.into()) }))
+        }
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.ending.counts.of(Status::Uploaded), 40);
     let early = play.tasks.iter().filter(|(at, task)| *at < s(50) && matches!(task, Task::Upload { .. })).count();
@@ -530,11 +535,12 @@ fn a_storm_of_lost_answers_is_ridden_out_one_row_at_a_time() {
 
 #[test]
 fn what_a_record_has_already_is_skipped_or_fails_after_one_list_of_the_record() {
-    let one_record: Vec<Job> = (0..6).map(|twin| Job { module: 0, record: RecordIx(0), twin }).collect();
+    let one_record: Vec<Job> =
+        (0..6).map(|ambiguity_group| Job { module: 0, record: RecordIx(0), ambiguity_group }).collect();
     for (if_exists, status) in [(IfExists::Skip, Status::AlreadyPresent), (IfExists::Fail, Status::Failed)] {
-        let play = Run::of(one_record.clone(), Settings { if_exists, ..settings() }).play(|_, task| match task {
-            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-            Task::List { .. } => (QUICK, Answer::List(vec![listed(7, "n3", 99)])),
+        let play = TestRun::of(one_record.clone(), Policy { if_exists, ..policy() }).play(|_, task| match task {
+            Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+            Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n3", 99)])),
         });
         assert_eq!(play.sent(), [0, 1, 2, 4, 5]);
         assert_eq!((play.ended[&3].status, &*play.ended[&3].code), (status, "exists"));
@@ -544,8 +550,8 @@ fn what_a_record_has_already_is_skipped_or_fails_after_one_list_of_the_record() 
 
 #[test]
 fn each_record_is_listed_once_before_its_first_row() {
-    let jobs: Vec<Job> = (0..9).map(|row| Job { module: 0, record: RecordIx(row / 3), twin: row }).collect();
-    let play = Run::of(jobs, Settings { if_exists: IfExists::Skip, ..settings() })
+    let jobs: Vec<Job> = (0..9).map(|row| Job { module: 0, record: RecordIx(row / 3), ambiguity_group: row }).collect();
+    let play = TestRun::of(jobs, Policy { if_exists: IfExists::Skip, ..policy() })
         .play(uploads(|_, job, _| uploaded(job.0.into())));
     assert_eq!(play.lists(Purpose::First).len() + play.lists(Purpose::Baseline).len(), 3);
     assert_eq!(play.ending.counts.of(Status::Uploaded), 9);
@@ -555,31 +561,31 @@ fn each_record_is_listed_once_before_its_first_row() {
 fn without_leave_to_list_doubts_end_unknown_and_the_user_is_warned() {
     let refused = reply(Verdict::Stop(StopBecause::Scope), "OAUTH_SCOPE_MISMATCH");
     let answer = |_, task| match task {
-        Task::Upload { job: JobId(1), .. } => (QUICK, Answer::Upload(lost())),
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-        Task::List { .. } => (QUICK, Answer::NoList(refused.clone())),
+        Task::Upload { job: JobId(1), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        Task::List { .. } => (QUICK, ScriptedAnswer::NoList(refused.clone())),
     };
-    let play = Run::of(rows(3), settings()).play(answer);
+    let play = TestRun::of(rows(3), policy()).play(answer);
     assert_eq!(play.codes(), ["", "not-listable", ""]);
     assert_eq!(play.ended[&1].status, Status::Unknown);
     assert!(play.notices.iter().any(|notice| matches!(notice, Notice::Warning { code: "not-listable", .. })));
-    let play = Run::of(rows(3), Settings { if_exists: IfExists::Skip, ..settings() }).play(answer);
+    let play = TestRun::of(rows(3), Policy { if_exists: IfExists::Skip, ..policy() }).play(answer);
     assert_eq!(play.cause(), Some(StopCause::Service(StopBecause::Scope)));
     assert_eq!(play.ending.uploads, 0);
 }
 
-fn past(was: PastDoubt, resend: bool) -> Past {
-    Past { sent_at: Timestamp::from_second(SENT_AT).expect("a time"), size: Some(10), was, resend }
+fn prior(was: PriorDoubt, resend: bool) -> PriorAttempt {
+    PriorAttempt { sent_at: Timestamp::from_second(SENT_AT).expect("a time"), size: Some(10), was, resend }
 }
 
 #[test]
 fn rows_in_doubt_from_before_are_settled_first_and_others_go_on_meanwhile() {
-    let mut run = Run::of(rows(900), Settings { concurrency: 1, ..settings() });
-    run.past = vec![(JobId(1), past(PastDoubt::InDoubt, true)), (JobId(2), past(PastDoubt::InDoubt, false))];
+    let mut run = TestRun::of(rows(900), Policy { concurrency: 1, ..policy() });
+    run.prior = vec![(JobId(1), prior(PriorDoubt::InDoubt, true)), (JobId(2), prior(PriorDoubt::InDoubt, false))];
     let play = run.play(|_, task| match task {
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-        Task::List { record: RecordIx(1), .. } => (QUICK, Answer::List(vec![listed(7, "n1", 10)])),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        Task::List { record: RecordIx(1), .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n1", 10)])),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.ended[&1].code, "settled-by-listing");
     assert_eq!((play.ended[&2].status, &*play.ended[&2].code), (Status::NotSent, "not-in-manifest"));
@@ -595,12 +601,12 @@ fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
         (Some(Assume::Present), [Status::Uploaded, Status::Uploaded], 0),
         (Some(Assume::Absent), [Status::Uploaded, Status::Uploaded], 1),
     ] {
-        let mut run = Run::of(rows(2), Settings { assume, ..settings() });
-        run.past = vec![(JobId(0), past(PastDoubt::Unknown, true)), (JobId(1), past(PastDoubt::Unknown, true))];
+        let mut run = TestRun::of(rows(2), Policy { assume, ..policy() });
+        run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true)), (JobId(1), prior(PriorDoubt::Unknown, true))];
         let play = run.play(|_, task| match task {
-            Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-            Task::List { record: RecordIx(0), .. } => (QUICK, Answer::List(vec![listed(7, "n0", 11)])),
-            Task::List { .. } => (QUICK, Answer::List(vec![listed(8, "n1", 10)])),
+            Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+            Task::List { record: RecordIx(0), .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 11)])),
+            Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(8, "n1", 10)])),
         });
         assert_eq!(play.statuses(), statuses, "{assume:?}");
         assert_eq!(play.sent().len(), sent, "{assume:?}");
@@ -611,29 +617,29 @@ fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
 fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
     // The answer to what is sent again is lost, and the record's list decides nothing: as it was before, or because the
     // token may not read it.
-    let two_alike = Answer::List(vec![listed(7, "n0", 10), listed(8, "n0", 10)]);
-    let refused = Answer::NoList(reply(Verdict::Stop(StopBecause::Scope), "OAUTH_SCOPE_MISMATCH"));
+    let two_alike = ScriptedAnswer::List(vec![listed(7, "n0", 10), listed(8, "n0", 10)]);
+    let refused = ScriptedAnswer::NoList(reply(Verdict::Stop(StopBecause::Scope), "OAUTH_SCOPE_MISMATCH"));
     for list in [&two_alike, &refused] {
-        let mut run = Run::of(rows(1), Settings { assume: Some(Assume::Absent), ..settings() });
-        run.past = vec![(JobId(0), past(PastDoubt::Unknown, true))];
+        let mut run = TestRun::of(rows(1), Policy { assume: Some(Assume::Absent), ..policy() });
+        run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true))];
         let play = run.play(|_, task| match task {
-            Task::Upload { .. } => (QUICK, Answer::Upload(lost())),
+            Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(lost())),
             Task::List { .. } => (QUICK, list.clone()),
         });
         assert_eq!(play.sent().len(), 1);
         assert_eq!(play.statuses(), [Status::Unknown]);
     }
     // And the other way round: proved absent, sent again, and then not to be told.
-    let mut run = Run::of(rows(1), Settings { assume: Some(Assume::Present), ..settings() });
-    run.past = vec![(JobId(0), past(PastDoubt::Unknown, true))];
+    let mut run = TestRun::of(rows(1), Policy { assume: Some(Assume::Present), ..policy() });
+    run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true))];
     let mut sent = false;
     let play = run.play(|_, task| match task {
         Task::Upload { .. } => {
             sent = true;
-            (QUICK, Answer::Upload(lost()))
+            (QUICK, ScriptedAnswer::Upload(lost()))
         }
         Task::List { .. } if sent => (QUICK, two_alike.clone()),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!((play.sent().len(), play.statuses()), (1, vec![Status::Unknown]));
 }
@@ -642,14 +648,17 @@ fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
 fn an_attachment_that_came_since_the_row_was_proved_absent_is_not_nothing_whatever_time_it_bears() {
     // Every upload is kept and its answer lost, and the service's times are an hour behind.
     let mut kept = 0;
-    let play = Run::of(rows(1), settings()).play(|_, task| match task {
+    let play = TestRun::of(rows(1), policy()).play(|_, task| match task {
         Task::Upload { .. } => {
             kept += 1;
-            (QUICK, Answer::Upload(lost()))
+            (QUICK, ScriptedAnswer::Upload(lost()))
         }
         Task::List { .. } => {
             let made = Some(SENT_AT - 3_600);
-            (QUICK, Answer::List((0..kept).map(|id| Listed { created: made, ..listed(id, "n0", 10) }).collect()))
+            (
+                QUICK,
+                ScriptedAnswer::List((0..kept).map(|id| Listed { created: made, ..listed(id, "n0", 10) }).collect()),
+            )
         }
     });
     assert_eq!((play.sent().len(), play.statuses()), (2, vec![Status::Unknown]));
@@ -657,8 +666,8 @@ fn an_attachment_that_came_since_the_row_was_proved_absent_is_not_nothing_whatev
 
 #[test]
 fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
-    let mut run = Run::of(vec![Job { module: 0, record: RecordIx(0), twin: 0 }; 3], settings());
-    run.past = (0..3).map(|row| (JobId(row), past(PastDoubt::Unknown, true))).collect();
+    let mut run = TestRun::of(vec![Job { module: 0, record: RecordIx(0), ambiguity_group: 0 }; 3], policy());
+    run.prior = (0..3).map(|row| (JobId(row), prior(PriorDoubt::Unknown, true))).collect();
     let mut id = 0;
     let play = run.play(uploads(|_, _, _| {
         id += 1;
@@ -669,12 +678,12 @@ fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
 
 #[test]
 fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
-    let panicked = |begun| Answer::Told(Told::Panicked { begun, sent_at: None });
-    let play = Run::of(rows(3), settings()).play(|_, task| match task {
+    let panicked = |begun| ScriptedAnswer::Told(TaskResult::Panicked { begun, sent_at: None });
+    let play = TestRun::of(rows(3), policy()).play(|_, task| match task {
         Task::Upload { job: JobId(0), .. } => (QUICK, panicked(false)),
         Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, panicked(true)),
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!((play.ended[&0].status, play.ended[&0].tries), (Status::Failed, 2));
     assert_eq!(play.ended[&0].code, OwnCode::InternalError.as_str());
@@ -686,10 +695,12 @@ fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
 
 #[test]
 fn results_that_cannot_be_written_stop_the_run() {
-    let play = Run::of(rows(50), settings()).play(|_, task| match task {
-        Task::Upload { job: JobId(9), .. } => (QUICK, Answer::Told(Told::ResultsFailed("disk full".to_owned()))),
-        Task::Upload { job, .. } => (QUICK, Answer::Upload(uploaded(job.0.into()))),
-        Task::List { .. } => (QUICK, Answer::List(Vec::new())),
+    let play = TestRun::of(rows(50), policy()).play(|_, task| match task {
+        Task::Upload { job: JobId(9), .. } => {
+            (QUICK, ScriptedAnswer::Told(TaskResult::ResultsFailed("disk full".to_owned())))
+        }
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.cause(), Some(StopCause::Service(StopBecause::Disk)));
     assert_eq!((play.ended[&9].status, play.ended[&9].tries), (Status::NotSent, 0));
@@ -701,16 +712,16 @@ fn results_that_cannot_be_written_stop_the_run() {
 fn against_a_service_that_allows(allowed: usize) -> (f64, f64) {
     let rows_sent = 4_000;
     let serving = Duration::from_millis(300);
-    let mut busy: Vec<At> = Vec::new();
-    let play = Run::of(rows(rows_sent), Settings { concurrency: 25, ..settings() }).play(|now, task| {
+    let mut busy: Vec<Elapsed> = Vec::new();
+    let play = TestRun::of(rows(rows_sent), Policy { concurrency: 25, ..policy() }).play(|now, task| {
         busy.retain(|until| *until > now);
         if busy.len() >= allowed {
-            return (Duration::from_millis(10), Answer::Upload(throttled()));
+            return (Duration::from_millis(10), ScriptedAnswer::Upload(throttled()));
         }
         busy.push(now + serving);
         match task {
-            Task::Upload { job, .. } => (serving, Answer::Upload(uploaded(job.0.into()))),
-            Task::List { .. } => (serving, Answer::List(Vec::new())),
+            Task::Upload { job, .. } => (serving, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+            Task::List { .. } => (serving, ScriptedAnswer::List(Vec::new())),
         }
     });
     assert_eq!(play.ending.counts.of(Status::Uploaded), rows_sent);
@@ -733,7 +744,7 @@ fn the_same_seed_gives_the_same_run() {
         let flaky = |_, job: JobId, tries: u32| {
             if (job.0 + tries).is_multiple_of(3) { throttled() } else { uploaded(job.0.into()) }
         };
-        Run::of(rows(60), Settings { seed, ..settings() }).play(uploads(flaky)).tasks
+        TestRun::of(rows(60), Policy { seed, ..policy() }).play(uploads(flaky)).tasks
     };
     assert_eq!(play(1), play(1));
     assert_ne!(play(1), play(2));

@@ -1,18 +1,18 @@
 //! The exit statuses.
 
-use super::Page;
+use super::ExplainPage;
 use crate::exit::Exit;
 
 /// Their pages.
-pub const PAGES: &[Page] = &[
-    Page {
+pub const PAGES: &[ExplainPage] = &[
+    ExplainPage {
         code: "0",
         title: "everything is done",
         meaning: "Every row of the manifest is attached, or was there already. After --limit: every row that it let \
                   through. A dry run found nothing that would stop the run.",
         remedy: "",
     },
-    Page {
+    ExplainPage {
         code: "1",
         title: "some rows failed or were left out",
         meaning: "The run came to its end, but the results hold rows with the status failed or invalid. It counts the \
@@ -21,14 +21,14 @@ pub const PAGES: &[Page] = &[
                  the same command is run again; others once their row in the manifest was changed, or with --resend \
                  failed.",
     },
-    Page {
+    ExplainPage {
         code: "2",
         title: "the command or the configuration is wrong",
         meaning: "An option, a settings file, the target or the credentials cannot be used, or the manifest cannot be \
                   read at all. Nothing was sent.",
         remedy: "The message names what is wrong and what would be right.",
     },
-    Page {
+    ExplainPage {
         code: "3",
         title: "the manifest is not sound, nothing was sent",
         meaning: "At least one row of the manifest has a problem. Nothing is sent before all rows are sound, so that \
@@ -36,7 +36,7 @@ pub const PAGES: &[Page] = &[
         remedy: "Mend the rows that were listed (--problems FILE writes them to a file of their own), or leave them \
                  out with --skip-invalid.",
     },
-    Page {
+    ExplainPage {
         code: "4",
         title: "stopped early; run the same command again to go on",
         meaning: "The service refused the credentials, credits or a limit of the command line were used up, too many \
@@ -44,7 +44,7 @@ pub const PAGES: &[Page] = &[
         remedy: "The last lines of the run say which of these it was and when to go on. Then run the same command \
                  again: rows that are done cost no request.",
     },
-    Page {
+    ExplainPage {
         code: "5",
         title: "some rows are not settled",
         meaning: "For some rows it is not known whether the attachment exists: their answers were lost. Rows in_doubt \
@@ -54,7 +54,7 @@ pub const PAGES: &[Page] = &[
                  CRM, then use --resend unknown, with --assume present or --assume absent for what still cannot be \
                  told.",
     },
-    Page {
+    ExplainPage {
         code: "6",
         title: "trouble with the results file or the disk",
         meaning: "The results file cannot be written, is in use by another run, was edited, or belongs to another \
@@ -63,7 +63,7 @@ pub const PAGES: &[Page] = &[
         remedy: "The message names the file and the cause. Close the program that holds it open, free space, or go \
                  back to the copy from before it was edited; --accept-edited-results goes on with an edited one.",
     },
-    Page {
+    ExplainPage {
         code: "130",
         title: "interrupted by Ctrl-C",
         meaning: "No new row was begun after the interruption, and those under way were given time to end. The results \
@@ -71,7 +71,7 @@ pub const PAGES: &[Page] = &[
                   next run looks it up.",
         remedy: "Run the same command again to go on.",
     },
-    Page {
+    ExplainPage {
         code: "143",
         title: "terminated by another program",
         meaning: "The system or another program asked this one to end: no new row was begun, and those under way were \

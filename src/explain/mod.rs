@@ -13,7 +13,7 @@ pub use problems::{Extent, ProblemCode};
 
 /// One page: a code, what it means, what to do about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Page {
+pub struct ExplainPage {
     /// The code as it appears in problems or results, or an exit status.
     pub code: &'static str,
     /// What it means, in one line without a full stop.
@@ -30,7 +30,7 @@ pub struct Chapter {
     /// Where these codes appear.
     pub title: &'static str,
     /// The pages.
-    pub pages: &'static [Page],
+    pub pages: &'static [ExplainPage],
 }
 
 /// Every page there is.
@@ -55,13 +55,13 @@ const LONGEST_SLIP: usize = 100;
 /// # Errors
 ///
 /// If there is none, with the nearest code by its letters.
-pub fn find(code: &str) -> Result<&'static Page, NoSuchCode> {
+pub fn find(code: &str) -> Result<&'static ExplainPage, NoSuchCode> {
     let wanted = plain(code);
     let pages = || CHAPTERS.iter().flat_map(|chapter| chapter.pages);
     if let Some(page) = pages().find(|page| plain(page.code) == wanted) {
         return Ok(page);
     }
-    let distance = |page: &&Page| strsim::damerau_levenshtein(&plain(page.code), &wanted);
+    let distance = |page: &&ExplainPage| strsim::damerau_levenshtein(&plain(page.code), &wanted);
     // What is longer than any code is no slip of the pen, and comparing it would take its time.
     let near = pages().filter(|_| wanted.len() <= LONGEST_SLIP).min_by_key(distance);
     let nearest = near.filter(|page| distance(page) <= 1 + wanted.len() / 4);
@@ -73,8 +73,8 @@ fn plain(code: &str) -> String {
 }
 
 /// One page as text.
-pub fn page(page: &Page) -> String {
-    let Page { code, title, meaning, remedy } = page;
+pub fn page(page: &ExplainPage) -> String {
+    let ExplainPage { code, title, meaning, remedy } = page;
     let mut text = format!("{code}: {title}\n");
     let _ = write!(text, "\nWhat it means\n{}", indented(meaning));
     if let Ok(problem) = code.parse::<ProblemCode>() {
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn pages() -> impl Iterator<Item = &'static Page> {
+    fn pages() -> impl Iterator<Item = &'static ExplainPage> {
         CHAPTERS.iter().flat_map(|chapter| chapter.pages)
     }
 

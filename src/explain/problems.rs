@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::Page;
+use super::ExplainPage;
 use crate::problem::Severity;
 
 /// What a code is about, and so what `--skip-invalid` can do for it.
@@ -69,8 +69,8 @@ macro_rules! problem_codes {
         }
 
         /// Their pages.
-        pub const PAGES: &[Page] = &[
-            $(Page { code: $code, title: $title, meaning: $meaning, remedy: $remedy },)+
+        pub const PAGES: &[ExplainPage] = &[
+            $(ExplainPage { code: $code, title: $title, meaning: $meaning, remedy: $remedy },)+
         ];
     };
 }

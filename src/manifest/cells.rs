@@ -13,7 +13,7 @@ pub(super) struct Splitter {
     csv: csv::Reader<OneRow>,
     /// The cells of the row that was taken apart last.
     pub(super) record: StringRecord,
-    /// Where they begin, as [`super::lines::Lines::next`] measured it; empty where nothing is quoted.
+    /// Where they begin, as [`super::lines::ManifestLines::next`] measured it; empty where nothing is quoted.
     pub(super) starts: Vec<u32>,
 }
 

@@ -11,9 +11,9 @@ use saphyr_parser::{Event, Marker};
 
 use super::decode::Decoder;
 use super::events::{
-    Events, Scalar, Stop, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag, without_nul,
+    Events, EventsEnd, Scalar, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag, without_nul,
 };
-use super::head::{HEAD_KEYS, Head, OneOrMore};
+use super::head::{HEAD_KEYS, OneOrMore, YamlHead};
 use super::header::{MAX_CARRIED, too_many};
 use super::reader::Tolerance;
 use super::row::{self, Field, RawRow};
@@ -26,7 +26,7 @@ use crate::problem::{Place, Problem};
 const MAX_KEYS: usize = MAX_CARRIED + 100;
 
 /// A YAML manifest whose head has been read.
-pub(super) struct Document {
+pub(super) struct YamlDocument {
     events: Events,
     pub(super) root: Option<(String, Place)>,
     pub(super) custom_modules: Vec<(String, Place)>,
@@ -35,34 +35,34 @@ pub(super) struct Document {
     pub(super) carried: Vec<String>,
     carried_at: HashMap<String, usize>,
     keys: Vec<String>,
-    state: State,
+    state: DocumentState,
 }
 
 /// A value under `defaults:`.
 struct Default {
-    target: Target,
+    target: RowKeyTarget,
     text: String,
     place: Place,
 }
 
 /// What a key of a row stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Target {
+enum RowKeyTarget {
     Field(Field),
     Carried(usize),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+enum DocumentState {
     /// The next event begins a row or ends the list.
     InRows,
     Done,
 }
 
-impl Document {
+impl YamlDocument {
     /// Reads up to the first row.
-    pub(super) fn open(decoder: Decoder, problems: &mut Vec<Problem>) -> Document {
-        let mut document = Document {
+    pub(super) fn open(decoder: Decoder, problems: &mut Vec<Problem>) -> YamlDocument {
+        let mut document = YamlDocument {
             events: Events::new(decoder),
             root: None,
             custom_modules: Vec::new(),
@@ -71,12 +71,12 @@ impl Document {
             carried: Vec::new(),
             carried_at: HashMap::new(),
             keys: Vec::new(),
-            state: State::Done,
+            state: DocumentState::Done,
         };
         // An `Err` has been reported, and leaves no rows to read.
         let _ = document.read_head(problems);
         document.events.decoder.borrow_mut().stop_keeping();
-        if document.state == State::Done {
+        if document.state == DocumentState::Done {
             document.events.report_flaws(None, problems);
         } else {
             // What stands on the line of the first row belongs to that.
@@ -90,7 +90,7 @@ impl Document {
         Rc::clone(&self.events.decoder.0)
     }
 
-    fn read_head(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn read_head(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         let (first, place) = loop {
             match self.events.next(problems)? {
                 (Event::StreamStart | Event::DocumentStart(_), _) => {}
@@ -101,11 +101,11 @@ impl Document {
             Event::MappingStart(_, tag) => report_tag(tag.is_some(), place, None, problems),
             Event::StreamEnd => {
                 problems.push(missing_version());
-                return Err(Stop);
+                return Err(EventsEnd);
             }
             _ => {
                 problems.push(no_uploads("the file is not a set of keys and values").at(place));
-                return Err(Stop);
+                return Err(EventsEnd);
             }
         }
         let flow = self.events.char_at_last_start() == Some('{');
@@ -144,7 +144,7 @@ impl Document {
         place: Place,
         places: &mut HeadPlaces,
         problems: &mut Vec<Problem>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), EventsEnd> {
         match key {
             "version" => {
                 places.version = true;
@@ -194,7 +194,7 @@ impl Document {
         }
     }
 
-    fn custom_modules(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn custom_modules(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         loop {
             match self.events.item(problems)? {
                 None => return Ok(()),
@@ -204,7 +204,7 @@ impl Document {
         }
     }
 
-    fn crosswalks(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn crosswalks(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         loop {
             match self.events.item(problems)? {
                 None => return Ok(()),
@@ -214,7 +214,7 @@ impl Document {
         }
     }
 
-    fn defaults(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn defaults(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         let mut keys = Vec::new();
         std::mem::swap(&mut keys, &mut self.keys);
         while let Some((key, at)) = self.next_key(None, problems)? {
@@ -240,7 +240,7 @@ impl Document {
     fn take_head(&mut self, end: Option<usize>, flow: bool, places: HeadPlaces, problems: &mut Vec<Problem>) {
         let kept = self.events.decoder.borrow_mut().kept(end);
         let text = if flow && end.is_some() { format!("{kept}}}") } else { kept };
-        let head: Head = match serde_yaml::from_str(&text) {
+        let head: YamlHead = match serde_yaml::from_str(&text) {
             Ok(head) => head,
             Err(error) => {
                 problems.push(serde_problem(&error));
@@ -259,10 +259,10 @@ impl Document {
         }
     }
 
-    fn begin_rows(&mut self, key_place: Place, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn begin_rows(&mut self, key_place: Place, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         match self.events.value(None, problems)? {
             Value::List(_) => {
-                self.state = State::InRows;
+                self.state = DocumentState::InRows;
                 Ok(())
             }
             Value::Scalar(scalar) if scalar.is_null => self.finish(problems),
@@ -284,7 +284,7 @@ impl Document {
         let mut row = RawRow::default();
         row.begin(self.defaults.iter().map(|default| default.place.line).min().unwrap_or(1));
         for default in &self.defaults {
-            if let Target::Field(field) = default.target {
+            if let RowKeyTarget::Field(field) = default.target {
                 row.set_value(field, &default.text, default.place);
             }
         }
@@ -295,7 +295,7 @@ impl Document {
     pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
         let more = self.try_next(row, tolerance, problems);
         if !matches!(more, Ok(true)) {
-            self.state = State::Done;
+            self.state = DocumentState::Done;
             self.events.report_flaws(None, problems);
         }
         matches!(more, Ok(true))
@@ -306,8 +306,8 @@ impl Document {
         row: &mut RawRow,
         tolerance: &mut Tolerance,
         problems: &mut Vec<Problem>,
-    ) -> Result<bool, Stop> {
-        while self.state == State::InRows {
+    ) -> Result<bool, EventsEnd> {
+        while self.state == DocumentState::InRows {
             let number = tolerance.rows.saturating_add(1);
             let Some(value) = self.events.item_of_row(number, problems)? else {
                 self.finish(problems)?;
@@ -350,7 +350,7 @@ impl Document {
         Ok(false)
     }
 
-    fn read_row(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn read_row(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         self.keys.clear();
         let number = Some(row.number);
         while let Some((key, at)) = self.next_key(number, problems)? {
@@ -361,13 +361,13 @@ impl Document {
                     report_text(&key, &scalar, self.is_carried(target), number, problems);
                     let text = if scalar.is_null { "" } else { &scalar.text };
                     match target {
-                        Some(Target::Field(field)) => row.set_value(field, text, scalar.place),
-                        Some(Target::Carried(column)) => row.set_carried(column, text),
+                        Some(RowKeyTarget::Field(field)) => row.set_value(field, text, scalar.place),
+                        Some(RowKeyTarget::Carried(column)) => row.set_carried(column, text),
                         None => {}
                     }
                 }
                 other => {
-                    if let Some(Target::Field(field)) = target {
+                    if let Some(RowKeyTarget::Field(field)) = target {
                         row.refuse(field);
                     }
                     if !matches!(other, Value::Refused) {
@@ -388,13 +388,13 @@ impl Document {
         let has_record = own(Field::Record) || own(Field::Key);
         for default in &self.defaults {
             match default.target {
-                Target::Field(Field::File | Field::Url) if has_source => {}
-                Target::Field(Field::Record | Field::Key) if has_record => {}
-                Target::Field(field) if row.get(field).is_empty() && !row.is_refused(field) => {
+                RowKeyTarget::Field(Field::File | Field::Url) if has_source => {}
+                RowKeyTarget::Field(Field::Record | Field::Key) if has_record => {}
+                RowKeyTarget::Field(field) if row.get(field).is_empty() && !row.is_refused(field) => {
                     row.inherit(field, &default.text, default.place);
                 }
-                Target::Field(_) => {}
-                Target::Carried(column) => {
+                RowKeyTarget::Field(_) => {}
+                RowKeyTarget::Carried(column) => {
                     if row.carried().nth(column).is_none_or(str::is_empty) {
                         row.set_carried(column, &default.text);
                     }
@@ -403,18 +403,24 @@ impl Document {
         }
     }
 
-    fn is_carried(&self, target: Option<Target>) -> bool {
-        matches!(target, Some(Target::Carried(_)))
+    fn is_carried(&self, target: Option<RowKeyTarget>) -> bool {
+        matches!(target, Some(RowKeyTarget::Carried(_)))
     }
 
     /// What a key of a row or of the defaults stands for; what is not known is reported.
-    fn target(&mut self, key: &str, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) -> Option<Target> {
+    fn target(
+        &mut self,
+        key: &str,
+        place: Place,
+        row: Option<u32>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<RowKeyTarget> {
         if let Some(field) = Field::named(key) {
-            return Some(Target::Field(field));
+            return Some(RowKeyTarget::Field(field));
         }
         if row::is_carried(key) {
             if let Some(column) = self.carried_at.get(key) {
-                return Some(Target::Carried(*column));
+                return Some(RowKeyTarget::Carried(*column));
             }
             let column = self.carried.len();
             if column >= MAX_CARRIED {
@@ -427,7 +433,7 @@ impl Document {
             }
             self.carried.push(key.to_owned());
             self.carried_at.insert(key.to_owned(), column);
-            return Some(Target::Carried(column));
+            return Some(RowKeyTarget::Carried(column));
         }
         let problem = if key == "<<" {
             merge_key(place)
@@ -441,7 +447,11 @@ impl Document {
 
     /// The next key of the map that is open, or `None` at its end. A key that stands twice is reported, and so is one
     /// that is no word.
-    fn next_key(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Option<(String, Marker)>, Stop> {
+    fn next_key(
+        &mut self,
+        row: Option<u32>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Option<(String, Marker)>, EventsEnd> {
         loop {
             let (event, span) = self.events.next(problems)?;
             let place = place_of(span.start);
@@ -478,14 +488,20 @@ impl Document {
         }
     }
 
-    fn skip_value(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn skip_value(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         match self.events.value(None, problems)? {
             Value::List(_) | Value::Map(_) => self.events.skip(problems),
             Value::Scalar(_) | Value::Refused => Ok(()),
         }
     }
 
-    fn wrong_kind(&mut self, key: &str, wanted: &str, value: Value, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn wrong_kind(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        value: Value,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), EventsEnd> {
         let place = place_of_value(&value, Place { line: self.events.line(), column: None });
         let problem = Problem::new(
             ProblemCode::HeadValue,
@@ -508,8 +524,8 @@ impl Document {
     }
 
     /// Reads what stands behind the rows: nothing should.
-    fn finish(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
-        self.state = State::Done;
+    fn finish(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+        self.state = DocumentState::Done;
         self.keys.clear();
         self.keys.push("uploads".to_owned());
         while let Some((key, at)) = self.next_key(None, problems)? {
@@ -534,7 +550,7 @@ impl Document {
     }
 
     /// Reads what stands behind the map that the document is.
-    fn end_document(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    fn end_document(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         loop {
             match self.events.next(problems)? {
                 (Event::StreamEnd, _) => return Ok(()),
@@ -547,7 +563,7 @@ impl Document {
                         )
                         .at(place_of(span.start)),
                     );
-                    return Err(Stop);
+                    return Err(EventsEnd);
                 }
                 _ => {}
             }
@@ -593,7 +609,7 @@ fn unknown_key(key: &str, place: Place, known: &[&str], more: &str) -> Problem {
         Some(near) => format!("did you mean {near}?{}", more.replace("; a", " A")),
         None => format!("known are {}{more}", known.join(", ")),
     };
-    Problem::new(ProblemCode::KeyUnknown, format!("there is no key \"{}\"", crate::problem::shown(key)), hint)
+    Problem::new(ProblemCode::KeyUnknown, format!("there is no key \"{}\"", crate::problem::masked_excerpt(key)), hint)
         .at(place)
         .about(key, key)
 }
@@ -601,7 +617,7 @@ fn unknown_key(key: &str, place: Place, known: &[&str], more: &str) -> Problem {
 fn key_twice(key: &str, place: Place) -> Problem {
     Problem::new(
         ProblemCode::KeyTwice,
-        format!("the key {} stands here a second time", crate::problem::shown(key)),
+        format!("the key {} stands here a second time", crate::problem::masked_excerpt(key)),
         "remove one of them; perhaps a - is missing that begins a new row",
     )
     .at(place)
@@ -612,7 +628,7 @@ fn not_text(key: &str, value: &Value) -> Problem {
     let kind = if matches!(value, Value::List(_)) { "a list" } else { "a set of keys and values" };
     let mut problem = Problem::new(
         ProblemCode::ValueNotText,
-        format!("{} is {kind}, not one text", crate::problem::shown(key)),
+        format!("{} is {kind}, not one text", crate::problem::masked_excerpt(key)),
         "write one row for each value, or quote a text that looks like YAML",
     );
     problem.field = Some(key.to_owned());
@@ -628,7 +644,7 @@ fn not_a_row(value: &Value) -> Problem {
     match value {
         Value::Scalar(scalar) => {
             let mut problem = problem;
-            problem.value = Some(crate::problem::shown(&scalar.text));
+            problem.value = Some(crate::problem::masked_excerpt(&scalar.text));
             problem
         }
         _ => problem,

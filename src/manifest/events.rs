@@ -13,7 +13,7 @@ use crate::problem::{Place, Problem};
 const EVENT_LIMIT: usize = 4 << 20;
 
 /// Reading cannot go on; why has been reported.
-pub(super) struct Stop;
+pub(super) struct EventsEnd;
 
 /// A scalar that stands for itself.
 pub(super) struct Scalar {
@@ -38,7 +38,7 @@ pub(super) enum Value {
 /// The events of the parser, with the text they come from.
 pub(super) struct Events {
     parser: Parser<'static, BufferedInput<Chars>>,
-    pub(super) decoder: Shared,
+    pub(super) decoder: SharedDecoder,
     fuel: Rc<Cell<usize>>,
     /// Where the last event began and ended.
     last: (Option<usize>, u32),
@@ -46,9 +46,9 @@ pub(super) struct Events {
 
 /// The decoder, which the parser's characters come from and which knows their flaws.
 #[derive(Clone)]
-pub(super) struct Shared(pub(super) Rc<RefCell<Decoder>>);
+pub(super) struct SharedDecoder(pub(super) Rc<RefCell<Decoder>>);
 
-impl std::ops::Deref for Shared {
+impl std::ops::Deref for SharedDecoder {
     type Target = RefCell<Decoder>;
 
     fn deref(&self) -> &RefCell<Decoder> {
@@ -58,7 +58,7 @@ impl std::ops::Deref for Shared {
 
 /// Gives the parser one character after another, and no more than a value may have.
 struct Chars {
-    decoder: Shared,
+    decoder: SharedDecoder,
     text: String,
     at: usize,
     fuel: Rc<Cell<usize>>,
@@ -85,14 +85,14 @@ impl Iterator for Chars {
 
 impl Events {
     pub(super) fn new(decoder: Decoder) -> Events {
-        let decoder = Shared(Rc::new(RefCell::new(decoder)));
+        let decoder = SharedDecoder(Rc::new(RefCell::new(decoder)));
         decoder.borrow_mut().start_keeping();
         let fuel = Rc::new(Cell::new(EVENT_LIMIT));
         let chars = Chars { decoder: decoder.clone(), text: String::new(), at: 0, fuel: Rc::clone(&fuel) };
         Events { parser: Parser::new_from_iter(chars), decoder, fuel, last: (None, 1) }
     }
 
-    pub(super) fn next(&mut self, problems: &mut Vec<Problem>) -> Result<(Event<'static>, Span), Stop> {
+    pub(super) fn next(&mut self, problems: &mut Vec<Problem>) -> Result<(Event<'static>, Span), EventsEnd> {
         let event = self.parser.next_event();
         if self.fuel.replace(EVENT_LIMIT) == 0 {
             problems.push(
@@ -103,7 +103,7 @@ impl Events {
                 )
                 .on_line(self.last.1),
             );
-            return Err(Stop);
+            return Err(EventsEnd);
         }
         match event {
             Some(Ok((event, span))) => {
@@ -117,9 +117,9 @@ impl Events {
                     "look at the place named and at the line before it: indentation, colons, quotes",
                 );
                 problems.push(problem.at(place_of(*error.marker())));
-                Err(Stop)
+                Err(EventsEnd)
             }
-            None => Err(Stop),
+            None => Err(EventsEnd),
         }
     }
 
@@ -133,24 +133,24 @@ impl Events {
     }
 
     /// The value of a key. Tags, anchors of rows and aliases are reported.
-    pub(super) fn value(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Value, Stop> {
+    pub(super) fn value(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Value, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, row, problems).unwrap_or(Value::Refused))
     }
 
     /// The next entry of the list that is open, or `None` at its end.
-    pub(super) fn item(&mut self, problems: &mut Vec<Problem>) -> Result<Option<Value>, Stop> {
+    pub(super) fn item(&mut self, problems: &mut Vec<Problem>) -> Result<Option<Value>, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, None, problems))
     }
 
-    pub(super) fn item_of_row(&mut self, row: u32, problems: &mut Vec<Problem>) -> Result<Option<Value>, Stop> {
+    pub(super) fn item_of_row(&mut self, row: u32, problems: &mut Vec<Problem>) -> Result<Option<Value>, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, Some(row), problems))
     }
 
     /// Passes over the rest of the list or map that has just begun.
-    pub(super) fn skip(&mut self, problems: &mut Vec<Problem>) -> Result<(), Stop> {
+    pub(super) fn skip(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
         let mut depth = 1_usize;
         while depth > 0 {
             match self.next(problems)?.0 {

@@ -9,7 +9,7 @@ use encoding_rs::Encoding;
 
 use super::ManifestInfo;
 use super::decode::Decoder;
-use super::lines::Lines;
+use super::lines::ManifestLines;
 
 /// No more of a line is shown than this many characters.
 const SHOWN: usize = 4_000;
@@ -35,7 +35,7 @@ fn lines_of(decoder: Decoder, wanted: &[u32]) -> io::Result<BTreeMap<u32, String
     wanted.sort_unstable();
     wanted.dedup();
     let mut found = BTreeMap::new();
-    let mut lines = Lines::new(decoder);
+    let mut lines = ManifestLines::new(decoder);
     for line in wanted {
         while lines.line() < line && lines.peek_line().is_some() {
             lines.skip_line();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// Everything before `uploads:`, as serde reads it.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Head {
+pub(super) struct YamlHead {
     /// Always 1; what else it could be is refused before.
     #[serde(rename = "version")]
     _version: u64,
@@ -46,7 +46,7 @@ pub(super) const HEAD_KEYS: [&str; 6] = ["version", "root", "defaults", "custom_
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, rename = "Manifest", extend("allOf" = needed_of_each_row()))]
 #[expect(dead_code, reason = "only its schema is used; rows are read one by one")]
-struct Manifest {
+struct ManifestSchema {
     /// Version of this format.
     #[schemars(extend("const" = 1))]
     version: u64,
@@ -55,7 +55,7 @@ struct Manifest {
     root: Option<String>,
     /// Values for rows that do not give their own.
     #[serde(default)]
-    defaults: Option<Row>,
+    defaults: Option<YamlRowSchema>,
     /// API names of custom modules that rows may name.
     #[serde(default)]
     custom_modules: Option<Vec<ModuleName>>,
@@ -63,7 +63,7 @@ struct Manifest {
     #[serde(default)]
     crosswalk: Option<OneOrMore>,
     /// One entry for each attachment. Must come last.
-    uploads: Option<Vec<Row>>,
+    uploads: Option<Vec<YamlRowSchema>>,
 }
 
 /// One attachment: a file or a link, and the record it belongs to.
@@ -74,7 +74,8 @@ struct Manifest {
     extend("not" = { "anyOf": [{ "required": ["file", "url"] }, { "required": ["record", "key"] }] })
 )]
 #[expect(dead_code, reason = "only its schema is used; rows are read one by one")]
-struct Row {
+#[schemars(rename = "Row")]
+struct YamlRowSchema {
     /// API name of the module, such as Leads or Sales_Orders.
     #[serde(default)]
     module: Option<ModuleName>,
@@ -155,7 +156,7 @@ fn needed_of_each_row() -> serde_json::Value {
 
 /// The JSON Schema of a YAML manifest, for editors.
 pub fn schema() -> Schema {
-    schemars::schema_for!(Manifest)
+    schemars::schema_for!(ManifestSchema)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(super) const MAX_COLUMNS: usize = 16_384;
 
 /// What a column is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Column {
+pub(super) enum ManifestColumn {
     Field(Field),
     /// The carried column with this index.
     Carried(usize),
@@ -31,7 +31,7 @@ pub(super) enum Column {
 /// The columns of a CSV manifest.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct Header {
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<ManifestColumn>,
     pub(super) carried: Vec<String>,
 }
 
@@ -41,17 +41,17 @@ const RESULTS_ONLY: [&str; 6] = ["line", "status", "attachment_id", "run", "key"
 impl Header {
     /// Whether there is such a column.
     pub(super) fn has(&self, field: Field) -> bool {
-        self.columns.contains(&Column::Field(field))
+        self.columns.contains(&ManifestColumn::Field(field))
     }
 
     /// How many columns have names, up to the last one that has.
     pub(super) fn width(&self) -> usize {
-        self.columns.iter().rposition(|column| *column != Column::Unnamed).map_or(0, |last| last + 1)
+        self.columns.iter().rposition(|column| *column != ManifestColumn::Unnamed).map_or(0, |last| last + 1)
     }
 
     /// Whether the cells of this column may hold line breaks.
     pub(super) fn may_break(&self, column: usize) -> bool {
-        matches!(self.columns.get(column), Some(Column::Carried(_) | Column::Refused))
+        matches!(self.columns.get(column), Some(ManifestColumn::Carried(_) | ManifestColumn::Refused))
     }
 
     /// Understands the names, each with its place. Problems are reported and the rest is understood nevertheless.
@@ -66,10 +66,10 @@ impl Header {
                 if Some(ix) < last_named {
                     problems.push(unnamed(*place));
                 }
-                Column::Unnamed
+                ManifestColumn::Unnamed
             } else if seen.contains(&lower) {
                 problems.push(twice(&lower, *place));
-                Column::Refused
+                ManifestColumn::Refused
             } else {
                 header.column(name, &lower, *place, problems)
             };
@@ -80,19 +80,19 @@ impl Header {
         header
     }
 
-    fn column(&mut self, name: &str, lower: &str, place: Place, problems: &mut Vec<Problem>) -> Column {
+    fn column(&mut self, name: &str, lower: &str, place: Place, problems: &mut Vec<Problem>) -> ManifestColumn {
         if let Some(field) = Field::named(lower) {
-            return Column::Field(field);
+            return ManifestColumn::Field(field);
         }
         if !row::is_carried(lower) {
             problems.push(unknown(name, place));
-            return Column::Refused;
+            return ManifestColumn::Refused;
         }
         if self.carried.len() == MAX_CARRIED {
             problems.push(too_many(place));
         }
         if self.carried.len() >= MAX_CARRIED {
-            return Column::Refused;
+            return ManifestColumn::Refused;
         }
         // The name of the user's own stays as written; what marks it as carried is always in lower case.
         let kept = match name.get(2..) {
@@ -100,7 +100,7 @@ impl Header {
             _ => lower.to_owned(),
         };
         self.carried.push(kept);
-        Column::Carried(self.carried.len() - 1)
+        ManifestColumn::Carried(self.carried.len() - 1)
     }
 
     fn report_missing(&self, line: u32, problems: &mut Vec<Problem>) {
@@ -155,11 +155,13 @@ fn unknown(name: &str, place: Place) -> Problem {
     let known = Field::ALL.map(Field::as_str).into_iter().chain(["note"]);
     let hint = match row::nearest(name, known) {
         Some(near) => format!("did you mean {near}? A column of your own begins with x_"),
-        None => format!("a column of your own begins with x_: x_{}", crate::problem::shown(name).replace(' ', "_")),
+        None => {
+            format!("a column of your own begins with x_: x_{}", crate::problem::masked_excerpt(name).replace(' ', "_"))
+        }
     };
     Problem::new(
         ProblemCode::ColumnUnknown,
-        format!("there is no column named \"{}\"", crate::problem::shown(name)),
+        format!("there is no column named \"{}\"", crate::problem::masked_excerpt(name)),
         hint,
     )
     .at(place)

@@ -1,7 +1,7 @@
 //! Cuts the text of a CSV manifest into rows, counting physical lines, with no more than a row in memory.
 
 use super::decode::Decoder;
-use super::quotes::{self, Fault, Found};
+use super::quotes::{self, QuoteFault, RowScan};
 use crate::explain::ProblemCode;
 use crate::problem::{Place, Problem};
 
@@ -9,7 +9,7 @@ use crate::problem::{Place, Problem};
 pub(super) const ROW_LIMIT: usize = 1 << 20;
 
 /// The text of the file, row by row.
-pub(super) struct Lines {
+pub(super) struct ManifestLines {
     pub(super) decoder: Decoder,
     buffer: String,
     /// What of the buffer is done with.
@@ -23,15 +23,15 @@ pub(super) struct Lines {
 
 /// A row that was cut off.
 pub(super) enum Piece {
-    /// A well-formed one: its text without line end is [`Lines::text`] of this.
+    /// A well-formed one: its text without line end is [`ManifestLines::text`] of this.
     Row { line: u32, range: std::ops::Range<usize> },
     /// One that cannot be taken apart.
     Broken { line: u32, problem: Problem },
 }
 
-impl Lines {
-    pub(super) fn new(decoder: Decoder) -> Lines {
-        Lines { decoder, buffer: String::new(), start: 0, line: 1, at_end: false, ended: true }
+impl ManifestLines {
+    pub(super) fn new(decoder: Decoder) -> ManifestLines {
+        ManifestLines { decoder, buffer: String::new(), start: 0, line: 1, at_end: false, ended: true }
     }
 
     /// The text that a piece stands for; valid until the next one is cut.
@@ -94,12 +94,12 @@ impl Lines {
                 return None;
             }
             match quotes::measure(self.rest(), complete, delimiter, may_break, starts) {
-                Found::NeedsMore => {
+                RowScan::NeedsMore => {
                     self.load();
                 }
-                Found::Row { len, .. } if len > ROW_LIMIT => return Some(self.too_large()),
-                Found::Row { len, next } => return Some(self.take(len, next)),
-                Found::Newline { open, next } => {
+                RowScan::Row { len, .. } if len > ROW_LIMIT => return Some(self.too_large()),
+                RowScan::Row { len, next } => return Some(self.take(len, next)),
+                RowScan::Newline { open, next } => {
                     let problem = Problem::new(
                         ProblemCode::NewlineInCell,
                         "a line break in a cell that may not have one",
@@ -107,7 +107,7 @@ impl Lines {
                     );
                     return Some(self.broken(problem, open, Some(next)));
                 }
-                Found::Broken(fault, at) => return Some(self.broken(fault_problem(fault), at, None)),
+                RowScan::Broken(fault, at) => return Some(self.broken(fault_problem(fault), at, None)),
             }
         }
     }
@@ -195,19 +195,19 @@ impl Lines {
     }
 }
 
-fn fault_problem(fault: Fault) -> Problem {
+fn fault_problem(fault: QuoteFault) -> Problem {
     match fault {
-        Fault::Unclosed => Problem::new(
+        QuoteFault::Unclosed => Problem::new(
             ProblemCode::UnclosedQuote,
             "the quote that opens here is never closed",
             "close it, or take it away; a quote inside quotes is written twice",
         ),
-        Fault::TextAfter => Problem::new(
+        QuoteFault::TextAfter => Problem::new(
             ProblemCode::TextAfterQuote,
             "text follows the closing quote",
             "put the whole cell in quotes, and write quotes inside it twice",
         ),
-        Fault::BlankAround => Problem::new(
+        QuoteFault::BlankAround => Problem::new(
             ProblemCode::BlankAroundQuote,
             "a blank stands between the quotes and the delimiter",
             "take the blank away",

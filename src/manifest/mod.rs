@@ -36,33 +36,33 @@ use encoding_rs::Encoding;
 use serde::Serialize;
 
 pub use self::head::schema;
-pub(crate) use self::reader::Reader;
+pub(crate) use self::reader::ManifestReader;
 pub(crate) use self::row::{Field, RawRow};
 pub(crate) use self::sheet::{CsvRow, CsvSheet};
 
 use self::decode::Decoder;
-use self::document::Document;
-use self::lines::Lines;
-use self::reader::{Rows, Tolerance};
-use self::table::Table;
+use self::document::YamlDocument;
+use self::lines::ManifestLines;
+use self::reader::{RowReader, Tolerance};
+use self::table::CsvRows;
 use crate::problem::Problem;
 use crate::upload::FileFacts;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum ManifestFormat {
     /// A header and rows of cells.
     Csv,
     /// `version`, perhaps `defaults`, and a list of `uploads`.
     Yaml,
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for ManifestFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Format::Csv => "CSV",
-            Format::Yaml => "YAML",
+            ManifestFormat::Csv => "CSV",
+            ManifestFormat::Yaml => "YAML",
         })
     }
 }
@@ -88,9 +88,9 @@ impl Input {
 
 /// What the user said about how to read it.
 #[derive(Clone, Default, Debug)]
-pub struct Settings {
+pub struct ReadOptions {
     /// `--format`; otherwise the extension says it.
-    pub format: Option<Format>,
+    pub format: Option<ManifestFormat>,
     /// `--encoding`; a byte order mark in the file is believed over it.
     pub encoding: Option<&'static Encoding>,
     /// `--root`: the folder that paths are relative to and may not leave.
@@ -116,7 +116,7 @@ pub struct ManifestInfo {
     /// Of its bytes, in hexadecimal; empty until all are read.
     pub sha256: String,
     /// How it is written.
-    pub format: Format,
+    pub format: ManifestFormat,
     /// What separates the cells of a CSV manifest.
     pub delimiter: Option<char>,
     /// The name of its encoding, such as `UTF-8`.
@@ -127,7 +127,7 @@ pub struct ManifestInfo {
 
 /// Why a manifest cannot be opened: a mistake in the command, not in the manifest.
 #[derive(Debug)]
-pub enum OpenError {
+pub enum ManifestError {
     /// The file is missing, forbidden, or otherwise not to be had.
     Unreadable(PathBuf, io::Error),
     /// A folder.
@@ -140,48 +140,53 @@ pub enum OpenError {
     Base(PathBuf, io::Error),
 }
 
-impl fmt::Display for OpenError {
+impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OpenError::Unreadable(path, error) => write!(f, "cannot read the manifest {}: {error}", path.display()),
-            OpenError::Folder(path) => {
+            ManifestError::Unreadable(path, error) => write!(f, "cannot read the manifest {}: {error}", path.display()),
+            ManifestError::Folder(path) => {
                 write!(f, "{} is a folder; name the CSV or YAML manifest itself", path.display())
             }
-            OpenError::UnknownFormat(path) => write!(
+            ManifestError::UnknownFormat(path) => write!(
                 f,
                 "cannot tell how {} is written; a manifest ends in .csv, .tsv, .yaml or .yml, or say it with --format \
                  csv or --format yaml",
                 path.display()
             ),
-            OpenError::StdinFormat => f.write_str("for a manifest on standard input say --format csv or --format yaml"),
-            OpenError::Base(path, error) => {
+            ManifestError::StdinFormat => {
+                f.write_str("for a manifest on standard input say --format csv or --format yaml")
+            }
+            ManifestError::Base(path, error) => {
                 write!(f, "cannot use {} as the folder of the files: {error}; --root names another", path.display())
             }
         }
     }
 }
 
-impl std::error::Error for OpenError {
+impl std::error::Error for ManifestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            OpenError::Unreadable(_, error) | OpenError::Base(_, error) => Some(error),
-            OpenError::Folder(_) | OpenError::UnknownFormat(_) | OpenError::StdinFormat => None,
+            ManifestError::Unreadable(_, error) | ManifestError::Base(_, error) => Some(error),
+            ManifestError::Folder(_) | ManifestError::UnknownFormat(_) | ManifestError::StdinFormat => None,
         }
     }
 }
 
 impl Manifest {
     /// Reads the head; what is wrong with it is reported, and the rows that can be read come nevertheless.
-    pub(crate) fn read(self, problems: &mut Vec<Problem>) -> Reader {
-        let decoder = Decoder::new(self.source, self.encoding, self.info.format == Format::Yaml);
+    pub(crate) fn read(self, problems: &mut Vec<Problem>) -> ManifestReader {
+        let decoder = Decoder::new(self.source, self.encoding, self.info.format == ManifestFormat::Yaml);
         let mut tolerance = Tolerance::default();
         let rows = match self.info.format {
-            Format::Csv => {
-                Rows::Csv(Box::new(Table::open(Lines::new(decoder), self.tab_only, &mut tolerance, problems)))
-            }
-            Format::Yaml => Rows::Yaml(Box::new(Document::open(decoder, problems))),
+            ManifestFormat::Csv => RowReader::Csv(Box::new(CsvRows::open(
+                ManifestLines::new(decoder),
+                self.tab_only,
+                &mut tolerance,
+                problems,
+            ))),
+            ManifestFormat::Yaml => RowReader::Yaml(Box::new(YamlDocument::open(decoder, problems))),
         };
-        let mut reader = Reader { info: self.info, file: self.file, rows, tolerance };
+        let mut reader = ManifestReader { info: self.info, file: self.file, rows, tolerance };
         if !self.root_is_given {
             reader.enter_root(problems);
         }
@@ -204,32 +209,32 @@ impl Manifest {
 /// # Errors
 ///
 /// When it cannot be opened at all or nothing says how it is written. What is wrong inside it is found by the check.
-pub fn open(input: &Input, settings: &Settings) -> Result<Manifest, OpenError> {
+pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestError> {
     let (path, opened, format, tab_only) = match input {
-        Input::Stdin => (PathBuf::from("-"), None, settings.format.ok_or(OpenError::StdinFormat)?, false),
+        Input::Stdin => (PathBuf::from("-"), None, options.format.ok_or(ManifestError::StdinFormat)?, false),
         Input::Path(path) => {
             let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-            let (format, tab_only) = match (settings.format, extension.as_deref()) {
-                (given, Some("tsv")) if given != Some(Format::Yaml) => (Format::Csv, true),
+            let (format, tab_only) = match (options.format, extension.as_deref()) {
+                (given, Some("tsv")) if given != Some(ManifestFormat::Yaml) => (ManifestFormat::Csv, true),
                 (Some(format), _) => (format, false),
-                (None, Some("csv")) => (Format::Csv, false),
-                (None, Some("yaml" | "yml")) => (Format::Yaml, false),
+                (None, Some("csv")) => (ManifestFormat::Csv, false),
+                (None, Some("yaml" | "yml")) => (ManifestFormat::Yaml, false),
                 (None, _) => {
                     // A path that leads nowhere is the likelier mistake, so it is named first.
                     open_file(path)?;
-                    return Err(OpenError::UnknownFormat(path.clone()));
+                    return Err(ManifestError::UnknownFormat(path.clone()));
                 }
             };
             (path.clone(), Some(open_file(path)?), format, tab_only)
         }
     };
-    let base = settings.root.clone().unwrap_or_else(|| folder_of(input));
-    let base = resolve_folder(&base).map_err(|error| OpenError::Base(base, error))?;
+    let base = options.root.clone().unwrap_or_else(|| folder_of(input));
+    let base = resolve_folder(&base).map_err(|error| ManifestError::Base(base, error))?;
     let (source, file): (Box<dyn Read>, _) = match opened {
         None => (Box::new(io::stdin()), None),
         Some((file, None)) => (Box::new(file), None),
         Some((file, Some(facts))) => {
-            let again = file.try_clone().map_err(|error| OpenError::Unreadable(path.clone(), error))?;
+            let again = file.try_clone().map_err(|error| ManifestError::Unreadable(path.clone(), error))?;
             (Box::new(file), Some((again, facts)))
         }
     };
@@ -239,24 +244,24 @@ pub fn open(input: &Input, settings: &Settings) -> Result<Manifest, OpenError> {
             sha256: String::new(),
             format,
             delimiter: None,
-            encoding: settings.encoding.unwrap_or(encoding_rs::UTF_8).name(),
+            encoding: options.encoding.unwrap_or(encoding_rs::UTF_8).name(),
             base,
         },
         source,
         file,
         tab_only,
-        encoding: settings.encoding,
-        root_is_given: settings.root.is_some(),
+        encoding: options.encoding,
+        root_is_given: options.root.is_some(),
     })
 }
 
 /// The file and, unless it is a pipe, what it was like when it was opened.
-fn open_file(path: &Path) -> Result<(File, Option<FileFacts>), OpenError> {
-    let unreadable = |error| OpenError::Unreadable(path.to_owned(), error);
+fn open_file(path: &Path) -> Result<(File, Option<FileFacts>), ManifestError> {
+    let unreadable = |error| ManifestError::Unreadable(path.to_owned(), error);
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(OpenError::Folder(path.to_owned()));
+        return Err(ManifestError::Folder(path.to_owned()));
     }
     Ok((file, metadata.is_file().then(|| FileFacts::of(&metadata))))
 }

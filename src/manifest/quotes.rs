@@ -5,7 +5,7 @@
 
 /// What begins at the start of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Found {
+pub(super) enum RowScan {
     /// The text ends before the row does.
     NeedsMore,
     /// A row of so many bytes, its line end not counted, and where the next one begins.
@@ -13,12 +13,12 @@ pub(super) enum Found {
     /// A row with a line break in the quoted cell that opens here; otherwise as `Row`.
     Newline { open: usize, next: usize },
     /// Quoting that cannot be understood, at this byte.
-    Broken(Fault, usize),
+    Broken(QuoteFault, usize),
 }
 
 /// Ways of quoting wrongly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
+pub(super) enum QuoteFault {
     /// The quote at this place is never closed, or only by one that opens another cell.
     Unclosed,
     /// Something follows a closing quote.
@@ -35,7 +35,7 @@ pub(super) fn measure(
     delimiter: u8,
     may_break: impl Fn(usize) -> bool,
     starts: &mut Vec<u32>,
-) -> Found {
+) -> RowScan {
     let bytes = text.as_bytes();
     let mut newline_at = None;
     let mut at = 0;
@@ -45,18 +45,18 @@ pub(super) fn measure(
         let cell = starts.len() - 1;
         let end = if bytes.get(at) == Some(&b'"') {
             let (close, broken) = match closing_quote(bytes, at + 1, complete) {
-                Closing::At(close) => (close, memchr::memchr(b'\n', &bytes[at..close]).is_some()),
-                Closing::Nowhere => return Found::Broken(Fault::Unclosed, at),
-                Closing::NeedsMore => return Found::NeedsMore,
+                ClosingQuote::At(close) => (close, memchr::memchr(b'\n', &bytes[at..close]).is_some()),
+                ClosingQuote::Nowhere => return RowScan::Broken(QuoteFault::Unclosed, at),
+                ClosingQuote::NeedsMore => return RowScan::NeedsMore,
             };
             let end = close + 1;
             match after_quote(bytes.get(end..).unwrap_or_default(), complete, delimiter) {
-                After::NeedsMore => return Found::NeedsMore,
-                After::Good => {}
+                AfterQuote::NeedsMore => return RowScan::NeedsMore,
+                AfterQuote::Good => {}
                 // The quote that seemed to close the cell opens another one some lines below.
-                After::Blank | After::Text if broken => return Found::Broken(Fault::Unclosed, at),
-                After::Blank => return Found::Broken(Fault::BlankAround, end),
-                After::Text => return Found::Broken(Fault::TextAfter, end),
+                AfterQuote::Blank | AfterQuote::Text if broken => return RowScan::Broken(QuoteFault::Unclosed, at),
+                AfterQuote::Blank => return RowScan::Broken(QuoteFault::BlankAround, end),
+                AfterQuote::Text => return RowScan::Broken(QuoteFault::TextAfter, end),
             }
             if broken && !may_break(cell) {
                 newline_at = newline_at.or(Some(at));
@@ -67,13 +67,13 @@ pub(super) fn measure(
             match memchr::memchr2(delimiter, b'\n', rest) {
                 Some(len) => {
                     if let Some(quote) = quote_behind_blanks(&rest[..len]) {
-                        return Found::Broken(Fault::BlankAround, at + quote);
+                        return RowScan::Broken(QuoteFault::BlankAround, at + quote);
                     }
                     at + len
                 }
-                None if !complete => return Found::NeedsMore,
+                None if !complete => return RowScan::NeedsMore,
                 None => match quote_behind_blanks(rest) {
-                    Some(quote) => return Found::Broken(Fault::BlankAround, at + quote),
+                    Some(quote) => return RowScan::Broken(QuoteFault::BlankAround, at + quote),
                     None => bytes.len(),
                 },
             }
@@ -84,36 +84,36 @@ pub(super) fn measure(
         }
         let (len, next) = line_end(bytes, end);
         return match newline_at {
-            Some(open) => Found::Newline { open, next },
-            None => Found::Row { len, next },
+            Some(open) => RowScan::Newline { open, next },
+            None => RowScan::Row { len, next },
         };
     }
 }
 
-enum Closing {
+enum ClosingQuote {
     At(usize),
     Nowhere,
     NeedsMore,
 }
 
-fn closing_quote(bytes: &[u8], from: usize, complete: bool) -> Closing {
+fn closing_quote(bytes: &[u8], from: usize, complete: bool) -> ClosingQuote {
     let mut at = from;
     loop {
         match memchr::memchr(b'"', bytes.get(at..).unwrap_or_default()) {
-            None if complete => return Closing::Nowhere,
-            None => return Closing::NeedsMore,
+            None if complete => return ClosingQuote::Nowhere,
+            None => return ClosingQuote::NeedsMore,
             Some(len) => at += len,
         }
         match bytes.get(at + 1) {
             Some(b'"') => at += 2,
-            Some(_) => return Closing::At(at),
-            None if complete => return Closing::At(at),
-            None => return Closing::NeedsMore,
+            Some(_) => return ClosingQuote::At(at),
+            None if complete => return ClosingQuote::At(at),
+            None => return ClosingQuote::NeedsMore,
         }
     }
 }
 
-enum After {
+enum AfterQuote {
     Good,
     Blank,
     Text,
@@ -121,16 +121,16 @@ enum After {
 }
 
 /// What follows a closing quote.
-fn after_quote(rest: &[u8], complete: bool, delimiter: u8) -> After {
+fn after_quote(rest: &[u8], complete: bool, delimiter: u8) -> AfterQuote {
     match rest {
-        [] if complete => After::Good,
-        [] => After::NeedsMore,
-        [b'\n', ..] | [b'\r', b'\n', ..] => After::Good,
-        [first, ..] if *first == delimiter => After::Good,
-        [b'\r'] if complete => After::Good,
-        [b'\r'] => After::NeedsMore,
-        [b' ' | b'\t', ..] => After::Blank,
-        _ => After::Text,
+        [] if complete => AfterQuote::Good,
+        [] => AfterQuote::NeedsMore,
+        [b'\n', ..] | [b'\r', b'\n', ..] => AfterQuote::Good,
+        [first, ..] if *first == delimiter => AfterQuote::Good,
+        [b'\r'] if complete => AfterQuote::Good,
+        [b'\r'] => AfterQuote::NeedsMore,
+        [b' ' | b'\t', ..] => AfterQuote::Blank,
+        _ => AfterQuote::Text,
     }
 }
 
@@ -161,36 +161,36 @@ pub(super) fn line_end(bytes: &[u8], cell_end: usize) -> (usize, usize) {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Found {
+    fn found(text: &str) -> RowScan {
         measure(text, true, b',', |cell| cell == 2, &mut Vec::new())
     }
 
     #[test]
     fn rows_end_where_no_quote_is_open() {
-        assert_eq!(found("a,b\nc"), Found::Row { len: 3, next: 4 });
-        assert_eq!(found("a,b\r\nc"), Found::Row { len: 3, next: 5 });
-        assert_eq!(found("a,\"b\"\r\nc"), Found::Row { len: 5, next: 7 });
-        assert_eq!(found("a,b"), Found::Row { len: 3, next: 3 });
-        assert_eq!(found("a,\"b,\"\"c\"\"\"\nd"), Found::Row { len: 11, next: 12 });
-        assert_eq!(found("a,b,\"c\nd\"\ne"), Found::Row { len: 9, next: 10 });
-        assert_eq!(found("5\" pipe,b\n"), Found::Row { len: 9, next: 10 });
+        assert_eq!(found("a,b\nc"), RowScan::Row { len: 3, next: 4 });
+        assert_eq!(found("a,b\r\nc"), RowScan::Row { len: 3, next: 5 });
+        assert_eq!(found("a,\"b\"\r\nc"), RowScan::Row { len: 5, next: 7 });
+        assert_eq!(found("a,b"), RowScan::Row { len: 3, next: 3 });
+        assert_eq!(found("a,\"b,\"\"c\"\"\"\nd"), RowScan::Row { len: 11, next: 12 });
+        assert_eq!(found("a,b,\"c\nd\"\ne"), RowScan::Row { len: 9, next: 10 });
+        assert_eq!(found("5\" pipe,b\n"), RowScan::Row { len: 9, next: 10 });
     }
 
     #[test]
     fn broken_quoting_is_told_apart_and_placed() {
-        assert_eq!(found("a,\"b\nc,d\n"), Found::Broken(Fault::Unclosed, 2));
-        assert_eq!(found("a,\"b\nc,\"d\"\n"), Found::Broken(Fault::Unclosed, 2));
-        assert_eq!(found("a,\"b\"c,d\n"), Found::Broken(Fault::TextAfter, 5));
-        assert_eq!(found("a,\"b\" ,d\n"), Found::Broken(Fault::BlankAround, 5));
-        assert_eq!(found("a, \"b\",d\n"), Found::Broken(Fault::BlankAround, 3));
-        assert_eq!(found("a, \"b\""), Found::Broken(Fault::BlankAround, 3));
-        assert_eq!(found("a,\"b\nc\",d\ne"), Found::Newline { open: 2, next: 10 });
+        assert_eq!(found("a,\"b\nc,d\n"), RowScan::Broken(QuoteFault::Unclosed, 2));
+        assert_eq!(found("a,\"b\nc,\"d\"\n"), RowScan::Broken(QuoteFault::Unclosed, 2));
+        assert_eq!(found("a,\"b\"c,d\n"), RowScan::Broken(QuoteFault::TextAfter, 5));
+        assert_eq!(found("a,\"b\" ,d\n"), RowScan::Broken(QuoteFault::BlankAround, 5));
+        assert_eq!(found("a, \"b\",d\n"), RowScan::Broken(QuoteFault::BlankAround, 3));
+        assert_eq!(found("a, \"b\""), RowScan::Broken(QuoteFault::BlankAround, 3));
+        assert_eq!(found("a,\"b\nc\",d\ne"), RowScan::Newline { open: 2, next: 10 });
     }
 
     #[test]
     fn a_text_that_ends_too_early_asks_for_more() {
         for text in ["a,b", "a,\"b", "a,\"b\"", "a,\"b\"\r", ""] {
-            assert_eq!(measure(text, false, b',', |_| false, &mut Vec::new()), Found::NeedsMore, "{text:?}");
+            assert_eq!(measure(text, false, b',', |_| false, &mut Vec::new()), RowScan::NeedsMore, "{text:?}");
         }
     }
 

@@ -4,74 +4,74 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::decode::Decoder;
-use super::document::Document;
+use super::document::YamlDocument;
 use super::row::{Field, RawRow};
-use super::table::{self, Table};
+use super::table::{self, CsvRows};
 use super::{ManifestInfo, resolve_folder};
 use crate::explain::ProblemCode;
 use crate::problem::{Place, Problem};
 use crate::upload::FileFacts;
 
 /// A manifest whose head has been read: gives its rows one by one.
-pub(crate) struct Reader {
+pub(crate) struct ManifestReader {
     pub(super) info: ManifestInfo,
     pub(super) file: Option<(File, FileFacts)>,
-    pub(super) rows: Rows,
+    pub(super) rows: RowReader,
     pub(super) tolerance: Tolerance,
 }
 
-pub(super) enum Rows {
-    Csv(Box<Table>),
-    Yaml(Box<Document>),
+pub(super) enum RowReader {
+    Csv(Box<CsvRows>),
+    Yaml(Box<YamlDocument>),
 }
 
-impl Reader {
+impl ManifestReader {
     /// Fills the next row that is not blank; `false` at the end.
     pub(crate) fn next(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> bool {
         // Row numbers are 32 bits wide; a file with more rows is larger than the texts that can be held.
         match &mut self.rows {
-            Rows::Csv(table) => table.next(row, &mut self.tolerance, problems),
-            Rows::Yaml(document) => document.next(row, &mut self.tolerance, problems),
+            RowReader::Csv(table) => table.next(row, &mut self.tolerance, problems),
+            RowReader::Yaml(document) => document.next(row, &mut self.tolerance, problems),
         }
     }
 
     /// The values that rows inherit, as a row of their own.
     pub(crate) fn defaults(&self) -> Option<RawRow> {
         match &self.rows {
-            Rows::Csv(_) => None,
-            Rows::Yaml(document) => document.defaults_row(),
+            RowReader::Csv(_) => None,
+            RowReader::Yaml(document) => document.defaults_row(),
         }
     }
 
     /// The custom modules that the manifest declares.
     pub(crate) fn custom_modules(&self) -> &[(String, Place)] {
         match &self.rows {
-            Rows::Csv(_) => &[],
-            Rows::Yaml(document) => &document.custom_modules,
+            RowReader::Csv(_) => &[],
+            RowReader::Yaml(document) => &document.custom_modules,
         }
     }
 
     /// The crosswalk files that the manifest names, as written.
     pub(crate) fn crosswalks(&self) -> &[(String, Place)] {
         match &self.rows {
-            Rows::Csv(_) => &[],
-            Rows::Yaml(document) => &document.crosswalks,
+            RowReader::Csv(_) => &[],
+            RowReader::Yaml(document) => &document.crosswalks,
         }
     }
 
     /// The carried columns that are known so far; a YAML row may add some.
     pub(crate) fn carried_columns(&self) -> &[String] {
         match &self.rows {
-            Rows::Csv(table) => &table.header.carried,
-            Rows::Yaml(document) => &document.carried,
+            RowReader::Csv(table) => &table.header.carried,
+            RowReader::Yaml(document) => &document.carried,
         }
     }
 
     /// Whether the header was reported for lacking this column, so that rows need not repeat it.
     pub(crate) fn is_absent(&self, field: Field) -> bool {
         match &self.rows {
-            Rows::Csv(table) => table::absent(&table.header, field),
-            Rows::Yaml(_) => false,
+            RowReader::Csv(table) => table::absent(&table.header, field),
+            RowReader::Yaml(_) => false,
         }
     }
 
@@ -95,7 +95,7 @@ impl Reader {
 
     /// Makes the folder that a YAML manifest names the one that its paths belong to.
     pub(super) fn enter_root(&mut self, problems: &mut Vec<Problem>) {
-        let Rows::Yaml(document) = &self.rows else { return };
+        let RowReader::Yaml(document) = &self.rows else { return };
         let Some((root, place)) = &document.root else { return };
         let trouble = match resolve_folder(&self.info.base.join(root)) {
             Ok(folder) if folder.starts_with(&self.info.base) => {
@@ -120,12 +120,12 @@ impl Reader {
     pub(crate) fn finish(mut self, problems: &mut Vec<Problem>) -> ManifestInfo {
         problems.extend(self.tolerance.note());
         match self.rows {
-            Rows::Csv(mut table) => {
+            RowReader::Csv(mut table) => {
                 self.info.delimiter = Some(char::from(table.delimiter));
                 let line = table.lines.line();
                 close(&mut table.lines.decoder, line, self.file, &mut self.info, problems);
             }
-            Rows::Yaml(document) => {
+            RowReader::Yaml(document) => {
                 let decoder = document.decoder();
                 let mut decoder = decoder.borrow_mut();
                 let line = decoder.line();

@@ -62,7 +62,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// Where a cell is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum At {
+enum CellPlace {
     /// It does not stand in the file.
     #[default]
     Nowhere,
@@ -75,7 +75,7 @@ enum At {
 struct Cell {
     start: u32,
     end: u32,
-    at: At,
+    at: CellPlace,
     inherited: bool,
     refused: bool,
 }
@@ -124,12 +124,12 @@ impl RawRow {
 
     /// Sets a cell of a CSV row that begins at this byte of it.
     pub(super) fn set_cell(&mut self, field: Field, text: &str, start: usize) {
-        let at = u32::try_from(start).map_or(At::Nowhere, At::Byte);
+        let at = u32::try_from(start).map_or(CellPlace::Nowhere, CellPlace::Byte);
         self.cells[field as usize] = self.add(text, at);
     }
 
     pub(super) fn set_value(&mut self, field: Field, text: &str, place: Place) {
-        self.cells[field as usize] = self.add(text, At::Known(place));
+        self.cells[field as usize] = self.add(text, CellPlace::Known(place));
     }
 
     /// Takes a value from the defaults.
@@ -147,10 +147,10 @@ impl RawRow {
         if self.carried.len() <= column {
             self.carried.resize(column + 1, Cell::default());
         }
-        self.carried[column] = self.add(text, At::Nowhere);
+        self.carried[column] = self.add(text, CellPlace::Nowhere);
     }
 
-    fn add(&mut self, text: &str, at: At) -> Cell {
+    fn add(&mut self, text: &str, at: CellPlace) -> Cell {
         // A row has at most a few MiB, so 32 bits are enough.
         let start = self.text.len() as u32;
         self.text.push_str(text);
@@ -184,9 +184,9 @@ impl RawRow {
     /// Where a cell begins; of one that is not there, the line of the row.
     pub(crate) fn place(&self, field: Field) -> Place {
         match self.cells[field as usize].at {
-            At::Known(place) => place,
-            At::Byte(start) => self.place_of_byte(start as usize),
-            At::Nowhere => Place { line: self.line, column: None },
+            CellPlace::Known(place) => place,
+            CellPlace::Byte(start) => self.place_of_byte(start as usize),
+            CellPlace::Nowhere => Place { line: self.line, column: None },
         }
     }
 

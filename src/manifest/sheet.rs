@@ -6,12 +6,12 @@ use std::io::{self, Read};
 use super::cells::Splitter;
 use super::decode::Decoder;
 use super::header::{self, DELIMITERS, MAX_COLUMNS};
-use super::lines::{Lines, Piece};
+use super::lines::{ManifestLines, Piece};
 use crate::problem::Problem;
 
 /// A CSV file whose header has been read.
 pub(crate) struct CsvSheet {
-    lines: Lines,
+    lines: ManifestLines,
     delimiter: u8,
     cells: Splitter,
     headings: Vec<String>,
@@ -38,7 +38,7 @@ impl CsvSheet {
         encoding: Option<&'static encoding_rs::Encoding>,
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<CsvSheet, Problem> {
-        let mut lines = Lines::new(Decoder::new(source, encoding, false));
+        let mut lines = ManifestLines::new(Decoder::new(source, encoding, false));
         lines.skip_blank_lines();
         let asked = lines.peek_line().and_then(header::sep_line).flatten();
         if asked.is_some() {

@@ -3,8 +3,8 @@
 //! `lines` cuts the file into well-formed rows, `cells` takes those apart.
 
 use super::cells::Splitter;
-use super::header::{self, Column, Delimiter, Header};
-use super::lines::{Lines, Piece};
+use super::header::{self, Delimiter, Header, ManifestColumn};
+use super::lines::{ManifestLines, Piece};
 use super::reader::Tolerance;
 use super::row::{Field, RawRow};
 use crate::explain::ProblemCode;
@@ -14,8 +14,8 @@ use crate::problem::{Place, Problem};
 pub(super) const CELL_LIMIT: usize = 64 * 1024;
 
 /// The rows of a CSV manifest.
-pub(super) struct Table {
-    pub(super) lines: Lines,
+pub(super) struct CsvRows {
+    pub(super) lines: ManifestLines,
     pub(super) delimiter: u8,
     pub(super) header: Header,
     cells: Splitter,
@@ -23,14 +23,14 @@ pub(super) struct Table {
     readable: bool,
 }
 
-impl Table {
+impl CsvRows {
     /// Reads the header. What is wrong with it is reported, and rows are read nevertheless if that makes sense.
     pub(super) fn open(
-        mut lines: Lines,
+        mut lines: ManifestLines,
         tab_only: bool,
         tolerance: &mut Tolerance,
         problems: &mut Vec<Problem>,
-    ) -> Table {
+    ) -> CsvRows {
         tolerance.blank_lines += lines.skip_blank_lines();
         let asked = lines.peek_line().and_then(header::sep_line);
         let sep_at = lines.line();
@@ -44,7 +44,7 @@ impl Table {
             Some(first) => choose(first, asked, tab_only, sep_at, line).map_err(Some),
         };
         let delimiter = *chosen.as_ref().unwrap_or(&b',');
-        let mut table = Table {
+        let mut table = CsvRows {
             lines,
             delimiter,
             header: Header::default(),
@@ -149,11 +149,11 @@ impl Table {
         let mut superfluous = None;
         for (ix, cell) in self.cells.record.iter().enumerate() {
             match self.header.columns.get(ix) {
-                Some(Column::Field(field)) => row.set_cell(*field, cell, self.cells.start_of(ix)),
-                Some(Column::Carried(column)) => row.set_carried(*column, cell),
-                Some(Column::Refused) => {}
-                Some(Column::Unnamed) | None if cell.trim().is_empty() => {}
-                Some(Column::Unnamed) | None => superfluous = superfluous.or(Some(ix)),
+                Some(ManifestColumn::Field(field)) => row.set_cell(*field, cell, self.cells.start_of(ix)),
+                Some(ManifestColumn::Carried(column)) => row.set_carried(*column, cell),
+                Some(ManifestColumn::Refused) => {}
+                Some(ManifestColumn::Unnamed) | None if cell.trim().is_empty() => {}
+                Some(ManifestColumn::Unnamed) | None => superfluous = superfluous.or(Some(ix)),
             }
         }
         if row.is_blank() && superfluous.is_none() {
@@ -193,7 +193,7 @@ impl Table {
             )
         };
         let mut problem = problem.at(row.place_of_byte(self.cells.start_of(ix))).in_row(row.number);
-        problem.value = Some(crate::problem::shown(value));
+        problem.value = Some(crate::problem::masked_excerpt(value));
         problem
     }
 
@@ -288,7 +288,7 @@ fn header_missing(first: &str, line: u32) -> Problem {
         "put a header such as `module,record,file` first",
     )
     .at(Place { line, column: Some(1) });
-    problem.value = Some(crate::problem::shown(first));
+    problem.value = Some(crate::problem::masked_excerpt(first));
     problem
 }
 
@@ -326,7 +326,7 @@ fn lone_cr(place: Place, cell: &str) -> Problem {
         "save the file with the line ends of Windows or Unix, and take it out of the cell",
     )
     .at(place);
-    problem.value = Some(crate::problem::shown(cell));
+    problem.value = Some(crate::problem::masked_excerpt(cell));
     problem
 }
 

@@ -10,7 +10,7 @@ use super::*;
 const COLUMNS: [&str; 8] = ["module", "record", "key", "file", "url", "name", "x_a", "x_b"];
 
 /// All rows as our reader gives them, by column, and the problems.
-fn read(format: Format, text: &str) -> (Vec<Vec<String>>, Vec<Problem>) {
+fn read(format: ManifestFormat, text: &str) -> (Vec<Vec<String>>, Vec<Problem>) {
     let manifest = Manifest {
         info: ManifestInfo {
             path: PathBuf::from("-"),
@@ -77,7 +77,7 @@ proptest! {
         }
         let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
         // A cell such as `a b "c"` is written in quotes, so nothing here is broken.
-        let (read, problems) = read(Format::Csv, &text);
+        let (read, problems) = read(ManifestFormat::Csv, &text);
         prop_assert_eq!(&problems, &[], "{}", text);
         prop_assert_eq!(read, rows, "{}", text);
     }
@@ -88,7 +88,7 @@ proptest! {
             rows.iter().map(|row| COLUMNS.into_iter().zip(row).collect()).collect();
         let mut text = String::from("version: 1\n");
         text.push_str(&serde_yaml::to_string(&BTreeMap::from([("uploads", uploads)])).unwrap());
-        let (read, problems) = read(Format::Yaml, &text);
+        let (read, problems) = read(ManifestFormat::Yaml, &text);
         prop_assert_eq!(&problems, &[], "{}", text);
         prop_assert_eq!(read, rows, "{}", text);
     }
@@ -134,7 +134,7 @@ fn both_yaml_readers_agree_on_what_is_written() {
         struct Plain {
             uploads: Vec<BTreeMap<String, Option<String>>>,
         }
-        let (rows, problems) = read(Format::Yaml, &text);
+        let (rows, problems) = read(ManifestFormat::Yaml, &text);
         match serde_yaml::from_str::<Plain>(&text) {
             Ok(plain) => {
                 let wanted = plain.uploads[0]["x_a"].clone().unwrap_or_default();
@@ -147,33 +147,34 @@ fn both_yaml_readers_agree_on_what_is_written() {
 
 #[test]
 fn a_huge_value_ends_the_reading_and_not_the_memory() {
-    let (_, problems) = read(Format::Yaml, &format!("version: 1\nuploads:\n  - file: \"{}\"", "x".repeat(5 << 20)));
+    let (_, problems) =
+        read(ManifestFormat::Yaml, &format!("version: 1\nuploads:\n  - file: \"{}\"", "x".repeat(5 << 20)));
     assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["row-too-large"]);
     let deep = format!("version: 1\nuploads:\n  - file: {}", "[".repeat(100_000));
-    assert!(!read(Format::Yaml, &deep).1.is_empty());
+    assert!(!read(ManifestFormat::Yaml, &deep).1.is_empty());
     let deep = format!(
         "version: 1\nuploads:\n  - file:\n{}",
         (0..400).map(|ix| format!("{}- \n", " ".repeat(5 + ix))).collect::<String>()
     );
-    assert!(!read(Format::Yaml, &deep).1.is_empty());
+    assert!(!read(ManifestFormat::Yaml, &deep).1.is_empty());
 }
 
 #[test]
 fn carried_keys_beyond_the_limit_are_said_once() {
     let keys: String = (0..1_003).map(|ix| format!("    x_{ix}: a\n")).collect();
-    let (_, problems) = read(Format::Yaml, &format!("version: 1\nuploads:\n  - module: Leads\n{keys}"));
+    let (_, problems) = read(ManifestFormat::Yaml, &format!("version: 1\nuploads:\n  - module: Leads\n{keys}"));
     assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too-many-columns"]);
 }
 
 #[test]
 fn a_header_wider_than_any_sheet_is_refused_without_a_look_at_each_column() {
     let header = |columns: usize| format!("module,record,file{}\nLeads,7,a\n", ",x".repeat(columns - 3));
-    let (rows, problems) = read(Format::Csv, &header(16_385));
+    let (rows, problems) = read(ManifestFormat::Csv, &header(16_385));
     let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!((rows.len(), codes), (0, vec![crate::explain::ProblemCode::TooManyColumns]));
     // As wide as a sheet, and empty but for its first columns: so spreadsheets save it.
     let wide = format!("module,record,file{}\nLeads,7,a\n", ",".repeat(16_381));
-    assert_eq!(read(Format::Csv, &wide).1, []);
+    assert_eq!(read(ManifestFormat::Csv, &wide).1, []);
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn a_nul_written_as_an_escape_is_a_problem_wherever_it_stands() {
     for (head, row) in [("", "file: \"a\\0.txt\""), ("", "x_a: \"a\\0b\""), ("defaults: {x_a: \"a\\0b\"}\n", "file: a")]
     {
         let text = format!("version: 1\n{head}uploads:\n- module: Leads\n  record: 738964000000291009\n  {row}\n");
-        let problems = read(Format::Yaml, &text).1;
+        let problems = read(ManifestFormat::Yaml, &text).1;
         assert!(problems.iter().any(|problem| problem.code == crate::explain::ProblemCode::NulCharacter), "{text}");
     }
 }

@@ -20,22 +20,22 @@ use jiff::Timestamp;
 pub use orphans::Orphan;
 
 use crate::check::{Checked, RowIx};
-use crate::engine::{self, Face, Faces, Job, JobId, Past, PastDoubt, RecordIx};
+use crate::engine::{self, Descriptor, Descriptors, Job, JobId, PriorAttempt, PriorDoubt, RecordIx};
 use crate::manifest::ManifestInfo;
-use crate::results::{Disk, Resend, Seen, Standing, Why};
+use crate::results::{Disk, ResendRules, ResultsSnapshot, Standing, Why};
 use crate::upload::{RecordId, SourceKind, Upload};
 use facts::{Facts, TargetFacts, Warning};
-use tally::Tally;
+use tally::PlanTally;
 
 /// What a plan depends on besides the rows.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct PlanOptions {
     /// The results file as the user will know it.
     pub results: PathBuf,
     /// Where to, if that is known.
     pub target: Option<TargetFacts>,
     /// How the run will behave.
-    pub engine: engine::Settings,
+    pub engine: engine::Policy,
     /// `--bandwidth`, in bytes a second.
     pub bandwidth: Option<u64>,
     /// What the organisation gets in 24 hours, if the user said so.
@@ -55,7 +55,7 @@ pub struct Plan {
     orphans: Vec<Orphan>,
     /// API names by the index that jobs have them by.
     modules: Vec<String>,
-    pasts: Vec<(JobId, Past)>,
+    prior_attempts: Vec<(JobId, PriorAttempt)>,
     facts: Facts,
 }
 
@@ -67,13 +67,13 @@ pub struct Plan {
 pub fn plan<D: Disk>(
     manifest: &ManifestInfo,
     checked: Checked,
-    seen: &Seen<D>,
-    resend: &Resend,
-    settings: &Settings,
+    seen: &ResultsSnapshot<D>,
+    resend: &ResendRules,
+    settings: &PlanOptions,
 ) -> io::Result<Plan> {
     let orphans = orphans::orphans(&checked, seen, resend)?;
     let mut draft = Draft::new(&checked);
-    let mut tally = Tally::new(&checked, settings.engine.limit);
+    let mut tally = PlanTally::new(&checked, settings.engine.limit);
     for row in checked.rows() {
         if seen.history().is_empty() {
             tally.known(false);
@@ -98,7 +98,7 @@ pub fn plan<D: Disk>(
                 let size = seen.line(key)?.and_then(|line| line.bytes);
                 let size = size.filter(|_| checked.kind(row) == SourceKind::File);
                 let (job, _) = draft.row(row, &orphans);
-                draft.pasts.push((job, past(sent_at, why, size, true)));
+                draft.prior_attempts.push((job, prior(sent_at, why, size, true)));
                 tally.in_doubt(row);
             }
         }
@@ -107,22 +107,22 @@ pub fn plan<D: Disk>(
         let Standing::InDoubt { sent_at, why } = seen.history().standing(orphan.line.key, resend) else { continue };
         let job = draft.orphan(orphan, &orphans);
         let size = orphan.line.bytes.filter(|_| orphan.line.kind() == Some(SourceKind::File));
-        draft.pasts.push((job, past(sent_at, why, size, false)));
+        draft.prior_attempts.push((job, prior(sent_at, why, size, false)));
         tally.orphan(orphan);
     }
     let left_out_known = checked.left_out().iter().filter(|row| seen.history().status(row.key).is_some());
     let gone = seen.history().len().saturating_sub(tally.known_rows() + left_out_known.count());
-    let Draft { jobs, rows, modules, pasts, .. } = draft;
+    let Draft { jobs, rows, modules, prior_attempts, .. } = draft;
     let facts = tally.facts(manifest, settings, &rows, gone as u64);
-    Ok(Plan { jobs, rows, orphans, modules, pasts, facts, checked })
+    Ok(Plan { jobs, rows, orphans, modules, prior_attempts, facts, checked })
 }
 
-fn past(sent_at: i64, why: Why, size: Option<u64>, resend: bool) -> Past {
+fn prior(sent_at: i64, why: Why, size: Option<u64>, resend: bool) -> PriorAttempt {
     let was = match why {
-        Why::Asked => PastDoubt::Unknown,
-        Why::Unfinished | Why::Passing => PastDoubt::InDoubt,
+        Why::Asked => PriorDoubt::Unknown,
+        Why::Unfinished | Why::Passing => PriorDoubt::InDoubt,
     };
-    Past { sent_at: Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH), size, was, resend }
+    PriorAttempt { sent_at: Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH), size, was, resend }
 }
 
 /// The jobs under construction.
@@ -140,8 +140,8 @@ struct Draft<'c> {
     /// The same by module and id, made when an orphan asks.
     by_id: Option<HashMap<(u16, RecordId), RecordIx>>,
     /// The twin of each orphan that a row could be mistaken for.
-    twins: Vec<Option<u32>>,
-    pasts: Vec<(JobId, Past)>,
+    ambiguity_groups: Vec<Option<u32>>,
+    prior_attempts: Vec<(JobId, PriorAttempt)>,
 }
 
 impl<'c> Draft<'c> {
@@ -155,23 +155,23 @@ impl<'c> Draft<'c> {
             numbers: vec![None; checked.len()],
             records: 0,
             by_id: None,
-            twins: Vec::new(),
-            pasts: Vec::new(),
+            ambiguity_groups: Vec::new(),
+            prior_attempts: Vec::new(),
         }
     }
 
     fn row(&mut self, row: RowIx, orphans: &[Orphan]) -> (JobId, RecordIx) {
         let module = self.checked.module(row);
         let record = self.record(row);
-        let twin = self.checked.twin(row).0;
-        self.twins.resize(orphans.len(), None);
-        for (known, orphan) in self.twins.iter_mut().zip(orphans) {
-            if orphan.is_twin_of(self.checked, row) {
-                *known = Some(twin);
+        let ambiguity_group = self.checked.ambiguity_group(row).0;
+        self.ambiguity_groups.resize(orphans.len(), None);
+        for (known, orphan) in self.ambiguity_groups.iter_mut().zip(orphans) {
+            if orphan.is_ambiguous_with(self.checked, row) {
+                *known = Some(ambiguity_group);
             }
         }
         self.rows.push(row);
-        (self.push(Job { module, record, twin }), record)
+        (self.push(Job { module, record, ambiguity_group }), record)
     }
 
     /// A job for a row that the manifest no longer has. Rows must all be in before.
@@ -180,10 +180,10 @@ impl<'c> Draft<'c> {
         let record = self.record_of_orphan(module, orphan.record);
         // Of several that could be mistaken for each other, the first one's place stands for all; numbers from the
         // count of rows on are no row's.
-        let first = orphans.iter().position(|other| orphan.is_twin_of_orphan(other)).unwrap_or(0);
+        let first = orphans.iter().position(|other| orphan.is_ambiguous_with_orphan(other)).unwrap_or(0);
         let own = u32::try_from(self.checked.len() + first).unwrap_or(u32::MAX);
-        let twin = self.twins.get(first).copied().flatten().unwrap_or(own);
-        self.push(Job { module, record, twin })
+        let ambiguity_group = self.ambiguity_groups.get(first).copied().flatten().unwrap_or(own);
+        self.push(Job { module, record, ambiguity_group })
     }
 
     fn push(&mut self, job: Job) -> JobId {
@@ -258,8 +258,8 @@ impl Plan {
     }
 
     /// What earlier runs left in doubt, by job.
-    pub fn pasts(&self) -> &[(JobId, Past)] {
-        &self.pasts
+    pub fn prior_attempts(&self) -> &[(JobId, PriorAttempt)] {
+        &self.prior_attempts
     }
 
     /// API names by the index that jobs have them by.
@@ -298,22 +298,22 @@ impl Plan {
     }
 }
 
-impl Faces for Plan {
-    fn face(&self, job: JobId) -> Face<'_> {
+impl Descriptors for Plan {
+    fn descriptor(&self, job: JobId) -> Descriptor<'_> {
         if let Some(row) = self.row(job) {
             let upload = self.checked.upload(row);
             let link = (upload.kind == SourceKind::Link).then_some(Cow::Borrowed(upload.source));
             let size = self.checked.facts(row).map(|facts| facts.size);
-            return Face { name: Cow::Borrowed(upload.name), size, link };
+            return Descriptor { name: Cow::Borrowed(upload.name), size, link };
         }
         match self.orphan(job) {
             Some(Orphan { line, .. }) => {
                 let is_link = line.kind() == Some(SourceKind::Link);
                 let link = is_link.then_some(Cow::Borrowed(line.url.as_str()));
                 let size = line.bytes.filter(|_| !is_link);
-                Face { name: Cow::Borrowed(&line.name), size, link }
+                Descriptor { name: Cow::Borrowed(&line.name), size, link }
             }
-            None => Face { name: Cow::Borrowed(""), size: None, link: None },
+            None => Descriptor { name: Cow::Borrowed(""), size: None, link: None },
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::check::{Checked, RowIx};
-use crate::results::{Disk, Line, Resend, Seen};
+use crate::results::{Disk, Line, ResendRules, ResultsSnapshot};
 use crate::upload::{RecordId, RowKey, SourceKind};
 
 /// One of them.
@@ -18,39 +18,43 @@ pub struct Orphan {
     /// The record that it was sent to.
     pub record: RecordId,
     /// What others could be mistaken for it by: the name in composed form, or the address.
-    twin_name: String,
+    ambiguity_name: String,
 }
 
 impl Orphan {
     fn of(line: Line) -> Option<Orphan> {
         let record = RecordId::new(line.record.parse().ok()?)?;
-        let twin_name = match line.kind()? {
+        let ambiguity_name = match line.kind()? {
             SourceKind::File => line.name.nfc().collect(),
             SourceKind::Link => line.url.clone(),
         };
-        Some(Orphan { line, record, twin_name })
+        Some(Orphan { line, record, ambiguity_name })
     }
 
     /// Whether a row of the manifest could be mistaken for it.
-    pub(super) fn is_twin_of(&self, checked: &Checked, row: RowIx) -> bool {
+    pub(super) fn is_ambiguous_with(&self, checked: &Checked, row: RowIx) -> bool {
         let upload = checked.upload(row);
         upload.record == self.record
             && upload.module == self.line.module
             && Some(upload.kind) == self.line.kind()
-            && checked.twin_name(row) == self.twin_name
+            && checked.ambiguity_name(row) == self.ambiguity_name
     }
 
     /// Whether another of them could be.
-    pub(super) fn is_twin_of_orphan(&self, other: &Orphan) -> bool {
+    pub(super) fn is_ambiguous_with_orphan(&self, other: &Orphan) -> bool {
         self.record == other.record
             && self.line.module == other.line.module
             && self.line.kind() == other.line.kind()
-            && self.twin_name == other.twin_name
+            && self.ambiguity_name == other.ambiguity_name
     }
 }
 
 /// All of them, in the order in which their lines stand. A line that tells no record cannot have been sent.
-pub(super) fn orphans<D: Disk>(checked: &Checked, seen: &Seen<D>, resend: &Resend) -> io::Result<Vec<Orphan>> {
+pub(super) fn orphans<D: Disk>(
+    checked: &Checked,
+    seen: &ResultsSnapshot<D>,
+    resend: &ResendRules,
+) -> io::Result<Vec<Orphan>> {
     let doubted = seen.history().in_doubt(resend);
     if doubted.is_empty() {
         return Ok(Vec::new());

@@ -8,11 +8,11 @@ use super::facts::{
 };
 use super::orphans::Orphan;
 use super::scopes::{FOR_ANY_MODULE, scopes};
-use super::time::{Work, estimate};
-use super::{Settings, engine};
+use super::time::{TimeInputs, estimate};
+use super::{PlanOptions, engine};
 use crate::check::{Checked, RowIx};
 use crate::engine::RecordIx;
-use crate::engine::settings::{IfExists, MaxFailures};
+use crate::engine::policy::{IfExists, MaxFailures};
 use crate::manifest::ManifestInfo;
 use crate::outcome::Status;
 use crate::results::Why;
@@ -29,7 +29,7 @@ const LISTS_TO_SETTLE: u64 = 2;
 const NAMES_SHOWN: usize = 20;
 
 /// The sums so far.
-pub(super) struct Tally<'c> {
+pub(super) struct PlanTally<'c> {
     checked: &'c Checked,
     limit: u64,
     rows: RowFacts,
@@ -42,15 +42,15 @@ pub(super) struct Tally<'c> {
     largest: Option<(RowIx, u64)>,
 }
 
-impl<'c> Tally<'c> {
-    pub(super) fn new(checked: &'c Checked, limit: Option<u32>) -> Tally<'c> {
+impl<'c> PlanTally<'c> {
+    pub(super) fn new(checked: &'c Checked, limit: Option<u32>) -> PlanTally<'c> {
         let left_out = checked.left_out().len() as u64;
         let rows = RowFacts { total: checked.len() as u64 + left_out, left_out, ..RowFacts::default() };
         let modules: Vec<ModuleFacts> = checked
             .modules()
             .map(|module| ModuleFacts { module: module.to_owned(), ..ModuleFacts::default() })
             .collect();
-        Tally {
+        PlanTally {
             checked,
             limit: limit.map_or(u64::MAX, u64::from),
             rows,
@@ -148,7 +148,7 @@ impl<'c> Tally<'c> {
 
     /// What the sums say. `jobs`: the rows that are not settled, in order; `gone`: rows of the results that the manifest
     /// does not have.
-    pub(super) fn facts(mut self, manifest: &ManifestInfo, settings: &Settings, jobs: &[RowIx], gone: u64) -> Facts {
+    pub(super) fn facts(mut self, manifest: &ManifestInfo, settings: &PlanOptions, jobs: &[RowIx], gone: u64) -> Facts {
         self.rows.not_in_manifest = gone;
         let total = |of: fn(&ModuleFacts) -> u64| self.modules.iter().map(of).sum::<u64>();
         let (files, links, bytes) = (total(|m| m.files), total(|m| m.links), total(|m| m.bytes));
@@ -178,7 +178,7 @@ impl<'c> Tally<'c> {
         facts
     }
 
-    fn credits(&self, settings: &Settings) -> CreditFacts {
+    fn credits(&self, settings: &PlanOptions) -> CreditFacts {
         let uploads = self.rows.to_send;
         let settling = LISTS_TO_SETTLE * self.doubted_records.len() as u64;
         let first = u64::from(uploads + settling > 0);
@@ -212,9 +212,9 @@ impl<'c> Tally<'c> {
     }
 }
 
-fn work(credits: &CreditFacts, bytes: u64, settings: &Settings) -> Work {
+fn work(credits: &CreditFacts, bytes: u64, settings: &PlanOptions) -> TimeInputs {
     let kept = credits.per_day.saturating_sub(settings.engine.keep_credits);
-    Work {
+    TimeInputs {
         uploads: credits.uploads,
         credits: credits.needed,
         bytes,
@@ -244,8 +244,8 @@ fn manifest_facts(manifest: &ManifestInfo) -> ManifestFacts {
     }
 }
 
-fn setting_facts(settings: &Settings) -> SettingFacts {
-    let engine::Settings { concurrency, retries, keep_credits, limit, .. } = settings.engine;
+fn setting_facts(settings: &PlanOptions) -> SettingFacts {
+    let engine::Policy { concurrency, retries, keep_credits, limit, .. } = settings.engine;
     SettingFacts {
         concurrency,
         rate: settings.engine.rate.to_string(),
@@ -270,7 +270,7 @@ fn setting_facts(settings: &Settings) -> SettingFacts {
 }
 
 /// What the user should know. `new`: rows that the results know nothing of.
-fn warnings(facts: &Facts, new: u64, settings: &Settings) -> Vec<Warning> {
+fn warnings(facts: &Facts, new: u64, settings: &PlanOptions) -> Vec<Warning> {
     let mut warnings = settings.warnings.clone();
     let gone = facts.rows.not_in_manifest;
     if gone > 0 && gone == new {

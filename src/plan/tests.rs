@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::facts::Facts;
 use super::*;
 use crate::check::Checkup;
-use crate::engine::settings::IfExists;
+use crate::engine::policy::IfExists;
 use crate::manifest;
 use crate::outcome::Status;
 use crate::results::{Layout, Line, RealDisk, look};
@@ -20,8 +20,8 @@ const DEAL: &str = "738964000000291010";
 /// A folder with files, a manifest and, perhaps, results.
 struct Desk {
     folder: TempDir,
-    settings: Settings,
-    resend: Resend,
+    settings: PlanOptions,
+    resend: ResendRules,
     skip_invalid: bool,
 }
 
@@ -32,16 +32,16 @@ impl Desk {
         for (name, bytes) in [("a.pdf", 1_000), ("b.pdf", 2_500), ("c \u{e9}.pdf", 10)] {
             fs::write(folder.path().join(name), vec![b'x'; bytes]).unwrap();
         }
-        let settings = Settings {
+        let settings = PlanOptions {
             results: "m.results.csv".into(),
             target: None,
-            engine: engine::Settings::default(),
+            engine: engine::Policy::default(),
             bandwidth: None,
             credits_per_day: None,
             flags: Vec::new(),
             warnings: Vec::new(),
         };
-        Desk { folder, settings, resend: Resend::default(), skip_invalid: false }
+        Desk { folder, settings, resend: ResendRules::default(), skip_invalid: false }
     }
 
     fn results(&self) -> std::path::PathBuf {
@@ -61,15 +61,16 @@ impl Desk {
 
     fn check(&self) -> Checkup {
         let input = manifest::Input::Path(self.folder.path().join("m.csv"));
-        let manifest = manifest::open(&input, &manifest::Settings::default()).unwrap();
-        let settings = crate::check::Settings { skip_invalid: self.skip_invalid, ..crate::check::Settings::default() };
+        let manifest = manifest::open(&input, &manifest::ReadOptions::default()).unwrap();
+        let settings =
+            crate::check::CheckOptions { skip_invalid: self.skip_invalid, ..crate::check::CheckOptions::default() };
         crate::check::check(manifest, &settings, &|_| false)
     }
 
     fn plan(&self) -> Plan {
         let Checkup { manifest, checked, problems, .. } = self.check();
         let checked = checked.unwrap_or_else(|| panic!("not sound: {problems:?}"));
-        let seen = look(RealDisk, &self.results(), &crate::results::Settings::default()).unwrap();
+        let seen = look(RealDisk, &self.results(), &crate::results::ResultsOptions::default()).unwrap();
         plan(&manifest, checked, &seen, &self.resend, &self.settings).unwrap()
     }
 
@@ -120,13 +121,13 @@ fn jobs_stand_in_manifest_order_and_share_records() {
     let [first, second, third] = plan.jobs() else { panic!("{:?}", plan.jobs()) };
     assert_eq!(first.record, second.record);
     assert_ne!(first.record, third.record);
-    assert_ne!(first.twin, second.twin);
+    assert_ne!(first.ambiguity_group, second.ambiguity_group);
     assert_eq!(
         (plan.modules()[first.module as usize].as_str(), plan.modules()[third.module as usize].as_str()),
         ("Leads", "Deals")
     );
-    assert_eq!(plan.face(JobId(2)).link.as_deref(), Some("https://example.com/x"));
-    assert_eq!((plan.face(JobId(1)).name, plan.face(JobId(1)).size), (Cow::Borrowed("b.pdf"), Some(2_500)));
+    assert_eq!(plan.descriptor(JobId(2)).link.as_deref(), Some("https://example.com/x"));
+    assert_eq!((plan.descriptor(JobId(1)).name, plan.descriptor(JobId(1)).size), (Cow::Borrowed("b.pdf"), Some(2_500)));
     assert_eq!(plan.record(JobId(2)).map(|(module, id)| (module, id.to_string())), Some(("Deals", DEAL.to_owned())));
 }
 
@@ -161,9 +162,9 @@ fn a_row_in_doubt_is_looked_up_first_with_the_size_that_was_sent() {
     let facts = plan.facts();
     assert_eq!((facts.rows.in_doubt, facts.rows.to_send), (1, 2));
     assert_eq!((facts.credits.needed, facts.credits.lists), (5, 3));
-    let [(job, past)] = plan.pasts() else { panic!("{:?}", plan.pasts()) };
-    assert_eq!((job.0, past.sent_at.as_second(), past.size, past.resend), (1, 1_700_000_000, Some(1_000), true));
-    assert_eq!(past.was, PastDoubt::InDoubt);
+    let [(job, prior)] = plan.prior_attempts() else { panic!("{:?}", plan.prior_attempts()) };
+    assert_eq!((job.0, prior.sent_at.as_second(), prior.size, prior.resend), (1, 1_700_000_000, Some(1_000), true));
+    assert_eq!(prior.was, PriorDoubt::InDoubt);
 }
 
 #[test]
@@ -177,13 +178,13 @@ fn a_row_in_doubt_that_was_taken_out_is_looked_up_but_never_sent_and_keeps_its_t
     let facts = plan.facts();
     assert_eq!((facts.rows.in_doubt, facts.rows.in_doubt_not_in_manifest, facts.rows.not_in_manifest), (0, 2, 3));
     let [first, _, _, moved, elsewhere] = plan.jobs() else { panic!("{:?}", plan.jobs()) };
-    assert_eq!((moved.record, moved.twin), (first.record, first.twin));
-    assert!(plan.jobs().iter().filter(|job| job.twin == elsewhere.twin).count() == 1);
+    assert_eq!((moved.record, moved.ambiguity_group), (first.record, first.ambiguity_group));
+    assert!(plan.jobs().iter().filter(|job| job.ambiguity_group == elsewhere.ambiguity_group).count() == 1);
     assert_eq!(plan.modules()[elsewhere.module as usize], "Contacts");
-    assert!(plan.pasts().iter().all(|(_, past)| !past.resend));
+    assert!(plan.prior_attempts().iter().all(|(_, prior)| !prior.resend));
     assert_eq!(plan.upload(JobId(3)), None);
     assert_eq!(plan.record(JobId(4)).map(|(module, _)| module), Some("Contacts"));
-    assert_eq!(plan.face(JobId(3)).name, "a.pdf");
+    assert_eq!(plan.descriptor(JobId(3)).name, "a.pdf");
 }
 
 #[test]

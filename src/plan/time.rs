@@ -21,7 +21,7 @@ const DAY_SECONDS: f64 = 86_400.0;
 
 /// What has to be done, and within which limits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Work {
+pub(super) struct TimeInputs {
     /// Requests for uploads.
     pub(super) uploads: u64,
     /// All requests, each of which costs a credit.
@@ -80,12 +80,12 @@ pub struct TimeRange {
 }
 
 /// How long this takes.
-pub(super) fn estimate(work: &Work) -> TimeRange {
+pub(super) fn estimate(work: &TimeInputs) -> TimeRange {
     let [least, most] = [0, 1].map(|day| on_a_day(work, ANSWER_SECONDS[day], LINE_BYTES_EACH_SECOND[day]));
     TimeRange { least, most }
 }
 
-fn on_a_day(work: &Work, answer_seconds: f64, line: f64) -> Estimate {
+fn on_a_day(work: &TimeInputs, answer_seconds: f64, line: f64) -> Estimate {
     let bandwidth = work.bandwidth.map_or(f64::INFINITY, |bytes| bytes as f64);
     let rate = work.rate.each_second().map_or(0.0, |rate| work.credits as f64 / rate);
     let concurrency = work.uploads as f64 * answer_seconds / f64::from(work.concurrency.max(1));
@@ -113,7 +113,7 @@ fn on_a_day(work: &Work, answer_seconds: f64, line: f64) -> Estimate {
     }
 }
 
-fn days_of_waiting(work: &Work) -> u64 {
+fn days_of_waiting(work: &TimeInputs) -> u64 {
     work.credits.saturating_sub(1) / work.credits_per_day.get()
 }
 
@@ -123,8 +123,8 @@ mod tests {
 
     use super::*;
 
-    fn work(uploads: u64) -> Work {
-        Work {
+    fn work(uploads: u64) -> TimeInputs {
+        TimeInputs {
             uploads,
             credits: uploads + 1,
             bytes: 0,
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    fn of(work: &Work) -> (u64, Bound, u64, Bound) {
+    fn of(work: &TimeInputs) -> (u64, Bound, u64, Bound) {
         let TimeRange { least, most } = estimate(work);
         (least.seconds, least.bound_by, most.seconds, most.bound_by)
     }
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn large_files_are_bound_by_the_line_or_by_what_the_user_leaves_of_it() {
-        let large = Work { bytes: 125_000_000_000, ..work(1_000) };
+        let large = TimeInputs { bytes: 125_000_000_000, ..work(1_000) };
         assert_eq!(of(&large), (10_000, Bound::Line, 100_000, Bound::Line));
-        let limited = Work { bandwidth: Some(1_000_000), ..large };
+        let limited = TimeInputs { bandwidth: Some(1_000_000), ..large };
         assert_eq!(of(&limited), (125_000, Bound::Bandwidth, 125_000, Bound::Bandwidth));
     }
 
@@ -157,12 +157,12 @@ mod tests {
     fn two_hundred_thousand_rows_at_fifty_thousand_credits_a_day_take_four_days() {
         let (least, bound_by, ..) = of(&work(200_000));
         assert_eq!((least, bound_by), (345_600, Bound::CreditsPerDay));
-        let within_a_day = Work { credits: 50_000, ..work(49_999) };
+        let within_a_day = TimeInputs { credits: 50_000, ..work(49_999) };
         assert_eq!(of(&within_a_day).1, Bound::Rate);
     }
 
     #[test]
     fn nothing_to_do_takes_no_time() {
-        assert_eq!(of(&Work { credits: 0, ..work(0) }), (0, Bound::Rate, 0, Bound::Rate));
+        assert_eq!(of(&TimeInputs { credits: 0, ..work(0) }), (0, Bound::Rate, 0, Bound::Rate));
     }
 }

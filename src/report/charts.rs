@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::markup::Page;
+use super::markup::HtmlWriter;
 use super::timeline::{Bin, Timeline};
 use crate::units;
 
@@ -20,7 +20,7 @@ const BREAK: f64 = 18.0;
 const LABEL: f64 = 74.0;
 
 /// Bars: uploads per minute, bin by bin.
-pub(super) fn uploads_per_minute(page: &mut Page<'_>, timeline: &Timeline) {
+pub(super) fn uploads_per_minute(page: &mut HtmlWriter<'_>, timeline: &Timeline) {
     let per_minute = 60.0 / timeline.bin_seconds as f64;
     let rate = |bin: &Bin| f64::from(bin.uploads) * per_minute;
     let scale = Scale::up_to(f64::from(timeline.busiest()) * per_minute);
@@ -39,7 +39,7 @@ pub(super) fn uploads_per_minute(page: &mut Page<'_>, timeline: &Timeline) {
 }
 
 /// Two lines: within which time half of the answers came, and nineteen in twenty.
-pub(super) fn answer_times(page: &mut Page<'_>, timeline: &Timeline) {
+pub(super) fn answer_times(page: &mut HtmlWriter<'_>, timeline: &Timeline) {
     let slowest = timeline.bins().map(|bin| f64::from(bin.p95_seconds)).fold(0.0, f64::max);
     let scale = Scale::up_to(slowest);
     open(page, "Time from the first byte sent to the answer");
@@ -52,7 +52,7 @@ pub(super) fn answer_times(page: &mut Page<'_>, timeline: &Timeline) {
 }
 
 /// Bars beside labels: how many of something there are in each of a few classes.
-pub(super) fn classes(page: &mut Page<'_>, title: &'static str, classes: &[(String, u64)]) {
+pub(super) fn classes(page: &mut HtmlWriter<'_>, title: &'static str, classes: &[(String, u64)]) {
     const ROW: f64 = 26.0;
     const LABELS: f64 = 128.0;
     const COUNTS: f64 = 90.0;
@@ -75,7 +75,7 @@ pub(super) fn classes(page: &mut Page<'_>, title: &'static str, classes: &[(Stri
 }
 
 /// One bar cut in proportion: how many rows ended in which way. Each part names the class that colours it.
-pub(super) fn parts(page: &mut Page<'_>, parts: &[(&'static str, u64)]) {
+pub(super) fn parts(page: &mut HtmlWriter<'_>, parts: &[(&'static str, u64)]) {
     let all = parts.iter().map(|(_, count)| *count).sum::<u64>().max(1) as f64;
     page.raw("<svg class=\"parts\" viewBox=\"0 0 960 16\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
     let mut x = 0.0;
@@ -88,14 +88,14 @@ pub(super) fn parts(page: &mut Page<'_>, parts: &[(&'static str, u64)]) {
     page.raw("</svg>");
 }
 
-fn open(page: &mut Page<'_>, title: &'static str) {
+fn open(page: &mut HtmlWriter<'_>, title: &'static str) {
     page.raw("<svg class=\"chart\" role=\"img\" viewBox=\"0 0 ").number(WIDTH).raw(" ").number(HEIGHT);
     page.raw("\"><title>").raw(title).raw("</title>");
 }
 
 /// A line through the bins, broken where there is no upload.
 fn line(
-    page: &mut Page<'_>,
+    page: &mut HtmlWriter<'_>,
     class: &'static str,
     axis: &TimeAxis,
     timeline: &Timeline,
@@ -139,7 +139,7 @@ impl Scale {
         TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / self.top)
     }
 
-    fn draw(&self, page: &mut Page<'_>, unit: &'static str) {
+    fn draw(&self, page: &mut HtmlWriter<'_>, unit: &'static str) {
         let decimals =
             if self.step >= 1.0 && self.step.fract() == 0.0 { 0 } else { 1 - self.step.log10().floor() as i32 };
         let decimals = usize::try_from(decimals.clamp(0, 3)).unwrap_or(0);
@@ -191,7 +191,7 @@ impl TimeAxis {
         })
     }
 
-    fn draw(&self, page: &mut Page<'_>, timeline: &Timeline) {
+    fn draw(&self, page: &mut HtmlWriter<'_>, timeline: &Timeline) {
         let (mut free_from, mut day) = (LEFT - 20.0, String::new());
         page.raw("<g class=\"time\">");
         for (number, (start, stretch)) in self.starts(timeline).enumerate() {
@@ -242,7 +242,7 @@ impl TimeAxis {
         begins.into_iter().chain(rounds).map(move |at| (x_of(at), at))
     }
 
-    fn tick(&self, page: &mut Page<'_>, x: f64, time: &str, date: Option<&String>) {
+    fn tick(&self, page: &mut HtmlWriter<'_>, x: f64, time: &str, date: Option<&String>) {
         let foot = HEIGHT - BOTTOM;
         page.raw("<path d=\"M").number(x).raw(" ").number(foot).raw("v4\"/><text x=\"").number(x).raw("\" y=\"");
         page.number(foot + 16.0).raw("\">").text(time).raw("</text>");
@@ -264,9 +264,9 @@ mod tests {
     use super::*;
     use crate::report::timeline::Answered;
 
-    fn drawn(draw: impl FnOnce(&mut Page<'_>)) -> String {
+    fn drawn(draw: impl FnOnce(&mut HtmlWriter<'_>)) -> String {
         let mut out = Vec::new();
-        let mut page = Page::new(&mut out);
+        let mut page = HtmlWriter::new(&mut out);
         draw(&mut page);
         page.finish().expect("a vector takes everything");
         String::from_utf8(out).expect("a drawing is UTF-8")

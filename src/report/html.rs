@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use super::charts;
-use super::markup::Page;
-use super::model::{Cause, Module, Report, Row, Totals};
-use super::timeline::{Answers, Timeline};
-use super::words;
+use super::markup::HtmlWriter;
+use super::model::{Module, Report, ReportCause, ReportRow, ReportTotals};
+use super::timeline::{AnswerTimes, Timeline};
+use super::wording;
 use crate::outcome::Status;
 use crate::units;
 
@@ -18,12 +18,12 @@ const FEWEST_BINS: usize = 5;
 
 /// Writes the page.
 pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::new(out);
+    let mut page = HtmlWriter::new(out);
     page.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     // Nothing of the page needs the network or a script, so neither is allowed, whatever a name in it may try.
     page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
     page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&words::headline(report));
+    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&wording::headline(report));
     page.raw("</title><style>\n").raw(include_str!("page.css")).raw("</style></head>\n<body><main>\n");
     head(&mut page, report);
     overview(&mut page, &report.totals);
@@ -39,15 +39,15 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     page.raw("</main></body></html>\n").finish()
 }
 
-fn head(page: &mut Page<'_>, report: &Report) {
+fn head(page: &mut HtmlWriter<'_>, report: &Report) {
     page.raw("<header class=\"head\"><p class=\"eyebrow\">Attachments to Zoho CRM</p><h1>");
-    page.text(&words::headline(report)).raw("</h1><p class=\"lead\">").text(&words::subline(report));
+    page.text(&wording::headline(report)).raw("</h1><p class=\"lead\">").text(&wording::subline(report));
     page.raw("</p></header>\n");
 }
 
-fn overview(page: &mut Page<'_>, totals: &Totals) {
+fn overview(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {
     page.raw("<section><h2>All rows</h2>");
-    let counts = words::counts(totals);
+    let counts = wording::counts(totals);
     charts::parts(page, &counts.map(|(status, count)| (class(status), count)));
     page.raw("<ul class=\"legend\">");
     for (status, count) in counts {
@@ -66,14 +66,14 @@ fn overview(page: &mut Page<'_>, totals: &Totals) {
     page.raw("</dl></section>\n");
 }
 
-fn tile(page: &mut Page<'_>, name: &'static str, value: &str, detail: &str) {
+fn tile(page: &mut HtmlWriter<'_>, name: &'static str, value: &str, detail: &str) {
     page.raw("<div><dt>").raw(name).raw("</dt><dd>").text(value).raw("<small>").text(detail).raw("</small></dd></div>");
 }
 
-fn attention(page: &mut Page<'_>, report: &Report) {
+fn attention(page: &mut HtmlWriter<'_>, report: &Report) {
     page.raw("<section><h2>What is not in place</h2>");
     if report.causes.is_empty() {
-        page.raw("<p class=\"lead\">").text(&words::nothing_amiss(report)).raw("</p></section>\n");
+        page.raw("<p class=\"lead\">").text(&wording::nothing_amiss(report)).raw("</p></section>\n");
         return;
     }
     page.raw("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Status</th><th scope=\"col\">Cause</th>");
@@ -89,8 +89,8 @@ fn attention(page: &mut Page<'_>, report: &Report) {
     page.raw("</tbody></table></div></section>\n");
 }
 
-fn badge(page: &mut Page<'_>, status: Status) {
-    page.raw("<span class=\"dot ").raw(class(status)).raw("\"></span> ").raw(words::status(status));
+fn badge(page: &mut HtmlWriter<'_>, status: Status) {
+    page.raw("<span class=\"dot ").raw(class(status)).raw("\"></span> ").raw(wording::status(status));
 }
 
 fn class(status: Status) -> &'static str {
@@ -105,16 +105,16 @@ fn class(status: Status) -> &'static str {
     }
 }
 
-fn code(page: &mut Page<'_>, cause: &Cause) {
+fn code(page: &mut HtmlWriter<'_>, cause: &ReportCause) {
     match cause.code.as_str() {
-        "" => page.text(words::status(cause.status)),
+        "" => page.text(wording::status(cause.status)),
         code => page.raw("<code>").text(code).raw("</code>"),
     };
 }
 
-fn modules(page: &mut Page<'_>, report: &Report) {
+fn modules(page: &mut HtmlWriter<'_>, report: &Report) {
     page.raw("<section><h2>By module</h2><div class=\"wide\"><table><thead><tr><th scope=\"col\">Module</th>");
-    for name in words::MODULE_COLUMNS {
+    for name in wording::MODULE_COLUMNS {
         page.raw("<th scope=\"col\" class=\"n\">").raw(name).raw("</th>");
     }
     page.raw("<th scope=\"col\" class=\"n\">Sent</th></tr></thead><tbody>");
@@ -132,15 +132,15 @@ fn modules(page: &mut Page<'_>, report: &Report) {
     page.raw("</table></div></section>\n");
 }
 
-fn module_cells(page: &mut Page<'_>, totals: &Totals) {
-    for count in words::module_counts(totals) {
+fn module_cells(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {
+    for count in wording::module_counts(totals) {
         page.raw(if count == 0 { "<td class=\"n zero\">" } else { "<td class=\"n\">" });
         page.text(&units::count(count)).raw("</td>");
     }
     page.raw("<td class=\"n\">").text(&units::size(totals.bytes_uploaded)).raw("</td>");
 }
 
-fn over_time(page: &mut Page<'_>, report: &Report) {
+fn over_time(page: &mut HtmlWriter<'_>, report: &Report) {
     let Some(timeline) = &report.timeline else { return };
     page.raw("<section><h2>Over time</h2>");
     // Two bars tell nothing that a sentence does not.
@@ -160,7 +160,7 @@ fn over_time(page: &mut Page<'_>, report: &Report) {
     page.raw("</section>\n");
 }
 
-fn uploads_per_minute(page: &mut Page<'_>, timeline: &Timeline) {
+fn uploads_per_minute(page: &mut HtmlWriter<'_>, timeline: &Timeline) {
     page.raw("<figure><figcaption><b>Uploads per minute</b>Mean over every ");
     match timeline.bin_seconds {
         1 => page.raw("second"),
@@ -176,24 +176,27 @@ fn uploads_per_minute(page: &mut Page<'_>, timeline: &Timeline) {
     page.raw("</div></figure>");
 }
 
-fn answer_times(page: &mut Page<'_>, timeline: &Timeline) {
-    let Answers { median, p95, longest } = timeline.answers;
+fn answer_times(page: &mut HtmlWriter<'_>, timeline: &Timeline) {
+    let AnswerTimes { median, p95, longest } = timeline.answers;
     page.raw("From the first byte sent to the answer, half of all uploads took at most ")
-        .text(&words::answer_time(median));
-    page.raw(", 95 % at most ").text(&words::answer_time(p95)).raw(", the slowest ").text(&words::answer_time(longest));
+        .text(&wording::answer_time(median));
+    page.raw(", 95 % at most ")
+        .text(&wording::answer_time(p95))
+        .raw(", the slowest ")
+        .text(&wording::answer_time(longest));
     page.raw(".");
 }
 
-fn sizes(page: &mut Page<'_>, report: &Report) {
+fn sizes(page: &mut HtmlWriter<'_>, report: &Report) {
     if report.sizes.iter().all(|class| class.files == 0) {
         return;
     }
     page.raw("<section><h2>Sizes of the uploaded files</h2><figure class=\"narrow\">");
-    charts::classes(page, "Uploaded files by size", &words::size_classes(&report.sizes));
+    charts::classes(page, "Uploaded files by size", &wording::size_classes(&report.sizes));
     page.raw("</figure></section>\n");
 }
 
-fn once(page: &mut Page<'_>, totals: &Totals) {
+fn once(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {
     page.raw(
         "<section><h2>Nothing twice</h2><p>Before the first byte of an upload leaves, a line saying so is on the ",
     );
@@ -219,9 +222,9 @@ fn once(page: &mut Page<'_>, totals: &Totals) {
     page.raw("</dl></section>\n");
 }
 
-fn origin(page: &mut Page<'_>, report: &Report) {
+fn origin(page: &mut HtmlWriter<'_>, report: &Report) {
     page.raw("<section><h2>Where this comes from</h2><dl class=\"facts\">");
-    for (name, value) in words::origin(report) {
+    for (name, value) in wording::origin(report) {
         page.raw("<dt>").raw(name).raw("</dt><dd><bdi>").text(&value).raw("</bdi></dd>");
     }
     page.raw("</dl>");
@@ -229,19 +232,19 @@ fn origin(page: &mut Page<'_>, report: &Report) {
     page.raw("</section>\n");
 }
 
-fn runs(page: &mut Page<'_>, report: &Report) {
+fn runs(page: &mut HtmlWriter<'_>, report: &Report) {
     if report.runs.is_empty() {
         page.raw("<p class=\"note\">The record of the single runs was not found beside the results.</p>");
         return;
     }
     page.raw("<div class=\"wide\"><table><caption>The runs that led here</caption><thead><tr>");
-    for name in words::RUN_COLUMNS {
+    for name in wording::RUN_COLUMNS {
         page.raw("<th scope=\"col\">").raw(name).raw("</th>");
     }
     page.raw("</tr></thead><tbody>");
     for run in &report.runs {
         page.raw("<tr>");
-        for cell in words::run_cells(run) {
+        for cell in wording::run_cells(run) {
             page.raw("<td class=\"any\">").text(&cell).raw("</td>");
         }
         page.raw("</tr>");
@@ -249,7 +252,7 @@ fn runs(page: &mut Page<'_>, report: &Report) {
     page.raw("</tbody></table></div>");
 }
 
-fn rows(page: &mut Page<'_>, report: &Report) {
+fn rows(page: &mut HtmlWriter<'_>, report: &Report) {
     if report.causes.is_empty() {
         return;
     }
@@ -270,7 +273,7 @@ fn rows(page: &mut Page<'_>, report: &Report) {
     page.raw("</section>\n");
 }
 
-fn cause_rows(page: &mut Page<'_>, cause: &Cause) {
+fn cause_rows(page: &mut HtmlWriter<'_>, cause: &ReportCause) {
     page.raw("<div class=\"wide\"><table").raw(if cause.rows.len() > MANY_ROWS { " class=\"many\">" } else { ">" });
     page.raw(
         "<thead><tr><th scope=\"col\" class=\"n\">Line</th><th scope=\"col\">Module</th><th scope=\"col\">Record</th>",
@@ -287,12 +290,12 @@ fn cause_rows(page: &mut Page<'_>, cause: &Cause) {
     }
 }
 
-fn cause_row(page: &mut Page<'_>, row: &Row) {
-    page.raw("<tr><td class=\"n\">").text(&words::line(row)).raw("</td><td class=\"any\"><bdi>").text(&row.module);
+fn cause_row(page: &mut HtmlWriter<'_>, row: &ReportRow) {
+    page.raw("<tr><td class=\"n\">").text(&wording::line(row)).raw("</td><td class=\"any\"><bdi>").text(&row.module);
     page.raw("</bdi></td><td class=\"id\"><bdi>").text(&row.record).raw("</bdi></td><td class=\"any\"><bdi>");
     // Never a link to click on: where it leads is the manifest's word alone.
     page.text(&row.source).raw("</bdi>");
-    for said in [words::sent_as(row).as_deref(), Some(row.message.as_str())].into_iter().flatten() {
+    for said in [wording::sent_as(row).as_deref(), Some(row.message.as_str())].into_iter().flatten() {
         if !said.is_empty() {
             page.raw("<span class=\"said\"><bdi>").text(said).raw("</bdi></span>");
         }
@@ -300,13 +303,13 @@ fn cause_row(page: &mut Page<'_>, row: &Row) {
     page.raw("</td></tr>");
 }
 
-fn sign_off(page: &mut Page<'_>) {
+fn sign_off(page: &mut HtmlWriter<'_>) {
     page.raw("<section><h2>Sign-off</h2><div class=\"sign\"><div>Handed over by, date</div>");
     page.raw("<div>Accepted by, date</div></div></section>\n");
 }
 
-fn foot(page: &mut Page<'_>, report: &Report) {
-    page.raw("<footer>Made by ").text(&report.source.made_by).raw(" on ").text(&words::time(report.source.made_at));
+fn foot(page: &mut HtmlWriter<'_>, report: &Report) {
+    page.raw("<footer>Made by ").text(&report.source.made_by).raw(" on ").text(&wording::time(report.source.made_at));
     page.raw(" from ")
         .text(&report.source.results)
         .raw(". All times are UTC; sizes are decimal (1 MB = 1,000,000 bytes).</footer>\n");

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Cause, Report, Totals};
-use super::words;
+use super::model::{Report, ReportCause, ReportTotals};
+use super::wording;
 use crate::console::text::is_unsafe;
 use crate::units;
 
@@ -16,7 +16,7 @@ pub(super) fn write(report: &Report) -> String {
 }
 
 fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "# {}\n\n{}.\n", text(&words::headline(report)), text(&words::subline(report)))?;
+    writeln!(out, "# {}\n\n{}.\n", text(&wording::headline(report)), text(&wording::subline(report)))?;
     totals(&report.totals, out)?;
     modules(report, out)?;
     causes(report, out)?;
@@ -26,9 +26,9 @@ fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
             "Half of all uploads took at most {}, 95 % at most {}, the slowest {}.\n",
-            words::answer_time(answers.median),
-            words::answer_time(answers.p95),
-            words::answer_time(answers.longest)
+            wording::answer_time(answers.median),
+            wording::answer_time(answers.p95),
+            wording::answer_time(answers.longest)
         )?;
     }
     origin(report, out)?;
@@ -38,10 +38,10 @@ fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn totals(totals: &Totals, out: &mut String) -> std::fmt::Result {
+fn totals(totals: &ReportTotals, out: &mut String) -> std::fmt::Result {
     writeln!(out, "| Status | Rows |\n| --- | ---: |")?;
-    for (status, count) in words::counts(totals) {
-        writeln!(out, "| {} | {} |", words::status(status), units::count(count))?;
+    for (status, count) in wording::counts(totals) {
+        writeln!(out, "| {} | {} |", wording::status(status), units::count(count))?;
     }
     writeln!(out, "| **All** | **{}** |\n", units::count(totals.rows))?;
     writeln!(
@@ -58,10 +58,10 @@ fn totals(totals: &Totals, out: &mut String) -> std::fmt::Result {
 }
 
 fn modules(report: &Report, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "## By module\n\n| Module | {} | Sent |", words::MODULE_COLUMNS.join(" | "))?;
-    writeln!(out, "| --- |{} ---: |", " ---: |".repeat(words::MODULE_COLUMNS.len()))?;
+    writeln!(out, "## By module\n\n| Module | {} | Sent |", wording::MODULE_COLUMNS.join(" | "))?;
+    writeln!(out, "| --- |{} ---: |", " ---: |".repeat(wording::MODULE_COLUMNS.len()))?;
     for module in &report.modules {
-        let counts = words::module_counts(&module.totals).map(units::count).join(" | ");
+        let counts = wording::module_counts(&module.totals).map(units::count).join(" | ");
         writeln!(out, "| {} | {counts} | {} |", text(&module.module), units::size(module.totals.bytes_uploaded))?;
     }
     writeln!(out)
@@ -70,11 +70,11 @@ fn modules(report: &Report, out: &mut String) -> std::fmt::Result {
 fn causes(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## What is not in place\n")?;
     if report.causes.is_empty() {
-        return writeln!(out, "{}\n", words::nothing_amiss(report));
+        return writeln!(out, "{}\n", wording::nothing_amiss(report));
     }
     writeln!(out, "| Status | Cause | What was said | Rows |\n| --- | --- | --- | ---: |")?;
     for cause in &report.causes {
-        let (status, count) = (words::status(cause.status), units::count(cause.count));
+        let (status, count) = (wording::status(cause.status), units::count(cause.count));
         writeln!(out, "| {status} | {} | {} | {count} |", text(&cause.code), text(cause.said()))?;
     }
     writeln!(out)
@@ -82,32 +82,32 @@ fn causes(report: &Report, out: &mut String) -> std::fmt::Result {
 
 fn origin(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## Where this comes from\n")?;
-    for (name, value) in words::origin(report) {
+    for (name, value) in wording::origin(report) {
         writeln!(out, "- {name}: {}", text(&value))?;
     }
     if !report.runs.is_empty() {
-        let names = words::RUN_COLUMNS.join(" | ");
-        writeln!(out, "\n| {names} |\n|{}", " --- |".repeat(words::RUN_COLUMNS.len()))?;
+        let names = wording::RUN_COLUMNS.join(" | ");
+        writeln!(out, "\n| {names} |\n|{}", " --- |".repeat(wording::RUN_COLUMNS.len()))?;
         for run in &report.runs {
-            writeln!(out, "| {} |", words::run_cells(run).map(|cell| text(&cell)).join(" | "))?;
+            writeln!(out, "| {} |", wording::run_cells(run).map(|cell| text(&cell)).join(" | "))?;
         }
     }
-    let made = format!("Made by {} on {}.", report.source.made_by, words::time(report.source.made_at));
+    let made = format!("Made by {} on {}.", report.source.made_by, wording::time(report.source.made_at));
     writeln!(out, "\n{}\n", text(&made))
 }
 
-fn rows(cause: &Cause, out: &mut String) -> std::fmt::Result {
+fn rows(cause: &ReportCause, out: &mut String) -> std::fmt::Result {
     let code = if cause.code.is_empty() { String::new() } else { format!(": {}", text(&cause.code)) };
-    writeln!(out, "## {}{code} ({})\n", words::status(cause.status), units::counted(cause.count, "row"))?;
+    writeln!(out, "## {}{code} ({})\n", wording::status(cause.status), units::counted(cause.count, "row"))?;
     writeln!(
         out,
         "{}\n\n| Line | Module | Record | File or link | |\n| ---: | --- | --- | --- | --- |",
         text(cause.said())
     )?;
     for row in &cause.rows {
-        let said: Vec<String> = words::sent_as(row).into_iter().chain([row.message.clone()]).collect();
+        let said: Vec<String> = wording::sent_as(row).into_iter().chain([row.message.clone()]).collect();
         let cells = [&row.module, &row.record, &row.source, said.join(" ").trim()].map(|cell: &str| text(cell));
-        writeln!(out, "| {} | {} |", words::line(row), cells.join(" | "))?;
+        writeln!(out, "| {} | {} |", wording::line(row), cells.join(" | "))?;
     }
     match cause.count.saturating_sub(cause.rows.len() as u64) {
         0 => writeln!(out),

@@ -9,23 +9,23 @@ use std::io;
 use crate::console::text::is_unsafe;
 
 /// A page on its way to a writer. The first error is kept and given at the end, so that writing reads as one chain.
-pub(super) struct Page<'w> {
+pub(super) struct HtmlWriter<'w> {
     out: &'w mut dyn io::Write,
     failed: Option<io::Error>,
 }
 
-impl<'w> Page<'w> {
-    pub(super) fn new(out: &'w mut dyn io::Write) -> Page<'w> {
-        Page { out, failed: None }
+impl<'w> HtmlWriter<'w> {
+    pub(super) fn new(out: &'w mut dyn io::Write) -> HtmlWriter<'w> {
+        HtmlWriter { out, failed: None }
     }
 
     /// Markup of our own.
-    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Page<'w> {
+    pub(super) fn raw(&mut self, markup: &'static str) -> &mut HtmlWriter<'w> {
         self.write(markup.as_bytes())
     }
 
     /// Text from anywhere, also fit for a quoted attribute.
-    pub(super) fn text(&mut self, text: &str) -> &mut Page<'w> {
+    pub(super) fn text(&mut self, text: &str) -> &mut HtmlWriter<'w> {
         let mut clean_from = 0;
         for (at, char) in text.char_indices() {
             let Some(replacement) = replacement(char) else { continue };
@@ -40,7 +40,7 @@ impl<'w> Page<'w> {
     }
 
     /// A coordinate or a length in a drawing, to a tenth.
-    pub(super) fn number(&mut self, number: f64) -> &mut Page<'w> {
+    pub(super) fn number(&mut self, number: f64) -> &mut HtmlWriter<'w> {
         // A drawing with `NaN` in it is refused as a whole by some readers; a zero only misplaces one mark.
         let number = if number.is_finite() { number } else { 0.0 };
         let text = format!("{number:.1}");
@@ -53,7 +53,7 @@ impl<'w> Page<'w> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> &mut Page<'w> {
+    fn write(&mut self, bytes: &[u8]) -> &mut HtmlWriter<'w> {
         if self.failed.is_none() {
             self.failed = self.out.write_all(bytes).err();
         }
@@ -86,7 +86,7 @@ mod tests {
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
-        Page::new(&mut out).text(text).finish().expect("a vector takes everything");
+        HtmlWriter::new(&mut out).text(text).finish().expect("a vector takes everything");
         String::from_utf8(out).expect("the page is UTF-8")
     }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_number_has_at_most_one_decimal_and_is_always_one() {
         let mut out = Vec::new();
-        let mut page = Page::new(&mut out);
+        let mut page = HtmlWriter::new(&mut out);
         for number in [1.0, 2.25, -0.5, f64::NAN, f64::INFINITY] {
             page.number(number).raw(" ");
         }
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn the_first_error_of_a_chain_is_the_one_reported() {
-        struct Full;
-        impl io::Write for Full {
+        struct FullWriter;
+        impl io::Write for FullWriter {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::Error::from(io::ErrorKind::StorageFull))
             }
@@ -127,7 +127,7 @@ mod tests {
                 Ok(())
             }
         }
-        let failed = Page::new(&mut Full).raw("<p>").text("a").finish();
+        let failed = HtmlWriter::new(&mut FullWriter).raw("<p>").text("a").finish();
         assert_eq!(failed.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
     }
 }

@@ -21,16 +21,16 @@ mod model;
 mod sample;
 mod save;
 mod timeline;
-mod words;
+mod wording;
 mod xlsx;
 
 use std::io;
 
-pub use model::{Cause, Module, Origin, Report, Row, SizeClass, Source, Totals};
+pub use model::{Module, Origin, Report, ReportCause, ReportRow, ReportSource, ReportTotals, SizeClass};
 pub use save::replace;
-pub use timeline::{Answers, Bin, Stretch, Timeline};
+pub use timeline::{AnswerTimes, Bin, Stretch, Timeline};
 
-use crate::results::{Line, Run};
+use crate::results::{Line, RunRecord};
 
 impl Report {
     /// The report on these rows, the last line of each.
@@ -38,7 +38,11 @@ impl Report {
     /// # Errors
     ///
     /// When a row cannot be read.
-    pub fn of(lines: impl Iterator<Item = io::Result<Line>>, origin: Origin, runs: Vec<Run>) -> io::Result<Report> {
+    pub fn of(
+        lines: impl Iterator<Item = io::Result<Line>>,
+        origin: Origin,
+        runs: Vec<RunRecord>,
+    ) -> io::Result<Report> {
         let mut counting = model::Counting::default();
         for line in lines {
             counting.add(&line?);
@@ -48,7 +52,7 @@ impl Report {
 
     /// What the report says first.
     pub fn headline(&self) -> String {
-        words::headline(self)
+        wording::headline(self)
     }
 
     /// Writes the page.

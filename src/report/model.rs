@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use super::timeline::{Answered, Timeline};
 use crate::explain::{self, outcomes::advice};
 use crate::outcome::{OwnCode, Status};
-use crate::results::{Line, Run};
+use crate::results::{Line, RunRecord};
 use crate::upload::{ServiceId, SourceKind};
 
 /// Rows of a cause of `not_sent` that are listed; a stopped run may leave the larger part of a manifest unsent, and the
@@ -30,24 +30,25 @@ pub struct Report {
     /// Shape of the JSON.
     pub version: u32,
     /// Where it comes from.
-    pub source: Source,
+    pub source: ReportSource,
     /// All rows together.
-    pub totals: Totals,
+    pub totals: ReportTotals,
     /// The same by module, in order of name.
     pub modules: Vec<Module>,
     /// Why rows are not in place: what a person must look at first, then the larger groups first.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<ReportCause>,
     /// When the uploads happened and how long they took; absent without uploads.
     pub timeline: Option<Timeline>,
     /// Sizes of the files that are in place, by class.
     pub sizes: Vec<SizeClass>,
     /// The runs that made the results, oldest first; empty if their record is lost.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunRecord>,
 }
 
 /// Where a report comes from.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
-pub struct Source {
+#[schemars(rename = "Source")]
+pub struct ReportSource {
     /// The results file's own name.
     pub results: String,
     /// SHA-256 of its bytes, in hex: the report speaks of this file and no other.
@@ -91,7 +92,8 @@ pub struct Origin {
 
 /// How many rows ended in which way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, JsonSchema)]
-pub struct Totals {
+#[schemars(rename = "Totals")]
+pub struct ReportTotals {
     /// All rows of the results.
     pub rows: u64,
     /// Created by us.
@@ -130,12 +132,13 @@ pub struct Module {
     /// Its API name.
     pub module: String,
     /// Its share of the totals.
-    pub totals: Totals,
+    pub totals: ReportTotals,
 }
 
 /// Rows that are not in place for one reason.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-pub struct Cause {
+#[schemars(rename = "Cause")]
+pub struct ReportCause {
     /// How they ended.
     #[serde(serialize_with = "text")]
     #[schemars(with = "String")]
@@ -151,12 +154,13 @@ pub struct Cause {
     /// How many there are.
     pub count: u64,
     /// The rows, in the order of the results; of `not_sent` only the first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ReportRow>,
 }
 
 /// One row that is not in place.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-pub struct Row {
+#[schemars(rename = "Row")]
+pub struct ReportRow {
     /// Its line in the manifest; absent if it is in the manifest no more.
     pub line: Option<u32>,
     /// The module as written.
@@ -180,7 +184,7 @@ pub struct SizeClass {
     pub files: u64,
 }
 
-impl Totals {
+impl ReportTotals {
     /// Rows that are where they should be.
     pub fn in_place(&self) -> u64 {
         self.uploaded + self.already_present
@@ -219,9 +223,9 @@ impl Totals {
 /// Reads the rows of a results file one by one; the [`Report`] is its end.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
-    totals: Totals,
+    totals: ReportTotals,
     modules: BTreeMap<String, Counted>,
-    causes: HashMap<(Status, String, String), Cause>,
+    causes: HashMap<(Status, String, String), ReportCause>,
     answered: Vec<Answered>,
     sizes: [u64; SIZE_CLASSES.len() + 1],
     targets: BTreeSet<String>,
@@ -233,7 +237,7 @@ pub(super) struct Counting {
 /// What is counted of one module.
 #[derive(Debug, Default)]
 struct Counted {
-    totals: Totals,
+    totals: ReportTotals,
     /// A million rows may be on a million records: as numbers they take 8 bytes each.
     records: HashSet<u64>,
 }
@@ -275,7 +279,7 @@ impl Counting {
     fn add_open(&mut self, line: &Line) {
         let status = if line.status == Status::Sending { Status::InDoubt } else { line.status };
         let key = (status, line.code.clone(), same_for_all(&line.code, &line.message));
-        let cause = self.causes.entry(key).or_insert_with(|| Cause {
+        let cause = self.causes.entry(key).or_insert_with(|| ReportCause {
             status,
             code: line.code.clone(),
             message: line.message.clone(),
@@ -287,26 +291,26 @@ impl Counting {
         cause.count += 1;
         if status != Status::NotSent || cause.rows.len() < WAITING_ROWS_LISTED {
             let message = if line.message == cause.said() { String::new() } else { line.message.clone() };
-            cause.rows.push(Row::of(line, message));
+            cause.rows.push(ReportRow::of(line, message));
         }
     }
 
     /// The report on all rows taken in.
-    pub(super) fn finish(mut self, origin: Origin, runs: Vec<Run>) -> Report {
+    pub(super) fn finish(mut self, origin: Origin, runs: Vec<RunRecord>) -> Report {
         for module in self.modules.values_mut() {
             module.totals.records = module.records.len() as u64;
             self.totals.records += module.totals.records;
         }
-        let mut causes: Vec<Cause> = self.causes.into_values().collect();
+        let mut causes: Vec<ReportCause> = self.causes.into_values().collect();
         causes.sort_by(|a, b| {
-            let order = |cause: &Cause| (urgency(cause.status), Reverse(cause.count));
+            let order = |cause: &ReportCause| (urgency(cause.status), Reverse(cause.count));
             order(a).cmp(&order(b)).then_with(|| a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
         });
         let modules = self.modules.into_iter().map(|(module, counted)| Module { module, totals: counted.totals });
         let bounds = SIZE_CLASSES.into_iter().map(Some).chain([None]);
         Report {
             version: 1,
-            source: Source {
+            source: ReportSource {
                 results: origin.results,
                 results_sha256: origin.results_sha256,
                 complete: origin.complete,
@@ -327,18 +331,18 @@ impl Counting {
     }
 }
 
-impl Cause {
+impl ReportCause {
     /// What is said of all its rows: our own words for a code of our own, else those of the service.
     pub(super) fn said(&self) -> &str {
         self.meaning.filter(|_| is_own(&self.code)).unwrap_or(&self.message)
     }
 }
 
-impl Row {
-    fn of(line: &Line, message: String) -> Row {
+impl ReportRow {
+    fn of(line: &Line, message: String) -> ReportRow {
         // An invalid row may have both or neither; the file is then the likelier intention.
         let source = if line.file.is_empty() { &line.url } else { &line.file };
-        Row {
+        ReportRow {
             line: (line.line > 0).then_some(line.line),
             module: line.module.clone(),
             record: line.record.clone(),

@@ -8,7 +8,7 @@ use super::model::{Origin, Report};
 use crate::content::Fingerprint;
 use crate::outcome::{OwnCode, Status};
 use crate::owner::CrmOwner;
-use crate::results::{Line, ManifestRef, Run};
+use crate::results::{Line, ManifestRef, RunRecord};
 use crate::upload::{RowKey, ServiceId, SourceKind};
 
 /// A name that would be markup, a formula and a disguise, if any reader let it.
@@ -112,10 +112,10 @@ pub(super) fn report(rows: u32) -> Report {
 }
 
 /// A run on such a day.
-fn run(day: i64, exit: u8, stopped: Option<&str>) -> Run {
+fn run(day: i64, exit: u8, stopped: Option<&str>) -> RunRecord {
     let at = |hour: i64| Timestamp::from_second(MONDAY + day * 86_400 + hour * 3_600).expect("a time");
     let option = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    Run {
+    RunRecord {
         id: format!("2026030{}T080000Z-1f2e", 2 + day),
         version: "0.1.0".to_owned(),
         started: at(8),

@@ -34,7 +34,7 @@ pub struct Timeline {
     /// Stretches of work between pauses.
     pub stretches: Vec<Stretch>,
     /// Times to answer over all uploads.
-    pub answers: Answers,
+    pub answers: AnswerTimes,
 }
 
 /// A stretch of work without a long pause.
@@ -61,7 +61,8 @@ pub struct Bin {
 
 /// Times to answer, in seconds.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, JsonSchema)]
-pub struct Answers {
+#[schemars(rename = "Answers")]
+pub struct AnswerTimes {
     /// Half of the answers took at most this long.
     pub median: f32,
     /// Nineteen in twenty answers took at most this long.
@@ -85,7 +86,7 @@ impl Timeline {
         Some(Timeline {
             bin_seconds,
             stretches,
-            answers: Answers { median, p95, longest: all.last().copied().unwrap_or(0.0) },
+            answers: AnswerTimes { median, p95, longest: all.last().copied().unwrap_or(0.0) },
         })
     }
 
@@ -195,7 +196,7 @@ mod tests {
         let seconds = |n: u8| f32::from(n) / 10.0;
         let uploads = (1..=100).rev().map(|n| Answered { at: 0, seconds: seconds(n) }).collect();
         let timeline = Timeline::of(uploads).expect("there are uploads");
-        assert_eq!(timeline.answers, Answers { median: seconds(50), p95: seconds(95), longest: seconds(100) });
+        assert_eq!(timeline.answers, AnswerTimes { median: seconds(50), p95: seconds(95), longest: seconds(100) });
         assert_eq!(Timeline::of(Vec::new()), None);
     }
 }

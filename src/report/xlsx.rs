@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rust_xlsxwriter::{Color, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use super::model::{Report, is_in_place};
-use super::words;
+use super::wording;
 use crate::outcome::Status;
 use crate::results::{Layout, Line};
 
@@ -60,7 +60,7 @@ pub(super) fn write(
     out: impl Write + Seek + Send,
 ) -> Result<(), XlsxError> {
     let build = || {
-        let mut book = Book::new(report, carried)?;
+        let mut book = WorkbookWriter::new(report, carried)?;
         for line in lines {
             book.add(&line?)?;
         }
@@ -71,7 +71,7 @@ pub(super) fn write(
 }
 
 /// A workbook with its rows on the way in.
-struct Book {
+struct WorkbookWriter {
     workbook: Workbook,
     formats: Formats,
     columns: Vec<String>,
@@ -124,11 +124,11 @@ impl Formats {
     }
 }
 
-impl Book {
-    fn new(report: &Report, carried: &[String]) -> Result<Book, XlsxError> {
+impl WorkbookWriter {
+    fn new(report: &Report, carried: &[String]) -> Result<WorkbookWriter, XlsxError> {
         // The check is about the bytes of the file, which are not here.
         let columns = Layout::new(carried).columns().filter(|name| *name != "check").map(str::to_owned).collect();
-        let mut book = Book {
+        let mut book = WorkbookWriter {
             workbook: Workbook::new(),
             formats: Formats::new(),
             columns,
@@ -265,8 +265,8 @@ fn totals(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<(
     for (column, width) in [(0, 30), (1, 24), (2, 60), (3, 18), (4, 18), (5, 18), (6, 14), (7, 14), (8, 18)] {
         sheet.set_column_width(column, width)?;
     }
-    sheet.write_string_with_format(0, 0, words::headline(report), &formats.title)?;
-    sheet.write_string_with_format(1, 0, cut(&words::subline(report)), &formats.label)?;
+    sheet.write_string_with_format(0, 0, wording::headline(report), &formats.title)?;
+    sheet.write_string_with_format(1, 0, cut(&wording::subline(report)), &formats.label)?;
     let mut row = statuses(sheet, 3, report, formats)?;
     row = causes(sheet, row + 1, report, formats)?;
     row = modules(sheet, row + 1, report, formats)?;
@@ -282,8 +282,8 @@ fn head(sheet: &mut Worksheet, row: u32, names: &[&str], formats: &Formats) -> R
 
 fn statuses(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
     let mut row = head(sheet, row, &["Status", "Rows"], formats)?;
-    for (status, count) in words::counts(&report.totals) {
-        sheet.write_string_with_format(row, 0, words::status(status), formats.status(status))?;
+    for (status, count) in wording::counts(&report.totals) {
+        sheet.write_string_with_format(row, 0, wording::status(status), formats.status(status))?;
         sheet.write_number_with_format(row, 1, count as f64, &formats.count)?;
         row += 1;
     }
@@ -306,7 +306,7 @@ fn statuses(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats)
 fn causes(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
     let mut row = head(sheet, row, &["Not in place", "Code", "What was said", "Rows"], formats)?;
     for cause in &report.causes {
-        sheet.write_string_with_format(row, 0, words::status(cause.status), formats.status(cause.status))?;
+        sheet.write_string_with_format(row, 0, wording::status(cause.status), formats.status(cause.status))?;
         sheet.write_string(row, 1, cut(&cause.code))?.write_string(row, 2, cut(cause.said()))?;
         sheet.write_number_with_format(row, 3, cause.count as f64, &formats.count)?;
         row += 1;
@@ -315,11 +315,11 @@ fn causes(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -
 }
 
 fn modules(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
-    let names: Vec<&str> = ["Module"].into_iter().chain(words::MODULE_COLUMNS).chain(["Bytes sent"]).collect();
+    let names: Vec<&str> = ["Module"].into_iter().chain(wording::MODULE_COLUMNS).chain(["Bytes sent"]).collect();
     let mut row = head(sheet, row, &names, formats)?;
     for module in &report.modules {
         sheet.write_string(row, 0, cut(&module.module))?;
-        let counts = words::module_counts(&module.totals).into_iter().chain([module.totals.bytes_uploaded]);
+        let counts = wording::module_counts(&module.totals).into_iter().chain([module.totals.bytes_uploaded]);
         for (column, count) in (1..).zip(counts) {
             sheet.write_number_with_format(row, column, count as f64, &formats.count)?;
         }
@@ -329,13 +329,13 @@ fn modules(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) 
 }
 
 fn origin(sheet: &mut Worksheet, mut row: u32, report: &Report, formats: &Formats) -> Result<(), XlsxError> {
-    for (name, value) in words::origin(report) {
+    for (name, value) in wording::origin(report) {
         sheet.write_string_with_format(row, 0, name, &formats.label)?.write_string(row, 1, cut(&value))?;
         row += 1;
     }
-    row = head(sheet, row + 1, &words::RUN_COLUMNS, formats)?;
+    row = head(sheet, row + 1, &wording::RUN_COLUMNS, formats)?;
     for run in &report.runs {
-        for (column, cell) in (0..).zip(words::run_cells(run)) {
+        for (column, cell) in (0..).zip(wording::run_cells(run)) {
             sheet.write_string(row, column, cut(&cell))?;
         }
         row += 1;
@@ -418,8 +418,8 @@ mod tests {
 
     #[test]
     fn a_workbook_that_cannot_be_stored_is_an_error() {
-        struct Full;
-        impl Write for Full {
+        struct FullDisk;
+        impl Write for FullDisk {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
                 Err(io::ErrorKind::StorageFull.into())
             }
@@ -427,11 +427,11 @@ mod tests {
                 Ok(())
             }
         }
-        impl Seek for Full {
+        impl Seek for FullDisk {
             fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
                 Ok(0)
             }
         }
-        assert!(write(&sample::report(3), &[], sample::lines(3).map(Ok), Full).is_err());
+        assert!(write(&sample::report(3), &[], sample::lines(3).map(Ok), FullDisk).is_err());
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::codec::Cells;
-use super::columns::{Column, Layout};
+use super::columns::{Layout, ResultsColumn};
 use super::disk::Disk;
-use super::scan::Lines;
+use super::scan::ResultsLines;
 use crate::outcome::Status;
 use crate::upload::{RecordId, ServiceId};
 
@@ -21,7 +21,7 @@ pub(super) struct Claims {
 impl Claims {
     /// Takes in what was written since the last time.
     pub(super) fn read_on<D: Disk>(&mut self, disk: &D, file: &D::File, layout: &Layout) -> io::Result<()> {
-        let mut lines = Lines::new(disk, file);
+        let mut lines = ResultsLines::new(disk, file);
         let mut ranges = Vec::new();
         let mut next = lines.at(self.read)?;
         while let Some(physical) = next {
@@ -31,9 +31,11 @@ impl Claims {
             let cells = Cells::split(physical.bytes, layout, &mut ranges).ok();
             // The header and lines without an attachment have no number there. What was skipped because the record had
             // it (`already_present`) may be the very attachment that a row in doubt is looked for by.
-            let uploaded = cells.filter(|cells| cells.raw(Column::Status) == Status::Uploaded.as_str().as_bytes());
-            let pair = uploaded
-                .and_then(|cells| Some((number(cells.raw(Column::Record))?, number(cells.raw(Column::AttachmentId))?)));
+            let uploaded =
+                cells.filter(|cells| cells.raw(ResultsColumn::Status) == Status::Uploaded.as_str().as_bytes());
+            let pair = uploaded.and_then(|cells| {
+                Some((number(cells.raw(ResultsColumn::Record))?, number(cells.raw(ResultsColumn::AttachmentId))?))
+            });
             self.pairs.extend(pair);
             self.read = physical.end();
             next = lines.next()?;

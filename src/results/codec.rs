@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::cell;
-use super::columns::{Column, Layout, Slot};
+use super::columns::{Layout, ResultsColumn, Slot};
 use super::edited;
 use super::line::Line;
 use crate::content::Fingerprint;
@@ -44,38 +44,38 @@ impl Line {
     }
 
     /// Appends one cell as it stands in the file.
-    fn encode_cell(&self, column: Column, out: &mut Vec<u8>) {
+    fn encode_cell(&self, column: ResultsColumn, out: &mut Vec<u8>) {
         match column {
-            Column::Line => push_number(out, (self.line > 0).then_some(self.line)),
-            Column::Module => cell::push(out, &self.module),
-            Column::Record => cell::push(out, &self.record),
-            Column::File => cell::push(out, &self.file),
-            Column::Url => cell::push(out, &self.url),
-            Column::Name => cell::push(out, &self.name),
-            Column::Status => out.extend_from_slice(self.status.as_str().as_bytes()),
-            Column::AttachmentId => push_number(out, self.attachment_id.map(ServiceId::get)),
-            Column::Code => cell::push(out, &self.code),
-            Column::Message => cell::push(out, &self.message),
-            Column::HttpStatus => push_number(out, self.http_status),
-            Column::Tries => push_number(out, Some(self.tries)),
-            Column::Bytes => push_number(out, self.bytes),
-            Column::Content => push_fingerprint(out, self.content),
-            Column::Seconds => push_seconds(out, self.took_time().then_some(self.seconds)),
-            Column::SentAt => push_time(out, self.sent_at),
-            Column::FinishedAt => push_time(out, self.finished_at),
-            Column::CreatedTime => cell::push(out, self.created_time.as_deref().unwrap_or_default()),
-            Column::CreatedBy => push_number(out, self.created_by.map(ServiceId::get)),
-            Column::Target => cell::push(out, &self.target),
-            Column::Org => push_owner(out, self.org),
-            Column::Run => cell::push(out, &self.run),
-            Column::Key => push_hex::<16>(out, b"r", self.key.0),
+            ResultsColumn::Line => push_number(out, (self.line > 0).then_some(self.line)),
+            ResultsColumn::Module => cell::push(out, &self.module),
+            ResultsColumn::Record => cell::push(out, &self.record),
+            ResultsColumn::File => cell::push(out, &self.file),
+            ResultsColumn::Url => cell::push(out, &self.url),
+            ResultsColumn::Name => cell::push(out, &self.name),
+            ResultsColumn::Status => out.extend_from_slice(self.status.as_str().as_bytes()),
+            ResultsColumn::AttachmentId => push_number(out, self.attachment_id.map(ServiceId::get)),
+            ResultsColumn::Code => cell::push(out, &self.code),
+            ResultsColumn::Message => cell::push(out, &self.message),
+            ResultsColumn::HttpStatus => push_number(out, self.http_status),
+            ResultsColumn::Tries => push_number(out, Some(self.tries)),
+            ResultsColumn::Bytes => push_number(out, self.bytes),
+            ResultsColumn::Content => push_fingerprint(out, self.content),
+            ResultsColumn::Seconds => push_seconds(out, self.took_time().then_some(self.seconds)),
+            ResultsColumn::SentAt => push_time(out, self.sent_at),
+            ResultsColumn::FinishedAt => push_time(out, self.finished_at),
+            ResultsColumn::CreatedTime => cell::push(out, self.created_time.as_deref().unwrap_or_default()),
+            ResultsColumn::CreatedBy => push_number(out, self.created_by.map(ServiceId::get)),
+            ResultsColumn::Target => cell::push(out, &self.target),
+            ResultsColumn::Org => push_owner(out, self.org),
+            ResultsColumn::Run => cell::push(out, &self.run),
+            ResultsColumn::Key => push_hex::<16>(out, b"r", self.key.0),
             // It covers the cells before it, and is written when they are.
-            Column::Check => {}
+            ResultsColumn::Check => {}
         }
     }
 
     /// Reads a line as [`Line::encode`] wrote it, without its newline.
-    pub fn decode(line: &[u8], layout: &Layout) -> Result<Line, Broken> {
+    pub fn decode(line: &[u8], layout: &Layout) -> Result<Line, LineError> {
         let mut ranges = Vec::new();
         Cells::split(line, layout, &mut ranges)?.intact_line()
     }
@@ -145,7 +145,7 @@ fn push_hex<const DIGITS: usize>(out: &mut Vec<u8>, mark: &[u8], value: u64) {
 
 /// Why bytes are not a line as it was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Broken {
+pub enum LineError {
     /// The machine went down while it was written: it holds NUL bytes.
     Torn,
     /// Not our number of columns, or quoting that no line of ours has. At the very end of a log a write cut short looks
@@ -171,15 +171,15 @@ impl<'a> Cells<'a> {
         line: &'a [u8],
         layout: &'a Layout,
         ranges: &'a mut Vec<Range<usize>>,
-    ) -> Result<Cells<'a>, Broken> {
+    ) -> Result<Cells<'a>, LineError> {
         // Where a block never reached the disk, file systems show zeros.
         if memchr::memchr(0, line).is_some() {
-            return Err(Broken::Torn);
+            return Err(LineError::Torn);
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        cell::split(line, ranges).ok_or(Broken::Shape)?;
+        cell::split(line, ranges).ok_or(LineError::Shape)?;
         if ranges.len() != layout.len() {
-            return Err(Broken::Shape);
+            return Err(LineError::Shape);
         }
         Ok(Cells { line, ranges, layout })
     }
@@ -211,7 +211,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The bytes of a cell as they stand in the file; none in a file from before there was such a column.
-    pub(super) fn raw(&self, column: Column) -> &'a [u8] {
+    pub(super) fn raw(&self, column: ResultsColumn) -> &'a [u8] {
         self.layout.index(column).map_or(b"", |index| self.raw_at(index))
     }
 
@@ -220,30 +220,31 @@ impl<'a> Cells<'a> {
         self.layout.carried_places().map(|at| self.raw_at(at))
     }
 
-    pub(super) fn text(&self, column: Column) -> Result<String, Column> {
+    pub(super) fn text(&self, column: ResultsColumn) -> Result<String, ResultsColumn> {
         cell::text(self.raw(column)).map(Cow::into_owned).ok_or(column)
     }
 
     /// A cell as a value that the text of the cell must spell.
-    pub(super) fn parsed<T: FromStr>(&self, column: Column) -> Result<T, Column> {
+    pub(super) fn parsed<T: FromStr>(&self, column: ResultsColumn) -> Result<T, ResultsColumn> {
         let text = std::str::from_utf8(self.raw(column)).map_err(|_| column)?;
         text.parse().map_err(|_| column)
     }
 
-    pub(super) fn line_number(&self) -> Result<u32, Column> {
-        Ok(self.optional(Column::Line)?.unwrap_or_default())
+    pub(super) fn line_number(&self) -> Result<u32, ResultsColumn> {
+        Ok(self.optional(ResultsColumn::Line)?.unwrap_or_default())
     }
 
     /// A cell that may be empty.
-    pub(super) fn optional<T: FromStr>(&self, column: Column) -> Result<Option<T>, Column> {
+    pub(super) fn optional<T: FromStr>(&self, column: ResultsColumn) -> Result<Option<T>, ResultsColumn> {
         if self.raw(column).is_empty() { Ok(None) } else { self.parsed(column).map(Some) }
     }
 
     /// The line, if it is what was written. Quoting and line ends that another program changed do no harm: then the
     /// line, written again, has the old check.
-    pub(super) fn intact_line(&self) -> Result<Line, Broken> {
-        let edited =
-            |column: Option<usize>| Broken::Edited { column: column.map(|index| self.layout.name(index).to_owned()) };
+    pub(super) fn intact_line(&self) -> Result<Line, LineError> {
+        let edited = |column: Option<usize>| LineError::Edited {
+            column: column.map(|index| self.layout.name(index).to_owned()),
+        };
         let line = self.line().map_err(|column| edited(self.layout.index(column)))?;
         if self.intact() || edited::only_its_dress_changed(self, &line) {
             return Ok(line);
@@ -252,33 +253,33 @@ impl<'a> Cells<'a> {
     }
 
     /// The line that the cells spell, whatever the check says; else the first column that cannot be read.
-    fn line(&self) -> Result<Line, Column> {
-        let created_time = self.text(Column::CreatedTime)?;
+    fn line(&self) -> Result<Line, ResultsColumn> {
+        let created_time = self.text(ResultsColumn::CreatedTime)?;
         Ok(Line {
             line: self.line_number()?,
-            module: self.text(Column::Module)?,
-            record: self.text(Column::Record)?,
-            file: self.text(Column::File)?,
-            url: self.text(Column::Url)?,
-            name: self.text(Column::Name)?,
-            status: self.parsed(Column::Status)?,
-            attachment_id: self.optional(Column::AttachmentId)?,
-            code: self.text(Column::Code)?,
-            message: self.text(Column::Message)?,
-            http_status: self.optional(Column::HttpStatus)?,
-            tries: self.parsed(Column::Tries)?,
-            bytes: self.optional(Column::Bytes)?,
-            content: self.optional(Column::Content)?,
+            module: self.text(ResultsColumn::Module)?,
+            record: self.text(ResultsColumn::Record)?,
+            file: self.text(ResultsColumn::File)?,
+            url: self.text(ResultsColumn::Url)?,
+            name: self.text(ResultsColumn::Name)?,
+            status: self.parsed(ResultsColumn::Status)?,
+            attachment_id: self.optional(ResultsColumn::AttachmentId)?,
+            code: self.text(ResultsColumn::Code)?,
+            message: self.text(ResultsColumn::Message)?,
+            http_status: self.optional(ResultsColumn::HttpStatus)?,
+            tries: self.parsed(ResultsColumn::Tries)?,
+            bytes: self.optional(ResultsColumn::Bytes)?,
+            content: self.optional(ResultsColumn::Content)?,
             seconds: self.seconds()?,
-            sent_at: self.optional(Column::SentAt)?,
-            finished_at: self.optional(Column::FinishedAt)?,
+            sent_at: self.optional(ResultsColumn::SentAt)?,
+            finished_at: self.optional(ResultsColumn::FinishedAt)?,
             created_time: (!created_time.is_empty()).then_some(created_time),
-            created_by: self.optional(Column::CreatedBy)?,
+            created_by: self.optional(ResultsColumn::CreatedBy)?,
             carried: self.carried(),
-            target: self.text(Column::Target)?,
-            org: self.optional(Column::Org)?,
-            run: self.text(Column::Run)?,
-            key: self.parsed(Column::Key)?,
+            target: self.text(ResultsColumn::Target)?,
+            org: self.optional(ResultsColumn::Org)?,
+            run: self.text(ResultsColumn::Run)?,
+            key: self.parsed(ResultsColumn::Key)?,
         })
     }
 
@@ -286,18 +287,18 @@ impl<'a> Cells<'a> {
         self.raw_carried().map(|raw| cell::text(raw).unwrap_or_default().into_owned()).collect()
     }
 
-    pub(super) fn seconds(&self) -> Result<Duration, Column> {
-        let raw = self.raw(Column::Seconds);
+    pub(super) fn seconds(&self) -> Result<Duration, ResultsColumn> {
+        let raw = self.raw(ResultsColumn::Seconds);
         if raw.is_empty() {
             return Ok(Duration::ZERO);
         }
-        let text = std::str::from_utf8(raw).map_err(|_| Column::Seconds)?;
+        let text = std::str::from_utf8(raw).map_err(|_| ResultsColumn::Seconds)?;
         // A spreadsheet takes zeros at the end away.
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
         if decimals.len() > 3 {
-            return Err(Column::Seconds);
+            return Err(ResultsColumn::Seconds);
         }
-        let number = |digits: &str| digits.parse::<u64>().map_err(|_| Column::Seconds);
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| ResultsColumn::Seconds);
         let millis = number(&format!("{decimals:0<3}"))?;
         Ok(Duration::from_secs(number(whole)?).saturating_add(Duration::from_millis(millis)))
     }
@@ -367,25 +368,25 @@ mod tests {
             let broken = Line::decode(changed.as_bytes(), &layout());
             if column == "target" {
                 // Two letters were changed: that is more than can be told from the check.
-                assert_eq!(broken, Err(Broken::Edited { column: None }));
+                assert_eq!(broken, Err(LineError::Edited { column: None }));
             } else {
-                assert_eq!(broken, Err(Broken::Edited { column: Some(column.to_owned()) }), "{from} -> {to}");
+                assert_eq!(broken, Err(LineError::Edited { column: Some(column.to_owned()) }), "{from} -> {to}");
             }
         }
         let (rest, _) = line.rsplit_once(',').expect("a check");
         let unchecked = format!("{rest},k1234");
         assert_eq!(
             Line::decode(unchecked.as_bytes(), &layout()),
-            Err(Broken::Edited { column: Some("check".to_owned()) })
+            Err(LineError::Edited { column: Some("check".to_owned()) })
         );
     }
 
     #[test]
     fn torn_lines_and_lines_of_another_shape_are_told_from_edited_ones() {
         let line = encoded(&full(), &layout());
-        assert_eq!(Line::decode(line.replace("Leads", "Le\0ds").as_bytes(), &layout()), Err(Broken::Torn));
-        assert_eq!(Line::decode(&line.as_bytes()[..60], &layout()), Err(Broken::Shape));
-        assert_eq!(Line::decode(line.as_bytes(), &Layout::default()), Err(Broken::Shape));
+        assert_eq!(Line::decode(line.replace("Leads", "Le\0ds").as_bytes(), &layout()), Err(LineError::Torn));
+        assert_eq!(Line::decode(&line.as_bytes()[..60], &layout()), Err(LineError::Shape));
+        assert_eq!(Line::decode(line.as_bytes(), &Layout::default()), Err(LineError::Shape));
     }
 
     fn times() -> impl Strategy<Value = Option<Timestamp>> {

@@ -11,7 +11,7 @@ use super::cell;
 /// A column of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
-pub(super) enum Column {
+pub(super) enum ResultsColumn {
     Line,
     Module,
     Record,
@@ -40,7 +40,7 @@ pub(super) enum Column {
 
 /// What is fixed about a column.
 struct ColumnSpec {
-    column: Column,
+    column: ResultsColumn,
     name: &'static str,
     place: ColumnPlace,
     since: ColumnSince,
@@ -62,11 +62,11 @@ enum ColumnSince {
     Later,
 }
 
-const fn front(column: Column, name: &'static str) -> ColumnSpec {
+const fn front(column: ResultsColumn, name: &'static str) -> ColumnSpec {
     ColumnSpec { column, name, place: ColumnPlace::Front, since: ColumnSince::Always }
 }
 
-const fn back(column: Column, name: &'static str) -> ColumnSpec {
+const fn back(column: ResultsColumn, name: &'static str) -> ColumnSpec {
     ColumnSpec { column, name, place: ColumnPlace::Back, since: ColumnSince::Always }
 }
 
@@ -76,39 +76,39 @@ impl ColumnSpec {
     }
 }
 
-/// Every column of ours, in its order; in the order of [`Column`], too.
+/// Every column of ours, in its order; in the order of [`ResultsColumn`], too.
 const COLUMNS: [ColumnSpec; 24] = [
-    front(Column::Line, "line"),
-    front(Column::Module, "module"),
-    front(Column::Record, "record"),
-    front(Column::File, "file"),
-    front(Column::Url, "url"),
-    front(Column::Name, "name"),
-    front(Column::Status, "status"),
-    front(Column::AttachmentId, "attachment_id"),
-    front(Column::Code, "code"),
-    front(Column::Message, "message"),
-    front(Column::HttpStatus, "http_status"),
-    front(Column::Tries, "tries"),
-    front(Column::Bytes, "bytes"),
-    front(Column::Content, "content").later(),
-    front(Column::Seconds, "seconds"),
-    front(Column::SentAt, "sent_at"),
-    front(Column::FinishedAt, "finished_at"),
-    front(Column::CreatedTime, "created_time"),
-    front(Column::CreatedBy, "created_by"),
-    back(Column::Target, "target"),
-    back(Column::Org, "org").later(),
-    back(Column::Run, "run"),
-    back(Column::Key, "key"),
-    back(Column::Check, "check"),
+    front(ResultsColumn::Line, "line"),
+    front(ResultsColumn::Module, "module"),
+    front(ResultsColumn::Record, "record"),
+    front(ResultsColumn::File, "file"),
+    front(ResultsColumn::Url, "url"),
+    front(ResultsColumn::Name, "name"),
+    front(ResultsColumn::Status, "status"),
+    front(ResultsColumn::AttachmentId, "attachment_id"),
+    front(ResultsColumn::Code, "code"),
+    front(ResultsColumn::Message, "message"),
+    front(ResultsColumn::HttpStatus, "http_status"),
+    front(ResultsColumn::Tries, "tries"),
+    front(ResultsColumn::Bytes, "bytes"),
+    front(ResultsColumn::Content, "content").later(),
+    front(ResultsColumn::Seconds, "seconds"),
+    front(ResultsColumn::SentAt, "sent_at"),
+    front(ResultsColumn::FinishedAt, "finished_at"),
+    front(ResultsColumn::CreatedTime, "created_time"),
+    front(ResultsColumn::CreatedBy, "created_by"),
+    back(ResultsColumn::Target, "target"),
+    back(ResultsColumn::Org, "org").later(),
+    back(ResultsColumn::Run, "run"),
+    back(ResultsColumn::Key, "key"),
+    back(ResultsColumn::Check, "check"),
 ];
 
 /// One place of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
     /// A column of ours.
-    Ours(Column),
+    Ours(ResultsColumn),
     /// The so many-th carried column, from 0.
     Carried(usize),
 }
@@ -135,7 +135,7 @@ impl Layout {
         Layout::having(carried.into_iter().map(Into::into).collect(), |_| true)
     }
 
-    fn having(carried: Vec<String>, has: impl Fn(Column) -> bool) -> Layout {
+    fn having(carried: Vec<String>, has: impl Fn(ResultsColumn) -> bool) -> Layout {
         let of = |place| COLUMNS.iter().filter(move |spec| spec.place == place).map(|spec| spec.column);
         let front = of(ColumnPlace::Front).filter(|column| has(*column)).map(Slot::Ours);
         let back = of(ColumnPlace::Back).filter(|column| has(*column)).map(Slot::Ours);
@@ -197,7 +197,7 @@ impl Layout {
         let columns: Vec<Cow<'_, str>> =
             ranges.into_iter().map(|range| cell::text(&line[range])).collect::<Option<_>>()?;
         // No carried column has a name of ours: the manifest's reader lets only `note` and `x_…` be carried.
-        let has = |column: Column| columns.iter().any(|name| name == COLUMNS[column as usize].name);
+        let has = |column: ResultsColumn| columns.iter().any(|name| name == COLUMNS[column as usize].name);
         let is_ours = |name: &str| COLUMNS.iter().any(|spec| spec.name == name);
         let carried = columns.iter().filter(|name| !is_ours(name)).map(|name| name.clone().into_owned()).collect();
         let complete = COLUMNS.iter().all(|spec| spec.since == ColumnSince::Later || has(spec.column));
@@ -214,7 +214,7 @@ impl Layout {
     }
 
     /// Where a column stands; `None` in a file from before there was one.
-    pub(super) fn index(&self, column: Column) -> Option<usize> {
+    pub(super) fn index(&self, column: ResultsColumn) -> Option<usize> {
         self.places[column as usize]
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn a_header_from_before_a_column_was_there_is_one_of_ours() {
         let older = header(&Layout::new(["note"])).replace("content,", "").replace("org,", "");
         let layout = Layout::decode_header(older.as_bytes()).expect("a header of ours");
-        assert_eq!((layout.index(Column::Content), layout.index(Column::Org)), (None, None));
+        assert_eq!((layout.index(ResultsColumn::Content), layout.index(ResultsColumn::Org)), (None, None));
         assert_eq!((layout.carried(), header(&layout)), (&["note".to_owned()][..], older));
         assert_ne!(layout, Layout::new(["note"]));
     }

@@ -6,13 +6,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::cell;
-use super::codec::{Broken, Cells};
-use super::columns::{Column, Layout};
+use super::codec::{Cells, LineError};
+use super::columns::{Layout, ResultsColumn};
 use super::disk::Disk;
 use super::history::{History, Kept, Note};
 use super::line::Line;
 use super::paths::{folder_of, temp_of};
-use super::scan::{Lines, Order};
+use super::scan::{OrderHash, ResultsLines};
 use crate::outcome::{OwnCode, Status};
 use crate::upload::RowKey;
 
@@ -20,7 +20,7 @@ use crate::upload::RowKey;
 const CHUNK: usize = 256 * 1024;
 
 /// The rows of a manifest as the results need them: all of them, those left out included, in manifest order.
-pub trait Rows {
+pub trait ResultsRows {
     /// Names of the carried columns.
     fn columns(&self) -> &[String];
     /// How many rows there are.
@@ -41,9 +41,9 @@ pub trait Rows {
 
 /// How many rows have which status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally([u32; Status::ALL.len()]);
+pub struct ResultsTally([u32; Status::ALL.len()]);
 
-impl Tally {
+impl ResultsTally {
     /// How many rows have this status.
     pub fn of(&self, status: Status) -> u32 {
         self.0[status as usize]
@@ -66,11 +66,11 @@ impl Tally {
 
 /// What a finished results file says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Totals {
+pub struct ResultsTotals {
     /// Of the rows of the manifest.
-    pub rows: Tally,
+    pub rows: ResultsTally,
     /// Of rows that are no longer in the manifest.
-    pub gone: Tally,
+    pub gone: ResultsTally,
 }
 
 /// The file that is to be read, if there is one.
@@ -87,7 +87,7 @@ pub(super) enum Which<'a> {
     Kept,
     /// One for each row of the manifest, then those of rows that are no longer in it.
     Table {
-        rows: &'a dyn Rows,
+        rows: &'a dyn ResultsRows,
         /// Lines from this offset on are of this run.
         run_start: u64,
     },
@@ -98,7 +98,7 @@ pub(super) struct Fresh<D: Disk> {
     pub(super) temp: PathBuf,
     pub(super) file: D::File,
     pub(super) len: u64,
-    pub(super) totals: Totals,
+    pub(super) totals: ResultsTotals,
     /// Of the new file; a table has none, because nothing is added to it.
     pub(super) history: History,
 }
@@ -138,10 +138,14 @@ pub(super) fn replace<D: Disk>(disk: &D, temp: &Path, path: &Path) -> io::Result
 }
 
 /// What the table says if it need not be written: one line for each row, in order, as the manifest now is.
-pub(super) fn totals_if_in_order(history: &mut History, order: &Order, rows: &dyn Rows) -> Option<Totals> {
-    let mut wanted = Order::default();
-    let mut totals = Totals::default();
-    let mut carried = Carried::default();
+pub(super) fn totals_if_in_order(
+    history: &mut History,
+    order: &OrderHash,
+    rows: &dyn ResultsRows,
+) -> Option<ResultsTotals> {
+    let mut wanted = OrderHash::default();
+    let mut totals = ResultsTotals::default();
+    let mut carried = CarriedBytes::default();
     for row in 0..rows.len() {
         let kept = history.find(rows.key(row))?;
         // The reason why a row was not sent may be another one today.
@@ -156,10 +160,10 @@ pub(super) fn totals_if_in_order(history: &mut History, order: &Order, rows: &dy
 
 /// The carried cells of a row as they stand in the file.
 #[derive(Debug, Default)]
-struct Carried(Vec<u8>);
+struct CarriedBytes(Vec<u8>);
 
-impl Carried {
-    fn of(&mut self, rows: &dyn Rows, row: u32) -> impl Iterator<Item = &[u8]> {
+impl CarriedBytes {
+    fn of(&mut self, rows: &dyn ResultsRows, row: u32) -> impl Iterator<Item = &[u8]> {
         self.0.clear();
         rows.carried(row, &mut |text| {
             cell::push(&mut self.0, text);
@@ -180,10 +184,10 @@ struct Writer<'a, D: Disk> {
 }
 
 impl<D: Disk> Writer<'_, D> {
-    fn write_all(&mut self, history: &mut History, which: &Which<'_>) -> io::Result<Totals> {
+    fn write_all(&mut self, history: &mut History, which: &Which<'_>) -> io::Result<ResultsTotals> {
         self.layout.encode_header(&mut self.buffer);
-        let mut source = Source::new(self.old);
-        let mut totals = Totals::default();
+        let mut source = OldLines::new(self.old);
+        let mut totals = ResultsTotals::default();
         match *which {
             Which::Kept => self.write_rest(history, &mut source, None, 0)?,
             Which::Table { rows, run_start } => {
@@ -202,8 +206,8 @@ impl<D: Disk> Writer<'_, D> {
     fn write_row(
         &mut self,
         history: &mut History,
-        source: &mut Source<'_, D>,
-        rows: &dyn Rows,
+        source: &mut OldLines<'_, D>,
+        rows: &dyn ResultsRows,
         row: u32,
         run_start: u64,
     ) -> io::Result<Status> {
@@ -241,8 +245,8 @@ impl<D: Disk> Writer<'_, D> {
     fn write_rest(
         &mut self,
         history: &History,
-        source: &mut Source<'_, D>,
-        mut gone: Option<&mut Tally>,
+        source: &mut OldLines<'_, D>,
+        mut gone: Option<&mut ResultsTally>,
         run_start: u64,
     ) -> io::Result<()> {
         let mut rest: Vec<Kept> = history.iter().filter(|kept| !kept.written).copied().collect();
@@ -284,27 +288,27 @@ impl<D: Disk> Writer<'_, D> {
 }
 
 /// The old file's lines, each read where it stands and made ready for the new one.
-pub(super) struct Source<'a, D: Disk> {
-    lines: Option<Lines<'a, D>>,
+pub(super) struct OldLines<'a, D: Disk> {
+    lines: Option<ResultsLines<'a, D>>,
     layout: &'a Layout,
     ranges: Vec<Range<usize>>,
-    carried: Carried,
+    carried: CarriedBytes,
 }
 
-impl<'a, D: Disk> Source<'a, D> {
+impl<'a, D: Disk> OldLines<'a, D> {
     pub(super) fn new(old: &Old<'a, D>) -> Self {
-        let lines = old.file.map(|file| Lines::new(old.disk, file));
-        Source { lines, layout: old.layout, ranges: Vec::new(), carried: Carried::default() }
+        let lines = old.file.map(|file| ResultsLines::new(old.disk, file));
+        OldLines { lines, layout: old.layout, ranges: Vec::new(), carried: CarriedBytes::default() }
     }
 
     /// The bytes of a row's last line if they can go into the table as they are: most of them after a first run.
-    fn as_it_stands(&mut self, kept: &Kept, rows: &dyn Rows, row: u32) -> io::Result<Option<&[u8]>> {
+    fn as_it_stands(&mut self, kept: &Kept, rows: &dyn ResultsRows, row: u32) -> io::Result<Option<&[u8]>> {
         if kept.status.is_open() {
             return Ok(None);
         }
         let cells = cells_at(self.lines.as_mut(), self.layout, &mut self.ranges, kept)?;
         let same = cells.intact()
-            && cells.parsed(Column::Key) == Ok(kept.key())
+            && cells.parsed(ResultsColumn::Key) == Ok(kept.key())
             && cells.line_number() == Ok(rows.line(row))
             && cells.raw_carried().eq(self.carried.of(rows, row));
         Ok(same.then(|| cells.bytes()))
@@ -329,15 +333,15 @@ impl<'a, D: Disk> Source<'a, D> {
         let cells = cells_at(self.lines.as_mut(), self.layout, &mut self.ranges, kept)?;
         let line = match cells.intact_line() {
             Ok(line) => Some(line),
-            Err(Broken::Edited { .. }) => cells.salvaged_line(),
-            Err(Broken::Torn | Broken::Shape) => None,
+            Err(LineError::Edited { .. }) => cells.salvaged_line(),
+            Err(LineError::Torn | LineError::Shape) => None,
         };
         line.filter(|line| line.key == kept.key()).ok_or_else(changed)
     }
 }
 
 fn cells_at<'c, D: Disk>(
-    lines: Option<&'c mut Lines<'_, D>>,
+    lines: Option<&'c mut ResultsLines<'_, D>>,
     layout: &'c Layout,
     ranges: &'c mut Vec<Range<usize>>,
     kept: &Kept,

@@ -5,7 +5,7 @@
 
 use super::cell;
 use super::codec::Cells;
-use super::columns::Column;
+use super::columns::ResultsColumn;
 use super::line::Line;
 use crate::outcome::Status;
 
@@ -16,13 +16,13 @@ const LONGEST_TRIAL: usize = 2_000;
 pub(super) fn only_its_dress_changed(cells: &Cells<'_>, line: &Line) -> bool {
     let mut again = Vec::new();
     line.encode(cells.layout(), &mut again);
-    let check = cells.raw(Column::Check);
+    let check = cells.raw(ResultsColumn::Check);
     !check.is_empty() && again.strip_suffix(b"\n").is_some_and(|again| again.ends_with(check))
 }
 
 /// The cell that was edited, if it can be told. `line` is what the cells spell now.
 pub(super) fn find(cells: &Cells<'_>, line: &Line) -> Option<usize> {
-    let Some(wanted) = check_of(cells) else { return cells.layout().index(Column::Check) };
+    let Some(wanted) = check_of(cells) else { return cells.layout().index(ResultsColumn::Check) };
     not_as_we_write(cells, line)
         .or_else(|| other_status(cells, wanted))
         .or_else(|| smallest_change(cells, wanted))
@@ -31,7 +31,7 @@ pub(super) fn find(cells: &Cells<'_>, line: &Line) -> Option<usize> {
 
 /// The checksum that the check cell tells of.
 fn check_of(cells: &Cells<'_>) -> Option<u32> {
-    let digits = cells.raw(Column::Check).strip_prefix(b"k").filter(|digits| digits.len() == 8)?;
+    let digits = cells.raw(ResultsColumn::Check).strip_prefix(b"k").filter(|digits| digits.len() == 8)?;
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
@@ -41,7 +41,7 @@ fn not_as_we_write(cells: &Cells<'_>, line: &Line) -> Option<usize> {
     line.encode(cells.layout(), &mut again);
     let mut ranges = Vec::new();
     cell::split(again.strip_suffix(b"\n")?, &mut ranges)?;
-    let check = cells.layout().index(Column::Check)?;
+    let check = cells.layout().index(ResultsColumn::Check)?;
     ranges
         .iter()
         .take(check)
@@ -52,7 +52,7 @@ fn not_as_we_write(cells: &Cells<'_>, line: &Line) -> Option<usize> {
 
 /// The status, if another one makes the check right: the cell people are most likely to change by hand.
 fn other_status(cells: &Cells<'_>, wanted: u32) -> Option<usize> {
-    let index = cells.layout().index(Column::Status)?;
+    let index = cells.layout().index(ResultsColumn::Status)?;
     Status::ALL.into_iter().any(|status| with_cell(cells, index, status.as_str().as_bytes()) == wanted).then_some(index)
 }
 
@@ -94,12 +94,12 @@ fn smallest_change(cells: &Cells<'_>, wanted: u32) -> Option<usize> {
 fn contradiction(cells: &Cells<'_>, line: &Line) -> Option<usize> {
     let index = |column| cells.layout().index(column);
     match line.status {
-        Status::Uploaded if line.attachment_id.is_none() => index(Column::AttachmentId),
+        Status::Uploaded if line.attachment_id.is_none() => index(ResultsColumn::AttachmentId),
         Status::Uploaded | Status::AlreadyPresent | Status::Failed | Status::Unknown if line.finished_at.is_none() => {
-            index(Column::FinishedAt)
+            index(ResultsColumn::FinishedAt)
         }
-        Status::Sending | Status::InDoubt if line.sent_at.is_none() => index(Column::SentAt),
-        status if status != Status::Invalid && line.kind().is_none() => index(Column::File),
+        Status::Sending | Status::InDoubt if line.sent_at.is_none() => index(ResultsColumn::SentAt),
+        status if status != Status::Invalid && line.kind().is_none() => index(ResultsColumn::File),
         _ => None,
     }
 }

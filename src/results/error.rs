@@ -10,7 +10,7 @@ use crate::units::counted;
 
 /// The results file cannot be used. Nothing was sent, and the file is as it was.
 #[derive(Debug)]
-pub enum OpenError {
+pub enum ResultsError {
     /// Nothing can be written at this place.
     Place(PlaceError),
     /// Another run has the lock.
@@ -70,9 +70,9 @@ pub enum OpenError {
     },
 }
 
-impl OpenError {
-    pub(super) fn io(action: &'static str, path: &Path, cause: io::Error) -> OpenError {
-        OpenError::Io { action, path: path.to_owned(), cause }
+impl ResultsError {
+    pub(super) fn io(action: &'static str, path: &Path, cause: io::Error) -> ResultsError {
+        ResultsError::Io { action, path: path.to_owned(), cause }
     }
 
     /// The exit status that this leads to.
@@ -81,22 +81,22 @@ impl OpenError {
     }
 }
 
-impl fmt::Display for OpenError {
+impl fmt::Display for ResultsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OpenError::Place(error) => error.fmt(f),
-            OpenError::Locked { lock } => write!(
+            ResultsError::Place(error) => error.fmt(f),
+            ResultsError::Locked { lock } => write!(
                 f,
                 "another run is using these results (it holds the lock {}); wait for it to end, or stop it",
                 lock.display()
             ),
-            OpenError::NotResults { path } => write!(
+            ResultsError::NotResults { path } => write!(
                 f,
                 "{} is not a results file of attache: its first line is not the header of one (was it saved by a \
                  spreadsheet?); name the one that a run wrote, or put back the copy from before it was changed",
                 path.display()
             ),
-            OpenError::Edited { path, line, column, accepted } => {
+            ResultsError::Edited { path, line, column, accepted } => {
                 write!(f, "line {line} of {} is not what attache wrote", path.display())?;
                 if let Some(column) = column {
                     write!(f, ": column {column} was changed")?;
@@ -109,18 +109,18 @@ impl fmt::Display for OpenError {
                      on the columns key and status only"
                 })
             }
-            OpenError::OtherTarget { path, theirs, ours } => write!(
+            ResultsError::OtherTarget { path, theirs, ours } => write!(
                 f,
                 "{} tells of uploads to {theirs}, but this run sends to {ours}; name another file with --results",
                 path.display()
             ),
-            OpenError::OtherManifest { path, theirs } => write!(
+            ResultsError::OtherManifest { path, theirs } => write!(
                 f,
                 "{} belongs to another manifest: it has no row of this one (its first is {theirs}); \
                  name another file with --results",
                 path.display()
             ),
-            OpenError::LinesMissing { path, there, known } => write!(
+            ResultsError::LinesMissing { path, there, known } => write!(
                 f,
                 "{} tells of {} that were uploaded, but when the last run ended there were {known}: lines are missing, \
                  and their rows would be sent again. Put back the whole file; if it was shortened on purpose, go on with \
@@ -128,7 +128,7 @@ impl fmt::Display for OpenError {
                 path.display(),
                 counted(*there, "row"),
             ),
-            OpenError::Io { action, path, cause } => {
+            ResultsError::Io { action, path, cause } => {
                 write!(f, "cannot {action} {}: {cause}", path.display())?;
                 if *action == "lock" {
                     f.write_str("; some network folders know no locks: name a file on a local disk with --results")?;
@@ -139,11 +139,11 @@ impl fmt::Display for OpenError {
     }
 }
 
-impl std::error::Error for OpenError {
+impl std::error::Error for ResultsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            OpenError::Io { cause, .. } => Some(cause),
-            OpenError::Place(error) => std::error::Error::source(error),
+            ResultsError::Io { cause, .. } => Some(cause),
+            ResultsError::Place(error) => std::error::Error::source(error),
             _ => None,
         }
     }

@@ -66,7 +66,7 @@ impl Kept {
 
 /// Which rows go again because the user said so (`--resend`).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Resend {
+pub struct ResendRules {
     /// All that failed.
     pub failed: bool,
     /// All that are `unknown`: each is looked for once more before it is sent.
@@ -126,17 +126,17 @@ impl History {
     }
 
     /// Where the row stands.
-    pub fn standing(&self, key: RowKey, resend: &Resend) -> Standing {
+    pub fn standing(&self, key: RowKey, resend: &ResendRules) -> Standing {
         self.find(key).map_or(Standing::New, |kept| self.standing_of(kept, resend))
     }
 
     /// Whether the row has its end and needs no look at its file.
-    pub fn is_settled(&self, key: RowKey, resend: &Resend) -> bool {
+    pub fn is_settled(&self, key: RowKey, resend: &ResendRules) -> bool {
         matches!(self.standing(key, resend), Standing::Settled(_))
     }
 
     /// All rows that are to be looked for, in the order in which their lines stand.
-    pub fn in_doubt(&self, resend: &Resend) -> Vec<RowKey> {
+    pub fn in_doubt(&self, resend: &ResendRules) -> Vec<RowKey> {
         let doubted = |kept: &&Kept| matches!(self.standing_of(kept, resend), Standing::InDoubt { .. });
         let mut found: Vec<_> = self.rows.iter().filter(doubted).map(|kept| (kept.offset, kept.key())).collect();
         found.sort_unstable();
@@ -148,7 +148,7 @@ impl History {
         self.rows.iter().filter(|kept| kept.status == status).count()
     }
 
-    fn standing_of(&self, kept: &Kept, resend: &Resend) -> Standing {
+    fn standing_of(&self, kept: &Kept, resend: &ResendRules) -> Standing {
         let code = self.code_of(kept);
         let asked_by_code = resend.codes.iter().any(|asked| asked == code);
         match (kept.status, kept.sent_at()) {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::columns::Layout;
 use super::disk::Disk;
 use super::line::Line;
-use super::log::{Batch, Log};
+use super::log::{Batch, ResultsLog};
 use crate::upload::{RecordId, ServiceId};
 
 /// How long a line for which nobody waits may stay in memory: at a crash, so much is looked up at the service instead.
@@ -29,17 +29,17 @@ const LINGER: Duration = Duration::from_millis(50);
 /// to be woken.
 const APART: Duration = Duration::from_millis(1);
 
-/// A [`Log`] that threads share.
+/// A [`ResultsLog`] that threads share.
 #[derive(Debug)]
 pub struct GroupLog<D: Disk> {
     standby: Standby<D>,
-    shared: Arc<Shared<D>>,
+    shared: Arc<GroupState<D>>,
 }
 
 /// The thread for lines for which nobody waits; it ends when this is dropped.
 #[derive(Debug)]
 struct Standby<D: Disk> {
-    shared: Arc<Shared<D>>,
+    shared: Arc<GroupState<D>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,14 +55,14 @@ impl<D: Disk> Drop for Standby<D> {
 }
 
 #[derive(Debug)]
-struct Shared<D: Disk> {
+struct GroupState<D: Disk> {
     queue: Mutex<Queue>,
     /// Told when a sync is done, or has failed.
     synced: Condvar,
     /// Told when there is something for the standby to do.
     standby: Condvar,
     /// Locked only by who leads, and never while `queue` is.
-    log: Mutex<Log<D>>,
+    log: Mutex<ResultsLog<D>>,
     layout: Layout,
 }
 
@@ -85,8 +85,8 @@ struct Queue {
 
 impl<D: Disk> GroupLog<D> {
     /// Shares the log.
-    pub fn new(log: Log<D>) -> io::Result<GroupLog<D>> {
-        let shared = Arc::new(Shared {
+    pub fn new(log: ResultsLog<D>) -> io::Result<GroupLog<D>> {
+        let shared = Arc::new(GroupState {
             queue: Mutex::default(),
             synced: Condvar::new(),
             standby: Condvar::new(),
@@ -134,7 +134,7 @@ impl<D: Disk> GroupLog<D> {
     }
 
     /// Writes what is left and gives the log back.
-    pub fn close(self) -> io::Result<Log<D>> {
+    pub fn close(self) -> io::Result<ResultsLog<D>> {
         let flushed = self.flush();
         let GroupLog { standby, shared } = self;
         drop(standby);
@@ -144,14 +144,14 @@ impl<D: Disk> GroupLog<D> {
     }
 }
 
-impl<D: Disk> Shared<D> {
+impl<D: Disk> GroupState<D> {
     /// A thread that panicked while it held a lock cannot have left half a change: the queue is changed in steps that
     /// cannot fail, and the log refuses to go on after an error of its own.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn log(&self) -> MutexGuard<'_, Log<D>> {
+    fn log(&self) -> MutexGuard<'_, ResultsLog<D>> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -252,15 +252,15 @@ mod tests {
     use std::sync::Barrier;
 
     use super::super::disk::RealDisk;
-    use super::super::sim::SimDisk;
-    use super::super::tests::{Manifest, PATH, line, sent, settings};
+    use super::super::sim_disk::SimDisk;
+    use super::super::tests::{PATH, TestManifest, line, options, sent};
     use super::super::{hold, look};
     use super::*;
     use crate::outcome::Status;
     use crate::upload::RowKey;
 
-    fn begun<D: Disk>(disk: D, path: &Path, manifest: &Manifest) -> GroupLog<D> {
-        let log = hold(disk, path, &settings()).expect("free").begin(manifest).expect("begins");
+    fn begun<D: Disk>(disk: D, path: &Path, manifest: &TestManifest) -> GroupLog<D> {
+        let log = hold(disk, path, &options()).expect("free").begin(manifest).expect("begins");
         GroupLog::new(log).expect("a thread")
     }
 
@@ -268,7 +268,7 @@ mod tests {
     fn many_threads_write_one_sound_file() {
         let dir = tempfile::tempdir().expect("temp dir");
         let path = dir.path().join("a.results.csv");
-        let manifest = Manifest::of(0..400);
+        let manifest = TestManifest::of(0..400);
         let log = begun(RealDisk, &path, &manifest);
         std::thread::scope(|scope| {
             for thread in 0..8 {
@@ -281,7 +281,7 @@ mod tests {
                 });
             }
         });
-        let seen = look(RealDisk, &path, &settings()).expect("readable while it is written");
+        let seen = look(RealDisk, &path, &options()).expect("readable while it is written");
         assert_eq!(seen.history().len(), 400);
         let totals = log.close().expect("closed").compact(&manifest).expect("compacted").totals;
         assert_eq!(totals.rows.of(Status::Uploaded), 400);
@@ -291,10 +291,10 @@ mod tests {
     fn a_line_that_began_survives_a_loss_of_power() {
         for seed in 0..20 {
             let disk = SimDisk::default();
-            let log = begun(disk.clone(), Path::new(PATH), &Manifest::of([1, 2]));
+            let log = begun(disk.clone(), Path::new(PATH), &TestManifest::of([1, 2]));
             log.begin(&sent(1, 5)).expect("begun");
             disk.lose_power(&mut fastrand::Rng::with_seed(seed));
-            let seen = look(disk.clone(), Path::new(PATH), &settings()).expect("sound");
+            let seen = look(disk.clone(), Path::new(PATH), &options()).expect("sound");
             assert_eq!(seen.history().status(RowKey(1)), Some(Status::Sending));
         }
     }
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn a_line_for_which_nobody_waits_gets_to_the_disk_by_itself() {
         let disk = SimDisk::default();
-        let log = begun(disk.clone(), Path::new(PATH), &Manifest::of([1]));
+        let log = begun(disk.clone(), Path::new(PATH), &TestManifest::of([1]));
         log.finish(&line(1, Status::Uploaded)).expect("queued");
         let begun = std::time::Instant::now();
         while memchr::memmem::find(&disk.contents(Path::new(PATH)).unwrap_or_default(), b"uploaded").is_none() {
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn a_mistake_of_ours_while_writing_lets_nobody_wait_for_ever() {
         let disk = SimDisk::default();
-        let log = begun(disk.clone(), Path::new(PATH), &Manifest::of(0..8));
+        let log = begun(disk.clone(), Path::new(PATH), &TestManifest::of(0..8));
         disk.panic_at(disk.operations());
         std::thread::scope(|scope| {
             for key in 0..8 {
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn after_a_failed_write_nobody_is_told_that_a_line_is_safe() {
         let disk = SimDisk::default();
-        let log = begun(disk.clone(), Path::new(PATH), &Manifest::of(0..8));
+        let log = begun(disk.clone(), Path::new(PATH), &TestManifest::of(0..8));
         // Writing works, syncing fails: the lines may or may not survive.
         disk.fail_at(disk.operations() + 1);
         let together = Barrier::new(8);

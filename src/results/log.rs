@@ -1,27 +1,27 @@
 //! The results while a run goes on: held by a lock, read once, then only appended to until they are made a table.
 //!
-//! [`look`] reads without touching anything (dry run), [`hold`] takes the lock as well, [`Held::begin`] makes the file
-//! ready to be written, and [`Log`] writes it. None of them knows threads; see [`GroupLog`](super::GroupLog).
+//! [`look`] reads without touching anything (dry run), [`hold`] takes the lock as well, [`LockedResults::begin`] makes the file
+//! ready to be written, and [`ResultsLog`] writes it. None of them knows threads; see [`GroupLog`](super::GroupLog).
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::claims::Claims;
 use super::columns::Layout;
-use super::compact::{self, Old, Rows, Source, Totals, Which};
+use super::compact::{self, Old, OldLines, ResultsRows, ResultsTotals, Which};
 use super::disk::Disk;
-use super::error::OpenError;
+use super::error::ResultsError;
 use super::history::{History, Note};
 use super::line::Line;
 use super::paths::{folder_of, is_temp_of, lock_of};
-use super::runs::Run;
-use super::scan::{Order, Scan, Wanted, scan};
+use super::runs::RunRecord;
+use super::scan::{OrderHash, Scan, ScanExpectation, scan};
 use crate::outcome::Status;
 use crate::upload::{RecordId, RowKey, ServiceId};
 
 /// How a results file is to be taken.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Settings {
+pub struct ResultsOptions {
     /// The target of this run; a file that tells of another one is refused. `None`: any will do.
     pub target: Option<String>,
     /// Whether lines that somebody edited are taken at what their key and status say.
@@ -32,7 +32,7 @@ pub struct Settings {
 
 /// A results file as it was found.
 #[derive(Debug)]
-pub struct Seen<D: Disk> {
+pub struct ResultsSnapshot<D: Disk> {
     disk: D,
     path: PathBuf,
     file: Option<D::File>,
@@ -40,35 +40,35 @@ pub struct Seen<D: Disk> {
 }
 
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
-pub fn look<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Seen<D>, OpenError> {
-    disk.check_place(path).map_err(OpenError::Place)?;
-    let file = opened(path, settings, |path| disk.open_to_read(path))?;
-    see(disk, path, file, settings)
+pub fn look<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<ResultsSnapshot<D>, ResultsError> {
+    disk.check_place(path).map_err(ResultsError::Place)?;
+    let file = opened(path, options, |path| disk.open_to_read(path))?;
+    see(disk, path, file, options)
 }
 
 fn opened<F>(
     path: &Path,
-    settings: &Settings,
+    options: &ResultsOptions,
     open: impl FnOnce(&Path) -> io::Result<Option<F>>,
-) -> Result<Option<F>, OpenError> {
-    if settings.afresh { Ok(None) } else { open(path).map_err(|cause| OpenError::io("open", path, cause)) }
+) -> Result<Option<F>, ResultsError> {
+    if options.afresh { Ok(None) } else { open(path).map_err(|cause| ResultsError::io("open", path, cause)) }
 }
 
 pub(super) fn see<D: Disk>(
     disk: D,
     path: &Path,
     file: Option<D::File>,
-    settings: &Settings,
-) -> Result<Seen<D>, OpenError> {
-    let wanted = Wanted { path, target: settings.target.as_deref(), accept_edited: settings.accept_edited };
+    options: &ResultsOptions,
+) -> Result<ResultsSnapshot<D>, ResultsError> {
+    let wanted = ScanExpectation { path, target: options.target.as_deref(), accept_edited: options.accept_edited };
     let scan = file.as_ref().map(|file| scan(&disk, file, &wanted)).transpose()?.unwrap_or_default();
-    Ok(Seen { disk, path: path.to_owned(), file, scan })
+    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan })
 }
 
-impl<D: Disk> Seen<D> {
-    pub(super) fn source(&self) -> Source<'_, D> {
+impl<D: Disk> ResultsSnapshot<D> {
+    pub(super) fn source(&self) -> OldLines<'_, D> {
         let old = Old { disk: &self.disk, path: &self.path, file: self.file.as_ref(), layout: &self.scan.layout };
-        Source::new(&old)
+        OldLines::new(&old)
     }
 
     pub(super) fn scan(&self) -> &Scan {
@@ -108,18 +108,18 @@ impl<D: Disk> Seen<D> {
     /// Refuses a file that has lost lines, which looks like one of fewer rows, so that the rest would be sent again: the
     /// last run knows how many rows were uploaded when it ended, and that number never falls by itself. No file at all
     /// is a new beginning.
-    pub fn is_as_long_as_after(&self, last: &Run) -> Result<(), OpenError> {
+    pub fn is_as_long_as_after(&self, last: &RunRecord) -> Result<(), ResultsError> {
         let known = last.counts.get(Status::Uploaded.as_str()).copied().unwrap_or(0);
         let there = self.history().count(Status::Uploaded);
         if self.file.is_none() || there >= known as usize {
             return Ok(());
         }
-        Err(OpenError::LinesMissing { path: self.path.clone(), there, known })
+        Err(ResultsError::LinesMissing { path: self.path.clone(), there, known })
     }
 
     /// Refuses the results of another manifest: those of which no row is in this one. Where nothing was ever created
     /// they do no harm; a manifest of a single row that was put right looks like this.
-    pub fn belongs_to(&self, rows: &dyn Rows) -> Result<(), OpenError> {
+    pub fn belongs_to(&self, rows: &dyn ResultsRows) -> Result<(), ResultsError> {
         let history = self.history();
         let harmless = |status| matches!(status, Status::Failed | Status::NotSent | Status::Invalid);
         if history.iter().all(|kept| harmless(kept.status)) || (0..rows.len()).any(|row| history.knows(rows.key(row))) {
@@ -130,26 +130,26 @@ impl<D: Disk> Seen<D> {
             Some(Ok(Some(line))) => format!("{} {} {}{}", line.module, line.record, line.file, line.url),
             _ => "unreadable".to_owned(),
         };
-        Err(OpenError::OtherManifest { path: self.path.clone(), theirs })
+        Err(ResultsError::OtherManifest { path: self.path.clone(), theirs })
     }
 }
 
 /// The results, read and locked: no other run can use them. Nothing has been written yet.
 #[derive(Debug)]
-pub struct Held<D: Disk> {
-    seen: Seen<D>,
+pub struct LockedResults<D: Disk> {
+    seen: ResultsSnapshot<D>,
     lock: D::Lock,
 }
 
 /// Takes the lock, clears away what a cut-off run left behind, and reads the results.
-pub fn hold<D: Disk>(disk: D, path: &Path, settings: &Settings) -> Result<Held<D>, OpenError> {
-    disk.check_place(path).map_err(OpenError::Place)?;
+pub fn hold<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<LockedResults<D>, ResultsError> {
+    disk.check_place(path).map_err(ResultsError::Place)?;
     let lock_path = lock_of(path);
-    let lock = disk.lock(&lock_path).map_err(|cause| OpenError::io("lock", &lock_path, cause))?;
-    let lock = lock.ok_or(OpenError::Locked { lock: lock_path })?;
+    let lock = disk.lock(&lock_path).map_err(|cause| ResultsError::io("lock", &lock_path, cause))?;
+    let lock = lock.ok_or(ResultsError::Locked { lock: lock_path })?;
     remove_strays(&disk, path);
-    let file = opened(path, settings, |path| disk.open(path))?;
-    Ok(Held { seen: see(disk, path, file, settings)?, lock })
+    let file = opened(path, options, |path| disk.open(path))?;
+    Ok(LockedResults { seen: see(disk, path, file, options)?, lock })
 }
 
 /// Only under the lock, so that no file that somebody is still writing is taken away.
@@ -162,19 +162,19 @@ fn remove_strays<D: Disk>(disk: &D, path: &Path) {
     }
 }
 
-impl<D: Disk> Held<D> {
+impl<D: Disk> LockedResults<D> {
     /// The results as they were found.
-    pub fn seen(&self) -> &Seen<D> {
+    pub fn seen(&self) -> &ResultsSnapshot<D> {
         &self.seen
     }
 
     /// Makes the file ready to be appended to: a new one gets its header, a torn end is cut off, a file with damage
     /// inside or with other carried columns is written anew.
-    pub fn begin(self, rows: &dyn Rows) -> Result<Log<D>, OpenError> {
+    pub fn begin(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
         self.seen.belongs_to(rows)?;
-        let Held { seen: Seen { disk, path, file, mut scan }, lock } = self;
+        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan }, lock } = self;
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
-        let failed = |cause| OpenError::io("write", &path, cause);
+        let failed = |cause| ResultsError::io("write", &path, cause);
         let usable = file.filter(|_| scan.len > 0 && scan.layout == layout && !scan.damaged_inside);
         let (file, len) = match usable {
             Some(file) => {
@@ -194,7 +194,7 @@ impl<D: Disk> Held<D> {
         };
         let order = scan.order;
         let claims = Claims::default();
-        Ok(Log {
+        Ok(ResultsLog {
             disk,
             path,
             lock,
@@ -250,7 +250,7 @@ impl Batch {
 
 /// The results being written. After the first error nothing more is written, so that what stands there stays true.
 #[derive(Debug)]
-pub struct Log<D: Disk> {
+pub struct ResultsLog<D: Disk> {
     disk: D,
     path: PathBuf,
     lock: D::Lock,
@@ -260,12 +260,12 @@ pub struct Log<D: Disk> {
     /// Where this run's lines begin.
     begun_at: u64,
     history: History,
-    order: Option<Order>,
+    order: Option<OrderHash>,
     claims: Claims,
     broken: bool,
 }
 
-impl<D: Disk> Log<D> {
+impl<D: Disk> ResultsLog<D> {
     /// The columns of the file.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -276,7 +276,7 @@ impl<D: Disk> Log<D> {
         &self.history
     }
 
-    /// Writes one line at the end. It is durable after the next [`sync`](Log::sync).
+    /// Writes one line at the end. It is durable after the next [`sync`](ResultsLog::sync).
     pub fn append(&mut self, line: &Line) -> io::Result<()> {
         let mut batch = Batch::default();
         batch.push(line, &self.layout);
@@ -316,7 +316,7 @@ impl<D: Disk> Log<D> {
 
     /// Makes the file a table: one line for each row of the manifest, in its order; what was under way is in doubt.
     /// Where it is one already, nothing is written.
-    pub fn compact(mut self, rows: &dyn Rows) -> Result<Finished<D>, CompactError> {
+    pub fn compact(mut self, rows: &dyn ResultsRows) -> Result<Finished<D>, CompactError> {
         let failed = |path: &Path, cause| CompactError { path: path.to_owned(), cause };
         let in_order = self.order.take().and_then(|order| compact::totals_if_in_order(&mut self.history, &order, rows));
         if let Some(totals) = in_order {
@@ -324,7 +324,7 @@ impl<D: Disk> Log<D> {
         }
         // What goes into the table must be in the log, should the machine go down in between.
         self.sync().map_err(|cause| failed(&self.path, cause))?;
-        let Log { disk, path, lock, file, layout, begun_at, mut history, .. } = self;
+        let ResultsLog { disk, path, lock, file, layout, begun_at, mut history, .. } = self;
         let old = Old { disk: &disk, path: &path, file: Some(&file), layout: &layout };
         let which = Which::Table { rows, run_start: begun_at };
         let fresh = compact::write(&old, &mut history, &layout, &which).map_err(|cause| failed(&path, cause))?;
@@ -341,7 +341,7 @@ impl<D: Disk> Log<D> {
 #[derive(Debug)]
 pub struct Finished<D: Disk> {
     /// What the table says.
-    pub totals: Totals,
+    pub totals: ResultsTotals,
     _lock: D::Lock,
 }
 

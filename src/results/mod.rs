@@ -26,6 +26,8 @@ mod compact;
 mod disk;
 mod edited;
 mod error;
+#[cfg(test)]
+mod fault_tests;
 mod history;
 mod journal;
 mod line;
@@ -35,28 +37,26 @@ mod read;
 mod runs;
 mod salvage;
 mod scan;
-mod sim;
+mod sim_disk;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod torture;
 
 pub(crate) use cell::{decode as decode_cell, push as push_cell};
-pub use codec::Broken;
+pub use codec::LineError;
 pub use columns::Layout;
-pub use compact::{Rows, Tally, Totals};
+pub use compact::{ResultsRows, ResultsTally, ResultsTotals};
 pub use disk::{Disk, RealDisk};
-pub use error::OpenError;
-pub use history::{History, Resend, Standing, Why};
+pub use error::ResultsError;
+pub use history::{History, ResendRules, Standing, Why};
 pub use journal::GroupLog;
 pub use line::Line;
-pub use log::{Batch, CompactError, Finished, Held, Log, Seen, Settings, hold, look};
+pub use log::{Batch, CompactError, Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, hold, look};
 pub use paths::{PlaceError, default_results, is_same_file, lock_of, preflight, runs_of};
-pub use read::{Table, read};
-pub use runs::{ManifestRef, Run, new_run_id, record_run, runs};
+pub use read::{ResultsTable, read};
+pub use runs::{ManifestRef, RunRecord, new_run_id, record_run, runs};
 
 /// What tests of other rooms need of this one.
 #[doc(hidden)]
 pub mod testing {
-    pub use super::sim::{SimDisk, SimFile, SimLock};
+    pub use super::sim_disk::{SimDisk, SimFile, SimLock};
 }

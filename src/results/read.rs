@@ -5,41 +5,41 @@ use std::io;
 use std::path::Path;
 
 use super::columns::Layout;
-use super::compact::Tally;
+use super::compact::ResultsTally;
 use super::disk::{Disk as _, RealDisk};
-use super::error::OpenError;
+use super::error::ResultsError;
 use super::history::Kept;
 use super::line::Line;
-use super::log::{Seen, Settings, see};
+use super::log::{ResultsOptions, ResultsSnapshot, see};
 use crate::upload::RowKey;
 
 /// The results of a manifest: the last line of each row, in manifest order.
 #[derive(Debug)]
-pub struct Table {
-    seen: Seen<RealDisk>,
+pub struct ResultsTable {
+    seen: ResultsSnapshot<RealDisk>,
     rows: Vec<Kept>,
-    tally: Tally,
+    tally: ResultsTally,
 }
 
 /// Reads the results at this path. A file that is not there is an error here.
-pub fn read(path: &Path, accept_edited: bool) -> Result<Table, OpenError> {
+pub fn read(path: &Path, accept_edited: bool) -> Result<ResultsTable, ResultsError> {
     let file = RealDisk
         .open_to_read(path)
         .and_then(|file| file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such file")));
-    let file = file.map_err(|cause| OpenError::io("read", path, cause))?;
-    let seen = see(RealDisk, path, Some(file), &Settings { accept_edited, ..Settings::default() })?;
+    let file = file.map_err(|cause| ResultsError::io("read", path, cause))?;
+    let seen = see(RealDisk, path, Some(file), &ResultsOptions { accept_edited, ..ResultsOptions::default() })?;
     let mut rows: Vec<Kept> = seen.history().iter().copied().collect();
     rows.sort_unstable_by_key(|kept| kept.offset);
     if seen.scan().order.is_none() {
-        in_manifest_order(&seen, &mut rows).map_err(|cause| OpenError::io("read", path, cause))?;
+        in_manifest_order(&seen, &mut rows).map_err(|cause| ResultsError::io("read", path, cause))?;
     }
-    let mut tally = Tally::default();
+    let mut tally = ResultsTally::default();
     rows.iter().for_each(|kept| tally.add(kept.status));
-    Ok(Table { seen, rows, tally })
+    Ok(ResultsTable { seen, rows, tally })
 }
 
 /// In a log, lines stand in the order in which things happened. Rows that are no longer in the manifest come last.
-fn in_manifest_order(seen: &Seen<RealDisk>, rows: &mut Vec<Kept>) -> io::Result<()> {
+fn in_manifest_order(seen: &ResultsSnapshot<RealDisk>, rows: &mut Vec<Kept>) -> io::Result<()> {
     let mut source = seen.source();
     let mut numbered = Vec::with_capacity(rows.len());
     for kept in rows.iter() {
@@ -51,7 +51,7 @@ fn in_manifest_order(seen: &Seen<RealDisk>, rows: &mut Vec<Kept>) -> io::Result<
     Ok(())
 }
 
-impl Table {
+impl ResultsTable {
     /// The columns of the file.
     pub fn layout(&self) -> &Layout {
         &self.seen.scan().layout
@@ -59,7 +59,7 @@ impl Table {
 
     /// How many rows have which status. `sending` is one whose answer nobody has written down: a run is under way, or
     /// was killed.
-    pub fn tally(&self) -> &Tally {
+    pub fn tally(&self) -> &ResultsTally {
         &self.tally
     }
 

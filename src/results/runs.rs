@@ -14,7 +14,8 @@ use super::paths::runs_of;
 
 /// One run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Run {
+#[schemars(rename = "Run")]
+pub struct RunRecord {
     /// What the lines of the run carry in their column `run`.
     pub id: String,
     /// Version of attache.
@@ -59,7 +60,7 @@ pub fn new_run_id(now: Timestamp) -> String {
 }
 
 /// Adds a run to the list of these results.
-pub fn record_run(results: &Path, run: &Run) -> io::Result<()> {
+pub fn record_run(results: &Path, run: &RunRecord) -> io::Result<()> {
     let path = runs_of(results);
     let disk = RealDisk;
     let file = match disk.open(&path)? {
@@ -82,7 +83,7 @@ pub fn record_run(results: &Path, run: &Run) -> io::Result<()> {
 }
 
 /// The runs of these results, oldest first; none if there is no list.
-pub fn runs(results: &Path) -> io::Result<Vec<Run>> {
+pub fn runs(results: &Path) -> io::Result<Vec<RunRecord>> {
     let mut bytes = Vec::new();
     if let Some(mut file) = RealDisk.open_to_read(&runs_of(results))? {
         file.read_to_end(&mut bytes)?;
@@ -113,7 +114,7 @@ mod tests {
         let results = dir.path().join("a.results.csv");
         assert_eq!(runs(&results).expect("no list"), []);
         let now: Timestamp = "2026-03-10T09:15:00Z".parse().expect("a time");
-        let run = |id: &str| Run {
+        let run = |id: &str| RunRecord {
             id: id.to_owned(),
             version: "0.1.0".to_owned(),
             started: now,

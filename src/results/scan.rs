@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::path::Path;
 
-use super::codec::{Broken, Cells};
-use super::columns::{Column, Layout};
+use super::codec::{Cells, LineError};
+use super::columns::{Layout, ResultsColumn};
 use super::disk::Disk;
-use super::error::OpenError;
+use super::error::ResultsError;
 use super::history::{History, Note};
 use super::line::Line;
 use crate::outcome::Status;
@@ -19,7 +19,7 @@ const FIRST_READ: usize = 4 * 1024;
 const LARGEST_READ: usize = 256 * 1024;
 
 /// The physical lines of a file, from any offset on.
-pub(super) struct Lines<'f, D: Disk> {
+pub(super) struct ResultsLines<'f, D: Disk> {
     disk: &'f D,
     file: &'f D::File,
     /// Bytes of the file from `offset` on.
@@ -46,9 +46,9 @@ impl Physical<'_> {
     }
 }
 
-impl<'f, D: Disk> Lines<'f, D> {
+impl<'f, D: Disk> ResultsLines<'f, D> {
     pub(super) fn new(disk: &'f D, file: &'f D::File) -> Self {
-        Lines { disk, file, window: Vec::new(), offset: 0, next: 0, step: FIRST_READ }
+        ResultsLines { disk, file, window: Vec::new(), offset: 0, next: 0, step: FIRST_READ }
     }
 
     /// The line that begins at this offset. Going forward in small steps costs no reading.
@@ -118,15 +118,15 @@ pub(super) struct Scan {
     /// Whether torn or edited lines stand in front of good ones.
     pub(super) damaged_inside: bool,
     /// Tells of rows, their order and their carried cells; `None` if a row has more than one line or is under way.
-    pub(super) order: Option<Order>,
+    pub(super) order: Option<OrderHash>,
 }
 
 /// A fingerprint over the rows of a table: equal if they stand in the same order, with the same line numbers and
 /// carried cells.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Order(DefaultHasher);
+pub(super) struct OrderHash(DefaultHasher);
 
-impl Order {
+impl OrderHash {
     pub(super) fn push<'c>(&mut self, line: u32, key: RowKey, carried: impl Iterator<Item = &'c [u8]>) {
         self.0.write_u32(line);
         self.0.write_u64(key.0);
@@ -137,14 +137,14 @@ impl Order {
     }
 }
 
-impl PartialEq for Order {
-    fn eq(&self, other: &Order) -> bool {
+impl PartialEq for OrderHash {
+    fn eq(&self, other: &OrderHash) -> bool {
         self.0.finish() == other.0.finish()
     }
 }
 
 /// What the file is held against while it is read.
-pub(super) struct Wanted<'a> {
+pub(super) struct ScanExpectation<'a> {
     pub(super) path: &'a Path,
     /// The target of this run; a file of another one is refused.
     pub(super) target: Option<&'a str>,
@@ -152,12 +152,12 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Reads the whole file.
-pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Result<Scan, OpenError> {
-    let failed = |cause| OpenError::io("read", wanted.path, cause);
-    let mut lines = Lines::new(disk, file);
+pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'_>) -> Result<Scan, ResultsError> {
+    let failed = |cause| ResultsError::io("read", wanted.path, cause);
+    let mut lines = ResultsLines::new(disk, file);
     let Some(header) = lines.next().map_err(failed)? else { return Ok(Scan { order: None, ..Scan::default() }) };
     let layout = Layout::decode_header(header.bytes).filter(|_| header.whole);
-    let layout = layout.ok_or_else(|| OpenError::NotResults { path: wanted.path.to_owned() })?;
+    let layout = layout.ok_or_else(|| ResultsError::NotResults { path: wanted.path.to_owned() })?;
     let start = header.end();
     let mut reading = Reading {
         wanted,
@@ -165,7 +165,7 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Re
             layout: layout.clone(),
             whole: start,
             len: start,
-            order: Some(Order::default()),
+            order: Some(OrderHash::default()),
             ..Scan::default()
         },
         line: 1,
@@ -185,7 +185,7 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &Wanted<'_>) -> Re
 }
 
 struct Reading<'a> {
-    wanted: &'a Wanted<'a>,
+    wanted: &'a ScanExpectation<'a>,
     scan: Scan,
     /// Number of the physical line, from 1.
     line: u64,
@@ -207,7 +207,7 @@ impl Reading<'_> {
         physical: &Physical<'_>,
         layout: &Layout,
         ranges: &mut Vec<std::ops::Range<usize>>,
-    ) -> Result<(), OpenError> {
+    ) -> Result<(), ResultsError> {
         self.scan.len = physical.end();
         if let Some(line) = self.misshapen {
             return Err(self.edited(line, None));
@@ -218,7 +218,7 @@ impl Reading<'_> {
         let cells = match cells {
             Ok(cells) if whole => cells,
             broken => {
-                self.misshapen = (whole && matches!(broken, Err(Broken::Shape))).then_some(self.line);
+                self.misshapen = (whole && matches!(broken, Err(LineError::Shape))).then_some(self.line);
                 self.drop_torn();
                 return Ok(());
             }
@@ -242,14 +242,14 @@ impl Reading<'_> {
     /// A crash leaves holes only in what was being written, and nothing is uploaded before its `sending` line is on the
     /// disk. So a hole in front of an uploaded row, in a file without such a line (a table), is damage of another kind,
     /// and what it has swallowed may have been the end of a row that must not be sent again.
-    fn check_hole(&self) -> Result<(), OpenError> {
+    fn check_hole(&self) -> Result<(), ResultsError> {
         match self.hole {
             Some(line) if !self.is_log => Err(self.edited(line, None)),
             _ => Ok(()),
         }
     }
 
-    fn read(&mut self, cells: &Cells<'_>, offset: u64) -> Result<Status, OpenError> {
+    fn read(&mut self, cells: &Cells<'_>, offset: u64) -> Result<Status, ResultsError> {
         let known = if cells.intact() { known(cells).ok() } else { None };
         let (note, target, line) = match known {
             Some((note, line)) => (note, None, line),
@@ -271,14 +271,14 @@ impl Reading<'_> {
     }
 
     /// A line whose check is wrong: fine if only its quoting changed or the user accepts edits, else refused.
-    fn accept(&mut self, cells: &Cells<'_>) -> Result<Line, OpenError> {
+    fn accept(&mut self, cells: &Cells<'_>) -> Result<Line, ResultsError> {
         let broken = match cells.intact_line() {
             Ok(line) => return Ok(line),
             Err(broken) => broken,
         };
         let column = match broken {
-            Broken::Edited { column } => column,
-            Broken::Torn | Broken::Shape => None,
+            LineError::Edited { column } => column,
+            LineError::Torn | LineError::Shape => None,
         };
         let salvaged = if self.wanted.accept_edited { cells.salvaged_line() } else { None };
         let line = salvaged.ok_or_else(|| self.edited(self.line, column))?;
@@ -287,32 +287,32 @@ impl Reading<'_> {
         Ok(line)
     }
 
-    fn edited(&self, line: u64, column: Option<String>) -> OpenError {
+    fn edited(&self, line: u64, column: Option<String>) -> ResultsError {
         let accepted = self.wanted.accept_edited;
-        OpenError::Edited { path: self.wanted.path.to_owned(), line, column, accepted }
+        ResultsError::Edited { path: self.wanted.path.to_owned(), line, column, accepted }
     }
 
-    fn same_target(&self, cells: &Cells<'_>, salvaged: Option<&str>) -> Result<(), OpenError> {
+    fn same_target(&self, cells: &Cells<'_>, salvaged: Option<&str>) -> Result<(), ResultsError> {
         let Some(ours) = self.wanted.target else { return Ok(()) };
         // Hosts need no escaping, so the cell can be compared as it stands.
-        if cells.raw(Column::Target) == ours.as_bytes() || salvaged == Some(ours) {
+        if cells.raw(ResultsColumn::Target) == ours.as_bytes() || salvaged == Some(ours) {
             return Ok(());
         }
-        let theirs = String::from_utf8_lossy(cells.raw(Column::Target)).into_owned();
-        Err(OpenError::OtherTarget { path: self.wanted.path.to_owned(), theirs, ours: ours.to_owned() })
+        let theirs = String::from_utf8_lossy(cells.raw(ResultsColumn::Target)).into_owned();
+        Err(ResultsError::OtherTarget { path: self.wanted.path.to_owned(), theirs, ours: ours.to_owned() })
     }
 }
 
 /// What history needs of an intact line, without reading the other cells.
-fn known<'a>(cells: &Cells<'a>) -> Result<(Note<'a>, u32), Column> {
-    let status: Status = cells.parsed(Column::Status)?;
-    let code = cells.raw(Column::Code);
-    let sent_at = if status.is_open() { cells.optional::<jiff::Timestamp>(Column::SentAt)? } else { None };
+fn known<'a>(cells: &Cells<'a>) -> Result<(Note<'a>, u32), ResultsColumn> {
+    let status: Status = cells.parsed(ResultsColumn::Status)?;
+    let code = cells.raw(ResultsColumn::Code);
+    let sent_at = if status.is_open() { cells.optional::<jiff::Timestamp>(ResultsColumn::SentAt)? } else { None };
     let note = Note {
-        key: cells.parsed(Column::Key)?,
+        key: cells.parsed(ResultsColumn::Key)?,
         status,
         // Codes with escapes are none that any rule knows; they are looked up in the line itself.
-        code: std::str::from_utf8(code).map_err(|_| Column::Code)?.into(),
+        code: std::str::from_utf8(code).map_err(|_| ResultsColumn::Code)?.into(),
         sent_at: sent_at.map(jiff::Timestamp::as_second),
     };
     Ok((note, cells.line_number()?))

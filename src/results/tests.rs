@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::line::samples::full;
-use super::sim::SimDisk;
+use super::sim_disk::SimDisk;
 use super::*;
 use crate::outcome::{OwnCode, Status};
 use crate::upload::{RowKey, ServiceId};
@@ -11,18 +11,18 @@ use crate::upload::{RowKey, ServiceId};
 pub(super) const PATH: &str = "work/a.results.csv";
 
 /// A manifest of rows with these keys.
-pub(super) struct Manifest {
+pub(super) struct TestManifest {
     columns: Vec<String>,
     rows: Vec<(u64, &'static str)>,
 }
 
-impl Manifest {
-    pub(super) fn of(keys: impl IntoIterator<Item = u64>) -> Manifest {
-        Manifest { columns: vec!["note".to_owned()], rows: keys.into_iter().map(|key| (key, "a note")).collect() }
+impl TestManifest {
+    pub(super) fn of(keys: impl IntoIterator<Item = u64>) -> TestManifest {
+        TestManifest { columns: vec!["note".to_owned()], rows: keys.into_iter().map(|key| (key, "a note")).collect() }
     }
 }
 
-impl Rows for Manifest {
+impl ResultsRows for TestManifest {
     fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -68,15 +68,15 @@ pub(super) fn sent(key: u64, at: i64) -> Line {
     line(key, Status::Sending).sending(jiff::Timestamp::from_second(at).expect("in range"))
 }
 
-pub(super) fn settings() -> Settings {
-    Settings { target: Some(full().target), ..Settings::default() }
+pub(super) fn options() -> ResultsOptions {
+    ResultsOptions { target: Some(full().target), ..ResultsOptions::default() }
 }
 
-fn held(disk: &SimDisk) -> Held<SimDisk> {
-    hold(disk.clone(), Path::new(PATH), &settings()).expect("the results are free and sound")
+fn held(disk: &SimDisk) -> LockedResults<SimDisk> {
+    hold(disk.clone(), Path::new(PATH), &options()).expect("the results are free and sound")
 }
 
-fn begun(disk: &SimDisk, manifest: &Manifest) -> Log<SimDisk> {
+fn begun(disk: &SimDisk, manifest: &TestManifest) -> ResultsLog<SimDisk> {
     held(disk).begin(manifest).expect("the log begins")
 }
 
@@ -96,7 +96,7 @@ fn table(disk: &SimDisk) -> Vec<(u64, Status, u32)> {
 #[test]
 fn a_run_leaves_one_line_for_each_row_in_the_order_of_the_manifest() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1, 2, 3, 4]);
+    let manifest = TestManifest::of([1, 2, 3, 4]);
     let mut log = begun(&disk, &manifest);
     for line in [sent(2, 10), sent(1, 11), line(1, Status::Uploaded), sent(4, 12), line(2, Status::Failed)] {
         log.append(&line).expect("written");
@@ -114,7 +114,7 @@ fn a_run_leaves_one_line_for_each_row_in_the_order_of_the_manifest() {
 #[test]
 fn the_next_run_knows_where_each_row_stands() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of(1..=8);
+    let manifest = TestManifest::of(1..=8);
     let mut log = begun(&disk, &manifest);
     let temporary = Line { code: OwnCode::NoReply.into(), ..line(3, Status::Failed) };
     let refused = Line { code: "INVALID_DATA".to_owned(), ..line(2, Status::Failed) };
@@ -131,8 +131,8 @@ fn the_next_run_knows_where_each_row_stands() {
     }
     drop(log);
     let held = held(&disk);
-    let stands = |key, resend: &Resend| held.seen().history().standing(RowKey(key), resend);
-    let alone = Resend::default();
+    let stands = |key, resend: &ResendRules| held.seen().history().standing(RowKey(key), resend);
+    let alone = ResendRules::default();
     assert_eq!(stands(1, &alone), Standing::Settled(Status::Uploaded));
     assert_eq!(stands(2, &alone), Standing::Settled(Status::Failed));
     assert_eq!(stands(3, &alone), Standing::Again(Why::Passing));
@@ -140,11 +140,11 @@ fn the_next_run_knows_where_each_row_stands() {
     assert_eq!(stands(5, &alone), Standing::Settled(Status::Unknown));
     assert_eq!(stands(6, &alone), Standing::Again(Why::Unfinished));
     assert_eq!(stands(7, &alone), Standing::New);
-    let all = Resend { failed: true, unknown: true, codes: vec![] };
+    let all = ResendRules { failed: true, unknown: true, codes: vec![] };
     assert_eq!(stands(1, &all), Standing::Settled(Status::Uploaded));
     assert_eq!(stands(2, &all), Standing::Again(Why::Asked));
     assert_eq!(stands(5, &all), Standing::InDoubt { sent_at: 590, why: Why::Asked });
-    let coded = Resend { codes: vec!["INVALID_DATA".to_owned()], ..Resend::default() };
+    let coded = ResendRules { codes: vec!["INVALID_DATA".to_owned()], ..ResendRules::default() };
     assert_eq!(stands(2, &coded), Standing::Again(Why::Asked));
     assert_eq!(stands(5, &coded), Standing::Settled(Status::Unknown));
     assert_eq!(held.seen().history().in_doubt(&all), [RowKey(4), RowKey(5)]);
@@ -154,21 +154,21 @@ fn the_next_run_knows_where_each_row_stands() {
 #[test]
 fn a_row_in_doubt_keeps_the_time_of_its_first_sending_through_all_runs() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1]);
+    let manifest = TestManifest::of([1]);
     let mut log = begun(&disk, &manifest);
     log.append(&sent(1, 500)).expect("written");
     log.compact(&manifest).expect("compacted");
     let mut log = begun(&disk, &manifest);
     log.append(&sent(1, 900)).expect("written");
     log.compact(&manifest).expect("compacted");
-    let doubt = held(&disk).seen().history().standing(RowKey(1), &Resend::default());
+    let doubt = held(&disk).seen().history().standing(RowKey(1), &ResendRules::default());
     assert_eq!(doubt, Standing::InDoubt { sent_at: 500, why: Why::Unfinished });
     assert!(text(&disk).contains("1970-01-01T00:08:20Z"));
 
     let mut log = begun(&disk, &manifest);
     log.append(&line(1, Status::Failed)).expect("written");
     log.append(&sent(1, 2_000)).expect("written");
-    let doubt = log.history().standing(RowKey(1), &Resend::default());
+    let doubt = log.history().standing(RowKey(1), &ResendRules::default());
     assert_eq!(
         doubt,
         Standing::InDoubt { sent_at: 2_000, why: Why::Unfinished },
@@ -179,12 +179,12 @@ fn a_row_in_doubt_keeps_the_time_of_its_first_sending_through_all_runs() {
 #[test]
 fn a_reordered_and_edited_manifest_finds_its_rows_again() {
     let disk = SimDisk::default();
-    let mut log = begun(&disk, &Manifest::of([1, 2, 3, 4, 5]));
+    let mut log = begun(&disk, &TestManifest::of([1, 2, 3, 4, 5]));
     for line in [line(1, Status::Uploaded), line(2, Status::Failed), sent(3, 9), line(4, Status::NotSent)] {
         log.append(&line).expect("written");
     }
     drop(log);
-    let edited = Manifest::of([6, 1]);
+    let edited = TestManifest::of([6, 1]);
     begun(&disk, &edited).compact(&edited).expect("compacted");
     let rows = [(6, Status::NotSent, 2), (1, Status::Uploaded, 3), (2, Status::Failed, 0), (3, Status::InDoubt, 0)];
     assert_eq!(table(&disk), rows);
@@ -201,7 +201,7 @@ fn a_reordered_and_edited_manifest_finds_its_rows_again() {
 #[test]
 fn a_table_in_order_is_not_written_again() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1, 2]);
+    let manifest = TestManifest::of([1, 2]);
     let mut log = begun(&disk, &manifest);
     log.append(&line(2, Status::Uploaded)).expect("written");
     log.append(&line(1, Status::Failed)).expect("written");
@@ -213,10 +213,10 @@ fn a_table_in_order_is_not_written_again() {
     assert_eq!(disk.operations(), before, "nothing touches the disk");
     assert_eq!((totals.rows.of(Status::Uploaded), totals.rows.of(Status::Failed)), (1, 1));
 
-    let moved = Manifest::of([2, 1]);
+    let moved = TestManifest::of([2, 1]);
     begun(&disk, &moved).compact(&moved).expect("compacted");
     assert_eq!(table(&disk), [(2, Status::Uploaded, 2), (1, Status::Failed, 3)]);
-    let mut noted = Manifest::of([2, 1]);
+    let mut noted = TestManifest::of([2, 1]);
     noted.rows[0].1 = "another, longer note";
     begun(&disk, &noted).compact(&noted).expect("compacted");
     assert!(text(&disk).contains("\"another, longer note\""));
@@ -225,7 +225,7 @@ fn a_table_in_order_is_not_written_again() {
 #[test]
 fn other_carried_columns_do_not_lose_the_old_ones() {
     let disk = SimDisk::default();
-    let mut manifest = Manifest::of([1]);
+    let mut manifest = TestManifest::of([1]);
     let mut log = begun(&disk, &manifest);
     log.append(&line(1, Status::Uploaded)).expect("written");
     drop(log);
@@ -241,23 +241,23 @@ fn other_carried_columns_do_not_lose_the_old_ones() {
 #[test]
 fn a_file_of_another_target_or_of_another_manifest_is_refused() {
     let disk = SimDisk::default();
-    let mut log = begun(&disk, &Manifest::of([1]));
+    let mut log = begun(&disk, &TestManifest::of([1]));
     log.append(&line(1, Status::Uploaded)).expect("written");
     drop(log);
-    let elsewhere = Settings { target: Some("www.zohoapis.com".to_owned()), ..Settings::default() };
+    let elsewhere = ResultsOptions { target: Some("www.zohoapis.com".to_owned()), ..ResultsOptions::default() };
     let refused = hold(disk.clone(), Path::new(PATH), &elsewhere).expect_err("another target").to_string();
     assert!(refused.contains("www.zohoapis.eu") && refused.contains("www.zohoapis.com"), "{refused}");
-    let refused = held(&disk).begin(&Manifest::of([2])).expect_err("another manifest").to_string();
+    let refused = held(&disk).begin(&TestManifest::of([2])).expect_err("another manifest").to_string();
     assert!(refused.contains("another manifest") && refused.contains("Angebote"), "{refused}");
 }
 
 #[test]
 fn results_that_created_nothing_may_be_those_of_a_manifest_put_right() {
     let disk = SimDisk::default();
-    let mut log = begun(&disk, &Manifest::of([1]));
+    let mut log = begun(&disk, &TestManifest::of([1]));
     log.append(&line(1, Status::Failed)).expect("written");
     drop(log);
-    assert!(held(&disk).begin(&Manifest::of([2])).is_ok());
+    assert!(held(&disk).begin(&TestManifest::of([2])).is_ok());
 }
 
 #[test]
@@ -265,8 +265,8 @@ fn a_file_that_is_no_results_file_is_refused_and_left_alone() {
     for other in ["module,record,file\nLeads,1,a\n", "\n", "PK\u{3}\u{4}"] {
         let disk = SimDisk::default();
         disk.put(Path::new(PATH), other.as_bytes());
-        let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("not ours");
-        assert!(matches!(refused, OpenError::NotResults { .. }));
+        let refused = hold(disk.clone(), Path::new(PATH), &options()).expect_err("not ours");
+        assert!(matches!(refused, ResultsError::NotResults { .. }));
         assert_eq!(text(&disk), other);
     }
 }
@@ -275,7 +275,7 @@ fn a_file_that_is_no_results_file_is_refused_and_left_alone() {
 fn only_one_run_at_a_time_has_the_results() {
     let disk = SimDisk::default();
     let first = held(&disk);
-    let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("locked").to_string();
+    let refused = hold(disk.clone(), Path::new(PATH), &options()).expect_err("locked").to_string();
     assert!(refused.contains("a.results.csv.lock"), "{refused}");
     drop(first);
     held(&disk);
@@ -295,7 +295,7 @@ fn what_a_cut_off_compaction_left_behind_is_removed_and_nothing_else() {
 #[test]
 fn a_log_cut_at_any_byte_goes_on_from_its_last_whole_line() {
     let whole = SimDisk::default();
-    let manifest = Manifest::of([1, 2]);
+    let manifest = TestManifest::of([1, 2]);
     let mut log = begun(&whole, &manifest);
     for line in [sent(1, 5), line(1, Status::Uploaded), sent(2, 6), line(2, Status::Uploaded)] {
         log.append(&line).expect("written");
@@ -324,7 +324,7 @@ fn a_log_cut_at_any_byte_goes_on_from_its_last_whole_line() {
 #[test]
 fn a_hole_inside_is_taken_out_before_anything_is_written() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1, 2, 3]);
+    let manifest = TestManifest::of([1, 2, 3]);
     let mut log = begun(&disk, &manifest);
     for line in [sent(1, 5), line(1, Status::Uploaded), sent(2, 6), sent(3, 7)] {
         log.append(&line).expect("written");
@@ -346,7 +346,7 @@ fn a_hole_inside_is_taken_out_before_anything_is_written() {
 #[test]
 fn a_hole_in_a_table_is_no_trace_of_a_crash_and_is_refused() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1, 2, 3]);
+    let manifest = TestManifest::of([1, 2, 3]);
     let mut log = begun(&disk, &manifest);
     for key in 1..=3 {
         log.append(&sent(key, 5)).expect("written");
@@ -359,8 +359,8 @@ fn a_hole_in_a_table_is_no_trace_of_a_crash_and_is_refused() {
         let mut bytes = whole.clone();
         bytes[hole].fill(0);
         disk.put(Path::new(PATH), &bytes);
-        let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("damaged");
-        assert!(matches!(refused, OpenError::Edited { line: 2 | 3, .. }), "{refused}");
+        let refused = hold(disk.clone(), Path::new(PATH), &options()).expect_err("damaged");
+        assert!(matches!(refused, ResultsError::Edited { line: 2 | 3, .. }), "{refused}");
         assert_eq!(disk.contents(Path::new(PATH)), Some(bytes), "left alone");
     }
     // A newline that an editor took away does no harm.
@@ -372,7 +372,7 @@ fn a_hole_in_a_table_is_no_trace_of_a_crash_and_is_refused() {
 #[test]
 fn a_hole_among_rows_that_were_never_sent_is_a_trace_of_a_crash() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1, 2, 3]);
+    let manifest = TestManifest::of([1, 2, 3]);
     let mut log = begun(&disk, &manifest);
     for key in 1..=3 {
         log.append(&line(key, Status::NotSent)).expect("written");
@@ -388,7 +388,7 @@ fn a_hole_among_rows_that_were_never_sent_is_a_trace_of_a_crash() {
 #[test]
 fn an_edited_line_is_refused_by_line_and_column_and_the_file_left_alone() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of([1, 2]);
+    let manifest = TestManifest::of([1, 2]);
     let mut log = begun(&disk, &manifest);
     for line in [line(1, Status::Uploaded), line(2, Status::Uploaded)] {
         log.append(&line).expect("written");
@@ -396,21 +396,21 @@ fn an_edited_line_is_refused_by_line_and_column_and_the_file_left_alone() {
     drop(log);
     let edited = text(&disk).replace(",5002,", ",5.0E+3,");
     disk.put(Path::new(PATH), edited.as_bytes());
-    let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("edited").to_string();
+    let refused = hold(disk.clone(), Path::new(PATH), &options()).expect_err("edited").to_string();
     assert!(refused.contains("line 3 of"), "{refused}");
     assert!(refused.contains("column attachment_id") && refused.contains("--accept-edited-results"), "{refused}");
     assert_eq!(text(&disk), edited);
 
     let fewer = text(&disk).replacen("uploaded,", "uploaded", 1);
     disk.put(Path::new(PATH), fewer.as_bytes());
-    let refused = hold(disk.clone(), Path::new(PATH), &settings()).expect_err("edited").to_string();
+    let refused = hold(disk.clone(), Path::new(PATH), &options()).expect_err("edited").to_string();
     assert!(refused.contains("line 2 of"), "a line that is too short is torn only at the very end: {refused}");
 }
 
 #[test]
 fn accepted_edits_count_by_key_and_status_and_what_cannot_be_told_is_unknown() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of(1..=4);
+    let manifest = TestManifest::of(1..=4);
     let mut log = begun(&disk, &manifest);
     let lines = [line(1, Status::Uploaded), line(2, Status::Uploaded), sent(3, 500), line(4, Status::Failed)];
     for line in &lines {
@@ -420,7 +420,7 @@ fn accepted_edits_count_by_key_and_status_and_what_cannot_be_told_is_unknown() {
     let edited =
         text(&disk).replace(",5001,", ",5E3,").replace("1970-01-01T00:08:20Z", "1.1.70").replacen("failed", "fine", 1);
     disk.put(Path::new(PATH), edited.as_bytes());
-    let accepting = Settings { accept_edited: true, ..settings() };
+    let accepting = ResultsOptions { accept_edited: true, ..options() };
     let held = hold(disk.clone(), Path::new(PATH), &accepting).expect("accepted");
     assert_eq!(held.seen().edited(), 3);
     let log = held.begin(&manifest).expect("begins");
@@ -428,7 +428,7 @@ fn accepted_edits_count_by_key_and_status_and_what_cannot_be_told_is_unknown() {
     assert_eq!(statuses, [(1, Status::Uploaded), (2, Status::Uploaded), (3, Status::Unknown), (4, Status::Unknown)]);
     assert_eq!(log.history().code(RowKey(3)), Some("edited"));
     drop(log);
-    assert!(hold(disk.clone(), Path::new(PATH), &settings()).is_ok(), "from then on the file is sound");
+    assert!(hold(disk.clone(), Path::new(PATH), &options()).is_ok(), "from then on the file is sound");
 
     let keyless = text(&disk).replace("r0000000000000002", "r2");
     disk.put(Path::new(PATH), keyless.as_bytes());
@@ -440,9 +440,9 @@ fn accepted_edits_count_by_key_and_status_and_what_cannot_be_told_is_unknown() {
 fn a_rehearsal_begins_afresh_whatever_is_there() {
     let disk = SimDisk::default();
     disk.put(Path::new(PATH), b"anything at all");
-    let afresh = Settings { afresh: true, ..settings() };
+    let afresh = ResultsOptions { afresh: true, ..options() };
     let held = hold(disk.clone(), Path::new(PATH), &afresh).expect("free");
-    held.begin(&Manifest::of([1])).expect("begins");
+    held.begin(&TestManifest::of([1])).expect("begins");
     assert!(text(&disk).starts_with("line,module,record,"));
     assert_eq!(table(&disk), []);
 }
@@ -450,7 +450,7 @@ fn a_rehearsal_begins_afresh_whatever_is_there() {
 #[test]
 fn every_attachment_in_the_file_is_claimed_for_its_record() {
     let disk = SimDisk::default();
-    let manifest = Manifest::of(1..=4);
+    let manifest = TestManifest::of(1..=4);
     let mut log = begun(&disk, &manifest);
     let even = "1000000000".parse().ok().and_then(crate::upload::RecordId::new).expect("an id");
     log.append(&line(2, Status::Uploaded)).expect("written");
@@ -465,7 +465,7 @@ fn every_attachment_in_the_file_is_claimed_for_its_record() {
 fn after_an_error_nothing_more_is_written() {
     for broken in 0..2 {
         let disk = SimDisk::default();
-        let manifest = Manifest::of([1]);
+        let manifest = TestManifest::of([1]);
         let mut log = begun(&disk, &manifest);
         disk.fail_at(disk.operations() + broken);
         assert!(log.append(&sent(1, 5)).and_then(|()| log.sync()).is_err());
@@ -521,15 +521,15 @@ fn a_file_of_the_first_version_is_written_anew_before_the_first_line() {
     let file = disk.create(Path::new(PATH)).expect("created");
     disk.append(&file, &old).expect("written");
     drop(file);
-    let settings = Settings { target: Some("www.zohoapis.eu".to_owned()), ..Settings::default() };
+    let options = ResultsOptions { target: Some("www.zohoapis.eu".to_owned()), ..ResultsOptions::default() };
     let keys: Vec<u64> = {
-        let seen = look(disk.clone(), Path::new(PATH), &settings).expect("sound");
+        let seen = look(disk.clone(), Path::new(PATH), &options).expect("sound");
         assert_eq!(seen.history().len(), 9);
         seen.history().iter().map(|kept| kept.key().0).collect()
     };
     assert_eq!(disk.contents(Path::new(PATH)).expect("there"), old, "a look changes nothing");
-    let manifest = Manifest { columns: ["note", "x_batch"].map(str::to_owned).to_vec(), ..Manifest::of(keys) };
-    let held = hold(disk.clone(), Path::new(PATH), &settings).expect("free");
+    let manifest = TestManifest { columns: ["note", "x_batch"].map(str::to_owned).to_vec(), ..TestManifest::of(keys) };
+    let held = hold(disk.clone(), Path::new(PATH), &options).expect("free");
     let log = held.begin(&manifest).expect("begins");
     assert!(text(&disk).starts_with("line,module,record,file,url,name,status,attachment_id,code,message,http_status,"));
     assert!(text(&disk).lines().next().is_some_and(|header| header.contains(",bytes,content,seconds,")));
@@ -539,7 +539,7 @@ fn a_file_of_the_first_version_is_written_anew_before_the_first_line() {
     drop(log);
     let before = read(&frozen("results-v1.csv"), false).expect("sound");
     let before: Vec<Line> = before.rows().collect::<Result<_, _>>().expect("readable");
-    let seen = look(disk.clone(), Path::new(PATH), &settings).expect("sound");
+    let seen = look(disk.clone(), Path::new(PATH), &options).expect("sound");
     for line in before {
         let line = if line.status == Status::Sending { Line { status: Status::InDoubt, ..line } } else { line };
         assert_eq!(seen.line(line.key).expect("readable"), Some(line));

@@ -5,24 +5,29 @@ use std::time::Instant;
 
 use axum::http::{HeaderMap, header};
 
-use super::answer::Refusal;
+use super::answer::SandboxRefusal;
+use super::options::Version;
 use super::route::{CrmCall, Parent, is_id};
-use super::service::{Service, locked};
-use super::settings::Version;
+use super::service::{SandboxService, locked};
 use super::token::{self, Need};
 
 /// Says why a call may not be made.
-pub(super) fn admit(service: &Service, version: Version, call: &CrmCall, headers: &HeaderMap) -> Result<(), Refusal> {
-    let token = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
+pub(super) fn admit(
+    service: &SandboxService,
+    version: Version,
+    call: &CrmCall,
+    headers: &HeaderMap,
+) -> Result<(), SandboxRefusal> {
+    let token = headers.get(header::AUTHORIZATION).ok_or_else(SandboxRefusal::no_token)?;
     let token = token.to_str().ok().and_then(|value| value.strip_prefix("Zoho-oauthtoken "));
     if !token.is_some_and(|token| locked(&service.ledger).is_valid(token.trim(), Instant::now())) {
-        return Err(Refusal::bad_token());
+        return Err(SandboxRefusal::bad_token());
     }
     if let Some(module) = module_of(call) {
         check_module(service, module, version)?;
     }
     if !is_in_scope(service, call) {
-        return Err(Refusal::scope(service.settings.profile));
+        return Err(SandboxRefusal::scope(service.options.profile));
     }
     match call {
         CrmCall::Upload(parent)
@@ -32,7 +37,7 @@ pub(super) fn admit(service: &Service, version: Version, call: &CrmCall, headers
         | CrmCall::DeleteMany(parent)
             if !exists(service, parent) =>
         {
-            Err(Refusal::no_record())
+            Err(SandboxRefusal::no_record())
         }
         _ => Ok(()),
     }
@@ -51,16 +56,16 @@ fn module_of(call: &CrmCall) -> Option<&str> {
     }
 }
 
-fn check_module(service: &Service, module: &str, version: Version) -> Result<(), Refusal> {
+fn check_module(service: &SandboxService, module: &str, version: Version) -> Result<(), SandboxRefusal> {
     match module {
-        "Documents" | "Projects" => Err(Refusal::unsupported_module()),
-        _ if service.settings.modules.has(module, version) => Ok(()),
-        _ => Err(Refusal::no_module()),
+        "Documents" | "Projects" => Err(SandboxRefusal::unsupported_module()),
+        _ if service.options.modules.has(module, version) => Ok(()),
+        _ => Err(SandboxRefusal::no_module()),
     }
 }
 
-fn is_in_scope(service: &Service, call: &CrmCall) -> bool {
-    let Some(scopes) = &service.settings.scopes else { return true };
+fn is_in_scope(service: &SandboxService, call: &CrmCall) -> bool {
+    let Some(scopes) = &service.options.scopes else { return true };
     let attachments = |parent: &Parent, need| token::allows_attachments(scopes, &parent.module, need);
     match call {
         CrmCall::Upload(parent) => attachments(parent, Need::Create),
@@ -74,8 +79,8 @@ fn is_in_scope(service: &Service, call: &CrmCall) -> bool {
     }
 }
 
-pub(super) fn exists(service: &Service, parent: &Parent) -> bool {
+pub(super) fn exists(service: &SandboxService, parent: &Parent) -> bool {
     let is_listed =
         |records: &HashSet<(String, String)>| records.contains(&(parent.module.clone(), parent.record.clone()));
-    is_id(&parent.record) && service.settings.records.as_ref().is_none_or(is_listed)
+    is_id(&parent.record) && service.options.records.as_ref().is_none_or(is_listed)
 }

@@ -5,25 +5,25 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::options::{Dialect, ErrorShape, SandboxUser};
 use super::route::Lost;
-use super::settings::{ErrorShape, Profile, User};
 use super::store::{Attachment, rfc3339};
 
 /// An error of the service, before it is an HTTP answer.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Refusal {
+pub(super) struct SandboxRefusal {
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) message: &'static str,
     pub(super) details: Value,
 }
 
-fn refusal(status: u16, code: &'static str, message: &'static str) -> Refusal {
-    Refusal { status, code, message, details: json!({}) }
+fn refusal(status: u16, code: &'static str, message: &'static str) -> SandboxRefusal {
+    SandboxRefusal { status, code, message, details: json!({}) }
 }
 
-impl Refusal {
-    pub(super) fn lost(lost: Lost) -> Refusal {
+impl SandboxRefusal {
+    pub(super) fn lost(lost: Lost) -> SandboxRefusal {
         match lost {
             Lost::Path => {
                 refusal(404, "INVALID_URL_PATTERN", "Please check if the URL trying to access is a correct one")
@@ -32,141 +32,144 @@ impl Refusal {
         }
     }
 
-    pub(super) fn head_too_large() -> Refusal {
+    pub(super) fn head_too_large() -> SandboxRefusal {
         refusal(431, "INVALID_REQUEST", "the head of the request is too large")
     }
 
-    pub(super) fn no_token() -> Refusal {
+    pub(super) fn no_token() -> SandboxRefusal {
         refusal(401, "AUTHENTICATION_FAILURE", "Authentication failed")
     }
 
-    pub(super) fn bad_token() -> Refusal {
+    pub(super) fn bad_token() -> SandboxRefusal {
         refusal(401, "INVALID_TOKEN", "invalid oauth token")
     }
 
-    pub(super) fn scope(profile: Profile) -> Refusal {
+    pub(super) fn scope(profile: Dialect) -> SandboxRefusal {
         match profile {
-            Profile::DocsV2 => refusal(401, "OAUTH_SCOPE_MISMATCH", "Unauthorized"),
-            Profile::OasV8 => refusal(403, "OAUTH_SCOPE_MISMATCH", "required oauth scope is missing"),
+            Dialect::DocsV2 => refusal(401, "OAUTH_SCOPE_MISMATCH", "Unauthorized"),
+            Dialect::OasV8 => refusal(403, "OAUTH_SCOPE_MISMATCH", "required oauth scope is missing"),
         }
     }
 
-    pub(super) fn no_module() -> Refusal {
+    pub(super) fn no_module() -> SandboxRefusal {
         let details = json!({"resource_path_index": 0});
-        Refusal { details, ..refusal(400, "INVALID_MODULE", "the module name given seems to be invalid") }
+        SandboxRefusal { details, ..refusal(400, "INVALID_MODULE", "the module name given seems to be invalid") }
     }
 
-    pub(super) fn unsupported_module() -> Refusal {
+    pub(super) fn unsupported_module() -> SandboxRefusal {
         let details = json!({"resource_path_index": 0});
-        Refusal { details, ..refusal(400, "INVALID_MODULE", "The given module is not supported in API") }
+        SandboxRefusal { details, ..refusal(400, "INVALID_MODULE", "The given module is not supported in API") }
     }
 
-    pub(super) fn no_record() -> Refusal {
+    pub(super) fn no_record() -> SandboxRefusal {
         let details = json!({"resource_path_index": 1});
-        Refusal { details, ..refusal(400, "INVALID_DATA", "the related id given seems to be invalid") }
+        SandboxRefusal { details, ..refusal(400, "INVALID_DATA", "the related id given seems to be invalid") }
     }
 
-    pub(super) fn exe() -> Refusal {
+    pub(super) fn exe() -> SandboxRefusal {
         refusal(415, "INVALID_DATA", "invalid file type")
     }
 
-    pub(super) fn too_large(profile: Profile) -> Refusal {
+    pub(super) fn too_large(profile: Dialect) -> SandboxRefusal {
         match profile {
-            Profile::DocsV2 => refusal(
+            Dialect::DocsV2 => refusal(
                 415,
                 "FILE_SIZE_MORE_THAN_ALLOWED_SIZE",
                 "please check if the file size is in the correct range",
             ),
-            Profile::OasV8 => body_too_large(),
+            Dialect::OasV8 => body_too_large(),
         }
     }
 
-    pub(super) fn nothing_sent(profile: Profile) -> Refusal {
+    pub(super) fn nothing_sent(profile: Dialect) -> SandboxRefusal {
         match profile {
-            Profile::DocsV2 => refusal(400, "INVALID_DATA", "the request does not contain any file"),
-            Profile::OasV8 => Refusal {
+            Dialect::DocsV2 => refusal(400, "INVALID_DATA", "the request does not contain any file"),
+            Dialect::OasV8 => SandboxRefusal {
                 details: json!({"param_name": "file"}),
                 ..refusal(400, "MANDATORY_NOT_FOUND", "required field not found")
             },
         }
     }
 
-    pub(super) fn file_and_link() -> Refusal {
+    pub(super) fn file_and_link() -> SandboxRefusal {
         refusal(400, "INVALID_DATA", "either a file or an attachment URL can be given, not both")
     }
 
-    pub(super) fn several_files() -> Refusal {
+    pub(super) fn several_files() -> SandboxRefusal {
         refusal(400, "INVALID_DATA", "only one file can be attached in a request")
     }
 
-    pub(super) fn bad_link() -> Refusal {
+    pub(super) fn bad_link() -> SandboxRefusal {
         let details = json!({"param_name": "attachmentUrl"});
-        Refusal { details, ..refusal(400, "INVALID_URL_PATTERN", "the given attachment URL is incorrect") }
+        SandboxRefusal { details, ..refusal(400, "INVALID_URL_PATTERN", "the given attachment URL is incorrect") }
     }
 
-    pub(super) fn link_exists() -> Refusal {
+    pub(super) fn link_exists() -> SandboxRefusal {
         refusal(400, "INVALID_DATA", "Attachment link already exists")
     }
 
-    pub(super) fn bad_body() -> Refusal {
+    pub(super) fn bad_body() -> SandboxRefusal {
         refusal(400, "INVALID_REQUEST", "the body of the request is not well-formed")
     }
 
-    pub(super) fn fields_missing() -> Refusal {
+    pub(super) fn fields_missing() -> SandboxRefusal {
         let details = json!({"param_name": "fields"});
-        Refusal { details, ..refusal(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing") }
+        SandboxRefusal { details, ..refusal(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing") }
     }
 
-    pub(super) fn bad_param(name: &str) -> Refusal {
-        Refusal { details: json!({"param_name": name}), ..refusal(400, "INVALID_DATA", "invalid data") }
+    pub(super) fn bad_param(name: &str) -> SandboxRefusal {
+        SandboxRefusal { details: json!({"param_name": name}), ..refusal(400, "INVALID_DATA", "invalid data") }
     }
 
-    pub(super) fn page_too_deep() -> Refusal {
+    pub(super) fn page_too_deep() -> SandboxRefusal {
         let message = "only the first 2000 entries can be reached by page; use page_token";
-        Refusal {
+        SandboxRefusal {
             details: json!({"param_name": "page", "limit": 2000}),
             ..refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", message)
         }
     }
 
-    pub(super) fn page_token_mismatch() -> Refusal {
+    pub(super) fn page_token_mismatch() -> SandboxRefusal {
         let message = "the parameters differ from those of the request that gave the page_token";
-        Refusal { details: json!({"param_name": "page_token"}), ..refusal(400, "TOKEN_BOUND_DATA_MISMATCH", message) }
-    }
-
-    pub(super) fn download_of_link() -> Refusal {
-        refusal(400, "DOWNLOAD_NOT_ALLOWED", "As it is a linked attachment, you can not download it")
-    }
-
-    pub(super) fn content_not_kept() -> Refusal {
-        refusal(400, "NOT_ALLOWED", "this sandbox keeps only name, size and SHA-256 of a file")
-    }
-
-    pub(super) fn not_deleted() -> Refusal {
-        let details = json!({"resource_path_index": 3});
-        Refusal { details, ..refusal(400, "INVALID_DATA", "record not deleted") }
-    }
-
-    pub(super) fn too_many(profile: Profile, status: u16) -> Refusal {
-        match profile {
-            Profile::DocsV2 => refusal(status, "TOO_MANY_REQUESTS", "You have made too many requests, try again later"),
-            Profile::OasV8 => refusal(status, "RATE_LIMIT_EXCEEDED", "The rate limit is exceeded, try again later"),
+        SandboxRefusal {
+            details: json!({"param_name": "page_token"}),
+            ..refusal(400, "TOKEN_BOUND_DATA_MISMATCH", message)
         }
     }
 
-    pub(super) fn storage_full() -> Refusal {
+    pub(super) fn download_of_link() -> SandboxRefusal {
+        refusal(400, "DOWNLOAD_NOT_ALLOWED", "As it is a linked attachment, you can not download it")
+    }
+
+    pub(super) fn content_not_kept() -> SandboxRefusal {
+        refusal(400, "NOT_ALLOWED", "this sandbox keeps only name, size and SHA-256 of a file")
+    }
+
+    pub(super) fn not_deleted() -> SandboxRefusal {
+        let details = json!({"resource_path_index": 3});
+        SandboxRefusal { details, ..refusal(400, "INVALID_DATA", "record not deleted") }
+    }
+
+    pub(super) fn too_many(profile: Dialect, status: u16) -> SandboxRefusal {
+        match profile {
+            Dialect::DocsV2 => refusal(status, "TOO_MANY_REQUESTS", "You have made too many requests, try again later"),
+            Dialect::OasV8 => refusal(status, "RATE_LIMIT_EXCEEDED", "The rate limit is exceeded, try again later"),
+        }
+    }
+
+    pub(super) fn storage_full() -> SandboxRefusal {
         refusal(400, "LIMIT_REACHED", "the storage of the organisation is used up")
     }
 
-    pub(super) fn internal() -> Refusal {
+    pub(super) fn internal() -> SandboxRefusal {
         refusal(500, "INTERNAL_ERROR", "Internal Server Error")
     }
 
-    pub(super) fn no_permission() -> Refusal {
+    pub(super) fn no_permission() -> SandboxRefusal {
         refusal(403, "NO_PERMISSION", "Permission denied to upload attachment")
     }
 
-    pub(super) fn not_authorized() -> Refusal {
+    pub(super) fn not_authorized() -> SandboxRefusal {
         refusal(400, "AUTHORIZATION_FAILED", "User does not have sufficient privilege to upload attachments")
     }
 
@@ -183,7 +186,7 @@ impl Refusal {
     }
 }
 
-pub(super) fn body_too_large() -> Refusal {
+pub(super) fn body_too_large() -> SandboxRefusal {
     refusal(413, "BODY_SIZE_REACHED", "Request body size exceeds the maximum limit of 100MB")
 }
 
@@ -225,7 +228,7 @@ pub(super) fn deleted(id: &str) -> Value {
     json!({"code": "SUCCESS", "details": {"id": id}, "message": "record deleted", "status": "success"})
 }
 
-pub(super) fn user(user: &User) -> Value {
+pub(super) fn user(user: &SandboxUser) -> Value {
     json!({"name": user.name, "id": user.id})
 }
 

@@ -11,11 +11,11 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 
-use super::answer::{self, Refusal};
+use super::answer::{self, SandboxRefusal};
+use super::options::Dialect;
 use super::route::Params;
-use super::settings::Profile;
-use super::store::Arrived;
-use super::vault::{Content, Vault};
+use super::store::Incoming;
+use super::vault::{ContentWriter, Vault};
 
 /// A refused request is read to its end, so that its client gets to read why; but not without end.
 const MOST_DRAINED: u64 = 1 << 30;
@@ -26,12 +26,12 @@ const LONGEST_LINK: usize = 2000;
 
 /// The client went away, or sent what is no request, or sent more than anyone wants to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Broken;
+pub(super) struct BrokenBody;
 
 /// What an upload has to obey, and where its bytes go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules<'a> {
-    pub(super) profile: Profile,
+pub(super) struct UploadRules<'a> {
+    pub(super) profile: Dialect,
     pub(super) max_bytes: u64,
     /// Whether a file is taken whose end never came.
     pub(super) takes_incomplete: bool,
@@ -41,10 +41,10 @@ pub(super) struct Rules<'a> {
 }
 
 /// Reads and forgets.
-pub(super) async fn drain(mut body: Body) -> Result<(), Broken> {
+pub(super) async fn drain(mut body: Body) -> Result<(), BrokenBody> {
     let mut left = MOST_DRAINED;
     while let Some(chunk) = next(&mut body).await? {
-        left = left.checked_sub(chunk.len() as u64).ok_or(Broken)?;
+        left = left.checked_sub(chunk.len() as u64).ok_or(BrokenBody)?;
     }
     Ok(())
 }
@@ -85,24 +85,24 @@ impl futures_core::Stream for Half {
 }
 
 /// The parameters of a form, if the body is one.
-pub(super) async fn form(request: Request) -> Result<Params, Broken> {
+pub(super) async fn form(request: Request) -> Result<Params, BrokenBody> {
     let is_form = has_type(request.headers(), "application/x-www-form-urlencoded");
     let mut body = request.into_body();
     let mut text = Vec::new();
     while let Some(chunk) = next(&mut body).await? {
         if text.len() + chunk.len() > MOST_TEXT {
-            return Err(Broken);
+            return Err(BrokenBody);
         }
         text.extend_from_slice(&chunk);
     }
     Ok(if is_form { Params::parse(&String::from_utf8_lossy(&text)) } else { Params::default() })
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Broken> {
+async fn next(body: &mut Body) -> Result<Option<Bytes>, BrokenBody> {
     loop {
         match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
             None => return Ok(None),
-            Some(Err(_)) => return Err(Broken),
+            Some(Err(_)) => return Err(BrokenBody),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
@@ -113,15 +113,19 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Broken> {
 }
 
 /// Takes in what an upload brings: all of it, judged as the service does, but not stored yet.
-pub(super) async fn arrive(request: Request, query: &Params, rules: Rules<'_>) -> Result<Arrived, Refusal> {
+pub(super) async fn arrive(
+    request: Request,
+    query: &Params,
+    rules: UploadRules<'_>,
+) -> Result<Incoming, SandboxRefusal> {
     let length = content_length(request.headers()).unwrap_or_default();
-    if rules.profile == Profile::OasV8 && length > rules.max_bytes {
-        return Err(drain(request.into_body()).await.map_or(Refusal::bad_body(), |()| answer::body_too_large()));
+    if rules.profile == Dialect::OasV8 && length > rules.max_bytes {
+        return Err(drain(request.into_body()).await.map_or(SandboxRefusal::bad_body(), |()| answer::body_too_large()));
     }
     let mut sent = if has_type(request.headers(), "multipart/form-data") {
         parts(request, rules).await?
     } else {
-        let form = form(request).await.map_err(|Broken| Refusal::bad_body())?;
+        let form = form(request).await.map_err(|BrokenBody| SandboxRefusal::bad_body())?;
         Sent { url: form.get("attachmentUrl").map(str::to_owned), title: None, ..Sent::default() }
     };
     // Zoho's own clients put links into the query, with an empty body.
@@ -142,32 +146,32 @@ struct Sent {
 struct SentFile {
     name: String,
     /// `None`: there was more of it than is allowed.
-    content: Option<Content>,
+    content: Option<ContentWriter>,
 }
 
-fn judge(sent: Sent, rules: Rules<'_>) -> Result<Arrived, Refusal> {
+fn judge(sent: Sent, rules: UploadRules<'_>) -> Result<Incoming, SandboxRefusal> {
     match (sent.file, sent.url) {
-        (Some(_), Some(_)) => Err(Refusal::file_and_link()),
-        (Some(_), None) if sent.has_more_files => Err(Refusal::several_files()),
+        (Some(_), Some(_)) => Err(SandboxRefusal::file_and_link()),
+        (Some(_), None) if sent.has_more_files => Err(SandboxRefusal::several_files()),
         (Some(file), None) => judge_file(file, rules.profile),
         (None, Some(url)) if is_link(&url) => {
             let title = sent.title.filter(|title| rules.has_titles && !title.is_empty());
-            Ok(Arrived::Link { url, title })
+            Ok(Incoming::Link { url, title })
         }
-        (None, Some(_)) => Err(Refusal::bad_link()),
-        (None, None) => Err(Refusal::nothing_sent(rules.profile)),
+        (None, Some(_)) => Err(SandboxRefusal::bad_link()),
+        (None, None) => Err(SandboxRefusal::nothing_sent(rules.profile)),
     }
 }
 
-fn judge_file(file: SentFile, profile: Profile) -> Result<Arrived, Refusal> {
+fn judge_file(file: SentFile, profile: Dialect) -> Result<Incoming, SandboxRefusal> {
     // Only the pages of version 2 speak of the type; the later ones have dropped it.
     let is_exe = file.name.to_lowercase().trim_end_matches(['.', ' ']).ends_with(".exe");
-    if is_exe && profile == Profile::DocsV2 {
-        return Err(Refusal::exe());
+    if is_exe && profile == Dialect::DocsV2 {
+        return Err(SandboxRefusal::exe());
     }
     match file.content {
-        Some(content) => Ok(Arrived::File { name: file.name, content }),
-        None => Err(Refusal::too_large(profile)),
+        Some(content) => Ok(Incoming::File { name: file.name, content }),
+        None => Err(SandboxRefusal::too_large(profile)),
     }
 }
 
@@ -178,15 +182,15 @@ fn is_link(url: &str) -> bool {
     !host.is_empty() && url.chars().count() <= LONGEST_LINK && !url.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
-async fn parts(request: Request, rules: Rules<'_>) -> Result<Sent, Refusal> {
-    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| Refusal::bad_body())?;
+async fn parts(request: Request, rules: UploadRules<'_>) -> Result<Sent, SandboxRefusal> {
+    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| SandboxRefusal::bad_body())?;
     let mut sent = Sent::default();
     loop {
         let field = match multipart.next_field().await {
             Ok(Some(field)) => field,
             Ok(None) => break,
             Err(_) if rules.takes_incomplete && sent.file.is_some() => break,
-            Err(_) => return Err(Refusal::bad_body()),
+            Err(_) => return Err(SandboxRefusal::bad_body()),
         };
         match field.name() {
             Some("file") if sent.file.is_some() => sent.has_more_files = true,
@@ -199,34 +203,34 @@ async fn parts(request: Request, rules: Rules<'_>) -> Result<Sent, Refusal> {
     Ok(sent)
 }
 
-async fn file(mut field: Field<'_>, rules: Rules<'_>) -> Result<SentFile, Refusal> {
+async fn file(mut field: Field<'_>, rules: UploadRules<'_>) -> Result<SentFile, SandboxRefusal> {
     let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or("file").to_owned();
-    let mut content = Some(Content::new(rules.vault).map_err(|_| Refusal::internal())?);
+    let mut content = Some(ContentWriter::new(rules.vault).map_err(|_| SandboxRefusal::internal())?);
     loop {
         let chunk = match field.chunk().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             Err(_) if rules.takes_incomplete => break,
-            Err(_) => return Err(Refusal::bad_body()),
+            Err(_) => return Err(SandboxRefusal::bad_body()),
         };
         // What is too large is still read to its end: the client would not get to see the answer otherwise.
         content = content.filter(|content| content.size() + chunk.len() as u64 <= rules.max_bytes);
         if let Some(content) = &mut content {
-            content.push(&chunk).map_err(|_| Refusal::internal())?;
+            content.push(&chunk).map_err(|_| SandboxRefusal::internal())?;
         }
     }
     Ok(SentFile { name, content })
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, Refusal> {
+async fn text(mut field: Field<'_>) -> Result<String, SandboxRefusal> {
     let mut text = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|_| Refusal::bad_body())? {
+    while let Some(chunk) = field.chunk().await.map_err(|_| SandboxRefusal::bad_body())? {
         if text.len() + chunk.len() > MOST_TEXT {
-            return Err(Refusal::bad_body());
+            return Err(SandboxRefusal::bad_body());
         }
         text.extend_from_slice(&chunk);
     }
-    String::from_utf8(text).map_err(|_| Refusal::bad_body())
+    String::from_utf8(text).map_err(|_| SandboxRefusal::bad_body())
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

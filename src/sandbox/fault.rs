@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum FaultKind {
     /// 429, nothing stored.
     TooMany,
     /// 500, nothing stored.
@@ -46,52 +46,56 @@ pub enum Kind {
     NotAuthorized,
 }
 
-impl Kind {
+impl FaultKind {
     /// Every kind with the word that users write.
-    pub const ALL: [(&'static str, Kind); 16] = [
-        ("429", Kind::TooMany),
-        ("500-before", Kind::ErrorBefore),
-        ("500-after", Kind::ErrorAfter),
-        ("cut-before", Kind::CutBefore),
-        ("cut-inside", Kind::CutInside),
-        ("cut-after", Kind::CutAfter),
-        ("cut-stored", Kind::CutStored),
-        ("truncated", Kind::Truncated),
-        ("garbage", Kind::Garbage),
-        ("html", Kind::Html),
-        ("slow", Kind::Slow),
-        ("early-401", Kind::Early401),
-        ("early-413", Kind::Early413),
-        ("redirect", Kind::Redirect),
-        ("no-permission", Kind::NoPermission),
-        ("not-authorized", Kind::NotAuthorized),
+    pub const ALL: [(&'static str, FaultKind); 16] = [
+        ("429", FaultKind::TooMany),
+        ("500-before", FaultKind::ErrorBefore),
+        ("500-after", FaultKind::ErrorAfter),
+        ("cut-before", FaultKind::CutBefore),
+        ("cut-inside", FaultKind::CutInside),
+        ("cut-after", FaultKind::CutAfter),
+        ("cut-stored", FaultKind::CutStored),
+        ("truncated", FaultKind::Truncated),
+        ("garbage", FaultKind::Garbage),
+        ("html", FaultKind::Html),
+        ("slow", FaultKind::Slow),
+        ("early-401", FaultKind::Early401),
+        ("early-413", FaultKind::Early413),
+        ("redirect", FaultKind::Redirect),
+        ("no-permission", FaultKind::NoPermission),
+        ("not-authorized", FaultKind::NotAuthorized),
     ];
 
     /// The word that users write.
     pub fn word(self) -> &'static str {
-        Kind::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+        FaultKind::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
     }
 
     /// When the fault takes its effect.
-    pub(super) fn moment(self) -> Moment {
+    pub(super) fn moment(self) -> FaultMoment {
         match self {
-            Kind::CutBefore | Kind::Early401 | Kind::Early413 => Moment::BeforeBody,
-            Kind::CutInside => Moment::InsideBody,
-            Kind::TooMany
-            | Kind::ErrorBefore
-            | Kind::CutAfter
-            | Kind::Html
-            | Kind::Redirect
-            | Kind::NoPermission
-            | Kind::NotAuthorized => Moment::InsteadOfWork,
-            Kind::ErrorAfter | Kind::CutStored | Kind::Truncated | Kind::Garbage | Kind::Slow => Moment::AfterWork,
+            FaultKind::CutBefore | FaultKind::Early401 | FaultKind::Early413 => FaultMoment::BeforeBody,
+            FaultKind::CutInside => FaultMoment::InsideBody,
+            FaultKind::TooMany
+            | FaultKind::ErrorBefore
+            | FaultKind::CutAfter
+            | FaultKind::Html
+            | FaultKind::Redirect
+            | FaultKind::NoPermission
+            | FaultKind::NotAuthorized => FaultMoment::InsteadOfWork,
+            FaultKind::ErrorAfter
+            | FaultKind::CutStored
+            | FaultKind::Truncated
+            | FaultKind::Garbage
+            | FaultKind::Slow => FaultMoment::AfterWork,
         }
     }
 }
 
 /// When a fault takes its effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Moment {
+pub(super) enum FaultMoment {
     /// The body has not been read.
     BeforeBody,
     /// About half of the body has been read.
@@ -130,7 +134,7 @@ pub enum When {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fault {
     /// What goes wrong.
-    pub kind: Kind,
+    pub kind: FaultKind,
     /// Which requests it is about.
     pub on: On,
     /// Only requests about this module.
@@ -152,7 +156,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault that strikes every upload.
-    pub fn new(kind: Kind) -> Fault {
+    pub fn new(kind: FaultKind) -> Fault {
         Fault {
             kind,
             on: On::Upload,
@@ -194,8 +198,8 @@ impl FromStr for Fault {
     fn from_str(spec: &str) -> Result<Fault, FaultError> {
         let mut parts = spec.split(',').map(str::trim);
         let word = parts.next().unwrap_or_default();
-        let Some((_, kind)) = Kind::ALL.iter().find(|(known, _)| *known == word) else {
-            let known = Kind::ALL.map(|(known, _)| known);
+        let Some((_, kind)) = FaultKind::ALL.iter().find(|(known, _)| *known == word) else {
+            let known = FaultKind::ALL.map(|(known, _)| known);
             return Err(FaultError(format!("\"{word}\" is no fault{}", hint(word, &known))));
         };
         let mut fault = Fault::new(*kind);
@@ -252,7 +256,9 @@ impl Fault {
         if self.on == On::Token && (self.module.is_some() || self.record.is_some()) {
             return Err(FaultError("a request for a token has no module and no record".to_owned()));
         }
-        if self.retry_after.is_some() && !matches!(self.kind, Kind::TooMany | Kind::ErrorBefore | Kind::ErrorAfter) {
+        if self.retry_after.is_some()
+            && !matches!(self.kind, FaultKind::TooMany | FaultKind::ErrorBefore | FaultKind::ErrorAfter)
+        {
             return Err(FaultError(format!("\"{word}\" has no answer that could carry retry-after")));
         }
         Ok(())
@@ -313,7 +319,7 @@ fn hint(word: &str, known: &[&str]) -> String {
 /// A fault that strikes a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Strike {
-    pub(super) kind: Kind,
+    pub(super) kind: FaultKind,
     pub(super) retry_after: Option<u64>,
     pub(super) delay: Option<Duration>,
 }
@@ -406,10 +412,10 @@ mod tests {
             seed: 7,
             retry_after: Some(2),
             delay: Some(Duration::from_millis(150)),
-            ..Fault::new(Kind::TooMany)
+            ..Fault::new(FaultKind::TooMany)
         };
         assert_eq!(fault, expected);
-        for (word, kind) in Kind::ALL {
+        for (word, kind) in FaultKind::ALL {
             assert_eq!(word.parse::<Fault>().unwrap(), Fault::new(kind));
             assert_eq!(kind.word(), word);
         }
@@ -471,7 +477,7 @@ mod tests {
     fn the_first_of_several_faults_strikes_and_all_of_them_count() {
         let mut book = FaultBook::new(vec!["429,nth=1".parse().unwrap(), "html,nth=2".parse().unwrap()]);
         let mut next = || book.decide(On::Upload, "Leads", "1").map(|strike| strike.kind);
-        assert_eq!([next(), next(), next()], [Some(Kind::TooMany), Some(Kind::Html), None]);
+        assert_eq!([next(), next(), next()], [Some(FaultKind::TooMany), Some(FaultKind::Html), None]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{self, Refusal};
+use super::answer::{self, SandboxRefusal};
+use super::options::{Dialect, SandboxOptions, SizeAs, Version};
 use super::route::Params;
-use super::settings::{Profile, Settings, SizeAs, Version};
 use super::store::{Attachment, rfc3339};
 
 /// The greatest `per_page` that the service takes.
@@ -14,30 +14,34 @@ const REACH_OF_PAGE: usize = 2000;
 
 /// Which entries a request wants to see.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Wanted {
+pub(super) struct ListQuery {
     offset: usize,
     per_page: usize,
     /// `None`: everything.
     fields: Option<Vec<String>>,
 }
 
-impl Wanted {
+impl ListQuery {
     /// Reads the parameters of a list.
-    pub(super) fn parse(params: &Params, version: Version, settings: &Settings) -> Result<Wanted, Refusal> {
+    pub(super) fn parse(
+        params: &Params,
+        version: Version,
+        options: &SandboxOptions,
+    ) -> Result<ListQuery, SandboxRefusal> {
         let fields: Option<Vec<String>> =
             params.get("fields").map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
         if fields.is_none() && version >= Version::V3 {
-            return Err(Refusal::fields_missing());
+            return Err(SandboxRefusal::fields_missing());
         }
-        if settings.refuse_dollar_fields && fields.iter().flatten().any(|field| field.starts_with('$')) {
-            return Err(Refusal::bad_param("fields"));
+        if options.refuse_dollar_fields && fields.iter().flatten().any(|field| field.starts_with('$')) {
+            return Err(SandboxRefusal::bad_param("fields"));
         }
         let asked = number(params, "per_page", MOST_PER_PAGE)?;
         if asked > MOST_PER_PAGE {
-            return Err(Refusal::bad_param("per_page"));
+            return Err(SandboxRefusal::bad_param("per_page"));
         }
-        let per_page = asked.min(settings.page_size.max(1));
-        Ok(Wanted { offset: offset(params, per_page)?, per_page, fields })
+        let per_page = asked.min(options.page_size.max(1));
+        Ok(ListQuery { offset: offset(params, per_page)?, per_page, fields })
     }
 
     pub(super) fn is_later_page(&self) -> bool {
@@ -45,15 +49,15 @@ impl Wanted {
     }
 
     /// The same, as if an earlier entry had gone since the page before.
-    pub(super) fn drifted(self) -> Wanted {
-        Wanted { offset: self.offset + 1, ..self }
+    pub(super) fn drifted(self) -> ListQuery {
+        ListQuery { offset: self.offset + 1, ..self }
     }
 
     /// The page, or `None` when there is nothing on it.
-    pub(super) fn page(&self, all: &[&Attachment], version: Version, settings: &Settings) -> Option<Value> {
+    pub(super) fn page(&self, all: &[&Attachment], version: Version, options: &SandboxOptions) -> Option<Value> {
         let rest = all.get(self.offset..).filter(|rest| !rest.is_empty())?;
         let shown = rest.get(..self.per_page).unwrap_or(rest);
-        let data: Vec<Value> = shown.iter().map(|attachment| self.entry(attachment, settings)).collect();
+        let data: Vec<Value> = shown.iter().map(|attachment| self.entry(attachment, options)).collect();
         let has_more = shown.len() < rest.len();
         let mut info = Map::new();
         info.insert("per_page".to_owned(), self.per_page.into());
@@ -70,8 +74,8 @@ impl Wanted {
         Some(json!({"data": data, "info": info}))
     }
 
-    fn entry(&self, attachment: &Attachment, settings: &Settings) -> Value {
-        let mut whole = entry(attachment, settings);
+    fn entry(&self, attachment: &Attachment, options: &SandboxOptions) -> Value {
+        let mut whole = entry(attachment, options);
         if let Some(fields) = &self.fields {
             whole.retain(|key, _| key == "id" || fields.iter().any(|field| field == key));
         }
@@ -80,36 +84,36 @@ impl Wanted {
 }
 
 /// Where the page begins: `page` counts from 1, `page_token` comes from the page before; only one may be given.
-fn offset(params: &Params, per_page: usize) -> Result<usize, Refusal> {
+fn offset(params: &Params, per_page: usize) -> Result<usize, SandboxRefusal> {
     let Some(token) = params.get("page_token") else {
         let page = number(params, "page", 1)?;
         let offset = (page - 1).saturating_mul(per_page);
-        return if offset < REACH_OF_PAGE { Ok(offset) } else { Err(Refusal::page_too_deep()) };
+        return if offset < REACH_OF_PAGE { Ok(offset) } else { Err(SandboxRefusal::page_too_deep()) };
     };
     if params.get("page").is_some() {
-        return Err(Refusal::bad_param("page"));
+        return Err(SandboxRefusal::bad_param("page"));
     }
     let parts = token.strip_prefix('p').and_then(|rest| rest.split_once('x'));
     let parsed = parts.and_then(|(at, size)| Some((at.parse::<usize>().ok()?, size.parse::<usize>().ok()?)));
     match parsed {
         Some((offset, size)) if size == per_page => Ok(offset),
-        Some(_) => Err(Refusal::page_token_mismatch()),
-        None => Err(Refusal::bad_param("page_token")),
+        Some(_) => Err(SandboxRefusal::page_token_mismatch()),
+        None => Err(SandboxRefusal::bad_param("page_token")),
     }
 }
 
-fn number(params: &Params, name: &str, otherwise: usize) -> Result<usize, Refusal> {
+fn number(params: &Params, name: &str, otherwise: usize) -> Result<usize, SandboxRefusal> {
     match params.get(name).map(str::parse) {
         None => Ok(otherwise),
         Some(Ok(number)) if number > 0 => Ok(number),
-        Some(_) => Err(Refusal::bad_param(name)),
+        Some(_) => Err(SandboxRefusal::bad_param(name)),
     }
 }
 
 /// Everything that a list tells of an attachment.
-fn entry(attachment: &Attachment, settings: &Settings) -> Map<String, Value> {
-    let is_text = match settings.size_as {
-        SizeAs::ByProfile => settings.profile == Profile::OasV8,
+fn entry(attachment: &Attachment, options: &SandboxOptions) -> Map<String, Value> {
+    let is_text = match options.size_as {
+        SizeAs::ByProfile => options.profile == Dialect::OasV8,
         SizeAs::Number => false,
         SizeAs::Text => true,
     };
@@ -144,7 +148,7 @@ fn entry(attachment: &Attachment, settings: &Settings) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::settings::User;
+    use crate::sandbox::options::SandboxUser;
     use std::sync::Arc;
 
     fn attachments(count: u64) -> Vec<Attachment> {
@@ -157,23 +161,23 @@ mod tests {
             sha256: None,
             url: None,
             created: 0,
-            user: Arc::new(User::default()),
+            user: Arc::new(SandboxUser::default()),
         };
         (0..count).map(one).collect()
     }
 
-    fn wanted(query: &str, version: Version) -> Result<Wanted, &'static str> {
-        Wanted::parse(&Params::parse(query), version, &Settings::default()).map_err(|refusal| refusal.code)
+    fn wanted(query: &str, version: Version) -> Result<ListQuery, &'static str> {
+        ListQuery::parse(&Params::parse(query), version, &SandboxOptions::default()).map_err(|refusal| refusal.code)
     }
 
     #[test]
     fn pages_follow_each_other_by_number_and_by_token() {
         let all = attachments(5);
         let all: Vec<&Attachment> = all.iter().collect();
-        let settings = Settings::default();
+        let options = SandboxOptions::default();
         let page = |query: &str| {
             let wanted = wanted(&format!("fields=File_Name&per_page=2&{query}"), Version::V3).unwrap();
-            wanted.page(&all, Version::V3, &settings)
+            wanted.page(&all, Version::V3, &options)
         };
         let first = page("").unwrap();
         assert_eq!(first["data"][1], json!({"id": "700000000002000002", "File_Name": "1.txt"}));
@@ -208,9 +212,9 @@ mod tests {
     #[test]
     fn size_is_a_number_or_a_string() {
         let all = attachments(2);
-        let size = |settings: &Settings| entry(&all[1], settings)["Size"].clone();
-        assert_eq!(size(&Settings::default()), json!(1));
-        assert_eq!(size(&Settings { profile: Profile::OasV8, ..Settings::default() }), json!("1"));
-        assert_eq!(size(&Settings { size_as: SizeAs::Text, ..Settings::default() }), json!("1"));
+        let size = |options: &SandboxOptions| entry(&all[1], options)["Size"].clone();
+        assert_eq!(size(&SandboxOptions::default()), json!(1));
+        assert_eq!(size(&SandboxOptions { profile: Dialect::OasV8, ..SandboxOptions::default() }), json!("1"));
+        assert_eq!(size(&SandboxOptions { size_as: SizeAs::Text, ..SandboxOptions::default() }), json!("1"));
     }
 }

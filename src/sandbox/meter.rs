@@ -38,14 +38,14 @@ pub struct Stats {
 /// The counters and limits.
 #[derive(Debug)]
 pub(super) struct Meter {
-    counts: Counts,
+    counts: MeterCounts,
     in_flight: AtomicUsize,
     max_in_flight: Option<usize>,
     credits: Option<u64>,
 }
 
 #[derive(Default, Debug)]
-struct Counts {
+struct MeterCounts {
     uploads: AtomicU64,
     lists: AtomicU64,
     downloads: AtomicU64,
@@ -79,7 +79,7 @@ pub(super) enum Limit {
 
 impl Meter {
     pub(super) fn new(max_in_flight: Option<usize>, credits: Option<u64>) -> Meter {
-        Meter { counts: Counts::default(), in_flight: AtomicUsize::new(0), max_in_flight, credits }
+        Meter { counts: MeterCounts::default(), in_flight: AtomicUsize::new(0), max_in_flight, credits }
     }
 
     pub(super) fn count(&self, call: &Call) {

@@ -21,10 +21,10 @@ mod body;
 mod fault;
 mod list;
 mod meter;
+mod options;
 mod records;
 mod route;
 mod service;
-mod settings;
 mod store;
 mod strike;
 mod token;
@@ -32,39 +32,40 @@ mod vault;
 mod wire;
 mod work;
 
-pub use fault::{Fault, FaultError, Kind, On, When};
+pub use fault::{Fault, FaultError, FaultKind, On, When};
 pub use meter::Stats;
-pub use records::read_records;
-pub use settings::{
-    Credentials, DateHeader, ErrorShape, Expiry, Keep, Modules, Order, Profile, Rename, Settings, SizeAs, User,
+pub use options::{
+    DateHeader, Dialect, ErrorShape, Expiry, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules,
+    SandboxOptions, SandboxUser, SizeAs,
 };
+pub use records::read_records;
 pub use store::Attachment;
 
-use service::{Service, locked};
-use store::Store;
+use service::{SandboxService, locked};
+use store::AttachmentStore;
 
 /// A running sandbox. It ends when this is dropped, and with it every connection to it.
 #[derive(Debug)]
-pub struct Server {
-    service: Arc<Service>,
+pub struct SandboxServer {
+    service: Arc<SandboxService>,
     token: String,
     /// Present until the server stops.
     runtime: Option<Runtime>,
 }
 
-impl Server {
+impl SandboxServer {
     /// Starts a server in threads of its own. When this returns, it accepts connections.
-    pub fn start(settings: Settings) -> io::Result<Server> {
-        refuse_other_places(settings.listen)?;
-        refuse_odd_token(settings.token.as_deref())?;
-        let tcp = TcpListener::bind(settings.listen)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
+    pub fn start(options: SandboxOptions) -> io::Result<SandboxServer> {
+        refuse_other_places(options.listen)?;
+        refuse_odd_token(options.token.as_deref())?;
+        let tcp = TcpListener::bind(options.listen)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen)))?;
         tcp.set_nonblocking(true)?;
         let url = format!("http://{}", tcp.local_addr()?);
-        let token = settings.token.clone().unwrap_or_else(|| token::made_up("sandbox-"));
-        let store = Store::open(&settings)?;
-        let hide_date = settings.date == DateHeader::Off;
-        let service = Arc::new(Service::new(settings, &token, store, url));
+        let token = options.token.clone().unwrap_or_else(|| token::made_up("sandbox-"));
+        let store = AttachmentStore::open(&options)?;
+        let hide_date = options.date == DateHeader::Off;
+        let service = Arc::new(SandboxService::new(options, &token, store, url));
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("sandbox").enable_all().build()?;
         let listening = {
             let _inside = runtime.enter();
@@ -77,7 +78,7 @@ impl Server {
             .with_state(Arc::clone(&service))
             .into_make_service_with_connect_info::<wire::Wire>();
         runtime.spawn(async move { axum::serve(listening, router).await });
-        Ok(Server { service, token, runtime: Some(runtime) })
+        Ok(SandboxServer { service, token, runtime: Some(runtime) })
     }
 
     /// Where it is: `http://127.0.0.1:PORT`. Both the API and the token endpoint are there.
@@ -101,12 +102,19 @@ impl Server {
     }
 
     /// Lets somebody else attach a file, as a colleague at the web page would. Returns its id.
-    pub fn attach_as(&self, user: User, module: &str, record: &str, name: &str, bytes: &[u8]) -> io::Result<String> {
+    pub fn attach_as(
+        &self,
+        user: SandboxUser,
+        module: &str,
+        record: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> io::Result<String> {
         let mut store = locked(&self.service.store);
-        let mut content = vault::Content::new(&store.vault())?;
+        let mut content = vault::ContentWriter::new(&store.vault())?;
         content.push(bytes)?;
         let parent = route::Parent { module: module.to_owned(), record: record.to_owned() };
-        let arrived = store::Arrived::File { name: name.to_owned(), content };
+        let arrived = store::Incoming::File { name: name.to_owned(), content };
         match store.add_as(&parent, arrived, self.service.now(), Arc::new(user)) {
             Ok(attachment) => Ok(attachment.id),
             Err(store::NotStored::Disk(error)) => Err(error),
@@ -121,7 +129,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for SandboxServer {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_secs(2));

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use super::settings::Version;
+use super::options::Version;
 
 /// What a request asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,13 +10,13 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::admit::admit;
-use super::answer::{Refusal, insert, json_answer};
+use super::answer::{SandboxRefusal, insert, json_answer};
 use super::body;
-use super::fault::{FaultBook, Kind, On, Strike};
+use super::fault::{FaultBook, FaultKind, On, Strike};
 use super::meter::{Limit, Meter};
+use super::options::{DateHeader, SandboxOptions, Version};
 use super::route::{Call, CrmCall, Lost, Params, Parent, route};
-use super::settings::{DateHeader, Settings, Version};
-use super::store::Store;
+use super::store::AttachmentStore;
 use super::strike::{cut_then_store, under, wait};
 use super::token::{Denied, Ledger};
 use super::wire::Wire;
@@ -27,10 +27,10 @@ const MOST_HEAD: usize = 32 << 10;
 
 /// Everything that the requests share.
 #[derive(Debug)]
-pub(super) struct Service {
-    pub(super) settings: Settings,
+pub(super) struct SandboxService {
+    pub(super) options: SandboxOptions,
     pub(super) meter: Meter,
-    pub(super) store: Mutex<Store>,
+    pub(super) store: Mutex<AttachmentStore>,
     pub(super) ledger: Mutex<Ledger>,
     faults: Mutex<FaultBook>,
     /// How often each record's list has drifted.
@@ -44,35 +44,35 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Service {
-    pub(super) fn new(mut settings: Settings, token: &str, store: Store, url: String) -> Service {
-        let faults = FaultBook::new(std::mem::take(&mut settings.faults));
-        Service {
-            meter: Meter::new(settings.max_in_flight, settings.credits),
+impl SandboxService {
+    pub(super) fn new(mut options: SandboxOptions, token: &str, store: AttachmentStore, url: String) -> SandboxService {
+        let faults = FaultBook::new(std::mem::take(&mut options.faults));
+        SandboxService {
+            meter: Meter::new(options.max_in_flight, options.credits),
             store: Mutex::new(store),
-            ledger: Mutex::new(Ledger::new(token, &settings, Instant::now())),
+            ledger: Mutex::new(Ledger::new(token, &options, Instant::now())),
             faults: Mutex::new(faults),
             drifts: Mutex::new(HashMap::new()),
-            settings,
+            options,
             url,
         }
     }
 
     /// Seconds since 1970 by the server's clock, which need not be right.
     pub(super) fn now(&self) -> i64 {
-        let ahead = match self.settings.date {
+        let ahead = match self.options.date {
             DateHeader::Skewed(seconds) => seconds,
             DateHeader::Right | DateHeader::Off => 0,
         };
         jiff::Timestamp::now().as_second().saturating_add(ahead)
     }
 
-    pub(super) fn refuse(&self, refusal: &Refusal) -> Response {
-        refusal.answer(self.settings.error_shape)
+    pub(super) fn refuse(&self, refusal: &SandboxRefusal) -> Response {
+        refusal.answer(self.options.error_shape)
     }
 
     /// Refuses a request whose body nobody wants, but reads it: a client that is cut off never sees the reason.
-    async fn refuse_after_body(&self, request: Request, wire: &Wire, refusal: &Refusal) -> Response {
+    async fn refuse_after_body(&self, request: Request, wire: &Wire, refusal: &SandboxRefusal) -> Response {
         if body::drain(request.into_body()).await.is_err() {
             wire.cut();
         }
@@ -82,30 +82,30 @@ impl Service {
 
 /// Answers one request.
 pub(super) async fn handle(
-    State(service): State<Arc<Service>>,
+    State(service): State<Arc<SandboxService>>,
     ConnectInfo(wire): ConnectInfo<Wire>,
     request: Request,
 ) -> Response {
     let mut response = answer(&service, &wire, request).await;
-    if let DateHeader::Skewed(_) = service.settings.date {
+    if let DateHeader::Skewed(_) = service.options.date {
         insert(&mut response, header::DATE, &http_date(service.now()));
     }
     response
 }
 
-async fn answer(service: &Arc<Service>, wire: &Wire, request: Request) -> Response {
+async fn answer(service: &Arc<SandboxService>, wire: &Wire, request: Request) -> Response {
     if head_size(&request) > MOST_HEAD {
-        return service.refuse_after_body(request, wire, &Refusal::head_too_large()).await;
+        return service.refuse_after_body(request, wire, &SandboxRefusal::head_too_large()).await;
     }
     let call = match route(request.method(), request.uri().path()) {
         Ok(call) => call,
-        Err(lost) => return service.refuse_after_body(request, wire, &Refusal::lost(lost)).await,
+        Err(lost) => return service.refuse_after_body(request, wire, &SandboxRefusal::lost(lost)).await,
     };
     service.meter.count(&call);
     match call {
         Call::Created => json_answer(200, &created(service)),
         Call::Stats => json_answer(200, &json!(service.meter.stats())),
-        Call::Redirected => service.refuse_after_body(request, wire, &Refusal::lost(Lost::Path)).await,
+        Call::Redirected => service.refuse_after_body(request, wire, &SandboxRefusal::lost(Lost::Path)).await,
         Call::Token => token_call(service, wire, request).await,
         Call::Crm(version, call) => {
             let mut response = crm(service, wire, version, &call, request).await;
@@ -117,7 +117,7 @@ async fn answer(service: &Arc<Service>, wire: &Wire, request: Request) -> Respon
     }
 }
 
-fn created(service: &Service) -> Value {
+fn created(service: &SandboxService) -> Value {
     let store = locked(&service.store);
     let attachments: Vec<Value> = store
         .created()
@@ -129,13 +129,13 @@ fn created(service: &Service) -> Value {
     json!({"created": attachments.len(), "attachments": attachments})
 }
 
-async fn token_call(service: &Service, wire: &Wire, request: Request) -> Response {
+async fn token_call(service: &SandboxService, wire: &Wire, request: Request) -> Response {
     let strike = locked(&service.faults).decide(On::Token, "", "");
-    let deny = |denied: Denied| json_answer(service.settings.refusal_status, &denied.to_json());
+    let deny = |denied: Denied| json_answer(service.options.refusal_status, &denied.to_json());
     let denied = strike.and_then(|strike| match strike.kind {
-        Kind::TooMany => Some(Denied::TooOften),
-        Kind::NoPermission => Some(Denied::InvalidClient),
-        Kind::NotAuthorized => Some(Denied::InvalidCode),
+        FaultKind::TooMany => Some(Denied::TooOften),
+        FaultKind::NoPermission => Some(Denied::InvalidClient),
+        FaultKind::NotAuthorized => Some(Denied::InvalidCode),
         _ => None,
     });
     if let (Some(strike), Some(denied)) = (strike, denied) {
@@ -153,12 +153,18 @@ async fn token_call(service: &Service, wire: &Wire, request: Request) -> Respons
 }
 
 /// A call of the CRM: limits, then token, module, scope and record, then faults, then the work.
-async fn crm(service: &Arc<Service>, wire: &Wire, version: Version, call: &CrmCall, request: Request) -> Response {
+async fn crm(
+    service: &Arc<SandboxService>,
+    wire: &Wire,
+    version: Version,
+    call: &CrmCall,
+    request: Request,
+) -> Response {
     let _in_flight = match service.meter.enter() {
         Ok(in_flight) => in_flight,
         // The service does not say which of its limits was hit.
         Err(Limit::Concurrency | Limit::Credits) => {
-            let too_many = Refusal::too_many(service.settings.profile, service.settings.busy_status);
+            let too_many = SandboxRefusal::too_many(service.options.profile, service.options.busy_status);
             return service.refuse_after_body(request, wire, &too_many).await;
         }
     };
@@ -170,7 +176,9 @@ async fn crm(service: &Arc<Service>, wire: &Wire, version: Version, call: &CrmCa
         CrmCall::List(parent) => locked(&service.faults).decide(On::List, &parent.module, &parent.record),
         _ => None,
     };
-    if let (CrmCall::Upload(parent), Some(Strike { kind: Kind::CutStored, delay: Some(after), .. })) = (call, strike) {
+    if let (CrmCall::Upload(parent), Some(Strike { kind: FaultKind::CutStored, delay: Some(after), .. })) =
+        (call, strike)
+    {
         return cut_then_store(service, wire, version, parent, request, after).await;
     }
     under(service, wire, strike, request, |request| async {

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use super::options::{ListOrder, Rename, SandboxOptions, SandboxUser};
 use super::route::Parent;
-use super::settings::{Order, Rename, Settings, User};
-use super::vault::{Content, Event, Vault};
+use super::vault::{ContentWriter, Vault, VaultEvent};
 
 /// One attachment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,13 +33,13 @@ pub struct Attachment {
     pub created: i64,
     /// Who created it.
     #[serde(skip)]
-    pub user: Arc<User>,
+    pub user: Arc<SandboxUser>,
 }
 
 /// What an upload brings, once all of it has arrived.
 #[derive(Debug)]
-pub(super) enum Arrived {
-    File { name: String, content: Content },
+pub(super) enum Incoming {
+    File { name: String, content: ContentWriter },
     Link { url: String, title: Option<String> },
 }
 
@@ -53,20 +53,20 @@ pub(super) enum NotStored {
 
 /// All attachments.
 #[derive(Debug)]
-pub(super) struct Store {
-    entries: Vec<Entry>,
+pub(super) struct AttachmentStore {
+    entries: Vec<StoredEntry>,
     by_record: HashMap<Parent, Vec<usize>>,
     vault: Arc<Vault>,
     rename: Rename,
-    order: Order,
+    order: ListOrder,
     lag: Duration,
     /// How many more bytes may be stored.
     room: u64,
-    user: Arc<User>,
+    user: Arc<SandboxUser>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct StoredEntry {
     attachment: Attachment,
     visible_from: Instant,
     is_deleted: bool,
@@ -75,28 +75,28 @@ struct Entry {
 /// The first id of a store; each further one is one more.
 const FIRST_ID: u64 = 700_000_000_002_000_001;
 
-impl Store {
+impl AttachmentStore {
     /// An empty store, or the one that an earlier server left in the folder to keep bytes in.
-    pub(super) fn open(settings: &Settings) -> io::Result<Store> {
-        let (vault, past) = Vault::open(&settings.keep)?;
-        let user = Arc::new(settings.user.clone());
-        let mut store = Store {
+    pub(super) fn open(options: &SandboxOptions) -> io::Result<AttachmentStore> {
+        let (vault, past) = Vault::open(&options.keep)?;
+        let user = Arc::new(options.user.clone());
+        let mut store = AttachmentStore {
             entries: Vec::new(),
             by_record: HashMap::new(),
             vault: Arc::new(vault),
-            rename: settings.rename,
-            order: settings.order,
+            rename: options.rename,
+            order: options.order,
             lag: Duration::ZERO,
-            room: settings.storage.unwrap_or(u64::MAX),
+            room: options.storage.unwrap_or(u64::MAX),
             user: Arc::clone(&user),
         };
         for event in past {
             match event {
-                Event::Created(attachment) => store.put(Attachment { user: Arc::clone(&user), ..attachment }),
-                Event::Deleted { id } => store.mark_deleted(&id),
+                VaultEvent::Created(attachment) => store.put(Attachment { user: Arc::clone(&user), ..attachment }),
+                VaultEvent::Deleted { id } => store.mark_deleted(&id),
             }
         }
-        store.lag = settings.lag;
+        store.lag = options.lag;
         Ok(store)
     }
 
@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// Stores what arrived, at once and completely, or not at all.
-    pub(super) fn add(&mut self, parent: &Parent, arrived: Arrived, now: i64) -> Result<Attachment, NotStored> {
+    pub(super) fn add(&mut self, parent: &Parent, arrived: Incoming, now: i64) -> Result<Attachment, NotStored> {
         let user = Arc::clone(&self.user);
         self.add_as(parent, arrived, now, user)
     }
@@ -114,29 +114,29 @@ impl Store {
     pub(super) fn add_as(
         &mut self,
         parent: &Parent,
-        arrived: Arrived,
+        arrived: Incoming,
         created: i64,
-        user: Arc<User>,
+        user: Arc<SandboxUser>,
     ) -> Result<Attachment, NotStored> {
         let id = self.next_id();
         let (module, record) = (parent.module.clone(), parent.record.clone());
         let attachment = match arrived {
-            Arrived::Link { url, .. } if self.of(parent).any(|known| known.url.as_deref() == Some(&*url)) => {
+            Incoming::Link { url, .. } if self.of(parent).any(|known| known.url.as_deref() == Some(&*url)) => {
                 return Err(NotStored::LinkExists);
             }
-            Arrived::Link { url, title } => {
+            Incoming::Link { url, title } => {
                 // The service takes the title of the page that the link leads to; a sandbox asks nobody.
                 let name = title.unwrap_or_else(|| url.clone());
                 Attachment { id, module, record, name, size: 0, sha256: None, url: Some(url), created, user }
             }
-            Arrived::File { content, .. } if content.size() > self.room => return Err(NotStored::Full),
-            Arrived::File { name, content } => {
+            Incoming::File { content, .. } if content.size() > self.room => return Err(NotStored::Full),
+            Incoming::File { name, content } => {
                 let name = self.name_for(parent, name);
                 let (size, sha256) = content.keep_as(&self.vault, &id).map_err(NotStored::Disk)?;
                 Attachment { id, module, record, name, size, sha256: Some(sha256), url: None, created, user }
             }
         };
-        self.vault.note(&Event::Created(attachment.clone())).map_err(NotStored::Disk)?;
+        self.vault.note(&VaultEvent::Created(attachment.clone())).map_err(NotStored::Disk)?;
         self.put(attachment.clone());
         Ok(attachment)
     }
@@ -147,8 +147,8 @@ impl Store {
         let entries = places.iter().filter_map(|place| self.entries.get(*place));
         let shown = entries.filter(|e| !e.is_deleted && e.visible_from <= at).map(|e| &e.attachment);
         match self.order {
-            Order::NewestFirst => shown.rev().collect(),
-            Order::OldestFirst => shown.collect(),
+            ListOrder::NewestFirst => shown.rev().collect(),
+            ListOrder::OldestFirst => shown.collect(),
         }
     }
 
@@ -161,7 +161,7 @@ impl Store {
         if self.find(parent, id).is_none() {
             return Ok(false);
         }
-        self.vault.note(&Event::Deleted { id: id.to_owned() })?;
+        self.vault.note(&VaultEvent::Deleted { id: id.to_owned() })?;
         self.mark_deleted(id);
         Ok(true)
     }
@@ -182,7 +182,7 @@ impl Store {
         let parent = Parent { module: attachment.module.clone(), record: attachment.record.clone() };
         self.by_record.entry(parent).or_default().push(self.entries.len());
         self.room = self.room.saturating_sub(attachment.size);
-        self.entries.push(Entry { attachment, visible_from: Instant::now() + self.lag, is_deleted: false });
+        self.entries.push(StoredEntry { attachment, visible_from: Instant::now() + self.lag, is_deleted: false });
     }
 
     fn mark_deleted(&mut self, id: &str) {
@@ -233,7 +233,7 @@ pub(super) fn rfc3339(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::settings::Keep;
+    use crate::sandbox::options::Keep;
     use std::fs::OpenOptions;
     use std::io::Write;
 
@@ -241,14 +241,14 @@ mod tests {
         Parent { module: "Leads".into(), record: "738964000000291009".into() }
     }
 
-    fn store(keep: &Keep, rename: Rename) -> Store {
-        Store::open(&Settings { keep: keep.clone(), rename, ..Settings::default() }).unwrap()
+    fn store(keep: &Keep, rename: Rename) -> AttachmentStore {
+        AttachmentStore::open(&SandboxOptions { keep: keep.clone(), rename, ..SandboxOptions::default() }).unwrap()
     }
 
-    fn add(store: &mut Store, name: &str, bytes: &[u8]) -> Attachment {
-        let mut content = Content::new(&store.vault()).unwrap();
+    fn add(store: &mut AttachmentStore, name: &str, bytes: &[u8]) -> Attachment {
+        let mut content = ContentWriter::new(&store.vault()).unwrap();
         content.push(bytes).unwrap();
-        store.add(&parent(), Arrived::File { name: name.into(), content }, 1_700_000_000).unwrap()
+        store.add(&parent(), Incoming::File { name: name.into(), content }, 1_700_000_000).unwrap()
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         let old = add(&mut first, "../../etc/passwd", b"content");
         let gone = add(&mut first, "gone", b"");
         first.delete(&parent(), &gone.id).unwrap();
-        let second = Store::open(&Settings { keep: keep.clone(), ..Settings::default() });
+        let second = AttachmentStore::open(&SandboxOptions { keep: keep.clone(), ..SandboxOptions::default() });
         assert!(second.is_err(), "one server at a time");
         drop(first);
         let index = folder.path().join("data").join("attachments.jsonl");
@@ -303,7 +303,7 @@ mod tests {
     fn content_that_never_becomes_an_attachment_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&Keep::In(folder.path().into()), Rename::Never);
-        let mut content = Content::new(&store.vault()).unwrap();
+        let mut content = ContentWriter::new(&store.vault()).unwrap();
         content.push(b"half").unwrap();
         drop(content);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the index");

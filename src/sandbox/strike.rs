@@ -7,12 +7,12 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
-use super::answer::{self, Refusal, insert};
+use super::answer::{self, SandboxRefusal, insert};
 use super::body;
-use super::fault::{Kind, Moment, Strike};
+use super::fault::{FaultKind, FaultMoment, Strike};
+use super::options::Version;
 use super::route::Parent;
-use super::service::Service;
-use super::settings::Version;
+use super::service::SandboxService;
 use super::wire::{Bend, Wire};
 use super::work;
 
@@ -21,7 +21,7 @@ const SLOW: Duration = Duration::from_secs(10);
 
 /// Does some work as a fault wants it done.
 pub(super) async fn under<F>(
-    service: &Service,
+    service: &SandboxService,
     wire: &Wire,
     strike: Option<Strike>,
     request: Request,
@@ -33,25 +33,25 @@ where
     let Some(strike) = strike else { return work(request).await };
     service.meter.count_fault();
     match strike.kind.moment() {
-        Moment::BeforeBody => {
+        FaultMoment::BeforeBody => {
             wait(strike.delay).await;
             let mut response = instead(service, wire, strike);
             insert(&mut response, header::CONNECTION, "close");
             response
         }
-        Moment::InsideBody => {
+        FaultMoment::InsideBody => {
             work(body::halved(request)).await;
             wait(strike.delay).await;
             instead(service, wire, strike)
         }
-        Moment::InsteadOfWork => {
+        FaultMoment::InsteadOfWork => {
             if body::drain(request.into_body()).await.is_err() {
                 wire.cut();
             }
             wait(strike.delay).await;
             instead(service, wire, strike)
         }
-        Moment::AfterWork => {
+        FaultMoment::AfterWork => {
             let response = work(request).await;
             // What the service would have refused anyway, it refuses: nothing was done that could be hidden.
             if !response.status().is_success() {
@@ -63,36 +63,38 @@ where
 }
 
 /// The answer, or the cut, of a fault that keeps the work from being done.
-fn instead(service: &Service, wire: &Wire, strike: Strike) -> Response {
-    let profile = service.settings.profile;
+fn instead(service: &SandboxService, wire: &Wire, strike: Strike) -> Response {
+    let profile = service.options.profile;
     match strike.kind {
-        Kind::TooMany => retry_later(service.refuse(&Refusal::too_many(profile, 429)), strike),
-        Kind::Early401 => service.refuse(&Refusal::bad_token()),
-        Kind::Early413 => service.refuse(&answer::body_too_large()),
-        Kind::NoPermission => service.refuse(&Refusal::no_permission()),
-        Kind::NotAuthorized => service.refuse(&Refusal::not_authorized()),
-        Kind::Html => answer::web_page(),
-        Kind::Redirect => {
+        FaultKind::TooMany => retry_later(service.refuse(&SandboxRefusal::too_many(profile, 429)), strike),
+        FaultKind::Early401 => service.refuse(&SandboxRefusal::bad_token()),
+        FaultKind::Early413 => service.refuse(&answer::body_too_large()),
+        FaultKind::NoPermission => service.refuse(&SandboxRefusal::no_permission()),
+        FaultKind::NotAuthorized => service.refuse(&SandboxRefusal::not_authorized()),
+        FaultKind::Html => answer::web_page(),
+        FaultKind::Redirect => {
             let mut response = answer::empty(StatusCode::FOUND);
             insert(&mut response, header::LOCATION, &format!("{}/_sandbox/redirected", service.url));
             response
         }
-        Kind::CutBefore | Kind::CutInside | Kind::CutAfter | Kind::CutStored => {
+        FaultKind::CutBefore | FaultKind::CutInside | FaultKind::CutAfter | FaultKind::CutStored => {
             wire.cut();
             answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
-        Kind::ErrorBefore | Kind::ErrorAfter | Kind::Truncated | Kind::Garbage | Kind::Slow => {
-            retry_later(service.refuse(&Refusal::internal()), strike)
-        }
+        FaultKind::ErrorBefore
+        | FaultKind::ErrorAfter
+        | FaultKind::Truncated
+        | FaultKind::Garbage
+        | FaultKind::Slow => retry_later(service.refuse(&SandboxRefusal::internal()), strike),
     }
 }
 
 /// What a fault does to the answer of work that was done.
-async fn afterwards(service: &Service, wire: &Wire, strike: Strike, response: Response) -> Response {
+async fn afterwards(service: &SandboxService, wire: &Wire, strike: Strike, response: Response) -> Response {
     let bend = match strike.kind {
-        Kind::Truncated => Bend::Truncate,
-        Kind::Garbage => Bend::Garble,
-        Kind::Slow => {
+        FaultKind::Truncated => Bend::Truncate,
+        FaultKind::Garbage => Bend::Garble,
+        FaultKind::Slow => {
             wire.bend(Bend::Trickle(strike.delay.unwrap_or(SLOW)));
             return response;
         }
@@ -122,7 +124,7 @@ pub(super) async fn wait(time: Option<Duration>) {
 
 /// Cuts the connection when all has arrived, and stores it only after a while.
 pub(super) async fn cut_then_store(
-    service: &Arc<Service>,
+    service: &Arc<SandboxService>,
     wire: &Wire,
     version: Version,
     parent: &Parent,

@@ -7,27 +7,30 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{DateHeader, ErrorShape, Keep, Modules, Order, Profile, Rename, Server, Settings, User};
+use super::{
+    DateHeader, Dialect, ErrorShape, Keep, ListOrder, Rename, SandboxModules, SandboxOptions, SandboxServer,
+    SandboxUser,
+};
 
 const RECORD: &str = "738964000000291009";
 const ATTACHMENTS: &str = "/crm/v2/Leads/738964000000291009/Attachments";
 
-fn start(settings: Settings) -> Server {
-    Server::start(Settings { token: Some("sandbox-test".into()), ..settings }).unwrap()
+fn start(options: SandboxOptions) -> SandboxServer {
+    SandboxServer::start(SandboxOptions { token: Some("sandbox-test".into()), ..options }).unwrap()
 }
 
-fn with_fault(spec: &str) -> Server {
-    start(Settings { faults: vec![spec.parse().unwrap()], ..Settings::default() })
+fn with_fault(spec: &str) -> SandboxServer {
+    start(SandboxOptions { faults: vec![spec.parse().unwrap()], ..SandboxOptions::default() })
 }
 
 /// An answer, taken apart.
-struct Answer {
+struct RawAnswer {
     status: u16,
     head: String,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl RawAnswer {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
@@ -45,7 +48,7 @@ impl Answer {
     }
 }
 
-fn connect(server: &Server) -> TcpStream {
+fn connect(server: &SandboxServer) -> TcpStream {
     let stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream
@@ -71,7 +74,7 @@ fn head(method: &str, path: &str, token: &str, more: &str, length: usize) -> Str
     )
 }
 
-fn raw(server: &Server, method: &str, path: &str, token: &str, more: &str, body: &[u8]) -> Vec<u8> {
+fn raw(server: &SandboxServer, method: &str, path: &str, token: &str, more: &str, body: &[u8]) -> Vec<u8> {
     let mut stream = connect(server);
     let _ = stream.write_all(head(method, path, token, more, body.len()).as_bytes());
     // The connection may have been cut or closed already: what came back says so.
@@ -79,18 +82,18 @@ fn raw(server: &Server, method: &str, path: &str, token: &str, more: &str, body:
     read_all(stream)
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+fn parse(bytes: &[u8]) -> RawAnswer {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer with a head");
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head, body: bytes[end + 4..].to_vec() }
+    RawAnswer { status, head, body: bytes[end + 4..].to_vec() }
 }
 
-fn call(server: &Server, method: &str, path: &str) -> Answer {
+fn call(server: &SandboxServer, method: &str, path: &str) -> RawAnswer {
     parse(&raw(server, method, path, "Zoho-oauthtoken sandbox-test", "", b""))
 }
 
-fn post(server: &Server, path: &str, kind: &str, body: &[u8]) -> Answer {
+fn post(server: &SandboxServer, path: &str, kind: &str, body: &[u8]) -> RawAnswer {
     let more = format!("Content-Type: {kind}\r\n");
     parse(&raw(server, "POST", path, "Zoho-oauthtoken sandbox-test", &more, body))
 }
@@ -110,16 +113,16 @@ fn multipart(parts: &[Vec<u8>]) -> Vec<u8> {
     [parts.concat(), b"--xyz--\r\n".to_vec()].concat()
 }
 
-fn upload(server: &Server, name: &str, bytes: &[u8]) -> Answer {
+fn upload(server: &SandboxServer, name: &str, bytes: &[u8]) -> RawAnswer {
     post(server, ATTACHMENTS, MULTIPART, &multipart(&[file_part(name, bytes)]))
 }
 
-fn link(server: &Server, url: &str) -> Answer {
+fn link(server: &SandboxServer, url: &str) -> RawAnswer {
     post(server, ATTACHMENTS, MULTIPART, &multipart(&[text_part("attachmentUrl", url)]))
 }
 
 /// An upload whose answer may be anything at all.
-fn raw_upload(server: &Server, bytes: &[u8]) -> Vec<u8> {
+fn raw_upload(server: &SandboxServer, bytes: &[u8]) -> Vec<u8> {
     let body = multipart(&[file_part("a.txt", bytes)]);
     let more = format!("Content-Type: {MULTIPART}\r\n");
     raw(server, "POST", ATTACHMENTS, "Zoho-oauthtoken sandbox-test", &more, &body)
@@ -131,7 +134,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn a_file_is_stored_listed_downloaded_and_deleted() {
-    let server = start(Settings { keep: Keep::Temporarily, ..Settings::default() });
+    let server = start(SandboxOptions { keep: Keep::Temporarily, ..SandboxOptions::default() });
     let name = "Größe; தமிழ் 100% 🎉.txt";
     let content: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
     let answer = upload(&server, name, &content);
@@ -166,7 +169,7 @@ fn a_file_is_stored_listed_downloaded_and_deleted() {
 
 #[test]
 fn a_link_comes_in_the_form_or_in_the_query_and_only_once_a_record() {
-    let server = start(Settings::default());
+    let server = start(SandboxOptions::default());
     assert_eq!(link(&server, "https://example.test/a?b=c").code(), (200, "SUCCESS".into()));
     let again = link(&server, "https://example.test/a?b=c");
     assert_eq!(again.code(), (400, "INVALID_DATA".into()));
@@ -190,7 +193,7 @@ fn a_link_comes_in_the_form_or_in_the_query_and_only_once_a_record() {
 
 #[test]
 fn every_documented_error_of_an_upload_can_be_met() {
-    let server = start(Settings { max_bytes: 1000, scopes: None, ..Settings::default() });
+    let server = start(SandboxOptions { max_bytes: 1000, scopes: None, ..SandboxOptions::default() });
     let body = multipart(&[file_part("a.txt", b"a")]);
     let code_at = |path: &str| post(&server, path, MULTIPART, &body).code();
     let of = |status: u16, code: &str| (status, code.to_owned());
@@ -214,7 +217,7 @@ fn every_documented_error_of_an_upload_can_be_met() {
 
 #[test]
 fn a_missing_and_a_wrong_token_are_told_apart() {
-    let server = start(Settings::default());
+    let server = start(SandboxOptions::default());
     let code = |token: &str| parse(&raw(&server, "GET", ATTACHMENTS, token, "", b"")).code();
     assert_eq!(code(""), (401, "AUTHENTICATION_FAILURE".into()));
     assert_eq!(code("Zoho-oauthtoken sandbox-other"), (401, "INVALID_TOKEN".into()));
@@ -224,18 +227,18 @@ fn a_missing_and_a_wrong_token_are_told_apart() {
 #[test]
 fn scopes_modules_and_records_can_be_narrowed() {
     let only = |list: &str| Some(list.split(',').map(str::to_owned).collect());
-    let reader = start(Settings {
+    let reader = start(SandboxOptions {
         scopes: only("ZohoCRM.modules.leads.READ,ZohoCRM.modules.attachments.READ"),
-        ..Settings::default()
+        ..SandboxOptions::default()
     });
     assert_eq!(call(&reader, "GET", ATTACHMENTS).status, 204);
     assert_eq!(upload(&reader, "a", b"").code(), (401, "OAUTH_SCOPE_MISMATCH".into()));
     assert_eq!(call(&reader, "GET", "/crm/v2/org").code(), (401, "OAUTH_SCOPE_MISMATCH".into()));
 
-    let narrow = start(Settings {
-        modules: Modules::Only(vec!["Vessels".into()]),
+    let narrow = start(SandboxOptions {
+        modules: SandboxModules::Only(vec!["Vessels".into()]),
         records: Some([("Vessels".to_owned(), RECORD.to_owned())].into()),
-        ..Settings::default()
+        ..SandboxOptions::default()
     });
     assert_eq!(upload(&narrow, "a", b"").code().1, "INVALID_MODULE");
     assert_eq!(call(&narrow, "GET", &ATTACHMENTS.replace("Leads", "Vessels")).status, 204);
@@ -245,7 +248,7 @@ fn scopes_modules_and_records_can_be_narrowed() {
     assert_eq!(call(&narrow, "GET", &ids).json()["data"], json!([{"id": RECORD}]));
     assert_eq!(call(&narrow, "GET", "/crm/v2/Vessels/738964000000291010").status, 204);
     let users = call(&narrow, "GET", "/crm/v2/users?type=CurrentUser").json();
-    assert_eq!(users["users"][0]["id"], User::default().id);
+    assert_eq!(users["users"][0]["id"], SandboxUser::default().id);
     let modules = call(&narrow, "GET", "/crm/v2/settings/modules").json();
     assert_eq!(modules["modules"][0]["api_name"], "Vessels");
     assert_eq!(modules["modules"][0]["generated_type"], "custom");
@@ -254,7 +257,7 @@ fn scopes_modules_and_records_can_be_narrowed() {
 
 #[test]
 fn the_newer_profile_answers_as_the_newer_specification_has_it() {
-    let server = start(Settings { profile: Profile::OasV8, max_bytes: 500, ..Settings::default() });
+    let server = start(SandboxOptions { profile: Dialect::OasV8, max_bytes: 500, ..SandboxOptions::default() });
     assert_eq!(upload(&server, "a.txt", &[0; 600]).code(), (413, "BODY_SIZE_REACHED".into()));
     assert_eq!(upload(&server, "setup.exe", b"MZ").code(), (200, "SUCCESS".into()));
     assert_eq!(post(&server, ATTACHMENTS, MULTIPART, b"--xyz--\r\n").code(), (400, "MANDATORY_NOT_FOUND".into()));
@@ -268,9 +271,9 @@ fn the_newer_profile_answers_as_the_newer_specification_has_it() {
 
 #[test]
 fn tokens_run_out_and_new_ones_are_granted() {
-    let server = start(Settings { token_life: Duration::ZERO, ..Settings::default() });
+    let server = start(SandboxOptions { token_life: Duration::ZERO, ..SandboxOptions::default() });
     assert_eq!(call(&server, "GET", ATTACHMENTS).code(), (401, "INVALID_TOKEN".into()));
-    let server = start(Settings { refusal_status: 400, ..Settings::default() });
+    let server = start(SandboxOptions { refusal_status: 400, ..SandboxOptions::default() });
     let kind = "application/x-www-form-urlencoded";
     let form = b"grant_type=refresh_token&client_id=a&client_secret=b&refresh_token=c";
     let granted = post(&server, "/oauth/v2/token", kind, form).json();
@@ -288,7 +291,7 @@ fn tokens_run_out_and_new_ones_are_granted() {
 
 #[test]
 fn pages_are_cut_as_told_and_can_drift_once() {
-    let server = start(Settings { page_size: 2, drifting_pages: 1, ..Settings::default() });
+    let server = start(SandboxOptions { page_size: 2, drifting_pages: 1, ..SandboxOptions::default() });
     for name in ["1", "2", "3", "4", "5"] {
         upload(&server, name, b"");
     }
@@ -305,7 +308,7 @@ fn pages_are_cut_as_told_and_can_drift_once() {
 
 #[test]
 fn lists_can_begin_with_what_came_first() {
-    let server = start(Settings { order: Order::OldestFirst, ..Settings::default() });
+    let server = start(SandboxOptions { order: ListOrder::OldestFirst, ..SandboxOptions::default() });
     upload(&server, "1", b"");
     upload(&server, "2", b"");
     assert_eq!(call(&server, "GET", ATTACHMENTS).json()["data"][0]["File_Name"], "1");
@@ -313,7 +316,7 @@ fn lists_can_begin_with_what_came_first() {
 
 #[test]
 fn the_storage_can_be_full() {
-    let server = start(Settings { storage: Some(5), ..Settings::default() });
+    let server = start(SandboxOptions { storage: Some(5), ..SandboxOptions::default() });
     assert_eq!(upload(&server, "a", b"1234").status, 200);
     assert_eq!(upload(&server, "b", b"12").code(), (400, "LIMIT_REACHED".into()));
     assert_eq!(upload(&server, "c", b"1").status, 200);
@@ -321,7 +324,7 @@ fn the_storage_can_be_full() {
 
 #[test]
 fn new_attachments_stay_out_of_lists_for_the_lag() {
-    let server = start(Settings { lag: Duration::from_secs(3600), ..Settings::default() });
+    let server = start(SandboxOptions { lag: Duration::from_secs(3600), ..SandboxOptions::default() });
     upload(&server, "a", b"");
     assert_eq!(call(&server, "GET", ATTACHMENTS).status, 204);
     assert_eq!(server.created().len(), 1);
@@ -329,16 +332,16 @@ fn new_attachments_stay_out_of_lists_for_the_lag() {
 
 #[test]
 fn a_name_that_the_record_has_already_gets_a_number_if_told_so() {
-    let server = start(Settings { rename: Rename::Twins, ..Settings::default() });
+    let server = start(SandboxOptions { rename: Rename::Twins, ..SandboxOptions::default() });
     upload(&server, "a.txt", b"1");
-    server.attach_as(User::default(), "Leads", RECORD, "a.txt", b"2").unwrap();
+    server.attach_as(SandboxUser::default(), "Leads", RECORD, "a.txt", b"2").unwrap();
     let names: Vec<String> = server.created().into_iter().map(|file| file.name).collect();
     assert_eq!(names, ["a.txt", "a (1).txt"]);
 }
 
 #[test]
 fn credits_run_out_and_their_rest_is_told_from_the_middle_on() {
-    let server = start(Settings { credits: Some(2), ..Settings::default() });
+    let server = start(SandboxOptions { credits: Some(2), ..SandboxOptions::default() });
     let rest = || {
         let answer = call(&server, "GET", ATTACHMENTS);
         (answer.status, answer.header("x-api-credits-remaining").map(str::to_owned))
@@ -349,8 +352,9 @@ fn credits_run_out_and_their_rest_is_told_from_the_middle_on() {
 
 #[test]
 fn more_calls_at_once_than_allowed_are_refused() {
-    let settings = Settings { max_in_flight: Some(1), latency: Duration::from_secs(5), ..Settings::default() };
-    let server = start(settings);
+    let options =
+        SandboxOptions { max_in_flight: Some(1), latency: Duration::from_secs(5), ..SandboxOptions::default() };
+    let server = start(options);
     let body = multipart(&[file_part("a.txt", b"a")]);
     let mut first = connect(&server);
     let more = format!("Content-Type: {MULTIPART}\r\n");
@@ -374,7 +378,7 @@ fn until(mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn a_client_that_hangs_up_midway_leaves_nothing() {
-    let server = start(Settings { keep: Keep::Temporarily, ..Settings::default() });
+    let server = start(SandboxOptions { keep: Keep::Temporarily, ..SandboxOptions::default() });
     let body = multipart(&[file_part("a.txt", &[1; 5000])]);
     for sent in [0, 40, 3000, body.len() - 12] {
         let mut stream = connect(&server);
@@ -393,7 +397,9 @@ fn a_client_that_hangs_up_midway_leaves_nothing() {
 #[test]
 fn the_date_can_be_wrong_or_missing() {
     let date = |date| {
-        call(&start(Settings { date, ..Settings::default() }), "GET", ATTACHMENTS).header("date").map(parse_date)
+        call(&start(SandboxOptions { date, ..SandboxOptions::default() }), "GET", ATTACHMENTS)
+            .header("date")
+            .map(parse_date)
     };
     let right = date(DateHeader::Right).unwrap();
     let ahead = date(DateHeader::Skewed(7200)).unwrap();
@@ -409,14 +415,14 @@ fn parse_date(text: &str) -> i64 {
 
 #[test]
 fn errors_can_stand_inside_data() {
-    let server = start(Settings { error_shape: ErrorShape::InData, ..Settings::default() });
+    let server = start(SandboxOptions { error_shape: ErrorShape::InData, ..SandboxOptions::default() });
     let answer = call(&server, "GET", &ATTACHMENTS.replace("Leads", "leads"));
     assert_eq!(answer.json()["data"][0]["code"], "INVALID_MODULE");
 }
 
 #[test]
 fn a_head_without_end_is_refused() {
-    let server = start(Settings::default());
+    let server = start(SandboxOptions::default());
     let answer = raw(&server, "GET", &format!("/{}", "x".repeat(40_000)), "", "", b"");
     assert_eq!(parse(&answer).status, 431);
 }
@@ -424,25 +430,28 @@ fn a_head_without_end_is_refused() {
 #[test]
 fn only_this_machine_is_served() {
     let listen = "0.0.0.0:0".parse().unwrap();
-    let error = Server::start(Settings { listen, ..Settings::default() }).unwrap_err();
+    let error = SandboxServer::start(SandboxOptions { listen, ..SandboxOptions::default() }).unwrap_err();
     assert_eq!(error.to_string(), "a sandbox listens on loopback only, such as 127.0.0.1:0, not on 0.0.0.0:0");
 }
 
 #[test]
 fn a_token_that_no_header_could_carry_is_refused() {
     for token in ["", "two words", "ümlaut", "line\n"] {
-        assert!(Server::start(Settings { token: Some(token.into()), ..Settings::default() }).is_err(), "{token}");
+        assert!(
+            SandboxServer::start(SandboxOptions { token: Some(token.into()), ..SandboxOptions::default() }).is_err(),
+            "{token}"
+        );
     }
 }
 
 #[test]
 fn a_server_that_stopped_lets_go_of_its_port() {
-    let server = start(Settings::default());
+    let server = start(SandboxOptions::default());
     let listen = server.url().trim_start_matches("http://").parse().unwrap();
     let mut open = connect(&server);
     server.stop();
     assert_eq!(open.read(&mut [0; 1]).unwrap_or(0), 0, "connections end with it");
-    assert!(Server::start(Settings { listen, ..Settings::default() }).is_ok());
+    assert!(SandboxServer::start(SandboxOptions { listen, ..SandboxOptions::default() }).is_ok());
 }
 
 mod faults {
@@ -505,7 +514,7 @@ mod faults {
     #[test]
     fn half_a_file_is_stored_only_if_told_so() {
         let faults = vec!["cut-inside".parse().unwrap()];
-        let server = start(Settings { faults, stores_incomplete: true, ..Settings::default() });
+        let server = start(SandboxOptions { faults, stores_incomplete: true, ..SandboxOptions::default() });
         assert_eq!(raw_upload(&server, &[7; 1000]), b"");
         until(|| server.created().len() == 1);
         assert!((400..600).contains(&server.created()[0].size));

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
+use super::options::{Expiry, SandboxCredentials, SandboxOptions};
 use super::route::Params;
-use super::settings::{Credentials, Expiry, Settings};
 
 /// At most so many tokens of one refresh token in [`WINDOW`].
 const PER_WINDOW: usize = 10;
@@ -18,23 +18,23 @@ const LIVING: usize = 15;
 #[derive(Debug)]
 pub(super) struct Ledger {
     valid_until: HashMap<String, Instant>,
-    by_refresh_token: HashMap<String, Issued>,
+    by_refresh_token: HashMap<String, IssuedTokens>,
     used_codes: HashSet<String>,
-    rules: Rules,
+    rules: TokenRules,
 }
 
 #[derive(Debug)]
-struct Rules {
+struct TokenRules {
     life: Duration,
     has_limits: bool,
     expiry: Expiry,
-    credentials: Option<Credentials>,
+    credentials: Option<SandboxCredentials>,
     scopes: Option<Vec<String>>,
 }
 
 /// What one refresh token has been given.
 #[derive(Default, Debug)]
-struct Issued {
+struct IssuedTokens {
     lately: VecDeque<Instant>,
     living: VecDeque<String>,
 }
@@ -65,13 +65,13 @@ impl Denied {
 
 impl Ledger {
     /// A ledger in which one token is valid from the start.
-    pub(super) fn new(first: &str, settings: &Settings, now: Instant) -> Ledger {
-        let rules = Rules {
-            life: settings.token_life,
-            has_limits: settings.token_limits,
-            expiry: settings.expiry,
-            credentials: settings.credentials.clone(),
-            scopes: settings.scopes.clone(),
+    pub(super) fn new(first: &str, options: &SandboxOptions, now: Instant) -> Ledger {
+        let rules = TokenRules {
+            life: options.token_life,
+            has_limits: options.token_limits,
+            expiry: options.expiry,
+            credentials: options.credentials.clone(),
+            scopes: options.scopes.clone(),
         };
         Ledger {
             valid_until: HashMap::from([(first.to_owned(), now + rules.life)]),
@@ -189,7 +189,7 @@ pub(super) fn allows_attachments(scopes: &[String], module: &str, need: Need) ->
 
 /// Whether scopes allow something with the records of a module.
 pub(super) fn allows_records(scopes: &[String], module: &str, need: Need) -> bool {
-    let name = if super::settings::is_standard(module) {
+    let name = if super::options::is_standard(module) {
         module.trim_end_matches("__s").replace('_', "")
     } else {
         "custom".to_owned()
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn a_token_is_valid_for_its_life() {
         let now = Instant::now();
-        let settings = Settings { token_life: Duration::from_secs(60), ..Settings::default() };
-        let mut ledger = Ledger::new("first", &settings, now);
+        let options = SandboxOptions { token_life: Duration::from_secs(60), ..SandboxOptions::default() };
+        let mut ledger = Ledger::new("first", &options, now);
         assert!(ledger.is_valid("first", now) && !ledger.is_valid("other", now));
         assert!(!ledger.is_valid("first", now + Duration::from_secs(60)));
         let answer = ledger.grant(&refresh(), "http://127.0.0.1:1", now).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn the_eleventh_token_in_ten_minutes_is_refused() {
         let mut now = Instant::now();
-        let mut ledger = Ledger::new("first", &Settings::default(), now);
+        let mut ledger = Ledger::new("first", &SandboxOptions::default(), now);
         let mut tokens = Vec::new();
         for _ in 0..10 {
             tokens.push(ledger.grant(&refresh(), "", now).unwrap()["access_token"].as_str().unwrap().to_owned());
@@ -270,9 +270,10 @@ mod tests {
     #[test]
     fn a_code_works_once_and_wrong_credentials_never() {
         let now = Instant::now();
-        let right = Credentials { client_id: "a".into(), client_secret: "b".into(), refresh_token: "c".into() };
-        let settings = Settings { credentials: Some(right), expiry: Expiry::SecondsAndMillis, ..Settings::default() };
-        let mut ledger = Ledger::new("first", &settings, now);
+        let right = SandboxCredentials { client_id: "a".into(), client_secret: "b".into(), refresh_token: "c".into() };
+        let options =
+            SandboxOptions { credentials: Some(right), expiry: Expiry::SecondsAndMillis, ..SandboxOptions::default() };
+        let mut ledger = Ledger::new("first", &options, now);
         let mut ask = |text: &str| ledger.grant(&Params::parse(text), "", now);
         let code = "grant_type=authorization_code&client_id=a&client_secret=b&code=x";
         let answer = ask(code).unwrap();

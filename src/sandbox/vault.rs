@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::settings::Keep;
+use super::options::Keep;
 use super::store::Attachment;
 
 /// Where the bytes of files are kept, if they are.
 #[derive(Debug)]
-pub(super) struct Vault(Option<Folder>);
+pub(super) struct Vault(Option<VaultFolder>);
 
 #[derive(Debug)]
-struct Folder {
+struct VaultFolder {
     path: PathBuf,
     index: File,
     /// Removes a temporary folder when the store goes.
@@ -28,13 +28,13 @@ struct Folder {
 /// A line of the index beside the kept bytes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Event {
+pub(super) enum VaultEvent {
     Created(Attachment),
     Deleted { id: String },
 }
 
 impl Vault {
-    pub(super) fn open(keep: &Keep) -> io::Result<(Vault, Vec<Event>)> {
+    pub(super) fn open(keep: &Keep) -> io::Result<(Vault, Vec<VaultEvent>)> {
         match keep {
             Keep::Facts => Ok((Vault(None), Vec::new())),
             Keep::Temporarily => {
@@ -49,7 +49,7 @@ impl Vault {
         }
     }
 
-    fn open_folder(path: PathBuf, temporary: Option<TempDir>) -> io::Result<(Vault, Vec<Event>)> {
+    fn open_folder(path: PathBuf, temporary: Option<TempDir>) -> io::Result<(Vault, Vec<VaultEvent>)> {
         let index_path = path.join("attachments.jsonl");
         let index = OpenOptions::new().create(true).read(true).append(true).open(&index_path)?;
         if index.try_lock().is_err() {
@@ -57,10 +57,10 @@ impl Vault {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         }
         let past = read_index(&index_path, &index)?;
-        Ok((Vault(Some(Folder { path, index, _temporary: temporary })), past))
+        Ok((Vault(Some(VaultFolder { path, index, _temporary: temporary })), past))
     }
 
-    pub(super) fn note(&self, event: &Event) -> io::Result<()> {
+    pub(super) fn note(&self, event: &VaultEvent) -> io::Result<()> {
         let Some(folder) = &self.0 else { return Ok(()) };
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
@@ -73,14 +73,14 @@ impl Vault {
     }
 }
 
-impl Folder {
+impl VaultFolder {
     fn file(&self, id: &str) -> PathBuf {
         self.path.join(format!("{id}.bin"))
     }
 }
 
 /// Reads the index of an earlier server, and cuts a last line that it could not finish.
-fn read_index(path: &Path, index: &File) -> io::Result<Vec<Event>> {
+fn read_index(path: &Path, index: &File) -> io::Result<Vec<VaultEvent>> {
     let text = std::fs::read(path)?;
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     index.set_len(whole as u64)?;
@@ -96,19 +96,19 @@ fn read_index(path: &Path, index: &File) -> io::Result<Vec<Event>> {
 
 /// The content of a file while it arrives. Dropped before it is kept, it leaves nothing behind.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct ContentWriter {
     size: u64,
     hash: Sha256,
     file: Option<NamedTempFile>,
 }
 
-impl Content {
-    pub(super) fn new(vault: &Vault) -> io::Result<Content> {
+impl ContentWriter {
+    pub(super) fn new(vault: &Vault) -> io::Result<ContentWriter> {
         let file = match &vault.0 {
             Some(folder) => Some(tempfile::Builder::new().prefix(".incoming-").tempfile_in(&folder.path)?),
             None => None,
         };
-        Ok(Content { size: 0, hash: Sha256::new(), file })
+        Ok(ContentWriter { size: 0, hash: Sha256::new(), file })
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -111,12 +111,12 @@ pub(super) struct Stream {
     hide_date: bool,
     outgoing: Outgoing,
     idle: Pin<Box<Sleep>>,
-    closing: Option<Closing>,
+    closing: Option<ClosingConnection>,
 }
 
 /// A connection whose answer is written, and which is still read for a moment.
 #[derive(Debug)]
-struct Closing {
+struct ClosingConnection {
     until: Pin<Box<Sleep>>,
     read: usize,
 }
@@ -172,7 +172,7 @@ impl Stream {
 
     /// Reads what the client is still sending, until it has seen the end or has had its chance.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let start = || Closing { until: Box::pin(tokio::time::sleep(LINGER)), read: 0 };
+        let start = || ClosingConnection { until: Box::pin(tokio::time::sleep(LINGER)), read: 0 };
         let closing = self.closing.get_or_insert_with(start);
         let mut space = [0; 8 << 10];
         while closing.read < MOST_LINGERED && closing.until.as_mut().poll(cx).is_pending() {

@@ -12,20 +12,20 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::admit::exists;
-use super::answer::{self, Refusal, insert, json_answer};
+use super::answer::{self, SandboxRefusal, insert, json_answer};
 use super::body;
-use super::list::Wanted;
+use super::list::ListQuery;
+use super::options::{self, Dialect, Version};
 use super::route::{CrmCall, Params, Parent, is_id};
-use super::service::{Service, locked};
-use super::settings::{self, Profile, Version};
-use super::store::{Arrived, NotStored};
+use super::service::{SandboxService, locked};
+use super::store::{Incoming, NotStored};
 use super::strike::wait;
 
 /// The answer of some work, or why it was not done.
-type Answer = Result<Response, Refusal>;
+type WorkResult = Result<Response, SandboxRefusal>;
 
 /// The work of a call that is allowed.
-pub(super) async fn work(service: &Service, version: Version, call: &CrmCall, request: Request) -> Answer {
+pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmCall, request: Request) -> WorkResult {
     let query = Params::parse(request.uri().query().unwrap_or_default());
     match call {
         CrmCall::Upload(parent) => upload(service, version, parent, request).await,
@@ -33,7 +33,7 @@ pub(super) async fn work(service: &Service, version: Version, call: &CrmCall, re
         CrmCall::Download(parent, id) => download(service, parent, id),
         CrmCall::Delete(parent, id) => delete(service, parent, &[id]),
         CrmCall::DeleteMany(parent) => {
-            let ids = query.get("ids").filter(|ids| !ids.is_empty()).ok_or_else(|| Refusal::bad_param("ids"))?;
+            let ids = query.get("ids").filter(|ids| !ids.is_empty()).ok_or_else(|| SandboxRefusal::bad_param("ids"))?;
             delete(service, parent, &ids.split(',').map(str::trim).collect::<Vec<&str>>())
         }
         CrmCall::Records { module } => records(service, module, &query),
@@ -45,71 +45,75 @@ pub(super) async fn work(service: &Service, version: Version, call: &CrmCall, re
 }
 
 /// Reads what an upload brings.
-pub(super) async fn arrive(service: &Service, version: Version, request: Request) -> Result<Arrived, Refusal> {
+pub(super) async fn arrive(
+    service: &SandboxService,
+    version: Version,
+    request: Request,
+) -> Result<Incoming, SandboxRefusal> {
     let query = Params::parse(request.uri().query().unwrap_or_default());
     let vault = locked(&service.store).vault();
-    let rules = body::Rules {
-        profile: service.settings.profile,
-        max_bytes: service.settings.max_bytes,
-        takes_incomplete: service.settings.stores_incomplete,
+    let rules = body::UploadRules {
+        profile: service.options.profile,
+        max_bytes: service.options.max_bytes,
+        takes_incomplete: service.options.stores_incomplete,
         has_titles: version >= Version::V5,
         vault: &vault,
     };
     body::arrive(request, &query, rules).await
 }
 
-async fn upload(service: &Service, version: Version, parent: &Parent, request: Request) -> Answer {
+async fn upload(service: &SandboxService, version: Version, parent: &Parent, request: Request) -> WorkResult {
     let arrived = arrive(service, version, request).await?;
     // Nothing is awaited between the last byte and the store: whether a client that goes away now has an attachment
     // must not depend on how fast it goes.
     let stored = store(service, parent, arrived);
-    wait(Some(service.settings.latency)).await;
+    wait(Some(service.options.latency)).await;
     stored
 }
 
-pub(super) fn store(service: &Service, parent: &Parent, arrived: Arrived) -> Answer {
+pub(super) fn store(service: &SandboxService, parent: &Parent, arrived: Incoming) -> WorkResult {
     match locked(&service.store).add(parent, arrived, service.now()) {
         Ok(attachment) => Ok(json_answer(200, &answer::uploaded(&attachment))),
-        Err(NotStored::LinkExists) => Err(Refusal::link_exists()),
-        Err(NotStored::Full) => Err(Refusal::storage_full()),
-        Err(NotStored::Disk(_)) => Err(Refusal::internal()),
+        Err(NotStored::LinkExists) => Err(SandboxRefusal::link_exists()),
+        Err(NotStored::Full) => Err(SandboxRefusal::storage_full()),
+        Err(NotStored::Disk(_)) => Err(SandboxRefusal::internal()),
     }
 }
 
-fn list(service: &Service, version: Version, parent: &Parent, query: &Params) -> Answer {
-    let mut wanted = Wanted::parse(query, version, &service.settings)?;
+fn list(service: &SandboxService, version: Version, parent: &Parent, query: &Params) -> WorkResult {
+    let mut wanted = ListQuery::parse(query, version, &service.options)?;
     if wanted.is_later_page() && drifts(service, parent) {
         wanted = wanted.drifted();
     }
     let store = locked(&service.store);
     let all = store.list(parent, Instant::now());
-    match (wanted.page(&all, version, &service.settings), service.settings.profile) {
+    match (wanted.page(&all, version, &service.options), service.options.profile) {
         (Some(page), _) => Ok(json_answer(200, &page)),
-        (None, Profile::DocsV2) => Ok(answer::empty(StatusCode::NO_CONTENT)),
-        (None, Profile::OasV8) => Ok(json_answer(200, &json!({"data": []}))),
+        (None, Dialect::DocsV2) => Ok(answer::empty(StatusCode::NO_CONTENT)),
+        (None, Dialect::OasV8) => Ok(json_answer(200, &json!({"data": []}))),
     }
 }
 
 /// Whether the list of a record drifts once more.
-fn drifts(service: &Service, parent: &Parent) -> bool {
+fn drifts(service: &SandboxService, parent: &Parent) -> bool {
     let mut drifts = locked(&service.drifts);
     let done = drifts.entry(parent.clone()).or_default();
-    let is_due = *done < service.settings.drifting_pages;
+    let is_due = *done < service.options.drifting_pages;
     *done += u32::from(is_due);
     is_due
 }
 
-fn download(service: &Service, parent: &Parent, id: &str) -> Answer {
+fn download(service: &SandboxService, parent: &Parent, id: &str) -> WorkResult {
     let store = locked(&service.store);
     let Some(attachment) = store.find(parent, id) else { return Ok(answer::empty(StatusCode::NO_CONTENT)) };
     if attachment.url.is_some() {
-        return Err(Refusal::download_of_link());
+        return Err(SandboxRefusal::download_of_link());
     }
     let file = match store.vault().read(id) {
-        None => return Err(Refusal::content_not_kept()),
-        Some(file) => file.map_err(|_| Refusal::internal())?,
+        None => return Err(SandboxRefusal::content_not_kept()),
+        Some(file) => file.map_err(|_| SandboxRefusal::internal())?,
     };
-    let mut response = Response::new(Body::from_stream(Content { file }));
+    let mut response = Response::new(Body::from_stream(ContentStream { file }));
     insert(&mut response, header::CONTENT_TYPE, "application/octet-stream");
     insert(&mut response, header::CONTENT_LENGTH, &attachment.size.to_string());
     insert(&mut response, header::CONTENT_DISPOSITION, &disposition(&attachment.name));
@@ -127,11 +131,11 @@ fn disposition(name: &str) -> String {
 }
 
 /// The kept bytes of a file, piece by piece.
-struct Content {
+struct ContentStream {
     file: std::fs::File,
 }
 
-impl futures_core::Stream for Content {
+impl futures_core::Stream for ContentStream {
     type Item = std::io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> {
@@ -148,31 +152,31 @@ impl futures_core::Stream for Content {
     }
 }
 
-fn delete(service: &Service, parent: &Parent, ids: &[&str]) -> Answer {
+fn delete(service: &SandboxService, parent: &Parent, ids: &[&str]) -> WorkResult {
     let mut store = locked(&service.store);
     let mut data = Vec::new();
     for id in ids {
         match store.delete(parent, id) {
             Ok(true) => data.push(answer::deleted(id)),
-            Ok(false) if ids.len() == 1 => return Err(Refusal::not_deleted()),
-            Ok(false) => data.push(Refusal::not_deleted().to_json()),
-            Err(_) => return Err(Refusal::internal()),
+            Ok(false) if ids.len() == 1 => return Err(SandboxRefusal::not_deleted()),
+            Ok(false) => data.push(SandboxRefusal::not_deleted().to_json()),
+            Err(_) => return Err(SandboxRefusal::internal()),
         }
     }
     Ok(json_answer(200, &json!({"data": data})))
 }
 
 /// Which of the records asked for exist.
-fn records(service: &Service, module: &str, query: &Params) -> Answer {
+fn records(service: &SandboxService, module: &str, query: &Params) -> WorkResult {
     let ids: Vec<&str> = match query.get("ids") {
         Some(ids) => ids.split(',').map(str::trim).collect(),
         None => {
-            let listed = service.settings.records.iter().flatten().filter(|(of, _)| of == module);
+            let listed = service.options.records.iter().flatten().filter(|(of, _)| of == module);
             listed.map(|(_, record)| record.as_str()).take(200).collect()
         }
     };
     if ids.iter().any(|id| !is_id(id)) {
-        return Err(Refusal::bad_param("ids"));
+        return Err(SandboxRefusal::bad_param("ids"));
     }
     let parent = |id: &str| Parent { module: module.to_owned(), record: id.to_owned() };
     let found: Vec<Value> = ids.iter().filter(|id| exists(service, &parent(id))).map(|id| json!({"id": id})).collect();
@@ -183,10 +187,10 @@ fn records(service: &Service, module: &str, query: &Params) -> Answer {
     Ok(json_answer(200, &json!({"data": found, "info": info})))
 }
 
-fn modules(service: &Service, version: Version) -> Value {
+fn modules(service: &SandboxService, version: Version) -> Value {
     let module = |(place, name): (usize, &str)| {
         let label = name.trim_end_matches("__s").replace('_', " ");
-        let kind = if settings::is_standard(name) { "default" } else { "custom" };
+        let kind = if options::is_standard(name) { "default" } else { "custom" };
         json!({
             "id": (700_000_000_000_002_001 + place as u64).to_string(),
             "api_name": name,
@@ -205,11 +209,11 @@ fn modules(service: &Service, version: Version) -> Value {
             "profiles": [],
         })
     };
-    let names = service.settings.modules.names(version);
+    let names = service.options.modules.names(version);
     json!({"modules": names.into_iter().enumerate().map(module).collect::<Vec<Value>>()})
 }
 
-fn org(service: &Service) -> Value {
+fn org(service: &SandboxService) -> Value {
     json!({"org": [{
         "id": "700000000000000001",
         "zgid": "700000001",
@@ -218,8 +222,8 @@ fn org(service: &Service) -> Value {
         "iso_code": "EUR",
         "time_zone": "Etc/UTC",
         "license_details": {
-            "paid": service.settings.edition != "free",
-            "paid_type": service.settings.edition,
+            "paid": service.options.edition != "free",
+            "paid_type": service.options.edition,
             "users_license_purchased": 10,
             "trial_type": null,
             "trial_expiry": null,
@@ -229,8 +233,8 @@ fn org(service: &Service) -> Value {
 }
 
 /// The one user there is, whatever kind of users was asked for.
-fn users(service: &Service) -> Value {
-    let user = &service.settings.user;
+fn users(service: &SandboxService) -> Value {
+    let user = &service.options.user;
     json!({
         "users": [{
             "id": user.id,

@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Finding, Record, Row, Work};
-use crate::engine::Stop;
-use crate::engine::pace::Pace;
-use crate::engine::settings::{Backoff, MOST_AT_ONCE};
+use super::{VerifyFinding, VerifyRecord, VerifyRow, VerifyWork};
+use crate::engine::StopSignal;
+use crate::engine::brakes::rate::RequestRate;
+use crate::engine::policy::{Backoff, MOST_AT_ONCE};
 use crate::reply::{FailedBy, ListReply, Reply, Verdict};
 use crate::units::{self, Rate};
 use crate::upload::RecordId;
@@ -32,7 +32,7 @@ pub trait Lists: Sync {
 
 /// How hard the service may be asked.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Settings {
+pub struct VerifyPolicy {
     /// Most listings at once.
     pub concurrency: u32,
     /// Most listings in a time.
@@ -47,10 +47,10 @@ pub struct Settings {
     pub keep_credits: u64,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        let run = crate::engine::Settings::default();
-        Settings {
+impl Default for VerifyPolicy {
+    fn default() -> VerifyPolicy {
+        let run = crate::engine::Policy::default();
+        VerifyPolicy {
             concurrency: run.concurrency,
             rate: run.rate,
             retries: run.retries,
@@ -65,7 +65,7 @@ impl Default for Settings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
     /// Every row with what was found of it, in the order of the results.
-    pub rows: Vec<(Row, Finding)>,
+    pub rows: Vec<(VerifyRow, VerifyFinding)>,
     /// Records whose list was read.
     pub listed: usize,
     /// Why it ended before all records were asked for, if it did.
@@ -83,10 +83,10 @@ pub enum Halt {
 
 /// Compares every row with the lists of the records, and tells `progress` how many records are done.
 pub fn verify(
-    work: Work,
+    work: VerifyWork,
     lists: &dyn Lists,
-    settings: &Settings,
-    stop: &Stop,
+    settings: &VerifyPolicy,
+    stop: &StopSignal,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Verified, rayon::ThreadPoolBuildError> {
     let asking = Asking::new(&work, lists, settings, stop, progress);
@@ -95,7 +95,7 @@ pub fn verify(
     pool.broadcast(|_| asking.work_off());
     let Asking { findings, listed, halted, .. } = asking;
     let halted = into_inner(halted).or_else(|| stop.asked().then_some(Halt::Signal));
-    let mut found: Vec<Option<Finding>> = vec![None; work.rows.len()];
+    let mut found: Vec<Option<VerifyFinding>> = vec![None; work.rows.len()];
     for (record, findings) in into_inner(findings) {
         for (&row, finding) in work.records[record].rows.iter().zip(findings) {
             found[row] = Some(finding);
@@ -109,19 +109,19 @@ pub fn verify(
 }
 
 /// What is found of a row whose record was not asked for.
-fn without_list(row: &Row) -> Finding {
+fn without_list(row: &VerifyRow) -> VerifyFinding {
     match row.is_expected() || row.is_open() {
-        true => Finding::Unchecked { why: "not asked for before the end".to_owned() },
-        false => Finding::NotExpected,
+        true => VerifyFinding::Unchecked { why: "not asked for before the end".to_owned() },
+        false => VerifyFinding::NotExpected,
     }
 }
 
 /// What the threads share.
 struct Asking<'a> {
-    work: &'a Work,
+    work: &'a VerifyWork,
     lists: &'a dyn Lists,
-    settings: &'a Settings,
-    stop: &'a Stop,
+    settings: &'a VerifyPolicy,
+    stop: &'a StopSignal,
     progress: &'a (dyn Fn(usize) + Sync),
     began: Instant,
     next: AtomicUsize,
@@ -129,14 +129,14 @@ struct Asking<'a> {
     listed: AtomicUsize,
     requests: Mutex<Requests>,
     modules: Mutex<HashMap<&'a str, Refusals>>,
-    findings: Mutex<Vec<(usize, Vec<Finding>)>>,
+    findings: Mutex<Vec<(usize, Vec<VerifyFinding>)>>,
     is_over: AtomicBool,
     halted: Mutex<Option<Halt>>,
 }
 
 /// When a request may go out, and how many did.
 struct Requests {
-    pace: Pace,
+    pace: RequestRate,
     made: u64,
     not_before: Duration,
 }
@@ -150,10 +150,10 @@ struct Refusals {
 
 impl<'a> Asking<'a> {
     fn new(
-        work: &'a Work,
+        work: &'a VerifyWork,
         lists: &'a dyn Lists,
-        settings: &'a Settings,
-        stop: &'a Stop,
+        settings: &'a VerifyPolicy,
+        stop: &'a StopSignal,
         progress: &'a (dyn Fn(usize) + Sync),
     ) -> Asking<'a> {
         Asking {
@@ -166,7 +166,11 @@ impl<'a> Asking<'a> {
             next: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             listed: AtomicUsize::new(0),
-            requests: Mutex::new(Requests { pace: Pace::new(settings.rate), made: 0, not_before: Duration::ZERO }),
+            requests: Mutex::new(Requests {
+                pace: RequestRate::new(settings.rate),
+                made: 0,
+                not_before: Duration::ZERO,
+            }),
             modules: Mutex::default(),
             findings: Mutex::default(),
             is_over: AtomicBool::new(false),
@@ -186,7 +190,7 @@ impl<'a> Asking<'a> {
     }
 
     /// The findings of a record; `None` when the end has come first.
-    fn judge(&self, record: &'a Record) -> Option<Vec<Finding>> {
+    fn judge(&self, record: &'a VerifyRecord) -> Option<Vec<VerifyFinding>> {
         for tried in 0.. {
             if let Some(why) = lock(&self.modules).get(&*record.module).and_then(|module| module.closed.clone()) {
                 return Some(self.unchecked(record, &why));
@@ -243,7 +247,7 @@ impl<'a> Asking<'a> {
 
     /// Why no further credit may be used, if none may.
     fn over_budget(&self, made: u64) -> Option<String> {
-        let Settings { max_credits, keep_credits, .. } = self.settings;
+        let VerifyPolicy { max_credits, keep_credits, .. } = self.settings;
         if let Some(most) = max_credits.filter(|most| made >= *most) {
             return Some(format!("the {} of --max-credits are used up", units::counted(most, "API credit")));
         }
@@ -266,7 +270,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Remembers a refusal, so that a whole module is not asked for in vain.
-    fn refused(&self, record: &'a Record, by: FailedBy, reply: &Reply) {
+    fn refused(&self, record: &'a VerifyRecord, by: FailedBy, reply: &Reply) {
         let mut modules = lock(&self.modules);
         let module = modules.entry(&record.module).or_default();
         module.in_a_row += 1;
@@ -280,9 +284,9 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn unchecked(&self, record: &Record, why: &str) -> Vec<Finding> {
+    fn unchecked(&self, record: &VerifyRecord, why: &str) -> Vec<VerifyFinding> {
         let finding = |&row: &usize| match without_list(&self.work.rows[row]) {
-            Finding::Unchecked { .. } => Finding::Unchecked { why: why.to_owned() },
+            VerifyFinding::Unchecked { .. } => VerifyFinding::Unchecked { why: why.to_owned() },
             finding => finding,
         };
         record.rows.iter().map(finding).collect()
@@ -325,16 +329,16 @@ mod tests {
     use crate::upload::{RowKey, ServiceId, SourceKind};
 
     /// Rows of as many records: row `n` is attachment `n` of record 1,000,000,000 + `n`.
-    fn work(modules: &[&str], rows: u64) -> Work {
-        let mut work = Work::default();
+    fn work(modules: &[&str], rows: u64) -> VerifyWork {
+        let mut work = VerifyWork::default();
         for module in modules {
             for n in 0..rows {
                 let module: Arc<str> = (*module).into();
                 let record = (1_000_000_000 + n).to_string();
                 let key = RowKey::of(&module, &record, SourceKind::File, "a", "a", 1);
                 let id = RecordId::new(1_000_000_000 + n).expect("an id");
-                work.records.push(Record { module: Arc::clone(&module), id, rows: vec![work.rows.len()] });
-                work.rows.push(Row {
+                work.records.push(VerifyRecord { module: Arc::clone(&module), id, rows: vec![work.rows.len()] });
+                work.rows.push(VerifyRow {
                     line: u32::try_from(n).expect("few") + 2,
                     module,
                     record,
@@ -351,9 +355,9 @@ mod tests {
         work
     }
 
-    fn settings() -> Settings {
+    fn settings() -> VerifyPolicy {
         let backoff = Backoff { base: Duration::ZERO, cap: Duration::ZERO };
-        Settings { rate: Rate::Unlimited, backoff, retries: 2, ..Settings::default() }
+        VerifyPolicy { rate: Rate::Unlimited, backoff, retries: 2, ..VerifyPolicy::default() }
     }
 
     fn listed(id: RecordId) -> ListReply {
@@ -403,9 +407,13 @@ mod tests {
         Asked { list, times: AtomicUsize::new(0), credits: 50_000 }
     }
 
-    fn run(work: Work, settings: &Settings, list: impl Fn(&str, RecordId) -> ListReply + Sync) -> (Verified, usize) {
+    fn run(
+        work: VerifyWork,
+        settings: &VerifyPolicy,
+        list: impl Fn(&str, RecordId) -> ListReply + Sync,
+    ) -> (Verified, usize) {
         let service = asked(list);
-        let verified = verify(work, &service, settings, &Stop::default(), &|_| ()).expect("threads");
+        let verified = verify(work, &service, settings, &StopSignal::default(), &|_| ()).expect("threads");
         (verified, service.times.into_inner())
     }
 
@@ -433,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_service_that_never_answers_ends_it_with_the_rest_unchecked() {
-        let one = Settings { concurrency: 1, ..settings() };
+        let one = VerifyPolicy { concurrency: 1, ..settings() };
         let (verified, asked) =
             run(work(&["Leads"], 9), &one, |_, _| not(Verdict::Retry(RetryBecause::Passing), "down"));
         assert_eq!((asked, found(&verified, "unchecked")), (3, 9));
@@ -442,7 +450,7 @@ mod tests {
 
     #[test]
     fn refused_credentials_end_it_at_once() {
-        let one = Settings { concurrency: 1, ..settings() };
+        let one = VerifyPolicy { concurrency: 1, ..settings() };
         let stop = Verdict::Stop(StopBecause::Credentials);
         let (verified, asked) = run(work(&["Leads"], 9), &one, |_, _| not(stop.clone(), "INVALID_TOKEN"));
         assert_eq!((asked, verified.halted), (1, Some(Halt::Stopped("INVALID_TOKEN".to_owned()))));
@@ -450,7 +458,7 @@ mod tests {
 
     #[test]
     fn a_module_that_is_refused_is_not_asked_for_again_and_the_others_are() {
-        let one = Settings { concurrency: 1, ..settings() };
+        let one = VerifyPolicy { concurrency: 1, ..settings() };
         let (verified, asked) = run(work(&["Leads", "Deals"], 20), &one, |module, id| match module {
             "Leads" => not(Verdict::Failed(FailedBy::Permission), "NO_PERMISSION"),
             _ => listed(id),
@@ -461,7 +469,7 @@ mod tests {
 
     #[test]
     fn no_more_credits_are_used_than_allowed() {
-        let few = Settings { max_credits: Some(7), ..settings() };
+        let few = VerifyPolicy { max_credits: Some(7), ..settings() };
         let (verified, asked) = run(work(&["Leads"], 20), &few, |_, id| listed(id));
         assert_eq!((asked, found(&verified, "present"), found(&verified, "unchecked")), (7, 7, 13));
         assert!(matches!(verified.halted, Some(Halt::Stopped(_))));
@@ -469,9 +477,9 @@ mod tests {
 
     #[test]
     fn the_credits_of_others_are_left_to_them() {
-        let one = Settings { concurrency: 1, keep_credits: 490, ..settings() };
+        let one = VerifyPolicy { concurrency: 1, keep_credits: 490, ..settings() };
         let service = Asked { credits: 500, ..asked(|_, id| listed(id)) };
-        let verified = verify(work(&["Leads"], 20), &service, &one, &Stop::default(), &|_| ()).expect("threads");
+        let verified = verify(work(&["Leads"], 20), &service, &one, &StopSignal::default(), &|_| ()).expect("threads");
         assert_eq!((verified.listed, found(&verified, "unchecked")), (10, 10));
         let said = Halt::Stopped(
             "the organisation has 490 API credits left, and --keep-credits leaves 490 for others".to_owned(),
@@ -481,12 +489,12 @@ mod tests {
 
     #[test]
     fn a_stop_leaves_the_rest_unchecked() {
-        let stop = Stop::default();
+        let stop = StopSignal::default();
         let ask = |_: &str, id: RecordId| {
             stop.soft();
             listed(id)
         };
-        let one = Settings { concurrency: 1, rate: Rate::per_second(NonZeroU32::MAX), ..settings() };
+        let one = VerifyPolicy { concurrency: 1, rate: Rate::per_second(NonZeroU32::MAX), ..settings() };
         let verified = verify(work(&["Leads"], 5), &asked(ask), &one, &stop, &|_| ()).expect("threads");
         assert_eq!((found(&verified, "present"), verified.halted), (1, Some(Halt::Signal)));
     }

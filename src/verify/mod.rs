@@ -19,16 +19,16 @@ pub mod show;
 
 /// What there is to compare: the rows of a results file, and the records whose lists can say something about them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Work {
+pub struct VerifyWork {
     /// Every row, in the order of the results.
-    pub rows: Vec<Row>,
+    pub rows: Vec<VerifyRow>,
     /// The records to ask for, in the order of their first row.
-    pub records: Vec<Record>,
+    pub records: Vec<VerifyRecord>,
 }
 
 /// A row of the results, as far as it matters here.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
+pub struct VerifyRow {
     /// Its line in the manifest.
     pub line: u32,
     /// The module, as the results say.
@@ -53,18 +53,18 @@ pub struct Row {
 
 /// A record whose list is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Record {
+pub struct VerifyRecord {
     /// The module's API name.
     pub module: Arc<str>,
     /// The record.
     pub id: RecordId,
-    /// Which of [`Work::rows`] are about it.
+    /// Which of [`VerifyWork::rows`] are about it.
     pub rows: Vec<usize>,
 }
 
 /// What was found of a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Finding {
+pub enum VerifyFinding {
     /// It is there, once.
     Present,
     /// It is not in the record's list.
@@ -93,42 +93,42 @@ pub enum Finding {
     },
 }
 
-impl Finding {
+impl VerifyFinding {
     /// The word in every output.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Finding::Present => "present",
-            Finding::Missing => "missing",
-            Finding::SizeDiffers { .. } => "size-differs",
-            Finding::ExtraCopies { .. } => "extra-copies",
-            Finding::NotExpected => "not-expected",
-            Finding::Open { .. } => "open",
-            Finding::Unchecked { .. } => "unchecked",
+            VerifyFinding::Present => "present",
+            VerifyFinding::Missing => "missing",
+            VerifyFinding::SizeDiffers { .. } => "size-differs",
+            VerifyFinding::ExtraCopies { .. } => "extra-copies",
+            VerifyFinding::NotExpected => "not-expected",
+            VerifyFinding::Open { .. } => "open",
+            VerifyFinding::Unchecked { .. } => "unchecked",
         }
     }
 
     /// Whether the results and the service agree on the row.
     pub fn is_sound(&self) -> bool {
-        matches!(self, Finding::Present | Finding::NotExpected)
+        matches!(self, VerifyFinding::Present | VerifyFinding::NotExpected)
     }
 }
 
-impl Work {
+impl VerifyWork {
     /// The work that the lines of a results file make. Records of which no row was ever sent are not asked for.
     ///
     /// # Errors
     ///
     /// When a line cannot be read.
-    pub fn of(lines: impl Iterator<Item = io::Result<Line>>) -> io::Result<Work> {
-        let mut work = Work::default();
+    pub fn of(lines: impl Iterator<Item = io::Result<Line>>) -> io::Result<VerifyWork> {
+        let mut work = VerifyWork::default();
         let mut modules: HashSet<Arc<str>> = HashSet::new();
         let mut records: HashMap<(Arc<str>, RecordId), usize> = HashMap::new();
         for line in lines {
-            let row = Row::of(line?, &mut modules);
+            let row = VerifyRow::of(line?, &mut modules);
             let id = row.record.parse().ok().and_then(RecordId::new);
             if let Some(id) = id {
                 let place = *records.entry((Arc::clone(&row.module), id)).or_insert_with(|| {
-                    work.records.push(Record { module: Arc::clone(&row.module), id, rows: Vec::new() });
+                    work.records.push(VerifyRecord { module: Arc::clone(&row.module), id, rows: Vec::new() });
                     work.records.len() - 1
                 });
                 work.records[place].rows.push(work.rows.len());
@@ -141,21 +141,21 @@ impl Work {
     }
 
     /// Judges the rows of a record by its list, as [`compare`] does.
-    pub fn compare(&self, record: &Record, listed: &[Listed]) -> Vec<Finding> {
-        let rows: Vec<&Row> = record.rows.iter().map(|&row| &self.rows[row]).collect();
+    pub fn compare(&self, record: &VerifyRecord, listed: &[Listed]) -> Vec<VerifyFinding> {
+        let rows: Vec<&VerifyRow> = record.rows.iter().map(|&row| &self.rows[row]).collect();
         compare(&rows, listed)
     }
 }
 
-impl Row {
-    fn of(line: Line, modules: &mut HashSet<Arc<str>>) -> Row {
+impl VerifyRow {
+    fn of(line: Line, modules: &mut HashSet<Arc<str>>) -> VerifyRow {
         let is_link = line.kind() == Some(SourceKind::Link);
         let module = modules.get(line.module.as_str()).cloned().unwrap_or_else(|| {
             let module: Arc<str> = line.module.into();
             modules.insert(Arc::clone(&module));
             module
         });
-        Row {
+        VerifyRow {
             line: line.line,
             module,
             record: line.record,
@@ -206,9 +206,9 @@ fn same_name(a: &str, b: &str) -> bool {
 ///
 /// Every attachment is given to one row at most: first to the row that names its id, then to rows that look like it,
 /// in their order. What is left over and looks like an attachment that a row has is an extra copy.
-pub fn compare(rows: &[&Row], listed: &[Listed]) -> Vec<Finding> {
+pub fn compare(rows: &[&VerifyRow], listed: &[Listed]) -> Vec<VerifyFinding> {
     let mut left: Vec<&Listed> = listed.iter().collect();
-    let by_id = |row: &&Row| take(&mut left, |one| Some(one.id) == row.attachment);
+    let by_id = |row: &&VerifyRow| take(&mut left, |one| Some(one.id) == row.attachment);
     let mut owned: Vec<Option<&Listed>> = rows.iter().map(by_id).collect();
     for (row, owned) in rows.iter().zip(&mut owned) {
         if row.is_expected() && owned.is_none() {
@@ -225,20 +225,20 @@ fn take<'a>(left: &mut Vec<&'a Listed>, fits: impl Fn(&Listed) -> bool) -> Optio
 }
 
 /// Judges one row by the attachment that is its own, and takes its copies out of what is left.
-fn finding(row: &Row, owned: Option<&Listed>, left: &mut Vec<&Listed>) -> Finding {
+fn finding(row: &VerifyRow, owned: Option<&Listed>, left: &mut Vec<&Listed>) -> VerifyFinding {
     if !row.is_expected() {
         return if row.is_open() {
             let found = left.extract_if(.., |one| row.looks_like(one)).count() + usize::from(owned.is_some());
-            Finding::Open { alike: found }
+            VerifyFinding::Open { alike: found }
         } else {
-            Finding::NotExpected
+            VerifyFinding::NotExpected
         };
     }
-    let Some(owned) = owned else { return Finding::Missing };
+    let Some(owned) = owned else { return VerifyFinding::Missing };
     if let (Some(expected), Some(listed)) = (row.expected_size(), owned.size)
         && expected != listed
     {
-        return Finding::SizeDiffers { listed };
+        return VerifyFinding::SizeDiffers { listed };
     }
     // The service may have stored another name than was sent; a copy would have been renamed alike.
     let is_copy = |one: &&mut &Listed| {
@@ -246,15 +246,15 @@ fn finding(row: &Row, owned: Option<&Listed>, left: &mut Vec<&Listed>) -> Findin
             || (!row.is_link && one.url.is_none() && one.size == owned.size && same_name(&one.name, &owned.name))
     };
     let others: Vec<ServiceId> = left.extract_if(.., |one| is_copy(&one)).map(|one| one.id).collect();
-    if others.is_empty() { Finding::Present } else { Finding::ExtraCopies { others } }
+    if others.is_empty() { VerifyFinding::Present } else { VerifyFinding::ExtraCopies { others } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(status: Status, name: &str, bytes: u64, id: u64) -> Row {
-        Row {
+    fn row(status: Status, name: &str, bytes: u64, id: u64) -> VerifyRow {
+        VerifyRow {
             line: 2,
             module: "Leads".into(),
             record: "1000000000".to_owned(),
@@ -268,8 +268,8 @@ mod tests {
         }
     }
 
-    fn link(status: Status, url: &str) -> Row {
-        Row {
+    fn link(status: Status, url: &str) -> VerifyRow {
+        VerifyRow {
             source: url.to_owned(),
             is_link: true,
             name: String::new(),
@@ -294,44 +294,53 @@ mod tests {
         Listed { url: Some(url.to_owned()), ..file(id, "a title", 0) }
     }
 
-    fn found(rows: Vec<Row>, listed: &[Listed]) -> Vec<Finding> {
+    fn found(rows: Vec<VerifyRow>, listed: &[Listed]) -> Vec<VerifyFinding> {
         compare(&rows.iter().collect::<Vec<_>>(), listed)
     }
 
     #[test]
     fn an_attachment_with_the_id_of_the_row_is_present_whatever_it_is_called() {
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[file(7, "a (1).pdf", 5)]), [Finding::Present]);
+        assert_eq!(
+            found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[file(7, "a (1).pdf", 5)]),
+            [VerifyFinding::Present]
+        );
     }
 
     #[test]
     fn an_attachment_that_is_not_listed_is_missing() {
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[]), [Finding::Missing]);
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[file(8, "b.pdf", 5)]), [Finding::Missing]);
+        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[]), [VerifyFinding::Missing]);
+        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[file(8, "b.pdf", 5)]), [VerifyFinding::Missing]);
     }
 
     #[test]
     fn another_size_is_told_with_what_is_listed() {
         let listed = [file(7, "a.pdf", 4)];
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [Finding::SizeDiffers { listed: 4 }]);
+        assert_eq!(
+            found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed),
+            [VerifyFinding::SizeDiffers { listed: 4 }]
+        );
     }
 
     #[test]
     fn one_that_was_there_before_us_may_have_any_size() {
-        assert_eq!(found(vec![row(Status::AlreadyPresent, "a.pdf", 5, 7)], &[file(7, "a.pdf", 4)]), [Finding::Present]);
+        assert_eq!(
+            found(vec![row(Status::AlreadyPresent, "a.pdf", 5, 7)], &[file(7, "a.pdf", 4)]),
+            [VerifyFinding::Present]
+        );
     }
 
     #[test]
     fn a_second_one_of_same_name_and_size_is_an_extra_copy() {
         let listed = [file(7, "a.pdf", 5), file(8, "a.pdf", 5), file(9, "a.pdf", 6)];
         let others = vec![ServiceId::new(8)];
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [Finding::ExtraCopies { others }]);
+        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [VerifyFinding::ExtraCopies { others }]);
     }
 
     #[test]
     fn copies_that_the_service_renamed_like_the_first_are_found() {
         let listed = [file(7, "A.PDF", 5), file(8, "A.PDF", 5)];
         let others = vec![ServiceId::new(8)];
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [Finding::ExtraCopies { others }]);
+        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [VerifyFinding::ExtraCopies { others }]);
     }
 
     #[test]
@@ -339,21 +348,24 @@ mod tests {
         let rows = vec![row(Status::Uploaded, "a.pdf", 5, 7), row(Status::Uploaded, "a.pdf", 5, 8)];
         assert_eq!(
             found(rows.clone(), &[file(8, "a.pdf", 5), file(7, "a.pdf", 5)]),
-            [Finding::Present, Finding::Present]
+            [VerifyFinding::Present, VerifyFinding::Present]
         );
-        assert_eq!(found(rows, &[file(7, "a.pdf", 5)]), [Finding::Present, Finding::Missing]);
+        assert_eq!(found(rows, &[file(7, "a.pdf", 5)]), [VerifyFinding::Present, VerifyFinding::Missing]);
     }
 
     #[test]
     fn an_attachment_named_by_a_later_row_is_not_taken_by_an_earlier_one() {
         let rows = vec![row(Status::AlreadyPresent, "a.pdf", 5, 0), row(Status::Uploaded, "a.pdf", 5, 7)];
-        assert_eq!(found(rows, &[file(7, "a.pdf", 5), file(6, "a.pdf", 5)]), [Finding::Present, Finding::Present]);
+        assert_eq!(
+            found(rows, &[file(7, "a.pdf", 5), file(6, "a.pdf", 5)]),
+            [VerifyFinding::Present, VerifyFinding::Present]
+        );
     }
 
     #[test]
     fn a_name_counts_under_its_composed_form() {
         let rows = vec![row(Status::AlreadyPresent, "Gro\u{308}ße.pdf", 5, 0)];
-        assert_eq!(found(rows, &[file(7, "Größe.pdf", 5)]), [Finding::Present]);
+        assert_eq!(found(rows, &[file(7, "Größe.pdf", 5)]), [VerifyFinding::Present]);
     }
 
     #[test]
@@ -363,7 +375,7 @@ mod tests {
             link(Status::AlreadyPresent, "https://example.com/a"),
             link(Status::Uploaded, "https://example.com/b"),
         ];
-        assert_eq!(found(rows, &listed), [Finding::Present, Finding::Missing]);
+        assert_eq!(found(rows, &listed), [VerifyFinding::Present, VerifyFinding::Missing]);
     }
 
     #[test]
@@ -374,6 +386,9 @@ mod tests {
             row(Status::NotSent, "c", 1, 0),
         ];
         let listed = [file(7, "b.pdf", 5), file(8, "b.pdf", 5)];
-        assert_eq!(found(rows, &listed), [Finding::NotExpected, Finding::Open { alike: 2 }, Finding::NotExpected]);
+        assert_eq!(
+            found(rows, &listed),
+            [VerifyFinding::NotExpected, VerifyFinding::Open { alike: 2 }, VerifyFinding::NotExpected]
+        );
     }
 }

@@ -7,8 +7,8 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::drive::{Halt, Verified};
-use super::{Finding, Row};
-use crate::console::text::shown;
+use super::{VerifyFinding, VerifyRow};
+use crate::console::text::escape_for_terminal;
 use crate::results::push_cell;
 use crate::units;
 
@@ -44,7 +44,7 @@ impl Verified {
             "Compared {} with the lists of {} at {}.\n",
             units::counted(self.rows.len(), "row"),
             units::counted(self.listed, "record"),
-            shown(target)
+            escape_for_terminal(target)
         )?;
         let width = units::count(self.rows.len()).len();
         for (finding, meaning) in MEANINGS {
@@ -69,7 +69,13 @@ impl Verified {
         for (row, found) in first {
             let line = if row.line == 0 { "-".to_owned() } else { row.line.to_string() };
             let place = format!("line {line}  {} {}", row.module, row.record);
-            writeln!(out, "  {}  {}{}", shown(&place), shown(&row.source), shown(&detail(row, found)))?;
+            writeln!(
+                out,
+                "  {}  {}{}",
+                escape_for_terminal(&place),
+                escape_for_terminal(&row.source),
+                escape_for_terminal(&detail(row, found))
+            )?;
         }
         match rows.count() {
             0 => Ok(()),
@@ -81,7 +87,9 @@ impl Verified {
         let wrong = self.rows.iter().filter(|(_, finding)| !finding.is_sound()).count();
         match &self.halted {
             Some(Halt::Signal) => "Interrupted before every record was listed.".to_owned(),
-            Some(Halt::Stopped(why)) => format!("Stopped before every record was listed: {}.", shown(why)),
+            Some(Halt::Stopped(why)) => {
+                format!("Stopped before every record was listed: {}.", escape_for_terminal(why))
+            }
             None if wrong == 1 => "1 row needs a look.".to_owned(),
             None if wrong > 0 => format!("{} rows need a look.", units::count(wrong)),
             None if self.count("present") == 0 => {
@@ -94,7 +102,7 @@ impl Verified {
     /// Writes the JSON document: one entry for each row, in the order of the results.
     pub fn write_json(&self, target: &str, out: &mut dyn Write) -> io::Result<()> {
         let counts = MEANINGS.iter().map(|(finding, _)| ((*finding).to_owned(), self.count(finding).into())).collect();
-        let document = Document {
+        let document = VerifyDocument {
             version: 1,
             target,
             rows: self.rows.len(),
@@ -127,7 +135,7 @@ impl Verified {
     }
 }
 
-fn push_row(row: &Row, finding: &Finding, out: &mut Vec<u8>) {
+fn push_row(row: &VerifyRow, finding: &VerifyFinding, out: &mut Vec<u8>) {
     let (file, url) = if row.is_link { ("", row.source.as_str()) } else { (row.source.as_str(), "") };
     let shown = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let id = row.attachment.map_or_else(String::new, |id| id.to_string());
@@ -161,38 +169,38 @@ fn push_row(row: &Row, finding: &Finding, out: &mut Vec<u8>) {
 const DASH: &str = " – ";
 
 /// What more there is to say of a finding than its word.
-fn detail(row: &Row, finding: &Finding) -> String {
+fn detail(row: &VerifyRow, finding: &VerifyFinding) -> String {
     match finding {
-        Finding::Present | Finding::NotExpected => String::new(),
-        Finding::Missing => {
+        VerifyFinding::Present | VerifyFinding::NotExpected => String::new(),
+        VerifyFinding::Missing => {
             row.attachment.map_or_else(String::new, |id| format!("{DASH}attachment {id} is not listed"))
         }
-        Finding::SizeDiffers { listed } => {
+        VerifyFinding::SizeDiffers { listed } => {
             let sent = row.bytes.unwrap_or_default();
             format!("{DASH}{} bytes listed, {} sent", units::count(*listed), units::count(sent))
         }
-        Finding::ExtraCopies { others } => {
+        VerifyFinding::ExtraCopies { others } => {
             let ids: Vec<String> = others.iter().map(ToString::to_string).collect();
             format!("{DASH}also {}", ids.join(", "))
         }
-        Finding::Open { alike: 0 } => format!("{DASH}{}, and nothing like it is listed", row.status),
-        Finding::Open { alike } => format!("{DASH}{}, and {} like it listed", row.status, units::count(*alike)),
-        Finding::Unchecked { why } => format!("{DASH}{why}"),
+        VerifyFinding::Open { alike: 0 } => format!("{DASH}{}, and nothing like it is listed", row.status),
+        VerifyFinding::Open { alike } => format!("{DASH}{}, and {} like it listed", row.status, units::count(*alike)),
+        VerifyFinding::Unchecked { why } => format!("{DASH}{why}"),
     }
 }
 
-fn listed_bytes(finding: &Finding) -> Option<u64> {
+fn listed_bytes(finding: &VerifyFinding) -> Option<u64> {
     match finding {
-        Finding::SizeDiffers { listed } => Some(*listed),
+        VerifyFinding::SizeDiffers { listed } => Some(*listed),
         _ => None,
     }
 }
 
 /// How many attachments like the row there are that are not its own.
-fn alike(finding: &Finding) -> Option<usize> {
+fn alike(finding: &VerifyFinding) -> Option<usize> {
     match finding {
-        Finding::ExtraCopies { others } => Some(others.len()),
-        Finding::Open { alike } => Some(*alike),
+        VerifyFinding::ExtraCopies { others } => Some(others.len()),
+        VerifyFinding::Open { alike } => Some(*alike),
         _ => None,
     }
 }
@@ -200,7 +208,7 @@ fn alike(finding: &Finding) -> Option<usize> {
 /// What `verify --output json` says.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Verification")]
-pub(crate) struct Document<'a> {
+pub(crate) struct VerifyDocument<'a> {
     /// The version of this shape. Fields may be added without a new one.
     version: u32,
     /// The host that was asked.
@@ -217,18 +225,18 @@ pub(crate) struct Document<'a> {
     #[schemars(with = "std::collections::BTreeMap<String, u64>")]
     counts: serde_json::Map<String, serde_json::Value>,
     /// Every row, in the order of the results.
-    #[schemars(with = "Vec<Entry<'a>>")]
+    #[schemars(with = "Vec<VerifyEntry<'a>>")]
     findings: Findings<'a>,
 }
 
 /// Written row by row: as one value, two hundred thousand of them would take as much memory again.
-struct Findings<'a>(&'a [(Row, Finding)]);
+struct Findings<'a>(&'a [(VerifyRow, VerifyFinding)]);
 
 impl Serialize for Findings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.0.len()))?;
         for (row, finding) in self.0 {
-            list.serialize_element(&Entry::of(row, finding))?;
+            list.serialize_element(&VerifyEntry::of(row, finding))?;
         }
         list.end()
     }
@@ -237,7 +245,7 @@ impl Serialize for Findings<'_> {
 /// One row in the JSON document. Ids are text, as everywhere.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Finding")]
-struct Entry<'a> {
+struct VerifyEntry<'a> {
     /// Its line in the manifest; 0 if it is no longer there.
     line: u32,
     /// The module's API name.
@@ -273,9 +281,9 @@ struct Entry<'a> {
     key: crate::upload::RowKey,
 }
 
-impl<'a> Entry<'a> {
-    fn of(row: &'a Row, finding: &'a Finding) -> Entry<'a> {
-        Entry {
+impl<'a> VerifyEntry<'a> {
+    fn of(row: &'a VerifyRow, finding: &'a VerifyFinding) -> VerifyEntry<'a> {
+        VerifyEntry {
             line: row.line,
             module: &row.module,
             record: &row.record,
@@ -288,12 +296,12 @@ impl<'a> Entry<'a> {
             bytes: row.bytes,
             listed_bytes: listed_bytes(finding),
             copies: match finding {
-                Finding::ExtraCopies { others } => others,
+                VerifyFinding::ExtraCopies { others } => others,
                 _ => &[],
             },
             alike: alike(finding),
             why: match finding {
-                Finding::Unchecked { why } => Some(why),
+                VerifyFinding::Unchecked { why } => Some(why),
                 _ => None,
             },
             key: row.key,
@@ -308,7 +316,7 @@ mod tests {
     use crate::upload::{RowKey, ServiceId, SourceKind};
 
     fn one_of_each() -> Verified {
-        let row = |line: u32, status, source: &str| Row {
+        let row = |line: u32, status, source: &str| VerifyRow {
             line,
             module: "Leads".into(),
             record: "738964000000291009".to_owned(),
@@ -322,13 +330,13 @@ mod tests {
         };
         let others = vec![ServiceId::new(738_964_000_000_300_099)];
         let rows = vec![
-            (row(2, Status::Uploaded, "a.pdf"), Finding::Present),
-            (row(3, Status::Uploaded, "=b,\u{1b}[2J.pdf"), Finding::Missing),
-            (row(4, Status::Uploaded, "c.pdf"), Finding::SizeDiffers { listed: 4_999 }),
-            (row(5, Status::Uploaded, "https://example.com/"), Finding::ExtraCopies { others }),
-            (row(6, Status::Unknown, "d.pdf"), Finding::Open { alike: 1 }),
-            (row(7, Status::Uploaded, "e.pdf"), Finding::Unchecked { why: "NO_PERMISSION".to_owned() }),
-            (row(8, Status::Failed, "f.pdf"), Finding::NotExpected),
+            (row(2, Status::Uploaded, "a.pdf"), VerifyFinding::Present),
+            (row(3, Status::Uploaded, "=b,\u{1b}[2J.pdf"), VerifyFinding::Missing),
+            (row(4, Status::Uploaded, "c.pdf"), VerifyFinding::SizeDiffers { listed: 4_999 }),
+            (row(5, Status::Uploaded, "https://example.com/"), VerifyFinding::ExtraCopies { others }),
+            (row(6, Status::Unknown, "d.pdf"), VerifyFinding::Open { alike: 1 }),
+            (row(7, Status::Uploaded, "e.pdf"), VerifyFinding::Unchecked { why: "NO_PERMISSION".to_owned() }),
+            (row(8, Status::Failed, "f.pdf"), VerifyFinding::NotExpected),
         ];
         Verified { rows, listed: 1, halted: None }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::safe;
+use super::answer::strip_for_terminal;
 use super::client::Client;
 use crate::reply::Reply;
 
@@ -89,7 +89,7 @@ impl Client {
 
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => safe(text, 200),
+        Value::String(text) => strip_for_terminal(text, 200),
         Value::Number(number) => number.to_string(),
         _ => String::new(),
     }

@@ -24,7 +24,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) words: Words,
+    pub(crate) content: AnswerContent,
     /// The body as it came, whole; `None` if it was cut off or too long.
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) retry_after: Option<Duration>,
@@ -35,58 +35,58 @@ pub(crate) struct Answer {
 
 /// What the body of an answer says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Words {
+pub(crate) enum AnswerContent {
     /// An attachment was made.
     Created(Created),
     /// A code and a message.
-    Said(Said),
+    Said(ApiError),
     /// Nothing that the service is known to say; a bit of it, for people.
     Nothing(String),
 }
 
 /// A code with its message.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Said {
+pub(crate) struct ApiError {
     pub(crate) code: String,
     pub(crate) message: String,
     /// Which segment of the path is at fault: 0 the module, 1 the record.
     pub(crate) path_index: Option<u64>,
 }
 
-impl Words {
+impl AnswerContent {
     /// Reads a body; `None` stands for one that was cut off or too long.
-    pub(crate) fn of(body: Option<&[u8]>) -> Words {
-        let Some(body) = body else { return Words::Nothing("the answer was cut off".to_owned()) };
+    pub(crate) fn of(body: Option<&[u8]>) -> AnswerContent {
+        let Some(body) = body else { return AnswerContent::Nothing("the answer was cut off".to_owned()) };
         match serde_json::from_slice(body) {
-            Ok(json) => Words::of_json(&json),
-            Err(_) => Words::Nothing(excerpt(body)),
+            Ok(json) => AnswerContent::of_json(&json),
+            Err(_) => AnswerContent::Nothing(excerpt(body)),
         }
     }
 
     /// Errors stand at the top or, in some versions, inside `data` like a success; so both places are looked at, and a
     /// success is one only if it says so and gives an id.
-    fn of_json(json: &Json<'_>) -> Words {
+    fn of_json(json: &Json<'_>) -> AnswerContent {
         let inner = json.get("data").and_then(Json::as_list).and_then(<[_]>::first).unwrap_or(json);
         let text = |name| inner.get(name).and_then(Json::as_str);
         let details = inner.get("details");
         match (text("code"), text("status")) {
             (Some("SUCCESS"), Some("success") | None) => match details.and_then(created) {
-                Some(created) => Words::Created(created),
-                None => Words::Nothing("the answer speaks of success but gives no attachment id".to_owned()),
+                Some(created) => AnswerContent::Created(created),
+                None => AnswerContent::Nothing("the answer speaks of success but gives no attachment id".to_owned()),
             },
-            (Some(code), _) => Words::Said(Said {
-                code: safe(code, MAX_CODE_CHARS),
-                message: safe(text("message").unwrap_or_default(), MAX_MESSAGE_CHARS),
+            (Some(code), _) => AnswerContent::Said(ApiError {
+                code: strip_for_terminal(code, MAX_CODE_CHARS),
+                message: strip_for_terminal(text("message").unwrap_or_default(), MAX_MESSAGE_CHARS),
                 path_index: details.and_then(|details| details.get("resource_path_index")).and_then(Json::as_u64),
             }),
-            (None, _) => Words::Nothing("the answer has no code".to_owned()),
+            (None, _) => AnswerContent::Nothing("the answer has no code".to_owned()),
         }
     }
 
-    pub(crate) fn said(&self) -> Option<&Said> {
+    pub(crate) fn api_error(&self) -> Option<&ApiError> {
         match self {
-            Words::Said(said) => Some(said),
-            Words::Created(_) | Words::Nothing(_) => None,
+            AnswerContent::Said(api_error) => Some(api_error),
+            AnswerContent::Created(_) | AnswerContent::Nothing(_) => None,
         }
     }
 }
@@ -94,7 +94,7 @@ impl Words {
 fn created(details: &Json<'_>) -> Option<Created> {
     Some(Created {
         id: id(details.get("id")?)?,
-        time: details.get("Created_Time").and_then(Json::as_str).map(|time| safe(time, 40)),
+        time: details.get("Created_Time").and_then(Json::as_str).map(|time| strip_for_terminal(time, 40)),
         by: details.get("Created_By").and_then(|by| by.get("id")).and_then(id),
     })
 }
@@ -113,12 +113,12 @@ fn excerpt(body: &[u8]) -> String {
         return "the answer is empty".to_owned();
     }
     let start = &body[..body.len().min(4096)];
-    format!("the answer is not JSON: {}", safe(&String::from_utf8_lossy(start), 120))
+    format!("the answer is not JSON: {}", strip_for_terminal(&String::from_utf8_lossy(start), 120))
 }
 
 /// The text without anything a terminal would act on or that would change the order of reading; line ends and tabs
 /// become blanks.
-pub(crate) fn safe(text: &str, max_chars: usize) -> String {
+pub(crate) fn strip_for_terminal(text: &str, max_chars: usize) -> String {
     let mut out = String::new();
     let mut chars = text.chars().peekable();
     let mut count = 0;
@@ -179,11 +179,14 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// What a redirect says. Of the address only the host is told: the rest may hold anything.
-pub(crate) fn elsewhere(headers: &HeaderMap) -> Words {
+pub(crate) fn elsewhere(headers: &HeaderMap) -> AnswerContent {
     let address = text(headers, "location").and_then(|address| address.parse::<ureq::http::Uri>().ok());
     let host = address.as_ref().and_then(ureq::http::Uri::host);
-    let place = host.map_or_else(|| "another address".to_owned(), |host| format!("another host, {}", safe(host, 100)));
-    Words::Nothing(format!("the answer redirects to {place}; redirects are never followed"))
+    let place = host.map_or_else(
+        || "another address".to_owned(),
+        |host| format!("another host, {}", strip_for_terminal(host, 100)),
+    );
+    AnswerContent::Nothing(format!("the answer redirects to {place}; redirects are never followed"))
 }
 
 /// API credits left, if the answer says so.
@@ -203,15 +206,15 @@ fn http_date(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn said(code: &str, message: &str, path_index: Option<u64>) -> Words {
-        Words::Said(Said { code: code.to_owned(), message: message.to_owned(), path_index })
+    fn api_error(code: &str, message: &str, path_index: Option<u64>) -> AnswerContent {
+        AnswerContent::Said(ApiError { code: code.to_owned(), message: message.to_owned(), path_index })
     }
 
     #[test]
     fn a_success_needs_its_code_and_an_id() {
         let full = br#"{"data":[{"code":"SUCCESS","details":{"Created_Time":"2021-05-05T05:33:33+00:00",
             "id":"738964000002118002","Created_By":{"name":"P","id":"738964000000291009"}},"status":"success"}]}"#;
-        let Words::Created(created) = Words::of(Some(full)) else { panic!("not a success") };
+        let AnswerContent::Created(created) = AnswerContent::of(Some(full)) else { panic!("not a success") };
         assert_eq!(created.id.to_string(), "738964000002118002");
         assert_eq!(created.by.map(|by| by.to_string()).as_deref(), Some("738964000000291009"));
         assert_eq!(created.time.as_deref(), Some("2021-05-05T05:33:33+00:00"));
@@ -224,34 +227,34 @@ mod tests {
             r#""SUCCESS""#,
             r#"{"status":"success"}"#,
         ] {
-            assert!(matches!(Words::of(Some(without.as_bytes())), Words::Nothing(_)), "{without}");
+            assert!(matches!(AnswerContent::of(Some(without.as_bytes())), AnswerContent::Nothing(_)), "{without}");
         }
     }
 
     #[test]
     fn an_error_is_read_at_the_top_and_inside_data() {
         let error = r#"{"code":"INVALID_DATA","details":{"resource_path_index":1},"message":"the related id given seems to be invalid","status":"error"}"#;
-        let expected = said("INVALID_DATA", "the related id given seems to be invalid", Some(1));
-        assert_eq!(Words::of(Some(error.as_bytes())), expected);
-        assert_eq!(Words::of(Some(format!("{{\"data\":[{error}]}}").as_bytes())), expected);
+        let expected = api_error("INVALID_DATA", "the related id given seems to be invalid", Some(1));
+        assert_eq!(AnswerContent::of(Some(error.as_bytes())), expected);
+        assert_eq!(AnswerContent::of(Some(format!("{{\"data\":[{error}]}}").as_bytes())), expected);
         let dressed_up = br#"{"data":[{"code":"SUCCESS","status":"error","message":"no"}]}"#;
-        assert_eq!(Words::of(Some(dressed_up)), said("SUCCESS", "no", None));
+        assert_eq!(AnswerContent::of(Some(dressed_up)), api_error("SUCCESS", "no", None));
     }
 
     #[test]
     fn what_is_not_json_is_shown_in_part() {
-        let page = Words::of(Some(b"<html>\n<title>502</title>"));
-        assert_eq!(page, Words::Nothing("the answer is not JSON: <html> <title>502</title>".to_owned()));
-        assert_eq!(Words::of(Some(b"")), Words::Nothing("the answer is empty".to_owned()));
+        let page = AnswerContent::of(Some(b"<html>\n<title>502</title>"));
+        assert_eq!(page, AnswerContent::Nothing("the answer is not JSON: <html> <title>502</title>".to_owned()));
+        assert_eq!(AnswerContent::of(Some(b"")), AnswerContent::Nothing("the answer is empty".to_owned()));
         let deep = "[".repeat(100_000);
-        assert!(matches!(Words::of(Some(deep.as_bytes())), Words::Nothing(_)));
+        assert!(matches!(AnswerContent::of(Some(deep.as_bytes())), AnswerContent::Nothing(_)));
     }
 
     #[test]
     fn words_cannot_act_on_a_terminal() {
-        assert_eq!(safe("a\u{1b}[31mred\u{1b}[0m b\u{1b}]0;title\u{7}c", 99), "ared bc");
-        assert_eq!(safe("x\u{202e}y\u{9b}31mz\r\nw\u{0}", 99), "xy31mz  w");
-        assert_eq!(safe(&"ä".repeat(10), 3), "äää…");
+        assert_eq!(strip_for_terminal("a\u{1b}[31mred\u{1b}[0m b\u{1b}]0;title\u{7}c", 99), "ared bc");
+        assert_eq!(strip_for_terminal("x\u{202e}y\u{9b}31mz\r\nw\u{0}", 99), "xy31mz  w");
+        assert_eq!(strip_for_terminal(&"ä".repeat(10), 3), "äää…");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::upload::FileFacts;
 
 /// Why a file could not be sent, or not to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum FileTrouble {
+pub(crate) enum FileError {
     /// It is not there any more.
     Gone,
     /// It may not be read any more.
@@ -31,15 +31,15 @@ pub(crate) enum FileTrouble {
     Shortage,
 }
 
-impl FileTrouble {
-    fn of(error: &io::Error) -> FileTrouble {
+impl FileError {
+    fn of(error: &io::Error) -> FileError {
         if is_shortage(error) {
-            return FileTrouble::Shortage;
+            return FileError::Shortage;
         }
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileTrouble::Gone,
-            io::ErrorKind::PermissionDenied => FileTrouble::Denied,
-            _ => FileTrouble::Read(error.to_string()),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::Gone,
+            io::ErrorKind::PermissionDenied => FileError::Denied,
+            _ => FileError::Read(error.to_string()),
         }
     }
 }
@@ -73,22 +73,22 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    pub(crate) fn open(path: &Path, facts: FileFacts, kind: FingerprintKind) -> Result<OpenFile, FileTrouble> {
-        let file = open_without_waiting(path).map_err(|error| FileTrouble::of(&error))?;
+    pub(crate) fn open(path: &Path, facts: FileFacts, kind: FingerprintKind) -> Result<OpenFile, FileError> {
+        let file = open_without_waiting(path).map_err(|error| FileError::of(&error))?;
         check_unchanged(&file, facts)?;
         Ok(OpenFile { file, facts, left: facts.size, fingerprinter: Fingerprinter::new(kind) })
     }
 
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, FileTrouble> {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, FileError> {
         let wanted = usize::try_from(self.left).map_or(out.len(), |left| left.min(out.len()));
         let count = loop {
             match self.file.read(&mut out[..wanted]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read.map_err(|error| FileTrouble::Read(error.to_string()))?,
+                read => break read.map_err(|error| FileError::Read(error.to_string()))?,
             }
         };
         if count == 0 && wanted > 0 {
-            return Err(FileTrouble::Changed("has become shorter"));
+            return Err(FileError::Changed("has become shorter"));
         }
         self.left -= count as u64;
         self.fingerprinter.update(&out[..count]);
@@ -97,11 +97,11 @@ impl OpenFile {
 
     /// Whether the file ends where it should and is still the same. Its metadata alone does not tell: some file systems
     /// say 0 bytes of files that have more.
-    fn check_end(&mut self) -> Result<(), FileTrouble> {
+    fn check_end(&mut self) -> Result<(), FileError> {
         match self.file.read(&mut [0]) {
             Ok(0) => check_unchanged(&self.file, self.facts),
-            Ok(_) => Err(FileTrouble::Changed("has become longer")),
-            Err(error) => Err(FileTrouble::Read(error.to_string())),
+            Ok(_) => Err(FileError::Changed("has become longer")),
+            Err(error) => Err(FileError::Read(error.to_string())),
         }
     }
 }
@@ -118,17 +118,17 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn check_unchanged(file: &File, planned: FileFacts) -> Result<(), FileTrouble> {
-    let metadata = file.metadata().map_err(|error| FileTrouble::of(&error))?;
+fn check_unchanged(file: &File, planned: FileFacts) -> Result<(), FileError> {
+    let metadata = file.metadata().map_err(|error| FileError::of(&error))?;
     let found = FileFacts::of(&metadata);
     if !metadata.is_file() {
-        Err(FileTrouble::Changed("is no regular file any more"))
+        Err(FileError::Changed("is no regular file any more"))
     } else if found.identity != planned.identity {
-        Err(FileTrouble::Changed("is another file now"))
+        Err(FileError::Changed("is another file now"))
     } else if found.size != planned.size {
-        Err(FileTrouble::Changed("has another size now"))
+        Err(FileError::Changed("has another size now"))
     } else if found.modified_ns != planned.modified_ns {
-        Err(FileTrouble::Changed("was written to"))
+        Err(FileError::Changed("was written to"))
     } else {
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Bandwidth {
 }
 
 /// Told of bytes as they leave.
-pub(crate) type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+pub(crate) type BytesObserver<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// The whole body of one request.
 pub(crate) struct Body<'a> {
@@ -178,9 +178,9 @@ pub(crate) struct Body<'a> {
     tail_at: usize,
     handed_out: u64,
     first_byte: Option<Instant>,
-    trouble: Option<FileTrouble>,
+    error: Option<FileError>,
     bandwidth: Option<&'a Bandwidth>,
-    progress: Progress<'a>,
+    progress: BytesObserver<'a>,
 }
 
 impl<'a> Body<'a> {
@@ -188,7 +188,7 @@ impl<'a> Body<'a> {
         form: &'a Form,
         file: Option<OpenFile>,
         bandwidth: Option<&'a Bandwidth>,
-        progress: Progress<'a>,
+        progress: BytesObserver<'a>,
     ) -> Body<'a> {
         Body {
             form,
@@ -198,7 +198,7 @@ impl<'a> Body<'a> {
             tail_at: 0,
             handed_out: 0,
             first_byte: None,
-            trouble: None,
+            error: None,
             bandwidth,
             progress,
         }
@@ -228,11 +228,11 @@ impl<'a> Body<'a> {
     }
 
     /// What was wrong with the file, if that is what ended the request.
-    pub(crate) fn trouble(&self) -> Option<&FileTrouble> {
-        self.trouble.as_ref()
+    pub(crate) fn error(&self) -> Option<&FileError> {
+        self.error.as_ref()
     }
 
-    fn fill(&mut self, out: &mut [u8]) -> Result<usize, FileTrouble> {
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize, FileError> {
         let mut filled = copy(&self.form.head, &mut self.head_at, out);
         if let Some(file) = &mut self.file {
             while file.left > 0 && filled < out.len() {
@@ -267,8 +267,8 @@ impl Read for Body<'_> {
         let portion = self.bandwidth.map_or(out.len(), |bandwidth| bandwidth.portion().min(out.len()));
         let count = match self.fill(&mut out[..portion]) {
             Ok(count) => count,
-            Err(trouble) => {
-                self.trouble = Some(trouble);
+            Err(error) => {
+                self.error = Some(error);
                 return Err(io::Error::other("the file cannot be sent to its end"));
             }
         };
@@ -336,15 +336,15 @@ mod tests {
     fn a_file_that_changes_before_it_is_opened_hands_out_nothing() {
         let (mut file, facts) = file_of(b"before");
         file.write_all(b" and after").expect("written");
-        assert_eq!(OpenFile::open(file.path(), facts, KIND).err(), Some(FileTrouble::Changed("has another size now")));
+        assert_eq!(OpenFile::open(file.path(), facts, KIND).err(), Some(FileError::Changed("has another size now")));
         let other = FileFacts { identity: (1, 1), ..facts };
         #[cfg(unix)]
-        assert_eq!(OpenFile::open(file.path(), other, KIND).err(), Some(FileTrouble::Changed("is another file now")));
+        assert_eq!(OpenFile::open(file.path(), other, KIND).err(), Some(FileError::Changed("is another file now")));
         #[cfg(not(unix))]
         let _ = other;
         let path = file.path().to_owned();
         drop(file);
-        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileTrouble::Gone));
+        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileError::Gone));
     }
 
     #[cfg(unix)]
@@ -355,8 +355,8 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
         assert!(made.success());
         let (_file, facts) = file_of(b"x");
-        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileTrouble::Changed("is no regular file any more")));
-        assert!(matches!(OpenFile::open(folder.path(), facts, KIND).err(), Some(FileTrouble::Changed(_))));
+        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileError::Changed("is no regular file any more")));
+        assert!(matches!(OpenFile::open(folder.path(), facts, KIND).err(), Some(FileError::Changed(_))));
     }
 
     #[test]
@@ -381,7 +381,7 @@ mod tests {
                 }
             });
             assert!(result.is_err(), "a file that {what} was sent as if nothing had happened");
-            assert!(matches!(body.trouble(), Some(FileTrouble::Changed(_))), "{what}");
+            assert!(matches!(body.error(), Some(FileError::Changed(_))), "{what}");
             assert!(body.handed_out() > 0 && body.handed_out() < body.length(), "{what}");
             assert_eq!(body.content(), None, "what was broken off was not sent");
         }

@@ -3,7 +3,7 @@
 //! The code decides first, then the status, then the shape. Once bytes have left, only an answer that proves a refusal
 //! is not in doubt: there is no arm that resends by default.
 
-use super::answer::{Answer, Said, Words};
+use super::answer::{Answer, AnswerContent, ApiError};
 use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, RetryBecause, StopBecause, Verdict};
 
@@ -20,13 +20,13 @@ pub(crate) enum Ask {
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) enum Came {
+pub(crate) enum Exchange {
     /// An answer, if perhaps a strange one.
     Answer(Answer),
     /// No answer.
     Broken {
         /// How.
-        how: Broken,
+        how: TransportError,
         /// Whether any byte of the body had been handed out.
         bytes_left: bool,
         /// The library's words, made safe.
@@ -36,7 +36,7 @@ pub(crate) enum Came {
 
 /// How a request ended without an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Broken {
+pub(crate) enum TransportError {
     /// The connection did not come about, or ended, or fell silent.
     Connection,
     /// The other side could not show that it is who it should be.
@@ -48,29 +48,31 @@ pub(crate) enum Broken {
 }
 
 /// What that means.
-pub(crate) fn classify(ask: Ask, came: &Came) -> Verdict {
-    match came {
-        Came::Answer(answer) => answered(ask, answer),
-        Came::Broken { bytes_left: true, .. } => doubt(ask, DoubtBecause::AnswerLost),
-        Came::Broken { how: Broken::Connection, .. } => Verdict::Retry(RetryBecause::NotConnected),
-        Came::Broken { how: Broken::Shortage, .. } => Verdict::Retry(RetryBecause::LocalShortage),
-        Came::Broken { how: Broken::Certificate | Broken::Proxy, .. } => Verdict::Stop(StopBecause::Target),
+pub(crate) fn classify(ask: Ask, exchange: &Exchange) -> Verdict {
+    match exchange {
+        Exchange::Answer(answer) => answered(ask, answer),
+        Exchange::Broken { bytes_left: true, .. } => doubt(ask, DoubtBecause::AnswerLost),
+        Exchange::Broken { how: TransportError::Connection, .. } => Verdict::Retry(RetryBecause::NotConnected),
+        Exchange::Broken { how: TransportError::Shortage, .. } => Verdict::Retry(RetryBecause::LocalShortage),
+        Exchange::Broken { how: TransportError::Certificate | TransportError::Proxy, .. } => {
+            Verdict::Stop(StopBecause::Target)
+        }
     }
 }
 
 fn answered(ask: Ask, answer: &Answer) -> Verdict {
-    if let (Words::Created(created), 200 | 201, Ask::File | Ask::Link) = (&answer.words, answer.status, ask) {
+    if let (AnswerContent::Created(created), 200 | 201, Ask::File | Ask::Link) = (&answer.content, answer.status, ask) {
         return Verdict::Uploaded(created.clone());
     }
-    let nothing = Said::default();
-    let said = answer.words.said().unwrap_or(&nothing);
-    let message = said.message.to_ascii_lowercase();
-    match (said.code.as_str(), answer.status) {
+    let nothing = ApiError::default();
+    let api_error = answer.content.api_error().unwrap_or(&nothing);
+    let message = api_error.message.to_ascii_lowercase();
+    match (api_error.code.as_str(), answer.status) {
         // Whatever a broken server says, it may have done the work; only one that turned us away at the door did not.
         ("TOO_MANY_REQUESTS" | "RATE_LIMIT_EXCEEDED", 503) => Verdict::Retry(RetryBecause::Throttled),
         (_, 500.. | 408 | ..=199) => doubt(ask, DoubtBecause::ServerError),
         // Success and refusal in one answer; and `303 See Other`, which says that the work was done.
-        _ if matches!(answer.words, Words::Created(_)) => doubt(ask, DoubtBecause::Unreadable),
+        _ if matches!(answer.content, AnswerContent::Created(_)) => doubt(ask, DoubtBecause::Unreadable),
         (_, 303) if ask != Ask::List => doubt(ask, DoubtBecause::Unreadable),
 
         // Never followed: the token belongs to the host that the user named, and a POST would become a GET.
@@ -103,7 +105,7 @@ fn answered(ask: Ask, answer: &Answer) -> Verdict {
         }
         ("INVALID_DATA", 415) => Verdict::Failed(FailedBy::Row),
         ("INVALID_DATA", _) if message.contains("invalid file type") => Verdict::Failed(FailedBy::Row),
-        ("INVALID_DATA", _) if said.path_index == Some(1) || message.contains("related id") => {
+        ("INVALID_DATA", _) if api_error.path_index == Some(1) || message.contains("related id") => {
             Verdict::Failed(FailedBy::Record)
         }
         ("FILE_SIZE_MORE_THAN_ALLOWED_SIZE" | "BODY_SIZE_REACHED" | "EMPTY_FILE_NOT_ALLOWED", _)
@@ -128,11 +130,11 @@ fn doubt(ask: Ask, why: DoubtBecause) -> Verdict {
 }
 
 /// Our own code for an ending to which the service gave none.
-pub(crate) fn own_code(came: &Came) -> OwnCode {
-    match came {
-        Came::Broken { bytes_left: true, .. } => OwnCode::AnswerLost,
-        Came::Broken { how, .. } => broken_code(*how),
-        Came::Answer(answer) => match answer.status {
+pub(crate) fn own_code(exchange: &Exchange) -> OwnCode {
+    match exchange {
+        Exchange::Broken { bytes_left: true, .. } => OwnCode::AnswerLost,
+        Exchange::Broken { how, .. } => broken_code(*how),
+        Exchange::Answer(answer) => match answer.status {
             500.. | 408 | ..=199 => OwnCode::ServerError,
             300..=399 => OwnCode::Redirected,
             401 => OwnCode::CredentialsRefused,
@@ -146,12 +148,12 @@ pub(crate) fn own_code(came: &Came) -> OwnCode {
 }
 
 /// Our own code for a connection that did not come about.
-pub(crate) fn broken_code(how: Broken) -> OwnCode {
+pub(crate) fn broken_code(how: TransportError) -> OwnCode {
     match how {
-        Broken::Connection => OwnCode::NotConnected,
-        Broken::Certificate => OwnCode::Certificate,
-        Broken::Proxy => OwnCode::ProxyRefused,
-        Broken::Shortage => OwnCode::LocalShortage,
+        TransportError::Connection => OwnCode::NotConnected,
+        TransportError::Certificate => OwnCode::Certificate,
+        TransportError::Proxy => OwnCode::ProxyRefused,
+        TransportError::Shortage => OwnCode::LocalShortage,
     }
 }
 
@@ -161,13 +163,15 @@ mod tests {
     use crate::reply::Created;
     use crate::upload::ServiceId;
 
-    fn answer(status: u16, code: &str, message: &str) -> Came {
-        let words = match code {
-            "" => Words::Nothing(String::new()),
-            "SUCCESS" => Words::Created(Created { id: ServiceId::new(7), time: None, by: None }),
-            code => Words::Said(Said { code: code.to_owned(), message: message.to_owned(), path_index: None }),
+    fn answer(status: u16, code: &str, message: &str) -> Exchange {
+        let content = match code {
+            "" => AnswerContent::Nothing(String::new()),
+            "SUCCESS" => AnswerContent::Created(Created { id: ServiceId::new(7), time: None, by: None }),
+            code => {
+                AnswerContent::Said(ApiError { code: code.to_owned(), message: message.to_owned(), path_index: None })
+            }
         };
-        Came::Answer(Answer { status, words, body: None, retry_after: None, credits_left: None, date: None })
+        Exchange::Answer(Answer { status, content, body: None, retry_after: None, credits_left: None, date: None })
     }
 
     const LOST: Verdict = Verdict::InDoubt(DoubtBecause::AnswerLost);
@@ -271,8 +275,8 @@ mod tests {
             (418, "", "", UNLISTED),
         ];
         for (status, code, message, verdict) in table {
-            let came = answer(*status, code, message);
-            assert_eq!(classify(Ask::File, &came), *verdict, "{status} {code} {message}");
+            let exchange = answer(*status, code, message);
+            assert_eq!(classify(Ask::File, &exchange), *verdict, "{status} {code} {message}");
         }
     }
 
@@ -312,19 +316,19 @@ mod tests {
 
     #[test]
     fn without_an_answer_the_first_byte_decides() {
-        let broken = |how, bytes_left| Came::Broken { how, bytes_left, detail: String::new() };
+        let broken = |how, bytes_left| Exchange::Broken { how, bytes_left, detail: String::new() };
         let retry = |why| Verdict::Retry(why);
         for (ask, how, bytes_left, verdict) in [
-            (Ask::File, Broken::Connection, false, retry(RetryBecause::NotConnected)),
-            (Ask::File, Broken::Connection, true, LOST),
-            (Ask::Link, Broken::Connection, true, LOST),
-            (Ask::File, Broken::Shortage, false, retry(RetryBecause::LocalShortage)),
-            (Ask::File, Broken::Certificate, false, TARGET),
-            (Ask::File, Broken::Proxy, false, TARGET),
-            (Ask::File, Broken::Certificate, true, LOST),
-            (Ask::File, Broken::Shortage, true, LOST),
-            (Ask::List, Broken::Connection, false, retry(RetryBecause::NotConnected)),
-            (Ask::List, Broken::Connection, true, PASSING),
+            (Ask::File, TransportError::Connection, false, retry(RetryBecause::NotConnected)),
+            (Ask::File, TransportError::Connection, true, LOST),
+            (Ask::Link, TransportError::Connection, true, LOST),
+            (Ask::File, TransportError::Shortage, false, retry(RetryBecause::LocalShortage)),
+            (Ask::File, TransportError::Certificate, false, TARGET),
+            (Ask::File, TransportError::Proxy, false, TARGET),
+            (Ask::File, TransportError::Certificate, true, LOST),
+            (Ask::File, TransportError::Shortage, true, LOST),
+            (Ask::List, TransportError::Connection, false, retry(RetryBecause::NotConnected)),
+            (Ask::List, TransportError::Connection, true, PASSING),
         ] {
             assert_eq!(classify(ask, &broken(how, bytes_left)), verdict, "{ask:?} {how:?} {bytes_left}");
         }
@@ -332,15 +336,15 @@ mod tests {
 
     #[test]
     fn used_up_credits_stop_the_run() {
-        let words = Words::Nothing(String::new());
-        let came = Came::Answer(Answer {
+        let content = AnswerContent::Nothing(String::new());
+        let exchange = Exchange::Answer(Answer {
             status: 429,
-            words,
+            content,
             body: None,
             retry_after: None,
             credits_left: Some(0),
             date: None,
         });
-        assert_eq!(classify(Ask::File, &came), LIMIT);
+        assert_eq!(classify(Ask::File, &exchange), LIMIT);
     }
 }

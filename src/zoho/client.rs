@@ -12,15 +12,15 @@ use ureq::http::HeaderValue;
 use ureq::{Agent, SendBody};
 use zeroize::Zeroizing;
 
-use super::answer::{Answer, Words};
-use super::body::{Bandwidth, Body, FileTrouble, OpenFile};
-use super::classify::{Ask, Came, classify, own_code};
+use super::answer::{Answer, AnswerContent};
+use super::body::{Bandwidth, Body, FileError, OpenFile};
+use super::classify::{Ask, Exchange, classify, own_code};
 use super::credentials::{Credentials, Secret};
 use super::hosts::Target;
-use super::http::{self, HttpError, HttpSettings};
-use super::list::{Fields, ListReading, PER_PAGE, Page};
+use super::http::{self, HttpError, HttpOptions};
+use super::list::{Fields, ListReading, PER_PAGE, PageRequest};
 use super::multipart::Form;
-use super::token::{Cut, Lease, TokenSettings, Tokens, Trouble};
+use super::token::{CutSignal, Lease, TokenError, TokenOptions, Tokens};
 use crate::content::{Fingerprint, FingerprintKind};
 use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
@@ -35,7 +35,7 @@ pub struct Client {
     credits_left: Mutex<Option<u64>>,
     fields: AtomicU8,
     fingerprints: FingerprintKind,
-    cut: Arc<Cut>,
+    cut: Arc<CutSignal>,
 }
 
 /// What came of sending one row.
@@ -91,8 +91,8 @@ impl Client {
     pub fn new(
         target: Target,
         credentials: Credentials,
-        http: &HttpSettings,
-        tokens: TokenSettings,
+        http: &HttpOptions,
+        tokens: TokenOptions,
     ) -> Result<Client, ClientError> {
         if credentials.is_empty() {
             return Err(ClientError::NoCredentials);
@@ -103,7 +103,7 @@ impl Client {
         let fields = if target.version().lists_named_fields() { Fields::Named } else { Fields::All };
         let agent = http::agent(http, target.api())?;
         let accounts_agent = target.accounts().map(|accounts| http::agent(http, accounts)).transpose()?;
-        let cut = Arc::<Cut>::default();
+        let cut = Arc::<CutSignal>::default();
         Ok(Client {
             agent,
             tokens: Tokens::new(target, credentials, accounts_agent, tokens, Arc::clone(&cut)),
@@ -136,7 +136,7 @@ impl Client {
     pub fn find_target(&self) -> Result<Target, Box<Reply>> {
         match self.tokens.find_target() {
             Ok(target) => Ok(target.as_ref().clone()),
-            Err(trouble) => Err(Box::new(no_token(trouble))),
+            Err(error) => Err(Box::new(no_token(error))),
         }
     }
 
@@ -180,28 +180,28 @@ impl Client {
         let open = match (upload.kind, file) {
             (SourceKind::Link, _) => Ok(None),
             (SourceKind::File, Some((path, facts))) => OpenFile::open(path, facts, self.fingerprints).map(Some),
-            (SourceKind::File, None) => Err(FileTrouble::Changed("was not looked at by the check")),
+            (SourceKind::File, None) => Err(FileError::Changed("was not looked at by the check")),
         };
         let open = match open {
             Ok(open) => open,
-            Err(trouble) => return unsent(file_reply(&trouble, 0)),
+            Err(error) => return unsent(file_reply(&error, 0)),
         };
         let lease = match self.tokens.lease() {
             Ok(lease) => lease,
-            Err(trouble) => return unsent(no_token(trouble)),
+            Err(error) => return unsent(no_token(error)),
         };
         let form = self.form(upload, &lease);
         let mut body = Body::new(&form, open, self.bandwidth.as_ref(), progress);
-        let came = self.post(&lease, upload, &form, &mut body);
-        if let Some(trouble) = body.trouble() {
-            return unsent(Reply { took: body.took(), ..file_reply(trouble, body.handed_out()) });
+        let exchange = self.post(&lease, upload, &form, &mut body);
+        if let Some(error) = body.error() {
+            return unsent(Reply { took: body.took(), ..file_reply(error, body.handed_out()) });
         }
         let ask = match upload.kind {
             SourceKind::File => Ask::File,
             SourceKind::Link => Ask::Link,
         };
         let sent = format_args!("{} of {} bytes had left", body.handed_out(), body.length());
-        let reply = Reply { took: body.took(), ..self.reply(ask, &came, &lease, sent) };
+        let reply = Reply { took: body.took(), ..self.reply(ask, &exchange, &lease, sent) };
         Sent { reply, content: body.content() }
     }
 
@@ -229,15 +229,18 @@ impl Client {
         record: RecordId,
         reading: &mut ListReading,
     ) -> Result<Option<Vec<Listed>>, Box<Reply>> {
-        let lease = self.tokens.lease().map_err(|trouble| Box::new(no_token(trouble)))?;
-        let came = self.get_page(&lease, &address(&lease.target, module, record), reading.next());
-        let (status, body) = match &came {
-            Came::Answer(Answer { status: status @ 200, body: Some(body), words: Words::Nothing(_), .. }) => {
-                (*status, Some(&body[..]))
-            }
-            Came::Answer(Answer { status: status @ 204, .. }) => (*status, None),
-            came => {
-                let reply = self.reply(Ask::List, came, &lease, format_args!(""));
+        let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
+        let exchange = self.get_page(&lease, &address(&lease.target, module, record), reading.next());
+        let (status, body) = match &exchange {
+            Exchange::Answer(Answer {
+                status: status @ 200,
+                body: Some(body),
+                content: AnswerContent::Nothing(_),
+                ..
+            }) => (*status, Some(&body[..])),
+            Exchange::Answer(Answer { status: status @ 204, .. }) => (*status, None),
+            exchange => {
+                let reply = self.reply(Ask::List, exchange, &lease, format_args!(""));
                 if is_about_pages(&reply.code) {
                     *reading = ListReading::default();
                 }
@@ -256,17 +259,17 @@ impl Client {
         let mut tries = 0;
         loop {
             tries += 1;
-            let lease = self.tokens.lease().map_err(|trouble| Box::new(no_token(trouble)))?;
+            let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
             let address = format!("{}/crm/{}/{path}", lease.target.api(), lease.target.version());
             let request = self.agent.get(address).header("authorization", authorization(&lease.token));
-            let came = self.heard(http::came(request.call(), false));
-            if let Came::Answer(Answer { status: 200, body: Some(body), .. }) = &came
+            let exchange = self.note_headers(http::exchange(request.call(), false));
+            if let Exchange::Answer(Answer { status: 200, body: Some(body), .. }) = &exchange
                 && let Ok(value) = serde_json::from_slice(body)
             {
                 self.tokens.worked();
                 return Ok(value);
             }
-            let reply = self.reply(Ask::List, &came, &lease, format_args!(""));
+            let reply = self.reply(Ask::List, &exchange, &lease, format_args!(""));
             if reply.verdict != Verdict::Retry(RetryBecause::TokenRenewed) || tries == 2 {
                 return Err(Box::new(reply));
             }
@@ -283,7 +286,7 @@ impl Client {
         }
     }
 
-    fn post(&self, lease: &Lease, upload: &Upload<'_>, form: &Form, body: &mut Body<'_>) -> Came {
+    fn post(&self, lease: &Lease, upload: &Upload<'_>, form: &Form, body: &mut Body<'_>) -> Exchange {
         let request = self
             .agent
             .post(address(&lease.target, upload.module, upload.record))
@@ -291,11 +294,11 @@ impl Client {
             .header("content-type", form.content_type())
             .header("content-length", body.length());
         let result = request.send(SendBody::from_reader(body));
-        self.heard(http::came(result, body.handed_out() > 0))
+        self.note_headers(http::exchange(result, body.handed_out() > 0))
     }
 
     /// One page, with the fields that this version wants; what it wants is learnt once for all listings.
-    fn get_page(&self, lease: &Lease, address: &str, page: &Page) -> Came {
+    fn get_page(&self, lease: &Lease, address: &str, page: &PageRequest) -> Exchange {
         loop {
             let fields = self.fields();
             let mut request = self.agent.get(address).header("authorization", authorization(&lease.token));
@@ -304,13 +307,13 @@ impl Client {
             }
             request = request.query("per_page", PER_PAGE.to_string());
             request = match page {
-                Page::Number(number) => request.query("page", number.to_string()),
-                Page::Token(token) => request.query("page_token", token),
+                PageRequest::Number(number) => request.query("page", number.to_string()),
+                PageRequest::Token(token) => request.query("page_token", token),
             };
-            let came = self.heard(http::came(request.call(), false));
-            match other_fields(fields, &came) {
+            let exchange = self.note_headers(http::exchange(request.call(), false));
+            match other_fields(fields, &exchange) {
                 Some(other) => self.fields.store(other as u8, Ordering::Relaxed),
-                None => return came,
+                None => return exchange,
             }
         }
     }
@@ -324,8 +327,8 @@ impl Client {
     }
 
     /// Every answer tells the service's time.
-    fn heard(&self, came: Came) -> Came {
-        let Came::Answer(Answer { date, credits_left, .. }) = &came else { return came };
+    fn note_headers(&self, exchange: Exchange) -> Exchange {
+        let Exchange::Answer(Answer { date, credits_left, .. }) = &exchange else { return exchange };
         if let Some(date) = date {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
             *clock = Some(ServiceClock::after(*clock, *date));
@@ -333,12 +336,12 @@ impl Client {
         if let Some(left) = credits_left {
             *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(*left);
         }
-        came
+        exchange
     }
 
-    fn reply(&self, ask: Ask, came: &Came, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {
-        let verdict = classify(ask, came);
-        let told = told(verdict, came, sent);
+    fn reply(&self, ask: Ask, exchange: &Exchange, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {
+        let verdict = classify(ask, exchange);
+        let told = reply_for(verdict, exchange, sent);
         let [code, message] = [told.code, told.message].map(|text| lease.token.masked_in(text));
         let reply = Reply { code, message, ..told };
         match reply.verdict {
@@ -346,8 +349,8 @@ impl Client {
             // Whoever is told to wait was not turned away for his token.
             Verdict::Retry(RetryBecause::Throttled) | Verdict::Stop(StopBecause::Limit) => self.tokens.worked(),
             Verdict::Retry(RetryBecause::TokenRenewed) => {
-                if let Err(trouble) = self.tokens.refused(lease.generation) {
-                    return Reply { http_status: reply.http_status, ..no_token(trouble) };
+                if let Err(error) = self.tokens.refused(lease.generation) {
+                    return Reply { http_status: reply.http_status, ..no_token(error) };
                 }
             }
             Verdict::Retry(_) | Verdict::InDoubt(_) | Verdict::Stop(_) => {}
@@ -414,12 +417,14 @@ fn is_about_pages(code: &str) -> bool {
 }
 
 /// Which fields to ask for instead, if it was the fields that were refused.
-fn other_fields(fields: Fields, came: &Came) -> Option<Fields> {
-    let Came::Answer(answer) = came else { return None };
-    let code = &answer.words.said()?.code;
+fn other_fields(fields: Fields, exchange: &Exchange) -> Option<Fields> {
+    let Exchange::Answer(answer) = exchange else { return None };
+    let code = &answer.content.api_error()?.code;
     match fields {
         Fields::All if code == "REQUIRED_PARAM_MISSING" => Some(Fields::Named),
-        Fields::Named if code == "INVALID_DATA" && classify(Ask::List, came) == Verdict::Failed(FailedBy::Unlisted) => {
+        Fields::Named
+            if code == "INVALID_DATA" && classify(Ask::List, exchange) == Verdict::Failed(FailedBy::Unlisted) =>
+        {
             Some(Fields::Plain)
         }
         _ => None,
@@ -427,13 +432,13 @@ fn other_fields(fields: Fields, came: &Came) -> Option<Fields> {
 }
 
 /// The reply for what came, in the service's words where it had any.
-fn told(verdict: Verdict, came: &Came, sent: fmt::Arguments<'_>) -> Reply {
-    match came {
-        Came::Answer(answer) => {
-            let (code, message) = match &answer.words {
-                Words::Created(_) => (String::new(), String::new()),
-                Words::Said(said) => (said.code.clone(), said.message.clone()),
-                Words::Nothing(text) => (own_code(came).into(), text.clone()),
+fn reply_for(verdict: Verdict, exchange: &Exchange, sent: fmt::Arguments<'_>) -> Reply {
+    match exchange {
+        Exchange::Answer(answer) => {
+            let (code, message) = match &answer.content {
+                AnswerContent::Created(_) => (String::new(), String::new()),
+                AnswerContent::Said(api_error) => (api_error.code.clone(), api_error.message.clone()),
+                AnswerContent::Nothing(text) => (own_code(exchange).into(), text.clone()),
             };
             Reply {
                 verdict,
@@ -445,9 +450,9 @@ fn told(verdict: Verdict, came: &Came, sent: fmt::Arguments<'_>) -> Reply {
                 credits_left: answer.credits_left,
             }
         }
-        Came::Broken { bytes_left, detail, .. } => {
+        Exchange::Broken { bytes_left, detail, .. } => {
             let message = if *bytes_left { format!("{detail}; {sent}") } else { detail.clone() };
-            plain(verdict, own_code(came), message)
+            plain(verdict, own_code(exchange), message)
         }
     }
 }
@@ -464,21 +469,21 @@ fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>) -> Reply {
     }
 }
 
-fn no_token(trouble: Trouble) -> Reply {
-    plain(trouble.verdict, trouble.code, trouble.message)
+fn no_token(error: TokenError) -> Reply {
+    plain(error.verdict, error.code, error.message)
 }
 
 /// A file that cannot be sent fails its row; but once bytes have left, a listing must show that nothing came of them.
-fn file_reply(trouble: &FileTrouble, handed_out: u64) -> Reply {
-    let (code, message) = match trouble {
-        FileTrouble::Gone => (OwnCode::FileGone, "the file is not there any more".to_owned()),
-        FileTrouble::Denied => (OwnCode::FileDenied, "the file may not be read any more".to_owned()),
-        FileTrouble::Changed(how) => (OwnCode::FileChanged, format!("since the check, the file {how}")),
-        FileTrouble::Read(error) => (OwnCode::FileRead, format!("the file cannot be read: {error}")),
-        FileTrouble::Shortage => (OwnCode::LocalShortage, "no file handle is left on this machine".to_owned()),
+fn file_reply(error: &FileError, handed_out: u64) -> Reply {
+    let (code, message) = match error {
+        FileError::Gone => (OwnCode::FileGone, "the file is not there any more".to_owned()),
+        FileError::Denied => (OwnCode::FileDenied, "the file may not be read any more".to_owned()),
+        FileError::Changed(how) => (OwnCode::FileChanged, format!("since the check, the file {how}")),
+        FileError::Read(error) => (OwnCode::FileRead, format!("the file cannot be read: {error}")),
+        FileError::Shortage => (OwnCode::LocalShortage, "no file handle is left on this machine".to_owned()),
     };
-    let verdict = match (trouble, handed_out) {
-        (FileTrouble::Shortage, 0) => Verdict::Retry(RetryBecause::LocalShortage),
+    let verdict = match (error, handed_out) {
+        (FileError::Shortage, 0) => Verdict::Retry(RetryBecause::LocalShortage),
         (_, 0) => Verdict::Failed(FailedBy::File),
         _ => Verdict::InDoubt(DoubtBecause::FileChanged),
     };

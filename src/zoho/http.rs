@@ -10,9 +10,9 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
-use super::answer::{self, Answer, MAX_BODY, Words, safe};
+use super::answer::{self, Answer, AnswerContent, MAX_BODY, strip_for_terminal};
 use super::body::is_shortage;
-use super::classify::{Broken, Came};
+use super::classify::{Exchange, TransportError};
 use super::hosts::Base;
 
 /// Larger writes gain nothing; smaller ones cost processor time.
@@ -24,7 +24,7 @@ const MAX_IDLE: Duration = Duration::from_secs(4);
 
 /// How to connect.
 #[derive(Clone, Debug)]
-pub struct HttpSettings {
+pub struct HttpOptions {
     /// Connections kept open.
     pub concurrency: usize,
     /// `--ca-file`: certificates trusted instead of the system's.
@@ -37,9 +37,9 @@ pub struct HttpSettings {
     pub limits: TimeLimits,
 }
 
-impl Default for HttpSettings {
-    fn default() -> HttpSettings {
-        HttpSettings {
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        HttpOptions {
             concurrency: 4,
             ca_file: None,
             proxies: Proxies::default(),
@@ -164,7 +164,7 @@ fn covers(entry: &str, base: &Base) -> bool {
 }
 
 /// A connection pool for one server.
-pub(crate) fn agent(settings: &HttpSettings, base: &Base) -> Result<Agent, HttpError> {
+pub(crate) fn agent(settings: &HttpOptions, base: &Base) -> Result<Agent, HttpError> {
     let limits = settings.limits;
     let roots = match &settings.ca_file {
         Some(path) => RootCerts::new_with_certs(&certificates(path)?),
@@ -207,24 +207,26 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
 }
 
 /// What came of a request whose body had, or had not, begun to leave.
-pub(crate) fn came(result: Result<Response<ureq::Body>, ureq::Error>, bytes_left: bool) -> Came {
+pub(crate) fn exchange(result: Result<Response<ureq::Body>, ureq::Error>, bytes_left: bool) -> Exchange {
     match result {
         Ok(mut response) => {
             let body = read_body(&mut response);
-            let words = match Words::of(body.as_deref()) {
-                Words::Nothing(_) if response.status().is_redirection() => answer::elsewhere(response.headers()),
-                words => words,
+            let content = match AnswerContent::of(body.as_deref()) {
+                AnswerContent::Nothing(_) if response.status().is_redirection() => {
+                    answer::elsewhere(response.headers())
+                }
+                content => content,
             };
-            Came::Answer(Answer {
+            Exchange::Answer(Answer {
                 status: response.status().as_u16(),
-                words,
+                content,
                 body,
                 retry_after: answer::retry_after(response.headers()),
                 credits_left: answer::credits_left(response.headers()),
                 date: answer::date(response.headers()),
             })
         }
-        Err(error) => Came::Broken { how: broken(&error), bytes_left, detail: detail(&error) },
+        Err(error) => Exchange::Broken { how: broken(&error), bytes_left, detail: detail(&error) },
     }
 }
 
@@ -237,16 +239,16 @@ pub(crate) fn read_body(response: &mut Response<ureq::Body>) -> Option<Vec<u8>> 
 }
 
 /// How a request without an answer ended.
-pub(crate) fn broken(error: &ureq::Error) -> Broken {
+pub(crate) fn broken(error: &ureq::Error) -> TransportError {
     match error {
-        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Broken::Proxy,
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => TransportError::Proxy,
         ureq::Error::Tls(_) | ureq::Error::TlsRequired | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
-            Broken::Certificate
+            TransportError::Certificate
         }
         // TLS errors come wrapped in this kind; a connection that merely breaks has others.
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Broken::Certificate,
-        ureq::Error::Io(error) if is_shortage(error) => Broken::Shortage,
-        _ => Broken::Connection,
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => TransportError::Certificate,
+        ureq::Error::Io(error) if is_shortage(error) => TransportError::Shortage,
+        _ => TransportError::Connection,
     }
 }
 
@@ -276,7 +278,7 @@ pub(crate) fn detail(error: &ureq::Error) -> String {
             return plain.to_owned();
         }
     }
-    safe(&text, 200)
+    strip_for_terminal(&text, 200)
 }
 
 #[cfg(test)]

@@ -20,20 +20,20 @@ pub(crate) enum Json<'a> {
     Number(u64),
     Bool(bool),
     List(Vec<Json<'a>>),
-    Map(Vec<(Name<'a>, Json<'a>)>),
+    Map(Vec<(JsonName<'a>, Json<'a>)>),
     /// `null`, or a number of another kind.
     Other,
 }
 
 /// A name in a map.
 #[derive(PartialEq, Deserialize, Debug)]
-pub(crate) struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct JsonName<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Json<'a> {
     /// What a map has under this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Json::Map(entries) = self else { return None };
-        entries.iter().find(|(Name(known), _)| known == name).map(|(_, value)| value)
+        entries.iter().find(|(JsonName(known), _)| known == name).map(|(_, value)| value)
     }
 
     pub(crate) fn as_list(&self) -> Option<&[Json<'a>]> {
@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
-        let mut entries: Vec<(Name<'de>, Json<'de>)> = Vec::new();
+        let mut entries: Vec<(JsonName<'de>, Json<'de>)> = Vec::new();
         while let Some((name, value)) = items.next_entry()? {
             // Of two that contradict each other neither can be relied on.
             if entries.len() == MOST_NAMES || entries.iter().any(|(known, _)| *known == name) {

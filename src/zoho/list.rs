@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::answer::{id, safe};
+use super::answer::{id, strip_for_terminal};
 use super::json::Json;
 use crate::reply::Listed;
 
@@ -41,7 +41,7 @@ impl Fields {
 
 /// The page to ask for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Page {
+pub(crate) enum PageRequest {
     /// By number, from 1.
     Number(u32),
     /// By the token that the page before gave.
@@ -59,9 +59,9 @@ pub(crate) struct Pages {
 
 /// What follows after a page.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum After {
+pub(crate) enum NextPage {
     /// Another page.
-    Ask(Page),
+    Ask(PageRequest),
     /// All pages are here.
     End,
     /// The list cannot be relied on; asking again from the start may help.
@@ -70,18 +70,20 @@ pub(crate) enum After {
 
 impl Pages {
     /// Takes a page in; `None` stands for an answer that says, by its status, that there is no content.
-    pub(crate) fn take(&mut self, body: Option<&[u8]>) -> After {
+    pub(crate) fn take(&mut self, body: Option<&[u8]>) -> NextPage {
         self.read += 1;
         let Some(body) = body else { return self.end() };
-        let Ok(page) = serde_json::from_slice::<Json<'_>>(body) else { return After::Unusable("a page is not JSON") };
+        let Ok(page) = serde_json::from_slice::<Json<'_>>(body) else {
+            return NextPage::Unusable("a page is not JSON");
+        };
         let Some(data) = page.get("data").and_then(Json::as_list) else {
-            return After::Unusable("a page holds no list");
+            return NextPage::Unusable("a page holds no list");
         };
         for item in data {
             match listed(item) {
-                None => return After::Unusable("an attachment in the list has no id"),
+                None => return NextPage::Unusable("an attachment in the list has no id"),
                 Some(listed) if !self.seen.insert(listed.id.get()) => {
-                    return After::Unusable("the list changed while it was read");
+                    return NextPage::Unusable("the list changed while it was read");
                 }
                 Some(listed) => self.items.push(listed),
             }
@@ -91,10 +93,10 @@ impl Pages {
         // How pages that a token names are counted is not known.
         let numbered = self.items.len() <= NUMBERED_AT_MOST;
         if numbered && number.is_some_and(|number| number != u64::from(self.read)) {
-            return After::Unusable("another page came than was asked for");
+            return NextPage::Unusable("another page came than was asked for");
         }
         if !self.total_agrees(info.get("count").and_then(Json::as_u64), data.len()) {
-            return After::Unusable("the list changed while it was read");
+            return NextPage::Unusable("the list changed while it was read");
         }
         // Where no word is said about more, only an empty page proves the end: how many a page holds at most is not known
         // of every version, and a list that is cut short would make an upload in doubt seem absent.
@@ -102,12 +104,12 @@ impl Pages {
             Some(more) => more.as_bool(),
             None => Some(!data.is_empty()),
         };
-        let Some(more) = more else { return After::Unusable("a page does not say whether more follow") };
+        let Some(more) = more else { return NextPage::Unusable("a page does not say whether more follow") };
         match more {
             false => self.end(),
-            true if data.is_empty() => After::Unusable("a page is empty but says that more follow"),
-            true if self.read >= PAGES_AT_MOST => After::Unusable("the list does not end"),
-            true => After::Ask(self.next(info)),
+            true if data.is_empty() => NextPage::Unusable("a page is empty but says that more follow"),
+            true if self.read >= PAGES_AT_MOST => NextPage::Unusable("the list does not end"),
+            true => NextPage::Ask(self.next(info)),
         }
     }
 
@@ -123,19 +125,19 @@ impl Pages {
         }
     }
 
-    fn end(&self) -> After {
+    fn end(&self) -> NextPage {
         match self.total {
             Some(total) if total != self.items.len() as u64 => {
-                After::Unusable("the list is shorter or longer than it says")
+                NextPage::Unusable("the list is shorter or longer than it says")
             }
-            _ => After::End,
+            _ => NextPage::End,
         }
     }
 
-    fn next(&self, info: &Json<'_>) -> Page {
+    fn next(&self, info: &Json<'_>) -> PageRequest {
         match info.get("next_page_token").and_then(Json::as_str) {
-            Some(token) if self.items.len() >= NUMBERED_AT_MOST => Page::Token(token.to_owned()),
-            _ => Page::Number(self.read + 1),
+            Some(token) if self.items.len() >= NUMBERED_AT_MOST => PageRequest::Token(token.to_owned()),
+            _ => PageRequest::Number(self.read + 1),
         }
     }
 }
@@ -143,17 +145,17 @@ impl Pages {
 /// A record's list while it is read, page by page: each page is a request, to be paced and counted as any other.
 pub struct ListReading {
     pages: Pages,
-    next: Page,
+    next: PageRequest,
 }
 
 impl Default for ListReading {
     fn default() -> ListReading {
-        ListReading { pages: Pages::default(), next: Page::Number(1) }
+        ListReading { pages: Pages::default(), next: PageRequest::Number(1) }
     }
 }
 
 impl ListReading {
-    pub(crate) fn next(&self) -> &Page {
+    pub(crate) fn next(&self) -> &PageRequest {
         &self.next
     }
 
@@ -164,9 +166,9 @@ impl ListReading {
     /// The pages cannot be relied on; reading begins anew.
     pub(crate) fn take(&mut self, body: Option<&[u8]>) -> Result<Option<Vec<Listed>>, &'static str> {
         match self.pages.take(body) {
-            After::Ask(next) => self.next = next,
-            After::End => return Ok(Some(std::mem::take(self).pages.into_items())),
-            After::Unusable(why) => {
+            NextPage::Ask(next) => self.next = next,
+            NextPage::End => return Ok(Some(std::mem::take(self).pages.into_items())),
+            NextPage::Unusable(why) => {
                 *self = ListReading::default();
                 return Err(why);
             }
@@ -183,7 +185,7 @@ fn listed(item: &Json<'_>) -> Option<Listed> {
         size: item.get("Size").and_then(size),
         url: text("$link_url").map(str::to_owned),
         created: text("Created_Time")
-            .and_then(|time| safe(time, 40).parse::<Timestamp>().ok())
+            .and_then(|time| strip_for_terminal(time, 40).parse::<Timestamp>().ok())
             .map(Timestamp::as_second),
         created_by: item.get("Created_By").and_then(|by| by.get("id")).and_then(id),
     })
@@ -217,7 +219,7 @@ mod tests {
             {"id":"738964000002118002","File_Name":"a.pdf","Size":"1024","Created_Time":"2021-05-05T11:03:33+05:30",
              "Created_By":{"id":"738964000000291009"},"$link_url":null},
             {"id":738964000002118003,"File_Name":"Zoho","Size":0,"$link_url":"https://www.zoho.com"}]}"#;
-        assert_eq!(pages.take(Some(body.as_bytes())), After::Ask(Page::Number(2)));
+        assert_eq!(pages.take(Some(body.as_bytes())), NextPage::Ask(PageRequest::Number(2)));
         let items = pages.into_items();
         assert_eq!(
             (items[0].name.as_str(), items[0].size, items[0].created),
@@ -230,21 +232,21 @@ mod tests {
     #[test]
     fn pages_are_asked_for_until_the_end() {
         let mut pages = Pages::default();
-        assert_eq!(pages.take(Some(&page(0..200, &info(true, 200, "null")))), After::Ask(Page::Number(2)));
-        assert_eq!(pages.take(Some(&page(200..250, &info(false, 50, "null")))), After::End);
+        assert_eq!(pages.take(Some(&page(0..200, &info(true, 200, "null")))), NextPage::Ask(PageRequest::Number(2)));
+        assert_eq!(pages.take(Some(&page(200..250, &info(false, 50, "null")))), NextPage::End);
         assert_eq!(pages.into_items().len(), 250);
 
         let mut without_info = Pages::default();
-        assert_eq!(without_info.take(Some(&page(0..200, ""))), After::Ask(Page::Number(2)));
+        assert_eq!(without_info.take(Some(&page(0..200, ""))), NextPage::Ask(PageRequest::Number(2)));
         assert_eq!(
             without_info.take(Some(&page(200..230, ""))),
-            After::Ask(Page::Number(3)),
+            NextPage::Ask(PageRequest::Number(3)),
             "a short page proves nothing"
         );
-        assert_eq!(without_info.take(None), After::End);
+        assert_eq!(without_info.take(None), NextPage::End);
         assert_eq!(without_info.into_items().len(), 230);
-        assert_eq!(Pages::default().take(None), After::End);
-        assert_eq!(Pages::default().take(Some(br#"{"data":[]}"#)), After::End);
+        assert_eq!(Pages::default().take(None), NextPage::End);
+        assert_eq!(Pages::default().take(Some(br#"{"data":[]}"#)), NextPage::End);
     }
 
     #[test]
@@ -252,11 +254,11 @@ mod tests {
         let mut pages = Pages::default();
         for number in 0..9 {
             let after = pages.take(Some(&page(number * 200..(number + 1) * 200, &info(true, 200, "\"t\""))));
-            assert_eq!(after, After::Ask(Page::Number(number as u32 + 2)));
+            assert_eq!(after, NextPage::Ask(PageRequest::Number(number as u32 + 2)));
         }
         assert_eq!(
             pages.take(Some(&page(1800..2000, &info(true, 200, "\"t\"")))),
-            After::Ask(Page::Token("t".to_owned()))
+            NextPage::Ask(PageRequest::Token("t".to_owned()))
         );
     }
 
@@ -264,7 +266,7 @@ mod tests {
     fn pages_that_do_not_fit_together_are_no_list() {
         let unusable = |bodies: &[Vec<u8>]| {
             let mut pages = Pages::default();
-            bodies.iter().any(|body| matches!(pages.take(Some(body)), After::Unusable(_)))
+            bodies.iter().any(|body| matches!(pages.take(Some(body)), NextPage::Unusable(_)))
         };
         assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..301, &info(false, 301, "null"))]));
         assert!(unusable(&[page(0..200, &info(true, 300, "null")), page(200..299, &info(false, 300, "null"))]));

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::credentials::Secret;
 use super::hosts::Base;
-use super::http::{self, HttpError, HttpSettings};
-use super::token::{Trouble, ask};
+use super::http::{self, HttpError, HttpOptions};
+use super::token::{TokenError, ask};
 
 /// What a grant code was exchanged for.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub fn log_in(
     client_id: &Secret,
     client_secret: &Secret,
     code: &Secret,
-    settings: &HttpSettings,
+    settings: &HttpOptions,
 ) -> Result<Login, LoginError> {
     let agent = http::agent(settings, accounts).map_err(LoginError::Http)?;
     let form = [
@@ -58,7 +58,7 @@ pub fn log_in(
         ("code", code.expose()),
     ];
     let grant =
-        ask(&agent, accounts, &form).map_err(|refusal| LoginError::NotGranted(Trouble::from(refusal).message))?;
+        ask(&agent, accounts, &form).map_err(|refusal| LoginError::NotGranted(TokenError::from(refusal).message))?;
     let refresh_token = grant.refresh_token.ok_or_else(|| {
         LoginError::NotGranted(
             "the answer holds no refresh token: make the grant code with a self client in the API console, or with \

@@ -31,11 +31,11 @@ pub use account::{Allowance, Organisation, User};
 pub use client::{Client, ClientError, Sent};
 pub use credentials::{Credentials, NotASecret, Renewal, Secret};
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
-pub use http::{HttpError, HttpSettings, Proxies, TimeLimits};
+pub use http::{HttpError, HttpOptions, Proxies, TimeLimits};
 pub use list::ListReading;
 pub use login::{Login, LoginError, log_in};
 pub use multipart::overhead;
-pub use token::TokenSettings;
+pub use token::TokenOptions;
 
 /// Whether a file is its owner's alone: nobody else may read or write it.
 #[cfg(unix)]

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Client, Credentials, HttpSettings, Secret, Target, TimeLimits, TokenSettings, Where};
+use super::{Client, Credentials, HttpOptions, Secret, Target, TimeLimits, TokenOptions, Where};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct TestRequest {
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Request {
+impl TestRequest {
     pub(crate) fn first_line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
@@ -29,14 +29,14 @@ impl Request {
             .map(|(_, value)| value)
     }
 
-    pub(crate) fn read(stream: &mut impl Read) -> io::Result<Request> {
+    pub(crate) fn read(stream: &mut impl Read) -> io::Result<TestRequest> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
             stream.read_exact(&mut byte)?;
             head.push(byte[0]);
         }
-        let mut request = Request { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() };
+        let mut request = TestRequest { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() };
         let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         request.body = vec![0; length];
         stream.read_exact(&mut request.body)?;
@@ -49,21 +49,21 @@ pub(crate) struct Receiver {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
     connections: Arc<AtomicUsize>,
-    requests: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<TestRequest>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Receiver {
     /// Answers each request with what `answer` makes of its number (from 0) and itself; an empty answer closes the
     /// connection.
-    pub(crate) fn start(answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static) -> Receiver {
-        let seen = Arc::<Mutex<Vec<Request>>>::default();
+    pub(crate) fn start(answer: impl Fn(usize, &TestRequest) -> Vec<u8> + Send + Sync + 'static) -> Receiver {
+        let seen = Arc::<Mutex<Vec<TestRequest>>>::default();
         let shared = Arc::new((answer, Arc::clone(&seen)));
         let mut receiver = Receiver::connections(move |mut stream| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 let (answer, requests) = &*shared;
-                while let Ok(request) = Request::read(&mut stream) {
+                while let Ok(request) = TestRequest::read(&mut stream) {
                     let number = {
                         let mut requests = requests.lock().expect("not poisoned");
                         requests.push(request.clone());
@@ -110,7 +110,7 @@ impl Receiver {
         self.address
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<TestRequest> {
         self.requests.lock().expect("not poisoned").clone()
     }
 
@@ -142,15 +142,15 @@ impl Drop for Receiver {
 }
 
 /// Limits that only a server that never answers would reach, even on a busy machine.
-pub(crate) fn settings() -> HttpSettings {
+pub(crate) fn settings() -> HttpOptions {
     limited(Duration::from_secs(30))
 }
 
 /// The same, but an answer must come within this time.
-pub(crate) fn limited(answer: Duration) -> HttpSettings {
+pub(crate) fn limited(answer: Duration) -> HttpOptions {
     let long = Duration::from_secs(30);
     let limits = TimeLimits { connect: long, write: long, answer, answer_body: answer };
-    HttpSettings { limits, ..HttpSettings::default() }
+    HttpOptions { limits, ..HttpOptions::default() }
 }
 
 pub(crate) fn secret(text: &str) -> Secret {
@@ -161,9 +161,9 @@ pub(crate) fn client(target: Target) -> Client {
     client_with(target, &settings())
 }
 
-pub(crate) fn client_with(target: Target, http: &HttpSettings) -> Client {
+pub(crate) fn client_with(target: Target, http: &HttpOptions) -> Client {
     let credentials = Credentials::token(secret("1000.access"));
-    Client::new(target, credentials, http, TokenSettings::default()).expect("a client")
+    Client::new(target, credentials, http, TokenOptions::default()).expect("a client")
 }
 
 /// An answer with a JSON body.

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::testing::{CREATED, Receiver, Request, answer, client, client_with, limited, with_headers};
+use super::testing::{CREATED, Receiver, TestRequest, answer, client, client_with, limited, with_headers};
 use super::*;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
 use crate::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
@@ -21,21 +21,21 @@ fn upload<'a>(kind: SourceKind, source: &'a str, name: &'a str) -> Upload<'a> {
     Upload { line: 2, module: "Leads", record: record(), kind, source, name, key: RowKey(1) }
 }
 
-struct Content {
+struct MultipartStream {
     _folder: tempfile::TempDir,
     path: PathBuf,
     facts: FileFacts,
 }
 
-fn content(bytes: &[u8]) -> Content {
+fn content(bytes: &[u8]) -> MultipartStream {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("content");
     std::fs::write(&path, bytes).expect("written");
     let facts = FileFacts::of(&std::fs::metadata(&path).expect("metadata"));
-    Content { _folder: folder, path, facts }
+    MultipartStream { _folder: folder, path, facts }
 }
 
-fn send_file(client: &Client, content: &Content, name: &str) -> Reply {
+fn send_file(client: &Client, content: &MultipartStream, name: &str) -> Reply {
     client.upload(&upload(SourceKind::File, name, name), Some((&content.path, content.facts)), &|_| {}).reply
 }
 
@@ -44,7 +44,7 @@ fn send_link(client: &Client, address: &str, title: &str) -> Reply {
 }
 
 /// The request with what differs from run to run replaced.
-fn shown(request: &Request) -> String {
+fn shown(request: &TestRequest) -> String {
     let boundary =
         request.header("content-type").and_then(|value| value.split_once("boundary=")).map(|(_, boundary)| boundary);
     let host = request.header("host").expect("a host");
@@ -172,7 +172,7 @@ fn a_redirect_is_never_followed_and_stops_the_run() {
 /// Answers with these bytes and closes.
 fn answering(bytes: &'static [u8]) -> Receiver {
     Receiver::connections(move |mut stream| {
-        let _ = Request::read(&mut stream);
+        let _ = TestRequest::read(&mut stream);
         let _ = stream.write_all(bytes);
     })
 }
@@ -197,7 +197,7 @@ fn an_answer_that_proves_nothing_leaves_the_upload_in_doubt() {
 #[test]
 fn an_answer_without_end_is_not_read_to_its_end() {
     let receiver = Receiver::connections(|mut stream| {
-        let _ = Request::read(&mut stream);
+        let _ = TestRequest::read(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n");
         while stream.write_all(&[b'x'; 65536]).is_ok() {}
     });
@@ -220,7 +220,7 @@ fn a_connection_that_ends_or_falls_silent_after_bytes_left_is_in_doubt() {
     assert_eq!(reply.verdict, Verdict::InDoubt(DoubtBecause::AnswerLost));
 
     let silent = Receiver::connections(|mut stream| {
-        let _ = Request::read(&mut stream);
+        let _ = TestRequest::read(&mut stream);
         let _ = stream.read(&mut [0; 1]);
     });
     let impatient = client_with(silent.target(), &limited(Duration::from_millis(200)));

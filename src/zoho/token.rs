@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 use zeroize::Zeroizing;
 
-use super::answer::safe;
-use super::classify::{Broken, broken_code};
+use super::answer::strip_for_terminal;
+use super::classify::{TransportError, broken_code};
 use super::credentials::{Credentials, Renewal, Secret};
 use super::hosts::{Base, Target};
 use super::http;
@@ -39,7 +39,7 @@ const LOCK_AT_MOST: Duration = Duration::from_secs(15 * 60);
 
 /// How tokens are renewed.
 #[derive(Clone, Debug)]
-pub struct TokenSettings {
+pub struct TokenOptions {
     /// Least time between two renewals: a token refused sooner is refused for another reason than its age.
     pub least_between: Duration,
     /// Waits when the accounts server says that too many tokens were asked for; after the last one the run stops.
@@ -48,9 +48,9 @@ pub struct TokenSettings {
     pub cache_folder: Option<PathBuf>,
 }
 
-impl Default for TokenSettings {
-    fn default() -> TokenSettings {
-        TokenSettings {
+impl Default for TokenOptions {
+    fn default() -> TokenOptions {
+        TokenOptions {
             least_between: Duration::from_secs(60),
             // Asking again too early makes the lockout longer; it has been seen to end after 3 to 15 minutes.
             denied_waits: [60, 120, 240].map(Duration::from_secs).to_vec(),
@@ -61,23 +61,23 @@ impl Default for TokenSettings {
 
 /// Why there is no token.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct TokenError {
     pub(crate) verdict: Verdict,
     pub(crate) code: OwnCode,
     pub(crate) message: String,
 }
 
-impl Trouble {
-    fn stop(because: StopBecause, code: OwnCode, message: impl Into<String>) -> Trouble {
-        Trouble { verdict: Verdict::Stop(because), code, message: message.into() }
+impl TokenError {
+    fn stop(because: StopBecause, code: OwnCode, message: impl Into<String>) -> TokenError {
+        TokenError { verdict: Verdict::Stop(because), code, message: message.into() }
     }
 
-    fn credentials(message: impl Into<String>) -> Trouble {
-        Trouble::stop(StopBecause::Credentials, OwnCode::CredentialsRefused, message)
+    fn credentials(message: impl Into<String>) -> TokenError {
+        TokenError::stop(StopBecause::Credentials, OwnCode::CredentialsRefused, message)
     }
 
-    fn passing(because: RetryBecause, code: OwnCode, message: impl Into<String>) -> Trouble {
-        Trouble { verdict: Verdict::Retry(because), code, message: message.into() }
+    fn passing(because: RetryBecause, code: OwnCode, message: impl Into<String>) -> TokenError {
+        TokenError { verdict: Verdict::Retry(because), code, message: message.into() }
     }
 
     fn is_final(&self) -> bool {
@@ -87,23 +87,23 @@ impl Trouble {
 
 /// Ends all waiting at once, for the second Ctrl-C.
 #[derive(Default, Debug)]
-pub(crate) struct Cut {
+pub(crate) struct CutSignal {
     is_cut: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Cut {
+impl CutSignal {
     pub(crate) fn cut(&self) {
         *self.is_cut.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
     }
 
-    fn wait(&self, time: Duration) -> Result<(), Trouble> {
+    fn wait(&self, time: Duration) -> Result<(), TokenError> {
         let is_cut = self.is_cut.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.changed.wait_timeout_while(is_cut, time, |is_cut| !*is_cut);
         let (is_cut, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *is_cut {
-            return Err(Trouble::passing(
+            return Err(TokenError::passing(
                 RetryBecause::NotConnected,
                 OwnCode::Interrupted,
                 "interrupted before a token came",
@@ -123,7 +123,7 @@ pub(crate) struct Lease {
 }
 
 /// A token as it was got.
-struct Issued {
+struct NewToken {
     token: Secret,
     /// How old it was when we got it; more than nothing if another process had got it.
     age: Duration,
@@ -134,14 +134,14 @@ struct Issued {
 
 /// A moment by both clocks of the machine: one stands still while it sleeps, the other can be set.
 #[derive(Clone, Copy)]
-struct Moment {
+struct ClockReading {
     steady: Instant,
     wall: SystemTime,
 }
 
-impl Moment {
-    fn now() -> Moment {
-        Moment { steady: Instant::now(), wall: SystemTime::now() }
+impl ClockReading {
+    fn now() -> ClockReading {
+        ClockReading { steady: Instant::now(), wall: SystemTime::now() }
     }
 
     /// What has passed by the clock that says more: an hour in a closed laptop ages a token like any other hour.
@@ -150,25 +150,25 @@ impl Moment {
     }
 }
 
-struct Held {
+struct HeldToken {
     token: Arc<Secret>,
     /// When we got it, and how old it was then; `None` for a token that the user gave.
-    got: Option<(Moment, Duration)>,
+    got: Option<(ClockReading, Duration)>,
     life: Option<Duration>,
     /// The age from which on it is to be renewed.
     due_at: Option<Duration>,
 }
 
-impl Held {
-    fn given(token: Secret) -> Held {
-        Held { token: Arc::new(token), got: None, life: None, due_at: None }
+impl HeldToken {
+    fn given(token: Secret) -> HeldToken {
+        HeldToken { token: Arc::new(token), got: None, life: None, due_at: None }
     }
 
-    fn issued(token: Secret, age: Duration, life: Option<Duration>) -> Held {
+    fn issued(token: Secret, age: Duration, life: Option<Duration>) -> HeldToken {
         let ahead = life.filter(|life| *life >= 2 * RENEW_AHEAD).map_or(Duration::ZERO, |_| RENEW_AHEAD);
-        Held {
+        HeldToken {
             token: Arc::new(token),
-            got: Some((Moment::now(), age)),
+            got: Some((ClockReading::now(), age)),
             life,
             due_at: life.map(|life| life.saturating_sub(ahead)),
         }
@@ -191,25 +191,25 @@ impl Held {
     }
 }
 
-struct State {
-    held: Option<Held>,
+struct TokenState {
+    held: Option<HeldToken>,
     generation: u64,
     target: Arc<Target>,
     /// The same as the token's own answer completes it; another one than `target` until that is accepted.
     completed: Option<Arc<Target>>,
     scopes: Option<String>,
     /// Once there can be no token, nobody asks again.
-    ended: Option<Trouble>,
+    ended: Option<TokenError>,
 }
 
 /// Keeper of the access token.
 pub(crate) struct Tokens {
     renewal: Option<Renewal>,
     agent: Option<Agent>,
-    settings: TokenSettings,
-    state: Mutex<State>,
+    settings: TokenOptions,
+    state: Mutex<TokenState>,
     unproved: AtomicU32,
-    cut: Arc<Cut>,
+    cut: Arc<CutSignal>,
 }
 
 impl Tokens {
@@ -218,11 +218,11 @@ impl Tokens {
         target: Target,
         credentials: Credentials,
         agent: Option<Agent>,
-        settings: TokenSettings,
-        cut: Arc<Cut>,
+        settings: TokenOptions,
+        cut: Arc<CutSignal>,
     ) -> Tokens {
-        let state = State {
-            held: credentials.access.map(Held::given),
+        let state = TokenState {
+            held: credentials.access.map(HeldToken::given),
             generation: 0,
             target: Arc::new(target),
             completed: None,
@@ -240,13 +240,13 @@ impl Tokens {
     }
 
     /// A token that is good as far as we know, for the target that everybody was told of.
-    pub(crate) fn lease(&self) -> Result<Lease, Trouble> {
+    pub(crate) fn lease(&self) -> Result<Lease, TokenError> {
         let mut state = self.lock();
         self.ensure_token(&mut state)?;
         if let Some(completed) = state.completed.as_ref().filter(|completed| **completed != state.target) {
             let (told, named) = (completed.api(), state.target.api());
             let message = format!("the token belongs to {told}, not to {named}: name it with --api-domain {told}");
-            return Err(Trouble::stop(StopBecause::Target, OwnCode::OtherTarget, message));
+            return Err(TokenError::stop(StopBecause::Target, OwnCode::OtherTarget, message));
         }
         let token = state.held.as_ref().map(|held| Arc::clone(&held.token)).ok_or_else(nothing_to_renew_with)?;
         Ok(Lease { token, target: Arc::clone(&state.target), generation: state.generation })
@@ -254,7 +254,7 @@ impl Tokens {
 
     /// Gets a token and takes on the target that its own answer names, where the user named none. Results are kept by
     /// target, so this is for the beginning only.
-    pub(crate) fn find_target(&self) -> Result<Arc<Target>, Trouble> {
+    pub(crate) fn find_target(&self) -> Result<Arc<Target>, TokenError> {
         let mut state = self.lock();
         self.ensure_token(&mut state)?;
         if let Some(completed) = state.completed.clone() {
@@ -263,18 +263,18 @@ impl Tokens {
         Ok(Arc::clone(&state.target))
     }
 
-    fn ensure_token(&self, state: &mut State) -> Result<(), Trouble> {
+    fn ensure_token(&self, state: &mut TokenState) -> Result<(), TokenError> {
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
         }
-        if state.held.as_ref().is_none_or(Held::is_due) {
+        if state.held.as_ref().is_none_or(HeldToken::is_due) {
             self.renew_ahead(state)?;
         }
         Ok(())
     }
 
     /// After a refusal of the token of this generation: `Ok` means that there is another one by now.
-    pub(crate) fn refused(&self, generation: u64) -> Result<(), Trouble> {
+    pub(crate) fn refused(&self, generation: u64) -> Result<(), TokenError> {
         let mut state = self.lock();
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
@@ -308,21 +308,21 @@ impl Tokens {
         Some(held.life?.saturating_sub(held.age()?))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TokenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, state: &mut State, result: Result<(), Trouble>) -> Result<(), Trouble> {
-        if let Err(trouble) = &result
-            && trouble.is_final()
+    fn remember(&self, state: &mut TokenState, result: Result<(), TokenError>) -> Result<(), TokenError> {
+        if let Err(failure) = &result
+            && failure.is_final()
         {
-            state.ended = Some(trouble.clone());
+            state.ended = Some(failure.clone());
         }
         result
     }
 
     /// A refusal soon after a renewal is not about age; asking for ever more tokens would only lock us out.
-    fn check_age(&self, state: &State) -> Result<(), Trouble> {
+    fn check_age(&self, state: &TokenState) -> Result<(), TokenError> {
         let Some(held) = &state.held else { return Ok(()) };
         let Some(age) = held.age() else { return Ok(()) };
         if age >= self.settings.least_between {
@@ -331,14 +331,14 @@ impl Tokens {
         if held.has_ended() {
             return self.cut.wait(self.settings.least_between - age);
         }
-        Err(Trouble::credentials(format!(
+        Err(TokenError::credentials(format!(
             "a token only {} s old was refused, so its age is not the reason",
             age.as_secs()
         )))
     }
 
     /// While the old token still works, a renewal that fails for a passing reason can wait.
-    fn renew_ahead(&self, state: &mut State) -> Result<(), Trouble> {
+    fn renew_ahead(&self, state: &mut TokenState) -> Result<(), TokenError> {
         if let Some(held) = &state.held {
             let age = held.age().unwrap_or(Duration::MAX);
             if age < self.settings.least_between {
@@ -349,7 +349,7 @@ impl Tokens {
             }
         }
         match self.renew(state) {
-            Err(trouble) if !trouble.is_final() && state.held.as_ref().is_some_and(|held| !held.has_ended()) => {
+            Err(failure) if !failure.is_final() && state.held.as_ref().is_some_and(|held| !held.has_ended()) => {
                 if let Some(held) = &mut state.held {
                     held.due_at = held.age().map(|age| age + AHEAD_AGAIN);
                 }
@@ -359,15 +359,15 @@ impl Tokens {
         }
     }
 
-    fn renew(&self, state: &mut State) -> Result<(), Trouble> {
+    fn renew(&self, state: &mut TokenState) -> Result<(), TokenError> {
         if self.unproved.load(Ordering::Relaxed) >= UNPROVED_AT_MOST {
-            return Err(Trouble::credentials(format!(
+            return Err(TokenError::credentials(format!(
                 "{UNPROVED_AT_MOST} new tokens in a row were refused, so more of them will not help"
             )));
         }
         let old = state.held.as_ref().map(|held| Arc::clone(&held.token));
         let issued = match self.renewal.as_ref().ok_or_else(nothing_to_renew_with)? {
-            Renewal::Command(words) => get_from_command(words)?,
+            Renewal::Command(content) => get_from_command(content)?,
             Renewal::Refresh { client_id, client_secret, refresh_token } => {
                 let keys = Keys { client_id, client_secret, refresh_token };
                 self.get_from_server(&state.target, &keys, old.as_deref())?
@@ -376,27 +376,27 @@ impl Tokens {
         self.adopt(state, issued)
     }
 
-    fn adopt(&self, state: &mut State, issued: Issued) -> Result<(), Trouble> {
+    fn adopt(&self, state: &mut TokenState, issued: NewToken) -> Result<(), TokenError> {
         if issued.token.is_of_rehearsal() && !state.target.api().is_loopback() {
-            return Err(Trouble::credentials("the token was made by a rehearsal server and is not sent elsewhere"));
+            return Err(TokenError::credentials("the token was made by a rehearsal server and is not sent elsewhere"));
         }
         if let Some(told) = &issued.api_domain {
             let target = state.target.completed_by(told);
-            let target =
-                target.map_err(|error| Trouble::stop(StopBecause::Target, OwnCode::OtherTarget, error.to_string()))?;
+            let target = target
+                .map_err(|error| TokenError::stop(StopBecause::Target, OwnCode::OtherTarget, error.to_string()))?;
             state.completed = Some(Arc::new(target));
         }
         state.scopes = issued.scope.or(state.scopes.take());
-        state.held = Some(Held::issued(issued.token, issued.age, issued.life));
+        state.held = Some(HeldToken::issued(issued.token, issued.age, issued.life));
         state.generation += 1;
         self.unproved.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     /// Takes it from the cache if another process has renewed meanwhile, else from the accounts server.
-    fn get_from_server(&self, target: &Target, keys: &Keys<'_>, old: Option<&Secret>) -> Result<Issued, Trouble> {
+    fn get_from_server(&self, target: &Target, keys: &Keys<'_>, old: Option<&Secret>) -> Result<NewToken, TokenError> {
         let (Some(accounts), Some(agent)) = (target.accounts(), &self.agent) else {
-            return Err(Trouble::credentials(
+            return Err(TokenError::credentials(
                 "which server gives out tokens is not known: name it with --accounts-url or --dc",
             ));
         };
@@ -414,7 +414,7 @@ impl Tokens {
         Ok(issued)
     }
 
-    fn ask_patiently(&self, agent: &Agent, accounts: &Base, keys: &Keys<'_>) -> Result<Issued, Trouble> {
+    fn ask_patiently(&self, agent: &Agent, accounts: &Base, keys: &Keys<'_>) -> Result<NewToken, TokenError> {
         let mut waits = self.settings.denied_waits.iter();
         loop {
             let form = [
@@ -425,7 +425,7 @@ impl Tokens {
             ];
             match (ask(agent, accounts, &form), waits.next()) {
                 (Ok(grant), _) => {
-                    return Ok(Issued {
+                    return Ok(NewToken {
                         token: grant.access_token,
                         age: Duration::ZERO,
                         life: grant.life,
@@ -433,28 +433,28 @@ impl Tokens {
                         scope: grant.scope,
                     });
                 }
-                (Err(Refusal::TooMany), Some(wait)) => {
+                (Err(OAuthRefusal::TooMany), Some(wait)) => {
                     log::warn!(
                         "the accounts server gives out no more tokens for now; asking again in {} s",
                         wait.as_secs()
                     );
                     self.cut.wait(*wait)?;
                 }
-                (Err(Refusal::TooMany), None) => return Err(too_many()),
-                (Err(Refusal::Other(trouble)), _) => return Err(trouble),
+                (Err(OAuthRefusal::TooMany), None) => return Err(too_many()),
+                (Err(OAuthRefusal::Other(failure)), _) => return Err(failure),
             }
         }
     }
 }
 
-fn nothing_to_renew_with() -> Trouble {
-    Trouble::credentials(
+fn nothing_to_renew_with() -> TokenError {
+    TokenError::credentials(
         "the access token was refused or has expired, and nothing was given to get a new one with (see `attache auth login`)",
     )
 }
 
-fn too_many() -> Trouble {
-    Trouble::stop(
+fn too_many() -> TokenError {
+    TokenError::stop(
         StopBecause::Credentials,
         OwnCode::TooManyTokens,
         "the accounts server still gives out no token, because too many were asked for; run again in 15 minutes to go on",
@@ -462,19 +462,19 @@ fn too_many() -> Trouble {
 }
 
 /// The first line that the user's program prints.
-fn get_from_command(words: &[String]) -> Result<Issued, Trouble> {
-    let trouble = |why: String| Trouble::credentials(format!("token_command {why}"));
-    let (program, arguments) = words.split_first().ok_or_else(|| trouble("is empty".to_owned()))?;
+fn get_from_command(content: &[String]) -> Result<NewToken, TokenError> {
+    let failure = |why: String| TokenError::credentials(format!("token_command {why}"));
+    let (program, arguments) = content.split_first().ok_or_else(|| failure("is empty".to_owned()))?;
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| trouble(format!("`{program}` cannot be started: {error}")))?;
+    let output = output.map_err(|error| failure(format!("`{program}` cannot be started: {error}")))?;
     let printed = Zeroizing::new(output.stdout);
     if !output.status.success() {
-        return Err(trouble(format!("`{program}` failed ({})", output.status)));
+        return Err(failure(format!("`{program}` failed ({})", output.status)));
     }
     let line = printed.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let token = std::str::from_utf8(line).ok().and_then(|line| Secret::new(line).ok());
-    let token = token.ok_or_else(|| trouble(format!("`{program}` printed no token on its first line")))?;
-    Ok(Issued { token, age: Duration::ZERO, life: None, api_domain: None, scope: None })
+    let token = token.ok_or_else(|| failure(format!("`{program}` printed no token on its first line")))?;
+    Ok(NewToken { token, age: Duration::ZERO, life: None, api_domain: None, scope: None })
 }
 
 struct Keys<'a> {
@@ -493,40 +493,40 @@ pub(crate) struct Grant {
 }
 
 /// Why it grants nothing.
-pub(crate) enum Refusal {
+pub(crate) enum OAuthRefusal {
     /// Too many were asked for; passes after minutes.
     TooMany,
     /// Anything else.
-    Other(Trouble),
+    Other(TokenError),
 }
 
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Trouble {
+impl From<OAuthRefusal> for TokenError {
+    fn from(refusal: OAuthRefusal) -> TokenError {
         match refusal {
-            Refusal::TooMany => too_many(),
-            Refusal::Other(trouble) => trouble,
+            OAuthRefusal::TooMany => too_many(),
+            OAuthRefusal::Other(failure) => failure,
         }
     }
 }
 
 /// Asks the accounts server. Secrets go in the body, where no log of addresses sees them.
-pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Result<Grant, Refusal> {
+pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Result<Grant, OAuthRefusal> {
     let result = agent.post(format!("{accounts}/oauth/v2/token")).send_form(form.iter().copied());
     let mut response = match result {
         Ok(response) => response,
-        Err(error) => return Err(Refusal::Other(not_reached(accounts, &error))),
+        Err(error) => return Err(OAuthRefusal::Other(not_reached(accounts, &error))),
     };
     let status = response.status().as_u16();
     if (300..400).contains(&status) {
         let message = format!("{accounts} redirects instead of answering; check --dc or --accounts-url");
-        return Err(Refusal::Other(Trouble::stop(StopBecause::Target, OwnCode::Redirected, message)));
+        return Err(OAuthRefusal::Other(TokenError::stop(StopBecause::Target, OwnCode::Redirected, message)));
     }
     let body = Zeroizing::new(http::read_body(&mut response).unwrap_or_default());
     granted(accounts, status, &body).map_err(|refusal| match refusal {
-        Refusal::TooMany => Refusal::TooMany,
-        Refusal::Other(trouble) => {
-            let message = without_secrets(trouble.message, form);
-            Refusal::Other(Trouble { message, ..trouble })
+        OAuthRefusal::TooMany => OAuthRefusal::TooMany,
+        OAuthRefusal::Other(failure) => {
+            let message = without_secrets(failure.message, form);
+            OAuthRefusal::Other(TokenError { message, ..failure })
         }
     })
 }
@@ -537,15 +537,15 @@ fn without_secrets(message: String, form: &[(&str, &str)]) -> String {
     secrets.fold(message, |message, secret| secret.masked_in(message))
 }
 
-fn not_reached(accounts: &Base, error: &ureq::Error) -> Trouble {
+fn not_reached(accounts: &Base, error: &ureq::Error) -> TokenError {
     let message = format!("{accounts}: {}", http::detail(error));
     let how = http::broken(error);
     let verdict = match how {
-        Broken::Certificate | Broken::Proxy => Verdict::Stop(StopBecause::Target),
-        Broken::Shortage => Verdict::Retry(RetryBecause::LocalShortage),
-        Broken::Connection => Verdict::Retry(RetryBecause::NotConnected),
+        TransportError::Certificate | TransportError::Proxy => Verdict::Stop(StopBecause::Target),
+        TransportError::Shortage => Verdict::Retry(RetryBecause::LocalShortage),
+        TransportError::Connection => Verdict::Retry(RetryBecause::NotConnected),
     };
-    Trouble { verdict, code: broken_code(how), message }
+    TokenError { verdict, code: broken_code(how), message }
 }
 
 /// The answer of the accounts server; whether it is a grant is told by the token in it, since refusals come with status
@@ -562,7 +562,7 @@ struct GrantAnswer {
     error_description: Option<String>,
 }
 
-fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, Refusal> {
+fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, OAuthRefusal> {
     let answer: GrantAnswer = serde_json::from_slice(body).unwrap_or_default();
     if let Some(token) = answer.access_token {
         return Ok(Grant {
@@ -573,16 +573,16 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, Refusal> 
             scope: answer.scope,
         });
     }
-    let error = safe(answer.error.as_deref().unwrap_or_default(), 100);
+    let error = strip_for_terminal(answer.error.as_deref().unwrap_or_default(), 100);
     let described = answer.error_description.unwrap_or_default().to_ascii_lowercase();
     let in_text =
         || String::from_utf8_lossy(&body[..body.len().min(512)]).to_ascii_lowercase().contains("access denied");
     let denied = matches!(error.to_ascii_lowercase().as_str(), "access_denied" | "access denied");
     if denied || status == 429 || described.contains("too many requests") || (error.is_empty() && in_text()) {
-        return Err(Refusal::TooMany);
+        return Err(OAuthRefusal::TooMany);
     }
-    let refused = |message: String| Trouble::credentials(message);
-    Err(Refusal::Other(match error.as_str() {
+    let refused = |message: String| TokenError::credentials(message);
+    Err(OAuthRefusal::Other(match error.as_str() {
         "invalid_code" => refused(
             "the refresh token (or grant code) is revoked, expired or already used: make a new one and run `attache auth login`"
                 .to_owned(),
@@ -592,7 +592,7 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, Refusal> 
              client must have been made where the organisation lives, and --dc must name that place"
         )),
         "" if (400..500).contains(&status) => refused(format!("{accounts} refused to give a token (HTTP {status})")),
-        "" => Trouble::passing(RetryBecause::Passing, OwnCode::ServerError, format!("{accounts} gave no usable answer (HTTP {status})")),
+        "" => TokenError::passing(RetryBecause::Passing, OwnCode::ServerError, format!("{accounts} gave no usable answer (HTTP {status})")),
         other => refused(format!("{accounts} refused to give a token: {other}")),
     }))
 }
@@ -655,7 +655,7 @@ impl Cache {
     }
 
     /// Waits for any other process that is renewing. `None`: locks do not work here, so we go on without.
-    fn lock(&self, cut: &Cut) -> Result<Option<File>, Trouble> {
+    fn lock(&self, cut: &CutSignal) -> Result<Option<File>, TokenError> {
         let path = self.folder.join(format!("{}.lock", self.name));
         let opened = create_private_folder(&self.folder).and_then(|()| private_file(&path));
         let file = match opened {
@@ -676,7 +676,7 @@ impl Cache {
         Ok(None)
     }
 
-    fn read(&self) -> Option<Issued> {
+    fn read(&self) -> Option<NewToken> {
         let mut file = File::open(self.path()).ok()?;
         if !super::is_private(&file.metadata().ok()?) {
             log::warn!("{} can be read by others, so it is not used", self.path().display());
@@ -691,7 +691,7 @@ impl Cache {
         if age >= life {
             return None;
         }
-        Some(Issued {
+        Some(NewToken {
             token: cached.access_token,
             age,
             life: Some(life),
@@ -700,7 +700,7 @@ impl Cache {
         })
     }
 
-    fn write(&self, issued: &Issued) {
+    fn write(&self, issued: &NewToken) {
         let cached = Cached {
             access_token: issued.token.clone(),
             api_domain: issued.api_domain.clone(),
@@ -762,12 +762,12 @@ mod tests {
 
     fn tokens(place: Where) -> Tokens {
         let target = place.target().expect("a target");
-        Tokens::new(target, Credentials::default(), None, TokenSettings::default(), Arc::default())
+        Tokens::new(target, Credentials::default(), None, TokenOptions::default(), Arc::default())
     }
 
-    fn issued(token: &str, api_domain: &str) -> Issued {
+    fn issued(token: &str, api_domain: &str) -> NewToken {
         let token = Secret::new(token).expect("a secret");
-        Issued {
+        NewToken {
             token,
             age: Duration::ZERO,
             life: Some(USUAL_LIFE),
@@ -784,7 +784,7 @@ mod tests {
         assert_eq!(told, "no refresh_token *** for ***");
     }
 
-    fn adopt(tokens: &Tokens, token: &str, api_domain: &str) -> Result<(), Trouble> {
+    fn adopt(tokens: &Tokens, token: &str, api_domain: &str) -> Result<(), TokenError> {
         tokens.adopt(&mut tokens.lock(), issued(token, api_domain))
     }
 
@@ -836,15 +836,15 @@ mod tests {
     fn a_token_is_renewed_five_minutes_before_its_end_unless_it_lives_shortly() {
         let held = |life: u64, age: u64| {
             let token = Secret::new("1000.a").expect("a secret");
-            Held::issued(token, Duration::from_secs(age), Some(Duration::from_secs(life)))
+            HeldToken::issued(token, Duration::from_secs(age), Some(Duration::from_secs(life)))
         };
         assert!(!held(3600, 3200).is_due());
         assert!(held(3600, 3301).is_due() && !held(3600, 3301).has_ended());
         assert!(!held(500, 400).is_due());
         assert!(held(500, 500).is_due() && held(500, 500).has_ended());
-        let slept = Moment { wall: SystemTime::now() - Duration::from_secs(7200), ..Moment::now() };
-        let held = Held { got: Some((slept, Duration::ZERO)), ..held(3600, 0) };
+        let slept = ClockReading { wall: SystemTime::now() - Duration::from_secs(7200), ..ClockReading::now() };
+        let held = HeldToken { got: Some((slept, Duration::ZERO)), ..held(3600, 0) };
         assert!(held.has_ended(), "the machine slept");
-        assert!(!Held::given(Secret::new("1000.a").expect("a secret")).is_due());
+        assert!(!HeldToken::given(Secret::new("1000.a").expect("a secret")).is_due());
     }
 }

@@ -3,17 +3,18 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use attache::sandbox::{Credentials, Server, Settings};
+use attache::sandbox::{SandboxCredentials, SandboxOptions, SandboxServer};
 
 use crate::case::{Case, Done};
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 const SECRETS: [&str; 3] = ["1000.CANARYID", "canary-secret", "1000.canary.refresh"];
 
-fn service() -> Server {
+fn service() -> SandboxServer {
     let [client_id, client_secret, refresh_token] = SECRETS.map(str::to_owned);
-    let credentials = Some(Credentials { client_id, client_secret, refresh_token });
-    Server::start(Settings { credentials, ..Settings::default() }).expect("a sandbox can be started on loopback")
+    let credentials = Some(SandboxCredentials { client_id, client_secret, refresh_token });
+    SandboxServer::start(SandboxOptions { credentials, ..SandboxOptions::default() })
+        .expect("a sandbox can be started on loopback")
 }
 
 fn case() -> Case {
@@ -29,7 +30,7 @@ fn with_input(case: &Case, arguments: &[&str], input: &str) -> Done {
     case.finish(child.wait_with_output())
 }
 
-fn login(case: &Case, service: &Server) -> Done {
+fn login(case: &Case, service: &SandboxServer) -> Done {
     let [id, secret, _] = SECRETS;
     with_input(case, &["auth", "login", "--api-domain", service.url()], &format!("{id}\n{secret}\n1000.grant\n"))
 }
@@ -110,14 +111,15 @@ fn a_folder_from_a_stranger_cannot_take_the_token() {
 #[test]
 fn a_refresh_token_revoked_in_mid_run_stops_it_after_one_try() {
     let case = Case::new().many_rows(60);
-    let credentials = Some(Credentials {
+    let credentials = Some(SandboxCredentials {
         client_id: SECRETS[0].to_owned(),
         client_secret: SECRETS[1].to_owned(),
         refresh_token: "1000.the.next.one".to_owned(),
     });
     let token_life = std::time::Duration::from_millis(600);
     let latency = std::time::Duration::from_millis(50);
-    let service = Service::start(Settings { credentials, token_life, latency, ..Settings::default() });
+    let service =
+        RunningSandbox::start(SandboxOptions { credentials, token_life, latency, ..SandboxOptions::default() });
     let url = service.url();
     let mut command = service.command(&case, &["--accounts-url", &url, "--concurrency", "2"]);
     for (name, secret) in ["ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN"].iter().zip(SECRETS) {

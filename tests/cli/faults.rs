@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use attache::sandbox::{DateHeader, Modules, Order, Profile, Rename, Settings, SizeAs};
+use attache::sandbox::{DateHeader, Dialect, ListOrder, Rename, SandboxModules, SandboxOptions, SizeAs};
 
 use crate::case::Case;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 /// What a fault leads to.
 struct Expected {
@@ -21,7 +21,7 @@ struct Expected {
 #[track_caller]
 fn a_fault(fault: &str, expected: &Expected) {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
-    let service = Service::with_faults(&[fault]);
+    let service = RunningSandbox::with_faults(&[fault]);
     let done = service.run(&case, &[]);
     assert_eq!(done.status, Some(expected.exit), "{fault}\n{}", done.stderr);
     let rows = case.results("m.results.csv");
@@ -59,7 +59,7 @@ fn three_rounds_without_an_attachment_are_a_failure_of_the_row() {
 #[test]
 fn a_redirect_is_no_success_and_stops_the_run() {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
-    let service = Service::with_faults(&["redirect"]);
+    let service = RunningSandbox::with_faults(&["redirect"]);
     service.run(&case, &[]).exits(4);
     assert_eq!(service.created().len(), 0);
 }
@@ -75,7 +75,7 @@ fn an_answer_before_the_body_is_read_counts_as_it_stands() {
     let refused = Expected { exit: 1, status: "failed", code: "BODY_SIZE_REACHED", created: 0 };
     a_fault("early-413", &refused);
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
-    let service = Service::with_faults(&["early-401"]);
+    let service = RunningSandbox::with_faults(&["early-401"]);
     service.run(&case, &[]).exits(4).says("credentials-refused");
     assert_eq!(service.created().len(), 0);
 }
@@ -90,7 +90,7 @@ fn a_list_that_fails_for_a_passing_reason_is_asked_for_again() {
     for fault in ["429", "500-before", "500-after", "cut-before", "cut-after", "truncated", "garbage", "html"] {
         let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
         // The second list is the one that settles.
-        let service = Service::with_faults(&["cut-stored,times=1", &format!("{fault},on=list,nth=2")]);
+        let service = RunningSandbox::with_faults(&["cut-stored,times=1", &format!("{fault},on=list,nth=2")]);
         let done = service.run(&case, &[]);
         assert_eq!(done.status, Some(0), "{fault}\n{}", done.stderr);
         assert_eq!(case.column("m.results.csv", "code"), ["settled-by-listing"], "{fault}");
@@ -100,11 +100,11 @@ fn a_list_that_fails_for_a_passing_reason_is_asked_for_again() {
 
 /// Three rows of one record meet a service with its own ways, which also loses the answer to the second row.
 #[track_caller]
-fn a_service(what: &str, settings: Settings, more: &[&str], exit: i32, codes: [&str; 3]) {
+fn a_service(what: &str, settings: SandboxOptions, more: &[&str], exit: i32, codes: [&str; 3]) {
     let record = "738964000000291009";
     let case = Case::new().rows(&[("Leads", record, "a.txt"), ("Leads", record, "b.txt"), ("Leads", record, "c.txt")]);
     let faults = vec!["cut-stored,nth=2".parse().expect("a fault")];
-    let service = Service::start(Settings { faults, ..settings });
+    let service = RunningSandbox::start(SandboxOptions { faults, ..settings });
     let done = service.run(&case, &[&["--concurrency", "1"], more].concat());
     assert_eq!(done.status, Some(exit), "{what}\n{}", done.stderr);
     assert_eq!(case.column("m.results.csv", "code"), codes, "{what}");
@@ -113,29 +113,30 @@ fn a_service(what: &str, settings: Settings, more: &[&str], exit: i32, codes: [&
 
 #[test]
 fn what_nobody_knows_of_the_service_may_be_either_way() {
-    let usual = Settings::default;
+    let usual = SandboxOptions::default;
     let settled = ["", "settled-by-listing", ""];
     let service = |what, settings, more: &[&str]| a_service(what, settings, more, 0, settled);
-    service("oldest first", Settings { order: Order::OldestFirst, ..usual() }, &[]);
-    service("short pages", Settings { page_size: 1, ..usual() }, &[]);
-    service("drifting pages", Settings { page_size: 2, drifting_pages: 1, ..usual() }, &[]);
-    service("no date", Settings { date: DateHeader::Off, ..usual() }, &[]);
-    service("a clock ahead", Settings { date: DateHeader::Skewed(7_200), ..usual() }, &[]);
-    service("a clock behind", Settings { date: DateHeader::Skewed(-7_200), ..usual() }, &[]);
-    service("sizes as text", Settings { size_as: SizeAs::Text, ..usual() }, &[]);
-    service("another version", Settings { profile: Profile::OasV8, ..usual() }, &["--api-version", "v8"]);
-    let fussy = Settings { profile: Profile::OasV8, refuse_dollar_fields: true, ..usual() };
+    service("oldest first", SandboxOptions { order: ListOrder::OldestFirst, ..usual() }, &[]);
+    service("short pages", SandboxOptions { page_size: 1, ..usual() }, &[]);
+    service("drifting pages", SandboxOptions { page_size: 2, drifting_pages: 1, ..usual() }, &[]);
+    service("no date", SandboxOptions { date: DateHeader::Off, ..usual() }, &[]);
+    service("a clock ahead", SandboxOptions { date: DateHeader::Skewed(7_200), ..usual() }, &[]);
+    service("a clock behind", SandboxOptions { date: DateHeader::Skewed(-7_200), ..usual() }, &[]);
+    service("sizes as text", SandboxOptions { size_as: SizeAs::Text, ..usual() }, &[]);
+    service("another version", SandboxOptions { profile: Dialect::OasV8, ..usual() }, &["--api-version", "v8"]);
+    let fussy = SandboxOptions { profile: Dialect::OasV8, refuse_dollar_fields: true, ..usual() };
     service("no dollar fields", fussy, &["--api-version", "v8"]);
     // A name that is not the one that was sent proves nothing: never adopted, never sent again.
     let unknown = ["", "uncertain-match", ""];
-    a_service("every name changed", Settings { rename: Rename::Every, ..usual() }, &[], 5, unknown);
+    a_service("every name changed", SandboxOptions { rename: Rename::Every, ..usual() }, &[], 5, unknown);
 }
 
 #[test]
 fn a_list_that_lags_is_given_the_time_to_settle() {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
     let faults = vec!["cut-stored,times=1".parse().expect("a fault")];
-    let service = Service::start(Settings { faults, lag: Duration::from_millis(300), ..Settings::default() });
+    let service =
+        RunningSandbox::start(SandboxOptions { faults, lag: Duration::from_millis(300), ..SandboxOptions::default() });
     let url = service.url();
     let arguments = ["run", "m.csv", "--api-domain", &url, "--yes", "--backoff", "1ms..20ms", "--settle-time", "700ms"];
     let mut command = case.command(&arguments);
@@ -149,7 +150,8 @@ fn a_part_of_a_file_that_was_kept_is_for_a_person_to_judge() {
     let case = Case::new().file("a.txt", vec![b'a'; 100_000]);
     case.write("m.csv", "module,record,file\nLeads,738964000000291009,a.txt\n");
     let faults = vec!["cut-inside,times=1".parse().expect("a fault")];
-    let service = Service::start(Settings { faults, stores_incomplete: true, ..Settings::default() });
+    let service =
+        RunningSandbox::start(SandboxOptions { faults, stores_incomplete: true, ..SandboxOptions::default() });
     service.run(&case, &[]).exits(5);
     assert_eq!(case.column("m.results.csv", "status"), ["unknown"]);
     service.run(&case, &[]).exits(5);
@@ -158,9 +160,9 @@ fn a_part_of_a_file_that_was_kept_is_for_a_person_to_judge() {
 
 /// One row meets a service that has a reason to refuse it.
 #[track_caller]
-fn a_refusal(settings: Settings, exit: i32, status: &str, says: &str) {
+fn a_refusal(settings: SandboxOptions, exit: i32, status: &str, says: &str) {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
-    let service = Service::start(settings);
+    let service = RunningSandbox::start(settings);
     service.run(&case, &[]).exits(exit).says(says);
     assert_eq!(case.column("m.results.csv", "status"), [status], "{says}");
     assert_eq!(service.created().len(), usize::from(status == "uploaded"), "{says}");
@@ -168,17 +170,22 @@ fn a_refusal(settings: Settings, exit: i32, status: &str, says: &str) {
 
 #[test]
 fn documented_refusals_have_their_own_ends() {
-    let usual = Settings::default;
+    let usual = SandboxOptions::default;
     let records = HashSet::from([("Leads".to_owned(), "738964000000291010".to_owned())]);
-    a_refusal(Settings { records: Some(records), ..usual() }, 1, "failed", "INVALID_DATA");
-    a_refusal(Settings { modules: Modules::Only(vec!["Deals".to_owned()]), ..usual() }, 4, "failed", "INVALID_MODULE");
-    a_refusal(Settings { max_bytes: 5, ..usual() }, 1, "failed", "FILE_SIZE_MORE_THAN_ALLOWED_SIZE");
-    a_refusal(Settings { storage: Some(5), ..usual() }, 4, "not_sent", "LIMIT_REACHED");
-    a_refusal(Settings { credits: Some(1), ..usual() }, 4, "not_sent", "credits");
+    a_refusal(SandboxOptions { records: Some(records), ..usual() }, 1, "failed", "INVALID_DATA");
+    a_refusal(
+        SandboxOptions { modules: SandboxModules::Only(vec!["Deals".to_owned()]), ..usual() },
+        4,
+        "failed",
+        "INVALID_MODULE",
+    );
+    a_refusal(SandboxOptions { max_bytes: 5, ..usual() }, 1, "failed", "FILE_SIZE_MORE_THAN_ALLOWED_SIZE");
+    a_refusal(SandboxOptions { storage: Some(5), ..usual() }, 4, "not_sent", "LIMIT_REACHED");
+    a_refusal(SandboxOptions { credits: Some(1), ..usual() }, 4, "not_sent", "credits");
     let read_only = vec!["ZohoCRM.modules.leads.READ".to_owned(), "ZohoCRM.modules.attachments.READ".to_owned()];
-    a_refusal(Settings { scopes: Some(read_only), ..usual() }, 4, "not_sent", "OAUTH_SCOPE_MISMATCH");
+    a_refusal(SandboxOptions { scopes: Some(read_only), ..usual() }, 4, "not_sent", "OAUTH_SCOPE_MISMATCH");
     let write_only = vec!["ZohoCRM.modules.leads.ALL".to_owned(), "ZohoCRM.modules.attachments.CREATE".to_owned()];
-    a_refusal(Settings { scopes: Some(write_only), ..usual() }, 0, "uploaded", "may not read attachments");
+    a_refusal(SandboxOptions { scopes: Some(write_only), ..usual() }, 0, "uploaded", "may not read attachments");
 }
 
 #[test]
@@ -186,8 +193,8 @@ fn a_service_that_is_busy_is_given_less_at_once() {
     for busy_status in [429, 400, 503] {
         let case = Case::new().many_rows(20);
         let latency = Duration::from_millis(20);
-        let settings = Settings { max_in_flight: Some(2), busy_status, latency, ..Settings::default() };
-        let service = Service::start(settings);
+        let settings = SandboxOptions { max_in_flight: Some(2), busy_status, latency, ..SandboxOptions::default() };
+        let service = RunningSandbox::start(settings);
         service.run(&case, &["--concurrency", "8", "--retries", "20"]).exits(0);
         assert_eq!(service.created().len(), 20, "{busy_status}");
     }
@@ -196,7 +203,7 @@ fn a_service_that_is_busy_is_given_less_at_once() {
 #[test]
 fn a_service_that_cannot_be_reached_is_tried_again_and_creates_nothing() {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     let mut command = service.command(&case, &["--retries", "1", "--max-duration", "3s"]);
     drop(service);
     let done = case.finish(command.output());

@@ -6,15 +6,15 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::case::Case;
-use crate::raw::{Moment, Raw};
-use crate::service::Service;
+use crate::raw::{Raw, RawMoment};
+use crate::service::RunningSandbox;
 
 /// Two rows; something is done to the second one's file while the first one is under way.
 fn second_file_meets(change: fn(&Path)) -> (Case, Raw) {
     let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt"), ("Deals", "738964000000291010", "b.txt")]);
     let path = case.path("b.txt");
     let raw = Raw::watched(&case, move |moment, number| {
-        if (moment, number) == (Moment::Whole, 0) {
+        if (moment, number) == (RawMoment::Whole, 0) {
             change(&path);
         }
     });
@@ -129,7 +129,7 @@ fn a_file_changes_while_it_is_sent(change: fn(&Path)) {
     case.write("m.csv", "module,record,file\nLeads,738964000000291009,a.bin\n");
     let path = case.path("a.bin");
     let raw = Raw::watched(&case, move |moment, _| {
-        if moment == Moment::Head {
+        if moment == RawMoment::Head {
             change(&path);
         }
     });
@@ -174,7 +174,7 @@ fn a_file_that_says_it_is_empty_and_is_not_never_arrives_whole() {
 
 #[test]
 fn a_mistyped_name_leaves_no_file_behind() {
-    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(1), RunningSandbox::with_faults(&[]));
     fs::rename(case.path("m.csv"), case.path("n.csv")).expect("renamed");
     service.run(&case, &[]).exits(2).says("m.csv");
     let names = fs::read_dir(case.folder()).expect("a folder").flatten().map(|entry| entry.file_name());
@@ -184,7 +184,7 @@ fn a_mistyped_name_leaves_no_file_behind() {
 #[cfg(unix)]
 #[test]
 fn a_run_waits_for_nobody_at_the_other_end_of_a_pipe() {
-    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(1), RunningSandbox::with_faults(&[]));
     fs::remove_file(case.path("m.csv")).expect("removed");
     let made = std::process::Command::new("mkfifo").arg(case.path("m.csv")).status();
     assert!(made.expect("every Unix has it").success());

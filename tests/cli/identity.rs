@@ -3,7 +3,7 @@
 use attache::content::{Fingerprint, FingerprintKind};
 
 use crate::case::Case;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 fn content_of(case: &Case, file: &str, kind: FingerprintKind) -> String {
     let bytes = std::fs::read(case.path(file)).expect("the file is there");
@@ -12,7 +12,7 @@ fn content_of(case: &Case, file: &str, kind: FingerprintKind) -> String {
 
 #[test]
 fn the_results_hold_the_fingerprint_of_the_bytes_that_were_sent() {
-    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(2), RunningSandbox::with_faults(&[]));
     case.write(
         "m.csv",
         "module,record,file,url\nLeads,738964000000291000,f/0.txt,\nLeads,738964000000291000,,https://example.com/a\n\
@@ -33,7 +33,7 @@ fn the_results_hold_the_fingerprint_of_the_bytes_that_were_sent() {
 #[test]
 fn what_was_settled_by_a_list_has_the_fingerprint_of_what_was_sent() {
     let case = Case::new().many_rows(1);
-    let service = Service::with_faults(&["cut-stored,nth=1,times=1"]);
+    let service = RunningSandbox::with_faults(&["cut-stored,nth=1,times=1"]);
     service.run(&case, &[]).exits(0);
     assert_eq!(case.column("m.results.csv", "code"), ["settled-by-listing"]);
     assert_eq!(case.column("m.results.csv", "content"), [content_of(&case, "f/0.txt", FingerprintKind::Xxh3)]);

@@ -86,7 +86,7 @@ fn codes_shells_and_manual_pages_are_printed_and_what_is_not_known_is_2() {
 #[test]
 fn what_report_verify_and_auth_status_write_for_programs_keeps_its_shape() {
     let (case, service) =
-        (Case::new().rows(&TWO), crate::service::Service::with_faults(&["no-permission,module=Deals"]));
+        (Case::new().rows(&TWO), crate::service::RunningSandbox::with_faults(&["no-permission,module=Deals"]));
     service.run(&case, &[]).exits(1);
     let (url, token) = (service.url(), service.token());
     let asked = |arguments: &[&str]| {

@@ -4,12 +4,12 @@
 use std::fs;
 use std::time::Duration;
 
-use attache::sandbox::Settings;
+use attache::sandbox::SandboxOptions;
 
 use crate::case::Case;
 use crate::raw::{Raw, Step, answer, error, success};
 use crate::resume::wait_until;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 const ONE: [(&str, &str, &str); 1] = [("Leads", "738964000000291009", "a.txt")];
 
@@ -19,7 +19,7 @@ fn statuses(case: &Case) -> Vec<String> {
 
 #[test]
 fn a_limit_leaves_the_rest_for_later_and_is_no_failure() {
-    let (case, service) = (Case::new().many_rows(5), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(5), RunningSandbox::with_faults(&[]));
     service.run(&case, &["--limit", "2"]).exits(0).says("2 of 5 rows done");
     assert_eq!(statuses(&case), ["uploaded", "uploaded", "not_sent", "not_sent", "not_sent"]);
     service.run(&case, &["--limit", "2"]).exits(0);
@@ -52,8 +52,8 @@ fn too_many_failures_stop_the_run_by_number_and_by_share() {
 #[test]
 fn a_longest_time_stops_softly() {
     let case = Case::new().many_rows(40);
-    let settings = Settings { latency: Duration::from_millis(50), ..Settings::default() };
-    let service = Service::start(settings);
+    let settings = SandboxOptions { latency: Duration::from_millis(50), ..SandboxOptions::default() };
+    let service = RunningSandbox::start(settings);
     service.run(&case, &["--concurrency", "1", "--max-duration", "300ms"]).exits(4).says("--max-duration");
     let statuses = statuses(&case);
     let sent = service.created().len();
@@ -82,7 +82,7 @@ fn credits_are_kept_for_others() {
 #[test]
 fn who_waits_for_credits_waits_instead_of_stopping() {
     let case = Case::new().many_rows(5);
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     let mut command = service.command(&case, &["--max-credits", "4", "--wait-for-credits", "--concurrency", "1"]);
     let child = command.stderr(std::process::Stdio::piped()).spawn().expect("a run");
     // One credit went for the list at the beginning, and two are held back for what may be in doubt.
@@ -98,7 +98,7 @@ fn who_waits_for_credits_waits_instead_of_stopping() {
 fn bandwidth_is_held() {
     let case = Case::new().file("a.bin", vec![b'a'; 300_000]);
     let case = case.file("m.csv", "module,record,file\nLeads,738964000000291009,a.bin\n");
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     service.run(&case, &["--bandwidth", "500KB/s"]).exits(0);
     let seconds: f64 = case.column("m.results.csv", "seconds")[0].parse().expect("seconds");
     assert!(seconds >= 0.3, "{seconds} seconds for 300,000 bytes");
@@ -106,7 +106,7 @@ fn bandwidth_is_held() {
 
 #[test]
 fn what_exists_already_is_left_or_counts_as_a_failure() {
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     service.run(&Case::new().rows(&ONE), &[]).exits(0);
     for (choice, exit, status, code, created) in [
         ("skip", 0, "already_present", "exists", 1),
@@ -127,7 +127,7 @@ fn what_exists_already_is_left_or_counts_as_a_failure() {
 fn a_permanent_failure_goes_again_only_when_asked_for() {
     for resend in ["failed", "code=NO_PERMISSION", "failed,unknown"] {
         let case = Case::new().rows(&ONE);
-        let service = Service::with_faults(&["no-permission,times=1"]);
+        let service = RunningSandbox::with_faults(&["no-permission,times=1"]);
         service.run(&case, &[]).exits(1);
         let before = service.requests();
         service.run(&case, &[]).exits(1);
@@ -142,14 +142,14 @@ fn a_permanent_failure_goes_again_only_when_asked_for() {
 #[test]
 fn a_passing_failure_goes_again_by_itself_and_so_does_a_changed_row() {
     let case = Case::new().rows(&ONE);
-    let service = Service::with_faults(&["429,times=2"]);
+    let service = RunningSandbox::with_faults(&["429,times=2"]);
     let done = service.run(&case, &["--retries", "1"]).exits(1).says("Run the same command again");
     assert!(!done.stderr.contains("--resend failed"), "{}", done.stderr);
     service.run(&case, &[]).exits(0);
     assert_eq!(case.column("m.results.csv", "tries"), ["3"]);
 
     let case = Case::new().rows(&ONE);
-    let service = Service::with_faults(&["no-permission,times=1"]);
+    let service = RunningSandbox::with_faults(&["no-permission,times=1"]);
     service.run(&case, &[]).exits(1);
     case.write("m.csv", "module,record,file,name\nLeads,738964000000291009,a.txt,b.txt\n");
     service.run(&case, &[]).exits(0);
@@ -157,9 +157,9 @@ fn a_passing_failure_goes_again_by_itself_and_so_does_a_changed_row() {
 }
 
 /// A row of which nobody can tell: stored, the answer lost, the list refused as long as the faults say.
-fn unknown(list_faults: &str) -> (Case, Service) {
+fn unknown(list_faults: &str) -> (Case, RunningSandbox) {
     let case = Case::new().rows(&ONE);
-    let service = Service::with_faults(&["cut-stored,times=1", list_faults]);
+    let service = RunningSandbox::with_faults(&["cut-stored,times=1", list_faults]);
     service.run(&case, &[]).exits(5);
     assert_eq!(statuses(&case), ["unknown"]);
     (case, service)
@@ -194,7 +194,7 @@ fn warnings_about_rows_become_problems_when_strict() {
         "m.csv",
         "module,record,file,name\nLeads,738964000000291009,a.txt,same\nLeads,738964000000291009,b.txt,same\n",
     );
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     service.run(&case, &["--strict"]).exits(3).says("same-name");
     assert_eq!(service.requests(), 0);
     service.run(&case, &[]).exits(0);
@@ -208,7 +208,7 @@ fn unsound_rows_are_left_out_when_asked_for_and_written_down_to_be_mended() {
         "m.csv",
         "module,record,file\nLeads,738964000000291009,a.txt\nLeads,12,a.txt\nLaeds,738964000000291009,a.txt\n",
     );
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     service.run(&case, &["--skip-invalid", "--problems", "mend.csv"]).exits(1);
     assert_eq!(statuses(&case), ["uploaded", "invalid", "invalid"]);
     let mend = fs::read_to_string(case.path("mend.csv")).expect("the rows to mend");
@@ -222,7 +222,7 @@ fn unsound_rows_are_left_out_when_asked_for_and_written_down_to_be_mended() {
 fn identical_rows_and_empty_files_go_when_they_are_meant() {
     let case = Case::new().file("a.txt", "");
     case.write("m.csv", "module,record,file\nLeads,738964000000291009,a.txt\nLeads,738964000000291009,a.txt\n");
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     service.run(&case, &[]).exits(3).says("identical-rows").says("file-empty");
     service.run(&case, &["--allow-identical", "--allow-empty"]).exits(0);
     service.run(&case, &["--allow-identical", "--allow-empty"]).exits(0);

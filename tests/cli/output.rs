@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 #[track_caller]
 fn fits(case: &Case, schema: &str, document: &Value) {
@@ -40,7 +40,7 @@ fn snapshot(folder: &Path) -> BTreeMap<String, (Vec<u8>, std::time::SystemTime)>
 
 #[test]
 fn a_dry_run_is_one_document_sends_nothing_and_writes_nothing() {
-    let (case, service) = (Case::new().many_rows(4), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(4), RunningSandbox::with_faults(&[]));
     service.run(&case, &["--limit", "2"]).exits(0);
     let (before, requests) = (snapshot(case.folder()), service.requests());
     let done = service.run(&case, &["--dry-run", "--output", "json"]).exits(0);
@@ -56,7 +56,7 @@ fn a_dry_run_is_one_document_sends_nothing_and_writes_nothing() {
 #[test]
 fn an_unsound_manifest_is_one_document_without_a_plan() {
     let case = Case::new().file("m.csv", "module,record,file\nLeads,12,missing.txt\n");
-    let service = Service::with_faults(&[]);
+    let service = RunningSandbox::with_faults(&[]);
     for more in [&["--dry-run", "--output", "json"] as &[&str], &["--output", "json"]] {
         let done = service.run(&case, more).exits(3);
         let found = document(&done.stdout);
@@ -73,7 +73,7 @@ fn an_unsound_manifest_is_one_document_without_a_plan() {
 fn a_run_is_one_document_and_its_events_are_one_a_line() {
     let case = Case::new().many_rows(4);
     let faults = ["429,times=1", "no-permission,nth=3", "cut-stored,nth=4"];
-    let service = Service::with_faults(&faults);
+    let service = RunningSandbox::with_faults(&faults);
     let done = service.run(&case, &["--output", "json", "--progress", "json"]).exits(1);
     let summary = document(&done.stdout);
     fits(&case, "summary", &summary);
@@ -91,7 +91,7 @@ fn a_run_is_one_document_and_its_events_are_one_a_line() {
 
 #[test]
 fn a_run_that_has_nothing_to_do_is_one_document_too() {
-    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(2), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let done = service.run(&case, &["--output", "json"]).exits(0);
     fits(&case, "summary", &document(&done.stdout));
@@ -99,7 +99,7 @@ fn a_run_that_has_nothing_to_do_is_one_document_too() {
 
 #[test]
 fn a_run_for_people_prints_nothing_on_standard_output() {
-    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(2), RunningSandbox::with_faults(&[]));
     let done = service.run(&case, &[]).exits(0);
     assert_eq!(done.stdout, "");
     let done = service.run(&case, &["-q"]).exits(0);
@@ -108,7 +108,7 @@ fn a_run_for_people_prints_nothing_on_standard_output() {
 
 #[test]
 fn times_in_the_results_are_in_order_and_no_finer_than_milliseconds() {
-    let (case, service) = (Case::new().many_rows(6), Service::with_faults(&["cut-stored,nth=2"]));
+    let (case, service) = (Case::new().many_rows(6), RunningSandbox::with_faults(&["cut-stored,nth=2"]));
     service.run(&case, &[]).exits(0);
     for row in case.results("m.results.csv") {
         let time = |column: &str| row[column].parse::<jiff::Timestamp>().expect("a time");

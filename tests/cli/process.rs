@@ -8,16 +8,16 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use crate::case::Case;
-use crate::raw::{Moment, Raw};
+use crate::raw::{Raw, RawMoment};
 use crate::resume::wait_until;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 /// A service that holds back the answer to each upload until something is sent, or the sender is dropped.
 fn held_back(case: &Case) -> (Raw, Sender<()>) {
     let (sender, receiver) = channel();
     let receiver = Mutex::new(receiver);
     let raw = Raw::watched(case, move |moment, _| {
-        if moment == Moment::Whole {
+        if moment == RawMoment::Whole {
             // An error says that nobody will ever send.
             let _ = receiver.lock().map(|receiver| receiver.recv());
         }
@@ -42,7 +42,7 @@ fn results(case: &Case) -> String {
 
 #[test]
 fn a_torn_last_line_is_dropped_and_its_row_goes_on() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let whole = results(&case);
     let last = whole.lines().last().expect("a line").to_owned();
@@ -57,7 +57,7 @@ fn a_torn_last_line_is_dropped_and_its_row_goes_on() {
 
 #[test]
 fn a_torn_line_alone_is_a_row_that_was_never_sent() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     service.run(&case, &["--limit", "2"]).exits(0);
     let whole = results(&case);
     let torn = whole.trim_end();
@@ -69,7 +69,7 @@ fn a_torn_line_alone_is_a_row_that_was_never_sent() {
 
 #[test]
 fn an_edited_line_is_accepted_for_its_key_and_status_when_the_user_says_so() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let edited = results(&case).replacen(",Leads,", ",LEADS,", 1);
     case.write("m.results.csv", &edited);
@@ -82,7 +82,7 @@ fn an_edited_line_is_accepted_for_its_key_and_status_when_the_user_says_so() {
 
 #[test]
 fn results_of_another_manifest_are_refused_and_left_alone() {
-    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(2), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let before = results(&case);
     case.write("m.csv", "module,record,file\nDeals,738964000000999999,f/0.txt\n");
@@ -94,7 +94,7 @@ fn results_of_another_manifest_are_refused_and_left_alone() {
 #[cfg(unix)]
 #[test]
 fn a_device_or_a_folder_is_no_place_for_results() {
-    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(1), RunningSandbox::with_faults(&[]));
     service.run(&case, &["--results", "/dev/null"]).exits(6).says("/dev/null");
     fs::create_dir(case.path("folder")).expect("a folder");
     service.run(&case, &["--results", "folder"]).exits(6).says("folder");
@@ -105,7 +105,7 @@ fn a_device_or_a_folder_is_no_place_for_results() {
 #[test]
 fn a_folder_that_may_not_be_written_is_found_before_anything_is_sent() {
     use std::os::unix::fs::PermissionsExt;
-    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(1), RunningSandbox::with_faults(&[]));
     let folder = case.path("closed");
     fs::create_dir(&folder).expect("a folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("permissions can be taken");
@@ -228,11 +228,11 @@ fn what_is_told_of_a_settled_row_is_what_was_sent_whatever_the_manifest_and_the_
 #[test]
 fn a_machine_short_of_file_handles_sends_less_at_once() {
     let case = Case::new().many_rows(30);
-    let settings = attache::sandbox::Settings {
+    let settings = attache::sandbox::SandboxOptions {
         latency: std::time::Duration::from_millis(10),
-        ..attache::sandbox::Settings::default()
+        ..attache::sandbox::SandboxOptions::default()
     };
-    let service = Service::start(settings);
+    let service = RunningSandbox::start(settings);
     let command = service.command(&case, &["--concurrency", "16", "--retries", "20"]);
     // Standard streams, the log, the lock and the signals need some: little is left for connections and files.
     let mut limited = std::process::Command::new("sh");
@@ -262,7 +262,7 @@ fn readers_that_go_away_do_not_stop_uploads() {
 #[cfg(unix)]
 #[test]
 fn a_results_file_that_may_not_grow_stops_the_run_and_the_next_one_goes_on() {
-    let (case, service) = (Case::new().many_rows(30), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(30), RunningSandbox::with_faults(&[]));
     let run = service.command(&case, &[]);
     let mut limited = std::process::Command::new("sh");
     limited.args(["-c", "ulimit -f 4; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
@@ -282,7 +282,7 @@ fn a_results_file_that_may_not_grow_stops_the_run_and_the_next_one_goes_on() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_plan_that_nobody_gets_to_see_is_no_success() {
-    let (case, service) = (Case::new().many_rows(1), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(1), RunningSandbox::with_faults(&[]));
     for more in [&["--dry-run"] as &[&str], &["--dry-run", "--output", "json"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("it is always there");
         case.finish(service.command(&case, more).stdout(full).output()).exits(2).says("standard output");

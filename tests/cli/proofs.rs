@@ -1,9 +1,9 @@
 //! After the run: `attache verify` asks the service for every row, `attache report` makes the page for the sign-off.
 
 use crate::case::{Case, Done};
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
-fn verify(case: &Case, service: &Service, more: &[&str]) -> Done {
+fn verify(case: &Case, service: &RunningSandbox, more: &[&str]) -> Done {
     let url = service.url();
     let mut command =
         case.command(&[&["verify", "m.results.csv", "--api-domain", &url, "--rate", "none"], more].concat());
@@ -17,7 +17,7 @@ fn every_row_is_found_and_what_is_wrong_is_named() {
         ("Leads", "738964000000291010", "b.txt"),
         ("Deals", "738964000000291011", "c.txt"),
     ];
-    let (case, service) = (Case::new().rows(&rows), Service::with_faults(&[]));
+    let (case, service) = (Case::new().rows(&rows), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let (before, uploads) = (service.requests(), service.stats().uploads);
     verify(&case, &service, &[]).exits(0);
@@ -38,7 +38,7 @@ fn every_row_is_found_and_what_is_wrong_is_named() {
 
 #[test]
 fn a_report_is_made_in_every_form() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&["no-permission,nth=2"]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&["no-permission,nth=2"]));
     service.run(&case, &[]).exits(1);
     for (name, begins) in [("r.html", &b"<!"[..]), ("r.xlsx", b"PK"), ("r.md", b"#"), ("r.json", b"{")] {
         case.run(&["report", "m.results.csv", "-o", name]).exits(0);

@@ -58,7 +58,7 @@ pub fn error(code: &str, message: &str) -> String {
 
 /// One upload as it arrived.
 #[derive(Clone, Debug)]
-pub struct Arrived {
+pub struct RawUpload {
     pub record: String,
     /// The name of its only form field.
     pub field: String,
@@ -73,7 +73,7 @@ pub struct Arrived {
 
 /// When a test may do something in between.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Moment {
+pub enum RawMoment {
     /// The head of an upload has arrived; its body waits.
     Head,
     /// The whole upload has arrived; its answer waits.
@@ -81,14 +81,14 @@ pub enum Moment {
 }
 
 /// Told of each moment, with the number of the upload, from 0.
-type Meanwhile = Box<dyn Fn(Moment, usize) + Send + Sync>;
+type Meanwhile = Box<dyn Fn(RawMoment, usize) + Send + Sync>;
 
 /// What the service knows and does.
-struct Book {
+struct RawState {
     script: Vec<Step>,
     for_ever: bool,
     results: PathBuf,
-    arrived: Mutex<Vec<Arrived>>,
+    arrived: Mutex<Vec<RawUpload>>,
     begun: AtomicUsize,
     meanwhile: Meanwhile,
 }
@@ -96,7 +96,7 @@ struct Book {
 /// A running service. Its threads end with the test program.
 pub struct Raw {
     url: String,
-    book: Arc<Book>,
+    book: Arc<RawState>,
 }
 
 impl Raw {
@@ -107,14 +107,14 @@ impl Raw {
     }
 
     /// One that behaves, and calls `meanwhile` in the middle of each upload.
-    pub fn watched(case: &Case, meanwhile: impl Fn(Moment, usize) + Send + Sync + 'static) -> Raw {
+    pub fn watched(case: &Case, meanwhile: impl Fn(RawMoment, usize) + Send + Sync + 'static) -> Raw {
         Raw::open(case, Vec::new(), false, Box::new(meanwhile))
     }
 
     fn open(case: &Case, script: Vec<Step>, for_ever: bool, meanwhile: Meanwhile) -> Raw {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let book = Arc::new(Book {
+        let book = Arc::new(RawState {
             script,
             for_ever,
             results: case.path("m.results.csv"),
@@ -149,25 +149,25 @@ impl Raw {
     }
 
     /// Every upload that arrived whole, in order.
-    pub fn arrived(&self) -> Vec<Arrived> {
+    pub fn arrived(&self) -> Vec<RawUpload> {
         self.book.arrived.lock().expect("no thread of the service failed").clone()
     }
 }
 
-impl Book {
+impl RawState {
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut stream = stream;
         loop {
-            let Some(mut request) = Request::read_head(&mut reader)? else { return Ok(()) };
+            let Some(mut request) = RawRequest::read_head(&mut reader)? else { return Ok(()) };
             let (answer, closes) = if request.method == "GET" {
                 (self.list(&request), false)
             } else {
                 let number = self.begun.fetch_add(1, Ordering::SeqCst);
-                (self.meanwhile)(Moment::Head, number);
+                (self.meanwhile)(RawMoment::Head, number);
                 reader.read_exact(&mut request.body)?;
                 let step = self.take(&request);
-                (self.meanwhile)(Moment::Whole, number);
+                (self.meanwhile)(RawMoment::Whole, number);
                 (step.answer, step.closes)
             };
             stream.write_all(&answer)?;
@@ -177,7 +177,7 @@ impl Book {
         }
     }
 
-    fn list(&self, request: &Request) -> Vec<u8> {
+    fn list(&self, request: &RawRequest) -> Vec<u8> {
         let arrived = self.arrived.lock().expect("no thread of the service failed");
         let record = request.record();
         let entries: Vec<_> = (0u64..)
@@ -193,7 +193,7 @@ impl Book {
         }
     }
 
-    fn take(&self, request: &Request) -> Step {
+    fn take(&self, request: &RawRequest) -> Step {
         let log = self.log();
         let (field, name, bytes) = part(request);
         let mut arrived = self.arrived.lock().expect("no thread of the service failed");
@@ -201,7 +201,7 @@ impl Book {
         let step = self.script.get(number).or_else(|| self.script.last().filter(|_| self.for_ever));
         let well = Step { stores: true, ..Step::says(answer(200, &date(), &success(number as u64))) };
         let step = step.cloned().unwrap_or(well);
-        arrived.push(Arrived { record: request.record(), field, name, bytes, log, stored: step.stores });
+        arrived.push(RawUpload { record: request.record(), field, name, bytes, log, stored: step.stores });
         step
     }
 
@@ -232,7 +232,7 @@ pub fn success(number: u64) -> String {
         .to_string()
 }
 
-fn entry(number: u64, upload: &Arrived) -> serde_json::Value {
+fn entry(number: u64, upload: &RawUpload) -> serde_json::Value {
     let created = jiff::Timestamp::now().to_string();
     let link = (upload.field == "attachmentUrl").then(|| String::from_utf8_lossy(&upload.bytes).into_owned());
     let user = serde_json::json!({"id": USER, "name": "Scripted"});
@@ -241,16 +241,16 @@ fn entry(number: u64, upload: &Arrived) -> serde_json::Value {
 }
 
 /// One request.
-struct Request {
+struct RawRequest {
     method: String,
     path: String,
     content_type: String,
     body: Vec<u8>,
 }
 
-impl Request {
+impl RawRequest {
     /// Leaves the body, for which there is room, to be read; `None` at the end of the connection.
-    fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+    fn read_head(reader: &mut impl BufRead) -> io::Result<Option<RawRequest>> {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
             return Ok(None);
@@ -268,7 +268,7 @@ impl Request {
                 _ => {}
             }
         }
-        Ok(Some(Request { method, path, content_type, body: vec![0; length] }))
+        Ok(Some(RawRequest { method, path, content_type, body: vec![0; length] }))
     }
 
     /// `/crm/v2/{module}/{record}/Attachments`.
@@ -278,7 +278,7 @@ impl Request {
 }
 
 /// The only part of a form, as a parser reads it that is not ours: field, file name, content.
-fn part(request: &Request) -> (String, String, Vec<u8>) {
+fn part(request: &RawRequest) -> (String, String, Vec<u8>) {
     let boundary = multer::parse_boundary(&request.content_type).expect("a form");
     let stream = Box::pin(Once(Some(request.body.clone())));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::case::Case;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 /// Waits for something that another process does; fails the test after a minute.
 #[track_caller]
@@ -24,7 +24,7 @@ pub fn send(signal: i32, process: u32) {
 
 #[test]
 fn settled_rows_cost_no_request_and_their_files_may_be_gone() {
-    let (case, service) = (Case::new().many_rows(5), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(5), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let before = service.requests();
     std::fs::remove_dir_all(case.path("f")).expect("the files can be removed");
@@ -35,7 +35,7 @@ fn settled_rows_cost_no_request_and_their_files_may_be_gone() {
 
 #[test]
 fn a_manifest_may_be_reordered_and_extended_between_runs() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let manifest = std::fs::read_to_string(case.path("m.csv")).expect("the manifest");
     let mut lines: Vec<&str> = manifest.lines().collect();
@@ -50,7 +50,7 @@ fn a_manifest_may_be_reordered_and_extended_between_runs() {
 
 #[test]
 fn an_edited_result_is_refused_by_line_and_column_and_can_be_accepted() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let results = std::fs::read_to_string(case.path("m.results.csv")).expect("the results");
     case.write("m.results.csv", results.replacen("uploaded", "not_sent", 1));
@@ -60,7 +60,7 @@ fn an_edited_result_is_refused_by_line_and_column_and_can_be_accepted() {
 
 #[test]
 fn results_that_have_lost_lines_are_refused_and_send_nothing_again() {
-    let (case, service) = (Case::new().many_rows(5), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(5), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let whole = std::fs::read_to_string(case.path("m.results.csv")).expect("the results");
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
@@ -79,7 +79,7 @@ fn results_that_have_lost_lines_are_refused_and_send_nothing_again() {
 
 #[test]
 fn results_of_another_target_are_refused() {
-    let (case, service) = (Case::new().many_rows(2), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(2), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);
     let results = case.path("m.results.csv").display().to_string();
     case.run(&["run", "m.csv", "--sandbox", "--results", &results]).exits(6).says("sandbox");
@@ -88,9 +88,11 @@ fn results_of_another_target_are_refused() {
 #[test]
 fn two_runs_at_once_on_one_results_file_are_told_apart() {
     let case = Case::new().many_rows(3);
-    let settings =
-        attache::sandbox::Settings { latency: Duration::from_millis(300), ..attache::sandbox::Settings::default() };
-    let service = Service::start(settings);
+    let settings = attache::sandbox::SandboxOptions {
+        latency: Duration::from_millis(300),
+        ..attache::sandbox::SandboxOptions::default()
+    };
+    let service = RunningSandbox::start(settings);
     let mut first = service.command(&case, &[]).stderr(std::process::Stdio::null()).spawn().expect("a first run");
     wait_until(|| service.requests() > 0);
     service.run(&case, &[]).exits(6).says(".lock");
@@ -100,7 +102,7 @@ fn two_runs_at_once_on_one_results_file_are_told_apart() {
 
 #[test]
 fn the_summary_counts_every_byte_that_left() {
-    let (case, service) = (Case::new().many_rows(3), Service::with_faults(&[]));
+    let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     case.write("f/1.txt", vec![b'x'; 300_000]);
     let done = service.run(&case, &["--output", "json"]).exits(0);
     let summary: serde_json::Value = serde_json::from_str(&done.stdout).expect("one document");

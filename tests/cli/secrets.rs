@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use attache::sandbox::{Credentials, Settings};
+use attache::sandbox::{SandboxCredentials, SandboxOptions};
 
 use crate::case::{Case, Done};
 use crate::raw::{Raw, Step, answer, error};
 use crate::resume::wait_until;
-use crate::service::Service;
+use crate::service::RunningSandbox;
 
 const ID: &str = "1000.CANARYID";
 const SECRET: &str = "canary-client-secret";
@@ -16,14 +16,14 @@ const REFRESH: &str = "1000.canary-refresh";
 const ACCESS: &str = "1000.canary-access";
 const PROXY: &str = "canary-proxy-password";
 
-fn service(fault: &str) -> Service {
+fn service(fault: &str) -> RunningSandbox {
     let faults = fault.split_whitespace().map(|fault| fault.parse().expect("a fault")).collect();
-    let credentials = Some(Credentials {
+    let credentials = Some(SandboxCredentials {
         client_id: ID.to_owned(),
         client_secret: SECRET.to_owned(),
         refresh_token: REFRESH.to_owned(),
     });
-    Service::start(Settings { faults, credentials, ..Settings::default() })
+    RunningSandbox::start(SandboxOptions { faults, credentials, ..SandboxOptions::default() })
 }
 
 /// Every file below a folder, but for those that are there to hold a token: the user's own, which only the user can

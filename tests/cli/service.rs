@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use attache::sandbox::{Server, Settings, Stats, User};
+use attache::sandbox::{SandboxOptions, SandboxServer, SandboxUser, Stats};
 
 use crate::case::{Case, Done};
 
 /// One attachment in the sandbox's own store.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Created {
+pub struct StoredAttachment {
     pub module: String,
     pub record: String,
     pub name: String,
@@ -18,20 +18,20 @@ pub struct Created {
 }
 
 /// A running sandbox.
-pub struct Service {
-    server: Server,
+pub struct RunningSandbox {
+    server: SandboxServer,
 }
 
-impl Service {
+impl RunningSandbox {
     /// One with these settings.
-    pub fn start(settings: Settings) -> Service {
-        Service { server: Server::start(settings).expect("a sandbox can be started on loopback") }
+    pub fn start(settings: SandboxOptions) -> RunningSandbox {
+        RunningSandbox { server: SandboxServer::start(settings).expect("a sandbox can be started on loopback") }
     }
 
     /// One that behaves, but for these faults.
-    pub fn with_faults(faults: &[&str]) -> Service {
+    pub fn with_faults(faults: &[&str]) -> RunningSandbox {
         let faults = faults.iter().map(|fault| fault.parse().expect("a fault")).collect();
-        Service::start(Settings { faults, ..Settings::default() })
+        RunningSandbox::start(SandboxOptions { faults, ..SandboxOptions::default() })
     }
 
     /// The address.
@@ -57,7 +57,7 @@ impl Service {
         case.finish(self.command(case, more).output())
     }
 
-    /// The command of [`Service::run`], not started.
+    /// The command of [`RunningSandbox::run`], not started.
     pub fn command(&self, case: &Case, more: &[&str]) -> std::process::Command {
         let arguments = self.arguments();
         let mut all = vec!["run", "m.csv"];
@@ -77,14 +77,14 @@ impl Service {
     }
 
     /// Every attachment ever created, in order.
-    pub fn created(&self) -> Vec<Created> {
+    pub fn created(&self) -> Vec<StoredAttachment> {
         let answer = self.get("/_sandbox/created");
         let text = |entry: &serde_json::Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         let entries = answer["attachments"].as_array().expect("a list of attachments").clone();
         assert_eq!(answer["created"].as_u64(), Some(entries.len() as u64));
         entries
             .iter()
-            .map(|entry| Created {
+            .map(|entry| StoredAttachment {
                 module: text(entry, "module"),
                 record: text(entry, "record"),
                 name: text(entry, "name"),
@@ -97,7 +97,7 @@ impl Service {
 
     /// A colleague attaches a file by hand.
     pub fn attach(&self, module: &str, record: &str, name: &str, bytes: &[u8]) {
-        let colleague = User { id: "700000000000101002".to_owned(), name: "A colleague".to_owned() };
+        let colleague = SandboxUser { id: "700000000000101002".to_owned(), name: "A colleague".to_owned() };
         self.server.attach_as(colleague, module, record, name, bytes).expect("the sandbox stores it");
     }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use attache::outcome::Status;
-use attache::results::{Line, Resend, Settings, look};
+use attache::results::{Line, ResendRules, ResultsOptions, look};
 
 use crate::world::World;
 
 /// What the worlds were like, to see that they were not all easy.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Tally {
+pub struct WorldTally {
     runs: u64,
     crashes: u64,
     uploaded: u64,
@@ -21,11 +21,11 @@ pub struct Tally {
     orphans: u64,
 }
 
-impl std::ops::Add for Tally {
-    type Output = Tally;
+impl std::ops::Add for WorldTally {
+    type Output = WorldTally;
 
-    fn add(self, other: Tally) -> Tally {
-        Tally {
+    fn add(self, other: WorldTally) -> WorldTally {
+        WorldTally {
             runs: self.runs + other.runs,
             crashes: self.crashes + other.crashes,
             uploaded: self.uploaded + other.uploaded,
@@ -38,9 +38,9 @@ impl std::ops::Add for Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for WorldTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { runs, crashes, uploaded, settled, already_present, failed, unknown, orphans } = self;
+        let WorldTally { runs, crashes, uploaded, settled, already_present, failed, unknown, orphans } = self;
         write!(
             f,
             "{runs} runs, {crashes} of them cut off; {uploaded} rows uploaded ({settled} known by listing), \
@@ -50,7 +50,7 @@ impl fmt::Display for Tally {
     }
 }
 
-impl Tally {
+impl WorldTally {
     pub fn assert_interesting(&self) {
         let all = [self.crashes, self.settled, self.already_present, self.failed, self.unknown, self.orphans];
         assert!(all.iter().all(|count| *count > 10), "the worlds are too easy: {self:?}");
@@ -70,12 +70,12 @@ pub fn check_any_time(world: &World) -> Result<(), String> {
 }
 
 /// In the end every row has one line, and it tells the truth.
-pub fn check_the_end(world: &World) -> Result<Tally, String> {
+pub fn check_the_end(world: &World) -> Result<WorldTally, String> {
     if !world.done {
         return Err(format!("after {} runs rows are still not at their end: {}", world.runs, story(world)));
     }
-    let seen = look(world.disk.clone(), &world.path, &Settings::default()).map_err(|why| format!("{why:?}"))?;
-    let mut tally = Tally { runs: world.runs.into(), crashes: world.crashes.into(), ..Tally::default() };
+    let seen = look(world.disk.clone(), &world.path, &ResultsOptions::default()).map_err(|why| format!("{why:?}"))?;
+    let mut tally = WorldTally { runs: world.runs.into(), crashes: world.crashes.into(), ..WorldTally::default() };
     let mut ids = BTreeSet::new();
     for (index, row) in world.rows.iter().enumerate() {
         let Some(line) = seen.line(row.key).map_err(|why| why.to_string())? else {
@@ -93,7 +93,7 @@ pub fn check_the_end(world: &World) -> Result<Tally, String> {
         {
             return Err(format!("two rows claim attachment {id}: {}", story(world)));
         }
-        if row.kept && !seen.history().is_settled(row.key, &Resend::default()) {
+        if row.kept && !seen.history().is_settled(row.key, &ResendRules::default()) {
             return Err(format!("row {index} is called done, but is not settled: {line:?}"));
         }
         tally.count(&line, row.kept);
@@ -101,7 +101,7 @@ pub fn check_the_end(world: &World) -> Result<Tally, String> {
     Ok(tally)
 }
 
-impl Tally {
+impl WorldTally {
     fn count(&mut self, line: &Line, kept: bool) {
         match line.status {
             Status::Uploaded => {

@@ -21,7 +21,7 @@ mod run;
 mod server;
 mod world;
 
-use world::{Broken, World};
+use world::{BrokenRule, World};
 
 /// Worlds that every run of the test suite looks at.
 const WORLDS: u64 = 2_000;
@@ -29,7 +29,7 @@ const WORLDS: u64 = 2_000;
 const WORLDS_UNTIL_CAUGHT: u64 = 5_000;
 
 /// Lives through one world; what promise it broke, if it did.
-fn live(seed: u64, broken: Option<Broken>) -> Result<checker::Tally, String> {
+fn live(seed: u64, broken: Option<BrokenRule>) -> Result<checker::WorldTally, String> {
     let mut world = World::new(seed, broken);
     while world.goes_on() {
         run::run(&mut world)?;
@@ -43,10 +43,10 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// All worlds, on all cores; the first failure by number.
-fn live_all(seeds: std::ops::Range<u64>) -> Result<checker::Tally, (u64, String)> {
+fn live_all(seeds: std::ops::Range<u64>) -> Result<checker::WorldTally, (u64, String)> {
     use rayon::prelude::*;
     let one = |seed| live(seed, None).map_err(|why| (seed, why));
-    seeds.into_par_iter().map(one).try_reduce(checker::Tally::default, |left, right| Ok(left + right))
+    seeds.into_par_iter().map(one).try_reduce(checker::WorldTally::default, |left, right| Ok(left + right))
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_promises_hold_in_every_world() {
 }
 
 /// The broken rule must show, and soon.
-fn caught(broken: Broken) {
+fn caught(broken: BrokenRule) {
     let shows = (0..WORLDS_UNTIL_CAUGHT).find(|seed| live(*seed, Some(broken)).is_err());
     let Some(seed) = shows else { panic!("{broken:?} was not noticed in {WORLDS_UNTIL_CAUGHT} worlds") };
     println!("{broken:?} shows in world {seed}");
@@ -78,25 +78,25 @@ fn caught(broken: Broken) {
 
 #[test]
 fn sending_before_the_line_is_on_the_disk_is_noticed() {
-    caught(Broken::NoSyncBeforeSending);
+    caught(BrokenRule::NoSyncBeforeSending);
 }
 
 #[test]
 fn settling_before_the_list_has_caught_up_is_noticed() {
-    caught(Broken::SettlesBeforeTheList);
+    caught(BrokenRule::SettlesBeforeTheList);
 }
 
 #[test]
 fn settling_before_a_slow_server_is_done_is_noticed() {
-    caught(Broken::SettlesBeforeTheServer);
+    caught(BrokenRule::SettlesBeforeTheServer);
 }
 
 #[test]
 fn taking_our_own_attachments_for_new_ones_is_noticed() {
-    caught(Broken::ForgetsOwnAttachments);
+    caught(BrokenRule::ForgetsOwnAttachments);
 }
 
 #[test]
 fn taking_old_attachments_for_new_ones_is_noticed() {
-    caught(Broken::ForgetsTime);
+    caught(BrokenRule::ForgetsTime);
 }

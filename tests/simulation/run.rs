@@ -6,16 +6,17 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use attache::engine::{
-    Clock, Ended, Engine, Face, Faces, Job, JobId, Next, Past, PastDoubt, RecordIx, Task, Ticket, Told,
+    Clock, Descriptor, Descriptors, Ended, Engine, Job, JobId, Next, PriorAttempt, PriorDoubt, RecordIx, Task,
+    TaskResult, Ticket,
 };
 use attache::reply::{ListReply, Reply};
 use attache::results::testing::SimDisk;
-use attache::results::{Line, Log, OpenError, Rows, Settings, Standing, Why, hold};
+use attache::results::{Line, ResultsError, ResultsLog, ResultsOptions, ResultsRows, Standing, Why, hold};
 use attache::upload::{RecordId, RowKey, ServiceId};
 use jiff::Timestamp;
 
-use crate::server::Server;
-use crate::world::{Broken, Row, World, module_name};
+use crate::server::SimServer;
+use crate::world::{BrokenRule, World, WorldRow, module_name};
 
 /// No run of a few rows needs more turns than this.
 const MOST_TURNS: u32 = 50_000;
@@ -90,9 +91,9 @@ fn fate(random: &mut fastrand::Rng) -> Fate {
 
 /// A process, from its start to its end.
 fn process(world: &mut World, fate: Fate) -> Result<Result<(), Dead>, String> {
-    let settings = Settings { target: Some("api.test".to_owned()), ..Settings::default() };
+    let settings = ResultsOptions { target: Some("api.test".to_owned()), ..ResultsOptions::default() };
     let Ok(held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
-    let mut work = Work::default();
+    let mut work = RunWork::default();
     for (index, row) in world.rows.iter().enumerate() {
         let standing = held.seen().history().standing(row.key, &world.resend());
         let bytes = match held.seen().line(row.key) {
@@ -101,10 +102,11 @@ fn process(world: &mut World, fate: Fate) -> Result<Result<(), Dead>, String> {
         };
         work.add(index, row, standing, bytes, world.broken);
     }
-    let manifest = Manifest { rows: world.rows.iter().filter(|row| row.kept).cloned().collect(), columns: Vec::new() };
+    let manifest =
+        WorldManifest { rows: world.rows.iter().filter(|row| row.kept).cloned().collect(), columns: Vec::new() };
     let log = match held.begin(&manifest) {
         Ok(log) => log,
-        Err(OpenError::OtherManifest { .. }) => {
+        Err(ResultsError::OtherManifest { .. }) => {
             // No row is left that the results know: refused, and rightly so. The user takes the edits back.
             world.rows.iter_mut().for_each(|row| row.kept = true);
             return Ok(Err(Dead));
@@ -116,44 +118,51 @@ fn process(world: &mut World, fate: Fate) -> Result<Result<(), Dead>, String> {
         world.done = finished.is_ok();
         return Ok(finished.map(drop).map_err(|_| Dead));
     }
-    let faces = Cards(work.rows.iter().map(|index| world.rows[*index].clone()).collect());
-    let engine = Engine::new(work.jobs.clone(), work.past.clone(), &faces, world.settings_of_the_run());
-    Floor::new(world, &work, log, engine).drive(fate, &manifest)
+    let descriptors = WorldDescriptors(work.rows.iter().map(|index| world.rows[*index].clone()).collect());
+    let engine = Engine::new(work.jobs.clone(), work.prior.clone(), &descriptors, world.settings_of_the_run());
+    VirtualPool::new(world, &work, log, engine).drive(fate, &manifest)
 }
 
 /// What a run has to do: job by job, which row of the world it is.
 #[derive(Default)]
-struct Work {
+struct RunWork {
     jobs: Vec<Job>,
     rows: Vec<usize>,
-    past: Vec<(JobId, Past)>,
+    prior: Vec<(JobId, PriorAttempt)>,
     records: Vec<RecordId>,
-    twins: Vec<(RecordId, String)>,
+    ambiguity_groups: Vec<(RecordId, String)>,
 }
 
-impl Work {
-    fn add(&mut self, index: usize, row: &Row, standing: Standing, bytes: Option<u64>, broken: Option<Broken>) {
-        let past = match standing {
+impl RunWork {
+    fn add(
+        &mut self,
+        index: usize,
+        row: &WorldRow,
+        standing: Standing,
+        bytes: Option<u64>,
+        broken: Option<BrokenRule>,
+    ) {
+        let prior = match standing {
             Standing::New | Standing::Again(_) if row.kept => None,
-            Standing::InDoubt { sent_at, why } => Some(Past {
-                sent_at: if broken == Some(Broken::ForgetsTime) {
+            Standing::InDoubt { sent_at, why } => Some(PriorAttempt {
+                sent_at: if broken == Some(BrokenRule::ForgetsTime) {
                     Timestamp::UNIX_EPOCH
                 } else {
                     Timestamp::from_second(sent_at).expect("a time that we wrote")
                 },
                 size: bytes,
-                was: if why == Why::Asked { PastDoubt::Unknown } else { PastDoubt::InDoubt },
+                was: if why == Why::Asked { PriorDoubt::Unknown } else { PriorDoubt::InDoubt },
                 resend: row.kept,
             }),
             Standing::New | Standing::Again(_) | Standing::Settled(_) => return,
         };
         let id = JobId(u32::try_from(self.jobs.len()).expect("few rows"));
         let record = number_of(&mut self.records, row.record);
-        let face = if row.name.is_empty() { row.source.clone() } else { row.name.clone() };
-        let twin = number_of(&mut self.twins, (row.record, face));
-        self.jobs.push(Job { module: row.module, record: RecordIx(record), twin });
+        let descriptor = if row.name.is_empty() { row.source.clone() } else { row.name.clone() };
+        let ambiguity_group = number_of(&mut self.ambiguity_groups, (row.record, descriptor));
+        self.jobs.push(Job { module: row.module, record: RecordIx(record), ambiguity_group });
         self.rows.push(index);
-        self.past.extend(past.map(|past| (id, past)));
+        self.prior.extend(prior.map(|prior| (id, prior)));
     }
 }
 
@@ -165,21 +174,21 @@ fn number_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> u32 {
     u32::try_from(found).expect("few")
 }
 
-struct Cards(Vec<Row>);
+struct WorldDescriptors(Vec<WorldRow>);
 
-impl Faces for Cards {
-    fn face(&self, job: JobId) -> Face<'_> {
-        self.0[job.0 as usize].face()
+impl Descriptors for WorldDescriptors {
+    fn descriptor(&self, job: JobId) -> Descriptor<'_> {
+        self.0[job.0 as usize].descriptor()
     }
 }
 
 /// The manifest as the results know it.
-struct Manifest {
-    rows: Vec<Row>,
+struct WorldManifest {
+    rows: Vec<WorldRow>,
     columns: Vec<String>,
 }
 
-impl Rows for Manifest {
+impl ResultsRows for WorldManifest {
     fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -203,7 +212,7 @@ impl Rows for Manifest {
     }
 }
 
-fn blank(row: &Row) -> Line {
+fn blank(row: &WorldRow) -> Line {
     assert_eq!(row.upload().module, module_name(row.module));
     Line::of(&row.upload(), Some(row.bytes()), "api.test", "run")
 }
@@ -216,10 +225,10 @@ enum News {
 }
 
 /// Where the virtual workers meet.
-struct Floor<'a, 'e> {
+struct VirtualPool<'a, 'e> {
     world: &'a mut World,
-    work: &'a Work,
-    log: Log<SimDisk>,
+    work: &'a RunWork,
+    log: ResultsLog<SimDisk>,
     engine: Engine<'e>,
     began: Duration,
     synced: Duration,
@@ -233,10 +242,15 @@ struct Floor<'a, 'e> {
     broken_log: bool,
 }
 
-impl<'a, 'e> Floor<'a, 'e> {
-    fn new(world: &'a mut World, work: &'a Work, log: Log<SimDisk>, engine: Engine<'e>) -> Floor<'a, 'e> {
+impl<'a, 'e> VirtualPool<'a, 'e> {
+    fn new(
+        world: &'a mut World,
+        work: &'a RunWork,
+        log: ResultsLog<SimDisk>,
+        engine: Engine<'e>,
+    ) -> VirtualPool<'a, 'e> {
         let began = world.clock;
-        Floor {
+        VirtualPool {
             work,
             log,
             engine,
@@ -251,11 +265,11 @@ impl<'a, 'e> Floor<'a, 'e> {
         }
     }
 
-    fn drive(mut self, fate: Fate, manifest: &Manifest) -> Result<Result<(), Dead>, String> {
+    fn drive(mut self, fate: Fate, manifest: &WorldManifest) -> Result<Result<(), Dead>, String> {
         for turn in 0..MOST_TURNS {
             match fate {
                 Fate::Kill(at) | Fate::PowerCut(at) if at == turn => return Ok(Err(Dead)),
-                Fate::Signal(at) if at == turn => self.engine.interrupt(),
+                Fate::Signal(at) if at == turn => self.engine.handle_interrupt(),
                 _ => {}
             }
             let alarm = match self.hand_out() {
@@ -284,7 +298,7 @@ impl<'a, 'e> Floor<'a, 'e> {
             if self.busy >= self.world.workers {
                 return Ok(Handed::Waits(None));
             }
-            match self.engine.next(self.now()) {
+            match self.engine.poll(self.now()) {
                 Next::Do(ticket) => self.begin(ticket)?,
                 Next::Wait(at) => return Ok(Handed::Waits(at.map(|at| self.began + at))),
                 Next::End => return Ok(Handed::Over),
@@ -317,10 +331,10 @@ impl<'a, 'e> Floor<'a, 'e> {
     fn upload(&mut self, job: JobId, announce: bool) -> Result<(Duration, News), Dead> {
         let mut sent_at = None;
         if announce {
-            let time = Server::time(self.world.clock);
+            let time = SimServer::time(self.world.clock);
             let line = blank(self.row(job)).sending(time);
             let written = self.log.append(&line).and_then(|()| match self.world.broken {
-                Some(Broken::NoSyncBeforeSending) => Ok(()),
+                Some(BrokenRule::NoSyncBeforeSending) => Ok(()),
                 _ => self.log.sync(),
             });
             if let Err(why) = written {
@@ -328,7 +342,8 @@ impl<'a, 'e> Floor<'a, 'e> {
                 return Ok((self.world.clock, News::ResultsFailed(why.to_string())));
             }
             self.synced = self.world.clock;
-            sent_at = Some(if self.world.broken == Some(Broken::ForgetsTime) { Timestamp::UNIX_EPOCH } else { time });
+            sent_at =
+                Some(if self.world.broken == Some(BrokenRule::ForgetsTime) { Timestamp::UNIX_EPOCH } else { time });
         }
         let index = self.work.rows[job.0 as usize];
         let bad = self.world.is_bad();
@@ -344,7 +359,7 @@ impl<'a, 'e> Floor<'a, 'e> {
         self.world.disk.list(&self.world.path).map(drop).map_err(|_| Dead)
     }
 
-    fn row(&self, job: JobId) -> &Row {
+    fn row(&self, job: JobId) -> &WorldRow {
         &self.world.rows[self.work.rows[job.0 as usize]]
     }
 
@@ -356,18 +371,18 @@ impl<'a, 'e> Floor<'a, 'e> {
             let Some((ticket, news)) = self.under_way[number as usize].take() else { continue };
             self.busy -= 1;
             let told = match news {
-                News::Replied { reply, sent_at } => Told::Replied { reply, sent_at },
-                News::ResultsFailed(why) => Told::ResultsFailed(why),
+                News::Replied { reply, sent_at } => TaskResult::Replied { reply, sent_at },
+                News::ResultsFailed(why) => TaskResult::ResultsFailed(why),
                 News::Listed { reply, record } => match self.claimed(record) {
-                    Ok(claimed) => Told::Listed { reply, claimed, clock: Clock::Service },
+                    Ok(claimed) => TaskResult::Listed { reply, claimed, clock: Clock::Service },
                     Err(why) => {
                         self.die_if_down()?;
-                        Told::ResultsFailed(why)
+                        TaskResult::ResultsFailed(why)
                     }
                 },
             };
             self.world.tell(|| format!("{:?}: {told:?}", ticket.task));
-            for ended in self.engine.tell(self.now(), ticket, told) {
+            for ended in self.engine.handle_result(self.now(), ticket, told) {
                 self.write(&ended)?;
             }
         }
@@ -376,7 +391,7 @@ impl<'a, 'e> Floor<'a, 'e> {
 
     fn claimed(&mut self, record: RecordId) -> Result<Vec<ServiceId>, String> {
         match self.world.broken {
-            Some(Broken::ForgetsOwnAttachments) => Ok(Vec::new()),
+            Some(BrokenRule::ForgetsOwnAttachments) => Ok(Vec::new()),
             _ => self.log.claimed(record).map_err(|why| why.to_string()),
         }
     }
@@ -391,28 +406,28 @@ impl<'a, 'e> Floor<'a, 'e> {
         if let Err(why) = self.log.append(&line) {
             self.die_if_down()?;
             self.broken_log = true;
-            self.engine.results_failed(&why.to_string());
+            self.engine.handle_results_failure(&why.to_string());
         }
         Ok(())
     }
 
     fn sync_now_and_then(&mut self) -> Result<(), Dead> {
-        if self.world.broken == Some(Broken::NoSyncBeforeSending) || self.world.clock - self.synced < SYNC_EVERY {
+        if self.world.broken == Some(BrokenRule::NoSyncBeforeSending) || self.world.clock - self.synced < SYNC_EVERY {
             return Ok(());
         }
         self.synced = self.world.clock;
         if let Err(why) = self.log.sync() {
             self.die_if_down()?;
             self.broken_log = true;
-            self.engine.results_failed(&why.to_string());
+            self.engine.handle_results_failure(&why.to_string());
         }
         Ok(())
     }
 
     /// The run is over: what it did not get to is written, and the log becomes a table.
-    fn close(mut self, manifest: &Manifest) -> Result<Result<(), Dead>, String> {
+    fn close(mut self, manifest: &WorldManifest) -> Result<Result<(), Dead>, String> {
         loop {
-            let rest = self.engine.rest(3);
+            let rest = self.engine.poll_remaining(3);
             if rest.is_empty() {
                 break;
             }

@@ -7,7 +7,7 @@ use attache::reply::{Created, DoubtBecause, FailedBy, ListReply, Listed, Reply, 
 use attache::upload::{RecordId, ServiceId, SourceKind};
 use jiff::Timestamp;
 
-use crate::world::Row;
+use crate::world::WorldRow;
 
 /// The second in which the worlds begin.
 const EPOCH: i64 = 1_800_000_000;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const US: u64 = 7;
 const SOMEBODY: u64 = 8;
 
-pub struct Server {
+pub struct SimServer {
     /// After the server is done, a list shows the attachment within this time.
     pub lag: Duration,
     /// So long the server works after the last byte, at most.
@@ -49,11 +49,11 @@ pub struct Made {
     visible: Duration,
 }
 
-impl Server {
-    pub fn new(random: &mut fastrand::Rng, rows: &[Row]) -> Server {
+impl SimServer {
+    pub fn new(random: &mut fastrand::Rng, rows: &[WorldRow]) -> SimServer {
         let lag = if random.bool() { Duration::ZERO } else { Duration::from_millis(random.u64(..8_000)) };
         let work = Duration::from_millis(if random.bool() { 200 } else { random.u64(200..8_000) });
-        let mut server = Server {
+        let mut server = SimServer {
             lag,
             work,
             faults: [0, 10, 30, 60][random.usize(..4)],
@@ -73,7 +73,7 @@ impl Server {
 
     /// Somebody else puts something on a record of ours: long ago, exactly what we are about to put there; lately or
     /// meanwhile, something that resembles it in name or size.
-    fn somebody_attaches(&mut self, random: &mut fastrand::Rng, rows: &[Row]) {
+    fn somebody_attaches(&mut self, random: &mut fastrand::Rng, rows: &[WorldRow]) {
         let row = &rows[random.usize(..rows.len())];
         let (created, name, size) = match random.u8(..4) {
             0 => (random.u64(..800), row.name.clone(), row.size),
@@ -110,7 +110,7 @@ impl Server {
 
     /// Whether somebody else's attachments, or the server's habits, may make it impossible to tell what became of a
     /// row.
-    pub fn may_confuse(&self, row: &Row) -> bool {
+    pub fn may_confuse(&self, row: &WorldRow) -> bool {
         let resembles = |made: &&Made| made.record == row.record && (made.name == row.name || made.size == row.size);
         self.renames
             || self.behind > 0
@@ -128,7 +128,7 @@ impl Server {
         random: &mut fastrand::Rng,
         clock: Duration,
         bad: bool,
-        (index, row): (usize, &Row),
+        (index, row): (usize, &WorldRow),
     ) -> (Duration, Reply) {
         let start = clock + Duration::from_millis(random.u64(1..30));
         let body = start + Duration::from_millis(random.u64(5..500));
@@ -152,7 +152,7 @@ impl Server {
         start: Duration,
         body: Duration,
         index: usize,
-        row: &Row,
+        row: &WorldRow,
     ) -> (Duration, Reply) {
         let soon = start + Duration::from_millis(random.u64(1..50));
         let late = body + PATIENCE;
@@ -178,7 +178,7 @@ impl Server {
         }
     }
 
-    fn has_link(&self, row: &Row) -> bool {
+    fn has_link(&self, row: &WorldRow) -> bool {
         let same = |made: &Made| made.record == row.record && made.url.as_ref() == Some(&row.source);
         row.kind == SourceKind::Link && self.made.iter().any(same)
     }
@@ -187,7 +187,7 @@ impl Server {
         &mut self,
         random: &mut fastrand::Rng,
         index: usize,
-        row: &Row,
+        row: &WorldRow,
         body: Duration,
         created: Duration,
     ) -> Created {

@@ -4,17 +4,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use attache::engine::settings::{Backoff, IfExists, MaxFailures};
-use attache::engine::{Face, Settings};
-use attache::results::Resend;
+use attache::engine::policy::{Backoff, IfExists, MaxFailures};
+use attache::engine::{Descriptor, Policy};
+use attache::results::ResendRules;
 use attache::results::testing::SimDisk;
 use attache::upload::{RecordId, RowKey, SourceKind, Upload};
 
-use crate::server::Server;
+use crate::server::SimServer;
 
 /// A rule of the protocol that a test breaks on purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Broken {
+pub enum BrokenRule {
     NoSyncBeforeSending,
     SettlesBeforeTheList,
     SettlesBeforeTheServer,
@@ -29,7 +29,7 @@ const MOST_RUNS: u32 = 12;
 
 /// A row of the manifest.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct WorldRow {
     pub line: u32,
     pub module: u16,
     pub record: RecordId,
@@ -44,7 +44,7 @@ pub struct Row {
     pub kept: bool,
 }
 
-impl Row {
+impl WorldRow {
     pub fn upload(&self) -> Upload<'_> {
         Upload {
             line: self.line,
@@ -57,10 +57,12 @@ impl Row {
         }
     }
 
-    pub fn face(&self) -> Face<'_> {
+    pub fn descriptor(&self) -> Descriptor<'_> {
         match self.kind {
-            SourceKind::File => Face { name: (&*self.name).into(), size: Some(self.size), link: None },
-            SourceKind::Link => Face { name: (&*self.name).into(), size: None, link: Some((&*self.source).into()) },
+            SourceKind::File => Descriptor { name: (&*self.name).into(), size: Some(self.size), link: None },
+            SourceKind::Link => {
+                Descriptor { name: (&*self.name).into(), size: None, link: Some((&*self.source).into()) }
+            }
         }
     }
 
@@ -78,15 +80,15 @@ pub fn module_name(module: u16) -> &'static str {
 
 pub struct World {
     pub seed: u64,
-    pub broken: Option<Broken>,
+    pub broken: Option<BrokenRule>,
     pub random: fastrand::Rng,
-    pub rows: Vec<Row>,
-    pub server: Server,
+    pub rows: Vec<WorldRow>,
+    pub server: SimServer,
     pub disk: SimDisk,
     pub path: PathBuf,
     /// The time of the world, whatever runs.
     pub clock: Duration,
-    pub settings: Settings,
+    pub settings: Policy,
     pub workers: usize,
     pub runs: u32,
     pub crashes: u32,
@@ -97,10 +99,10 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, broken: Option<Broken>) -> World {
+    pub fn new(seed: u64, broken: Option<BrokenRule>) -> World {
         let mut random = fastrand::Rng::with_seed(seed);
         let rows = manifest(&mut random);
-        let server = Server::new(&mut random, &rows);
+        let server = SimServer::new(&mut random, &rows);
         let settings = settings(&mut random, &server, broken);
         World {
             seed,
@@ -138,17 +140,17 @@ impl World {
     }
 
     /// In the end, nothing but the service may keep a row from its end.
-    pub fn settings_of_the_run(&self) -> Settings {
+    pub fn settings_of_the_run(&self) -> Policy {
         let settings = self.settings.clone();
         if self.is_bad() {
             return settings;
         }
-        Settings { limit: None, max_credits: None, max_failures: MaxFailures::default(), ..settings }
+        Policy { limit: None, max_credits: None, max_failures: MaxFailures::default(), ..settings }
     }
 
     /// Once, when things have calmed down, what is `unknown` is looked at again.
-    pub fn resend(&self) -> Resend {
-        Resend { unknown: self.runs == BAD_RUNS + 1, ..Resend::default() }
+    pub fn resend(&self) -> ResendRules {
+        ResendRules { unknown: self.runs == BAD_RUNS + 1, ..ResendRules::default() }
     }
 
     /// Takes a row out of the manifest now and then, between two runs.
@@ -160,19 +162,19 @@ impl World {
     }
 }
 
-fn manifest(random: &mut fastrand::Rng) -> Vec<Row> {
+fn manifest(random: &mut fastrand::Rng) -> Vec<WorldRow> {
     let records = random.u64(1..=4);
     let count = random.usize(1..=14);
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<WorldRow> = Vec::new();
     for line in 0..count {
         // Rows that look alike are the hard ones: few names, fewer sizes, identical rows.
         let copied = if line > 0 && random.u8(..4) == 0 { rows.get(random.usize(..line)).cloned() } else { None };
         let mut row = match copied.filter(|row| row.kind == SourceKind::File) {
-            Some(row) => Row { refused: random.u8(..20) == 0, ..row },
+            Some(row) => WorldRow { refused: random.u8(..20) == 0, ..row },
             None => new_row(random, records, line, &rows),
         };
         row.line = u32::try_from(line).unwrap_or(0) + 2;
-        let same = |other: &&Row| {
+        let same = |other: &&WorldRow| {
             (other.record, other.kind, &other.source, &other.name) == (row.record, row.kind, &row.source, &row.name)
         };
         let ordinal = u32::try_from(rows.iter().filter(same).count()).unwrap_or(0) + 1;
@@ -183,7 +185,7 @@ fn manifest(random: &mut fastrand::Rng) -> Vec<Row> {
     rows
 }
 
-fn new_row(random: &mut fastrand::Rng, records: u64, line: usize, rows: &[Row]) -> Row {
+fn new_row(random: &mut fastrand::Rng, records: u64, line: usize, rows: &[WorldRow]) -> WorldRow {
     let number = random.u64(..records);
     let record = RecordId::new(1_000_000_000 + number).expect("ten digits");
     let link = random.u8(..5) == 0;
@@ -192,7 +194,7 @@ fn new_row(random: &mut fastrand::Rng, records: u64, line: usize, rows: &[Row]) 
     let size = u64::from(name / 2) * 100 + 10;
     let url = format!("https://example.test/{line}");
     let taken = rows.iter().any(|row| row.record == record && row.source == url);
-    Row {
+    WorldRow {
         line: 0,
         module: u16::from(number % 2 == 1),
         record,
@@ -206,15 +208,15 @@ fn new_row(random: &mut fastrand::Rng, records: u64, line: usize, rows: &[Row]) 
     }
 }
 
-fn settings(random: &mut fastrand::Rng, server: &Server, broken: Option<Broken>) -> Settings {
-    let defaults = Settings::default();
+fn settings(random: &mut fastrand::Rng, server: &SimServer, broken: Option<BrokenRule>) -> Policy {
+    let defaults = Policy::default();
     let (lag, work) = (server.lag, server.work);
     let settle_time = match broken {
-        Some(Broken::SettlesBeforeTheList) => work,
-        Some(Broken::SettlesBeforeTheServer) => lag,
+        Some(BrokenRule::SettlesBeforeTheList) => work,
+        Some(BrokenRule::SettlesBeforeTheServer) => lag,
         _ => lag + work + Duration::from_millis(1),
     };
-    Settings {
+    Policy {
         concurrency: random.u32(1..=5),
         rate: if random.bool() { attache::units::Rate::Unlimited } else { defaults.rate },
         retries: random.u32(1..=5),

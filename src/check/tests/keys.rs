@@ -13,12 +13,12 @@ Contacts,Anna@Example.com,738964000000291006,Email,10,2026-11-27T08:00:00Z
 Accounts,001A0000006Vm9r,738964000000291007,SF_Id,10,2026-11-27T08:00:00Z
 ";
 
-impl Folder {
+impl CheckFolder {
     /// Checks a CSV manifest with this crosswalk beside it.
     pub(super) fn with_crosswalk(&self, manifest: &str, crosswalk: &str) -> Checkup {
         self.write("crosswalk.csv", crosswalk.as_bytes());
         let crosswalks = vec![self.folder.path().join("crosswalk.csv")];
-        self.check_bytes("m.csv", manifest.as_bytes(), &Settings { crosswalks, ..Settings::default() })
+        self.check_bytes("m.csv", manifest.as_bytes(), &CheckOptions { crosswalks, ..CheckOptions::default() })
     }
 }
 
@@ -33,7 +33,7 @@ fn records(checkup: &Checkup) -> Vec<(String, String)> {
 
 #[test]
 fn a_key_becomes_the_record_that_the_crosswalk_says_and_goes_on_with_the_row() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let manifest = "module,key,record,file\nContacts, C-4711 ,,a.pdf\nAccounts,001A0000006Vm9rIAC,,a.pdf\n\
                     Contacts,,738964000000291009,a.pdf\nContacts,mailto:anna@example.com,,b.pdf\n";
     let checkup = folder.with_crosswalk(manifest, CROSSWALK);
@@ -53,7 +53,7 @@ fn a_key_becomes_the_record_that_the_crosswalk_says_and_goes_on_with_the_row() {
 
 #[test]
 fn the_identity_of_a_row_is_made_of_its_record_however_the_manifest_names_it() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let by_key = folder.with_crosswalk("module,key,file\nContacts,C-4711,a.pdf\n", CROSSWALK);
     let by_id = folder.csv("module,record,file\nContacts,738964000000291001,a.pdf\n");
     let key = |checkup: &Checkup| checkup.checked.as_ref().map(|checked| checked.key(RowIx(0)));
@@ -62,7 +62,7 @@ fn the_identity_of_a_row_is_made_of_its_record_however_the_manifest_names_it() {
 
 #[test]
 fn every_key_that_stands_for_no_one_record_is_a_problem_of_its_row() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let manifest = "module,key,record,file\nContacts,C-4713,,a.pdf\nContacts,815,,a.pdf\nContacts,twice,,a.pdf\n\
                     Leads,C-4711,,a.pdf\nContacts,7.1E+12,,a.pdf\nContacts,C-4711,738964000000291001,a.pdf\n\
                     Contacts,,,a.pdf\nContacts,nothing like it,,a.pdf\n";
@@ -75,7 +75,7 @@ fn every_key_that_stands_for_no_one_record_is_a_problem_of_its_row() {
 
 #[test]
 fn keys_without_a_crosswalk_are_one_problem_of_the_manifest_and_leave_no_row_sound() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let checkup = folder.csv("module,key,file\nContacts,C-4711,a.pdf\nContacts,C-4712,missing.pdf\n");
     assert_eq!(found(&checkup), ["crosswalk-missing -:- - -", "file-missing 3:17 2 file"]);
     assert!(messages(&checkup)[0].contains("2 rows name their record by a key"));
@@ -84,15 +84,15 @@ fn keys_without_a_crosswalk_are_one_problem_of_the_manifest_and_leave_no_row_sou
 
 #[test]
 fn a_damaged_crosswalk_is_told_by_its_own_lines_and_nothing_is_joined_with_it() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let crosswalk = "module,key,record\nContacts,C-4711,7.38964E+17\nKontakte,C-1,738964000000291001\nContacts,C-2,738964000000291002\n";
-    let settings = Settings { skip_invalid: true, ..Settings::default() };
+    let options = CheckOptions { skip_invalid: true, ..CheckOptions::default() };
     folder.write("crosswalk.csv", crosswalk.as_bytes());
     let crosswalks = vec![folder.folder.path().join("crosswalk.csv")];
     let checkup = folder.check_bytes(
         "m.csv",
         b"module,key,record,file\nContacts,C-2,,a.pdf\nContacts,,738964000000291002,a.pdf\n",
-        &Settings { crosswalks, ..settings },
+        &CheckOptions { crosswalks, ..options },
     );
     assert_eq!(found(&checkup), ["crosswalk-damaged -:- - crosswalk", "crosswalk-damaged -:- - crosswalk"]);
     assert!(
@@ -103,7 +103,7 @@ fn a_damaged_crosswalk_is_told_by_its_own_lines_and_nothing_is_joined_with_it() 
 
 #[test]
 fn ids_of_a_crosswalk_that_a_spreadsheet_rounded_are_found_in_the_rows() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     let crosswalk = "module,key,record\nContacts,1,738964000000291000\nContacts,2,738964000000292000\nContacts,3,738964000000293000\n";
     let manifest = "module,key,file\nContacts,1,a.pdf\nContacts,2,a.pdf\nContacts,3,a.pdf\n";
     let checkup = folder.with_crosswalk(manifest, crosswalk);
@@ -113,7 +113,7 @@ fn ids_of_a_crosswalk_that_a_spreadsheet_rounded_are_found_in_the_rows() {
 
 #[test]
 fn a_yaml_manifest_names_its_crosswalk_and_may_give_a_key_to_all_rows() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     folder.write("crosswalk.csv", CROSSWALK.as_bytes());
     let checkup = folder.yaml(
         "version: 1\ncrosswalk: crosswalk.csv\ndefaults: {module: Contacts, key: C-4711}\nuploads:\n\
@@ -126,7 +126,7 @@ fn a_yaml_manifest_names_its_crosswalk_and_may_give_a_key_to_all_rows() {
 
 #[test]
 fn a_manifest_may_not_name_a_crosswalk_outside_its_folder() {
-    let folder = Folder::new();
+    let folder = CheckFolder::new();
     for named in ["../crosswalk.csv", "no/such.csv", "//server/share/c.csv"] {
         let manifest =
             format!("version: 1\ncrosswalk: [\"{named}\"]\nuploads:\n- {{module: Contacts, key: a, file: a.pdf}}\n");

@@ -1,6 +1,6 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
 
-mod crew;
+mod ports;
 mod prepare;
 mod rows;
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use self::crew::{Contents, Memory, Sender};
+use self::ports::{ClientUploader, Contents, ResultsJournal};
 use self::prepare::{Destination, Prepared};
 use self::rows::ManifestRows;
 use super::args::RunArgs;
@@ -21,17 +21,17 @@ use super::signals;
 use super::values::Output;
 use crate::check::Checkup;
 use crate::console::check::CheckOutput;
-use crate::console::summary::{Over, Summary};
-use crate::console::{self, progress, tally::Scope};
-use crate::engine::drive::{self, Crew};
-use crate::engine::{Ending, Engine, Stop, StopCause};
+use crate::console::summary::{Summary, SummaryInput};
+use crate::console::{self, progress, run_tally::Scope};
+use crate::engine::worker_pool::{self, Ports};
+use crate::engine::{Ending, Engine, StopCause, StopSignal};
 use crate::exit::Exit;
 use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
 use crate::plan::facts::Facts;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
-use crate::results::{self, GroupLog, Held, RealDisk, Seen, Totals};
+use crate::results::{self, GroupLog, LockedResults, RealDisk, ResultsSnapshot, ResultsTotals};
 use crate::units;
 
 /// Runs the command.
@@ -85,8 +85,8 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
 
 /// The results of earlier runs: only looked at for a dry run, held by a lock for a real one.
 enum Results {
-    Seen(Box<Seen<RealDisk>>),
-    Held(Box<Held<RealDisk>>),
+    Seen(Box<ResultsSnapshot<RealDisk>>),
+    Held(Box<LockedResults<RealDisk>>),
 }
 
 impl Results {
@@ -99,7 +99,7 @@ impl Results {
         }
     }
 
-    fn seen(&self) -> &Seen<RealDisk> {
+    fn seen(&self) -> &ResultsSnapshot<RealDisk> {
         match self {
             Results::Seen(seen) => seen,
             Results::Held(held) => held.seen(),
@@ -107,7 +107,7 @@ impl Results {
     }
 }
 
-fn say_what_was_torn(prepared: &Prepared, seen: &Seen<RealDisk>) {
+fn say_what_was_torn(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
     if seen.torn() > 0 && !prepared.screen.quiet {
         let lines = units::counted(seen.torn(), "line");
         let path = seen.path().display();
@@ -118,7 +118,7 @@ fn say_what_was_torn(prepared: &Prepared, seen: &Seen<RealDisk>) {
     }
 }
 
-fn check_that_no_line_is_missing(prepared: &Prepared, seen: &Seen<RealDisk>) -> Result<(), Failure> {
+fn check_that_no_line_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) -> Result<(), Failure> {
     if prepared.results.afresh || prepared.results.accept_edited {
         return Ok(());
     }
@@ -181,7 +181,7 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
 /// The rows with problems as a CSV of their own. It takes its place at once, so that a reader never meets half of it.
 fn write_rows_to_mend(path: &Path, checkup: &Checkup) -> io::Result<()> {
     crate::report::replace(path, |out| {
-        console::mend::write(out, &checkup.carried_columns, &checkup.unsound, &checkup.problems)
+        console::problems_csv::write(out, &checkup.carried_columns, &checkup.unsound, &checkup.problems)
     })
 }
 
@@ -241,32 +241,46 @@ fn may_go_on(prepared: &Prepared) -> Result<bool, Failure> {
 }
 
 /// Does what the plan says.
-fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exit, Failure> {
+fn execute(prepared: &Prepared, plan: &Plan, held: LockedResults<RealDisk>) -> Result<Exit, Failure> {
     let started = Timestamp::now();
     let run_id = results::new_run_id(started);
     let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
     // The server of a rehearsal lives as long as the run does.
     let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
-    let earlier = crew::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
+    let earlier = ports::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
     let contents = Contents::default();
-    let stop = Arc::new(Stop::default());
+    let stop = Arc::new(StopSignal::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
     let old_layout = held.seen().layout().clone();
     let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
-    let memory =
-        Memory { plan, log: &log, target: &prepared.target, run: &run_id, earlier, contents: &contents, old_layout };
+    let memory = ResultsJournal {
+        plan,
+        log: &log,
+        target: &prepared.target,
+        run: &run_id,
+        earlier,
+        contents: &contents,
+        old_layout,
+    };
     let (ending, seen) =
-        progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |watch| {
-            let engine = Engine::new(plan.jobs().to_vec(), plan.pasts().to_vec(), plan, prepared.plan.engine.clone());
+        progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |observer| {
+            let engine =
+                Engine::new(plan.jobs().to_vec(), plan.prior_attempts().to_vec(), plan, prepared.plan.engine.clone());
             let Some(destination) = &destination else { return engine.into_ending() };
-            let sender = Sender { plan, client: destination.client(), contents: &contents };
-            let crew = Crew { service: &sender, journal: &memory, watch, stop: &stop };
-            drive::run(engine, prepared.threads(), crew)
+            let sender = ClientUploader { plan, client: destination.client(), contents: &contents };
+            let ports = Ports { service: &sender, journal: &memory, observer, stop: &stop };
+            worker_pool::run(engine, prepared.threads(), ports)
         });
     let finished = finish(log, &rows, &prepared.plan.results);
     let exit = status(&ending, finished.as_ref().ok(), &signal);
-    let over =
-        Over { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals: finished.as_ref().ok(), exit };
+    let over = SummaryInput {
+        plan: plan.facts(),
+        run: &run_id,
+        ending: &ending,
+        seen: &seen,
+        totals: finished.as_ref().ok(),
+        exit,
+    };
     let summary = Summary::of(&over);
     note_run(prepared, &over, started);
     show_summary(prepared, &summary);
@@ -274,7 +288,7 @@ fn execute(prepared: &Prepared, plan: &Plan, held: Held<RealDisk>) -> Result<Exi
 }
 
 /// Makes the log a table.
-fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>, path: &Path) -> Result<Totals, Failure> {
+fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>, path: &Path) -> Result<ResultsTotals, Failure> {
     let unwritten = |error| {
         anyhow!("cannot write {}: {error}; make room or mend the disk, then run the same command again", path.display())
     };
@@ -283,7 +297,7 @@ fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>, path: &Path) -> Resu
 }
 
 /// The exit status: of the whole results file, not of this run alone.
-fn status(ending: &Ending, totals: Option<&Totals>, signal: &OnceLock<Exit>) -> Exit {
+fn status(ending: &Ending, totals: Option<&ResultsTotals>, signal: &OnceLock<Exit>) -> Exit {
     let stopped = ending.stopped.as_ref().map(|stopped| match stopped.cause {
         StopCause::Signal => signal.get().copied().unwrap_or(Exit::Interrupted),
         StopCause::Service(StopBecause::Disk) => Exit::Results,
@@ -317,9 +331,9 @@ fn show_summary(prepared: &Prepared, summary: &Summary) {
 
 /// Adds the run to the list beside the results. Losing it costs the head of a report and nothing else, so that it cannot
 /// be written is said, and does not change how the run ends.
-fn note_run(prepared: &Prepared, over: &Over<'_>, started: Timestamp) {
+fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp) {
     let counts = over.totals.map(|totals| totals.rows.iter()).into_iter().flatten();
-    let run = results::Run {
+    let run = results::RunRecord {
         id: over.run.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,

@@ -11,8 +11,8 @@ use crate::cli::args::RunArgs;
 use crate::cli::config::{self, Access, UserFile};
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
-use crate::cli::values::{Progress, Resend};
-use crate::console::problems::{Found, quoted_lines};
+use crate::cli::values::{ProgressMode, ResendChoice};
+use crate::console::problems::{CheckReport, quoted_lines};
 use crate::console::progress::{self, Mode};
 use crate::content::FingerprintKind;
 use crate::engine;
@@ -21,7 +21,7 @@ use crate::manifest;
 use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
 use crate::results;
 use crate::zoho::{
-    ApiVersion, Client, ClientError, Credentials, HttpSettings, Proxies, Target, TargetError, TokenSettings,
+    ApiVersion, Client, ClientError, Credentials, HttpOptions, Proxies, Target, TargetError, TokenOptions,
 };
 
 /// What the results call a rehearsal.
@@ -32,11 +32,11 @@ pub(super) struct Prepared {
     pub(super) args: RunArgs,
     pub(super) screen: Screen,
     pub(super) input: manifest::Input,
-    pub(super) read: manifest::Settings,
-    pub(super) check: check::Settings,
-    pub(super) results: results::Settings,
-    pub(super) resend: results::Resend,
-    pub(super) plan: plan::Settings,
+    pub(super) read: manifest::ReadOptions,
+    pub(super) check: check::CheckOptions,
+    pub(super) results: results::ResultsOptions,
+    pub(super) resend: results::ResendRules,
+    pub(super) plan: plan::PlanOptions,
     /// What the results call the target; empty in a dry run that names none.
     pub(super) target: String,
     version: ApiVersion,
@@ -56,7 +56,7 @@ enum Way {
 struct Real {
     target: Target,
     access: Access,
-    http: HttpSettings,
+    http: HttpOptions,
 }
 
 impl Way {
@@ -67,7 +67,7 @@ impl Way {
         }
         let access = config::access(&args.target, user, |name| std::env::var(name).ok(), io::stdin().lock())
             .map_err(Failure::usage)?;
-        let http = HttpSettings {
+        let http = HttpOptions {
             concurrency: concurrency as usize,
             bandwidth: args.run_pace.bandwidth,
             ..config::http(&args.target, access.ca_file.clone()).map_err(Failure::usage)?
@@ -119,7 +119,7 @@ impl Way {
 
 /// The target with the API domain that the token names, where the user named none: the results must know from their
 /// first line where they belong.
-fn completed(target: Target, access: &Access, http: &HttpSettings) -> Result<Target, Failure> {
+fn completed(target: Target, access: &Access, http: &HttpOptions) -> Result<Target, Failure> {
     if target.names_api() {
         return Ok(target);
     }
@@ -127,8 +127,8 @@ fn completed(target: Target, access: &Access, http: &HttpSettings) -> Result<Tar
     client.find_target().map_err(|reply| Failure { exit: Exit::Stopped, error: anyhow!("{}", reply.message) })
 }
 
-fn client(target: &Target, credentials: &Credentials, http: &HttpSettings) -> Result<Client, Failure> {
-    let tokens = TokenSettings { cache_folder: config::token_folder(), ..TokenSettings::default() };
+fn client(target: &Target, credentials: &Credentials, http: &HttpOptions) -> Result<Client, Failure> {
+    let tokens = TokenOptions { cache_folder: config::token_folder(), ..TokenOptions::default() };
     Client::new(target.clone(), credentials.clone(), http, tokens).map_err(Failure::usage)
 }
 
@@ -172,19 +172,19 @@ impl Prepared {
         }
         let target = way.label();
         Ok(Prepared {
-            read: manifest::Settings {
+            read: manifest::ReadOptions {
                 format: args.read.format,
                 encoding: args.read.encoding,
                 root: args.read.root.clone(),
             },
             check: check_settings(&args, version),
-            results: results::Settings {
+            results: results::ResultsOptions {
                 target: (!target.is_empty()).then(|| target.clone()),
                 accept_edited: args.existing.accept_edited_results,
                 afresh: args.sandbox && args.out.results.is_none(),
             },
             resend: resend(&args.existing.resend),
-            plan: plan::Settings {
+            plan: plan::PlanOptions {
                 results: results_path,
                 target: way.facts(version),
                 engine,
@@ -208,8 +208,8 @@ impl Prepared {
     }
 
     /// What the check found, for showing.
-    pub(super) fn found<'a>(&self, name: &'a str, checkup: &'a Checkup) -> Found<'a> {
-        Found {
+    pub(super) fn found<'a>(&self, name: &'a str, checkup: &'a Checkup) -> CheckReport<'a> {
+        CheckReport {
             manifest: name,
             problems: &checkup.problems,
             rows: checkup.rows,
@@ -224,16 +224,16 @@ impl Prepared {
     }
 
     /// How progress is shown.
-    pub(super) fn progress(&self) -> progress::Settings {
+    pub(super) fn progress(&self) -> progress::ProgressOptions {
         let live = io::stderr().is_terminal();
         let mode = match self.args.out.progress {
-            Progress::Auto if self.screen.quiet => Mode::Off,
-            Progress::Auto if live => Mode::Live,
-            Progress::Auto | Progress::Plain => Mode::Plain,
-            Progress::Json => Mode::Json,
-            Progress::Off => Mode::Off,
+            ProgressMode::Auto if self.screen.quiet => Mode::Off,
+            ProgressMode::Auto if live => Mode::Live,
+            ProgressMode::Auto | ProgressMode::Plain => Mode::Plain,
+            ProgressMode::Json => Mode::Json,
+            ProgressMode::Off => Mode::Off,
         };
-        progress::Settings { mode, look: self.screen.err_look(), verbose: self.screen.verbose > 0 }
+        progress::ProgressOptions { mode, look: self.screen.err_look(), verbose: self.screen.verbose > 0 }
     }
 
     /// How the fingerprints of what is sent are made.
@@ -267,7 +267,7 @@ impl Prepared {
 pub(super) struct Destination {
     client: Client,
     #[cfg(feature = "sandbox")]
-    _server: Option<crate::sandbox::Server>,
+    _server: Option<crate::sandbox::SandboxServer>,
 }
 
 impl Destination {
@@ -301,8 +301,8 @@ fn rehearse(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
     let target = Target::rehearsal(server.url(), prepared.version).map_err(Failure::usage)?;
     let token = crate::zoho::Secret::new(server.token()).map_err(Failure::usage)?;
     let http =
-        HttpSettings { concurrency: prepared.threads(), bandwidth: prepared.plan.bandwidth, ..HttpSettings::default() };
-    let client = Client::new(target, Credentials::token(token), &http, TokenSettings::default());
+        HttpOptions { concurrency: prepared.threads(), bandwidth: prepared.plan.bandwidth, ..HttpOptions::default() };
+    let client = Client::new(target, Credentials::token(token), &http, TokenOptions::default());
     let client = client.map_err(Failure::usage)?.with_fingerprints(prepared.fingerprints());
     Ok(Destination { client, _server: Some(server) })
 }
@@ -345,8 +345,8 @@ fn rehearsal_facts(version: ApiVersion) -> TargetFacts {
     }
 }
 
-fn check_settings(args: &RunArgs, version: ApiVersion) -> check::Settings {
-    check::Settings {
+fn check_settings(args: &RunArgs, version: ApiVersion) -> check::CheckOptions {
+    check::CheckOptions {
         version,
         custom_modules: args.read.custom_module.clone(),
         crosswalks: args.read.crosswalk.clone(),
@@ -383,11 +383,11 @@ fn may_hold_problems(path: &Path, input: &manifest::Input, results: &Path) -> an
     ))
 }
 
-fn engine_settings(args: &RunArgs) -> engine::Settings {
-    let standard = engine::Settings::default();
+fn engine_settings(args: &RunArgs) -> engine::Policy {
+    let standard = engine::Policy::default();
     // A rehearsal on this machine answers at once or not at all.
     let settle_time = if args.sandbox { std::time::Duration::ZERO } else { standard.settle_time };
-    engine::Settings {
+    engine::Policy {
         concurrency: args.pace.concurrency.map_or(standard.concurrency, u32::from),
         rate: args.pace.rate.unwrap_or(standard.rate),
         retries: args.again.retries.unwrap_or(standard.retries),
@@ -406,13 +406,13 @@ fn engine_settings(args: &RunArgs) -> engine::Settings {
     }
 }
 
-fn resend(asked: &[Resend]) -> results::Resend {
-    let mut resend = results::Resend::default();
+fn resend(asked: &[ResendChoice]) -> results::ResendRules {
+    let mut resend = results::ResendRules::default();
     for which in asked {
         match which {
-            Resend::Failed => resend.failed = true,
-            Resend::Unknown => resend.unknown = true,
-            Resend::Code(code) => resend.codes.push(code.clone()),
+            ResendChoice::Failed => resend.failed = true,
+            ResendChoice::Unknown => resend.unknown = true,
+            ResendChoice::Code(code) => resend.codes.push(code.clone()),
         }
     }
     resend

@@ -2,11 +2,11 @@
 
 use crate::check::{Checked, LeftOut, RowIx};
 use crate::outcome::{OwnCode, Status};
-use crate::results::{Line, Rows};
+use crate::results::{Line, ResultsRows};
 use crate::upload::RowKey;
 
 /// Where each row of the manifest stands: among those that passed, or among those left out.
-enum Place<'c> {
+enum RowPlace<'c> {
     Passed(RowIx),
     LeftOut(&'c LeftOut),
 }
@@ -39,13 +39,13 @@ impl<'c> ManifestRows<'c> {
         ManifestRows { checked, before, target, run }
     }
 
-    fn place(&self, row: u32) -> Place<'c> {
+    fn place(&self, row: u32) -> RowPlace<'c> {
         // The left-out row number `ix` is row `before[ix] + ix` of the manifest.
         let left_out_before = partition(self.before.len(), |ix| self.before[ix] as usize + ix < row as usize);
         let is_left_out = self.before.get(left_out_before).is_some_and(|before| before + left_out_before as u32 == row);
         match self.checked.left_out().get(left_out_before).filter(|_| is_left_out) {
-            Some(left_out) => Place::LeftOut(left_out),
-            None => Place::Passed(RowIx(row - left_out_before as u32)),
+            Some(left_out) => RowPlace::LeftOut(left_out),
+            None => RowPlace::Passed(RowIx(row - left_out_before as u32)),
         }
     }
 }
@@ -64,7 +64,7 @@ fn partition(len: usize, holds: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-impl Rows for ManifestRows<'_> {
+impl ResultsRows for ManifestRows<'_> {
     fn columns(&self) -> &[String] {
         self.checked.carried_columns()
     }
@@ -76,34 +76,34 @@ impl Rows for ManifestRows<'_> {
 
     fn key(&self, row: u32) -> RowKey {
         match self.place(row) {
-            Place::Passed(row) => self.checked.key(row),
-            Place::LeftOut(left_out) => left_out.key,
+            RowPlace::Passed(row) => self.checked.key(row),
+            RowPlace::LeftOut(left_out) => left_out.key,
         }
     }
 
     fn line(&self, row: u32) -> u32 {
         match self.place(row) {
-            Place::Passed(row) => self.checked.line(row),
-            Place::LeftOut(left_out) => left_out.line,
+            RowPlace::Passed(row) => self.checked.line(row),
+            RowPlace::LeftOut(left_out) => left_out.line,
         }
     }
 
     fn carried(&self, row: u32, each: &mut dyn FnMut(&str)) {
         match self.place(row) {
-            Place::Passed(row) => self.checked.carried(row).for_each(each),
-            Place::LeftOut(left_out) => left_out.carried.iter().map(String::as_str).for_each(each),
+            RowPlace::Passed(row) => self.checked.carried(row).for_each(each),
+            RowPlace::LeftOut(left_out) => left_out.carried.iter().map(String::as_str).for_each(each),
         }
     }
 
     fn blank(&self, row: u32) -> Line {
         match self.place(row) {
-            Place::Passed(row) => {
+            RowPlace::Passed(row) => {
                 let bytes = self.checked.facts(row).map(|facts| facts.size);
                 let line = Line::of(&self.checked.upload(row), bytes, self.target, self.run);
                 let carried = self.checked.carried(row).map(str::to_owned).collect();
                 Line { code: OwnCode::RunEnded.into(), carried, ..line }
             }
-            Place::LeftOut(left_out) => self.invalid(left_out),
+            RowPlace::LeftOut(left_out) => self.invalid(left_out),
         }
     }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Engine;
-use super::ends::{internal_error, said};
-use crate::engine::gate::Change;
+use super::ends::{answer_text, internal_error};
+use crate::engine::brakes::circuit_breaker::BreakerChange;
+use crate::engine::brakes::failure_streaks::StreakVerdict;
 use crate::engine::retry::named_wait;
-use crate::engine::streak::Judgement;
-use crate::engine::{At, Ended, JobId, Notice, PauseReason, StopCause, Ticket, Told};
+use crate::engine::{Elapsed, Ended, JobId, Notice, PauseReason, StopCause, TaskResult, Ticket};
 use crate::outcome::{OwnCode, Status, is_temporary};
 use crate::reply::{Created, DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
 
@@ -17,49 +17,56 @@ use crate::reply::{Created, DoubtBecause, FailedBy, ListReply, Reply, RetryBecau
 const CREDITS_PAUSE: Duration = Duration::from_secs(3_600);
 
 impl Engine<'_> {
-    pub(super) fn upload_told(&mut self, now: At, id: JobId, ticket: &Ticket, told: Told, out: &mut Vec<Ended>) {
+    pub(super) fn handle_upload(
+        &mut self,
+        now: Elapsed,
+        id: JobId,
+        ticket: &Ticket,
+        result: TaskResult,
+        out: &mut Vec<Ended>,
+    ) {
         let job = self.job(id);
-        self.lineup.returned(&job);
+        self.scheduler.returned(&job);
         if let Some(count) = self.uploading.get_mut(&job.record) {
             *count -= 1;
             if *count == 0 {
                 self.uploading.remove(&job.record);
             }
         }
-        match told {
-            Told::Replied { reply, sent_at } => {
+        match result {
+            TaskResult::Replied { reply, sent_at } => {
                 self.note_sent_at(id, sent_at);
-                self.replied(now, id, ticket, reply, out);
+                self.handle_reply(now, id, ticket, reply, out);
             }
-            Told::ResultsFailed(why) => {
-                if let Some(open) = self.open.get_mut(&id) {
-                    open.announced = false;
-                    open.tries -= 1;
+            TaskResult::ResultsFailed(why) => {
+                if let Some(progress) = self.in_progress.get_mut(&id) {
+                    progress.announced = false;
+                    progress.tries -= 1;
                 }
-                self.results_failed(&why);
+                self.handle_results_failure(&why);
             }
-            Told::Panicked { begun, sent_at } => {
+            TaskResult::Panicked { begun, sent_at } => {
                 self.note_sent_at(id, sent_at);
-                self.panicked(now, id, begun, out);
+                self.handle_panic(now, id, begun, out);
             }
-            Told::Listed { .. } => {}
+            TaskResult::Listed { .. } => {}
         }
     }
 
     fn note_sent_at(&mut self, id: JobId, sent_at: Option<Timestamp>) {
-        let open = self.open.entry(id).or_default();
-        open.sent_at = open.sent_at.or(sent_at);
+        let progress = self.in_progress.entry(id).or_default();
+        progress.sent_at = progress.sent_at.or(sent_at);
     }
 
-    pub(super) fn panicked(&mut self, now: At, id: JobId, begun: bool, out: &mut Vec<Ended>) {
+    pub(super) fn handle_panic(&mut self, now: Elapsed, id: JobId, begun: bool, out: &mut Vec<Ended>) {
         if begun {
             self.doubt(now, id, internal_error(Verdict::InDoubt(DoubtBecause::AnswerLost)), out);
             return;
         }
-        let open = self.open.entry(id).or_default();
+        let progress = self.in_progress.entry(id).or_default();
         // Whether its line is on the disk is not known: it is written once more.
-        open.announced = false;
-        if std::mem::replace(&mut open.panicked, true) {
+        progress.announced = false;
+        if std::mem::replace(&mut progress.panicked, true) {
             let reply = internal_error(Verdict::Failed(FailedBy::Row));
             self.end_by_reply(id, Status::Failed, &reply, out);
         } else {
@@ -67,34 +74,34 @@ impl Engine<'_> {
         }
     }
 
-    fn replied(&mut self, now: At, id: JobId, ticket: &Ticket, reply: Reply, out: &mut Vec<Ended>) {
+    fn handle_reply(&mut self, now: Elapsed, id: JobId, ticket: &Ticket, reply: Reply, out: &mut Vec<Ended>) {
         if let Some(left) = reply.credits_left {
             self.credits.learn(now, left);
         }
         let module = self.job(id).module;
         match reply.verdict.clone() {
             Verdict::Uploaded(created) => {
-                self.answered(now, ticket);
+                self.note_served(now, ticket);
                 self.learn(id, &created);
-                self.went_well(module);
+                self.note_success(module);
                 self.end_uploaded(id, &reply, created, out);
             }
             Verdict::AlreadyPresent => {
-                self.answered(now, ticket);
-                self.went_well(module);
+                self.note_served(now, ticket);
+                self.note_success(module);
                 self.end_by_reply(id, Status::AlreadyPresent, &reply, out);
             }
             Verdict::Failed(by) => {
                 if by != FailedBy::File {
-                    self.answered(now, ticket);
+                    self.note_served(now, ticket);
                 }
                 self.end_by_reply(id, Status::Failed, &reply, out);
-                self.judge(module, by, &reply);
+                self.handle_refusal(module, by, &reply);
             }
             Verdict::Retry(because) => self.retry(now, id, ticket, because, reply, out),
             Verdict::InDoubt(because) => {
-                let change = self.gate.doubted(now, ticket.probe, because == DoubtBecause::ServerError);
-                self.heed(now, change);
+                let change = self.breaker.doubted(now, ticket.probe, because == DoubtBecause::ServerError);
+                self.apply_breaker(now, change);
                 self.doubt(now, id, reply, out);
             }
             Verdict::Stop(because) => self.stopped_by_upload(now, id, because, reply),
@@ -102,14 +109,14 @@ impl Engine<'_> {
     }
 
     /// The service answered as it should.
-    pub(super) fn answered(&mut self, now: At, ticket: &Ticket) {
-        self.window.served();
-        let change = self.gate.good(ticket.probe);
-        self.heed(now, change);
+    pub(super) fn note_served(&mut self, now: Elapsed, ticket: &Ticket) {
+        self.concurrency.served();
+        let change = self.breaker.good(ticket.probe);
+        self.apply_breaker(now, change);
     }
 
-    fn went_well(&mut self, module: u16) {
-        self.lineup.prove(module);
+    fn note_success(&mut self, module: u16) {
+        self.scheduler.prove(module);
         if let Some(streak) = self.module_streaks.get_mut(usize::from(module)) {
             self.run_streak.success(streak);
         }
@@ -119,45 +126,45 @@ impl Engine<'_> {
     pub(super) fn learn(&mut self, id: JobId, created: &Created) {
         self.author = self.author.or(created.by);
         let made = created.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
-        let sent = self.open.get(&id).and_then(|open| open.sent_at);
+        let sent = self.in_progress.get(&id).and_then(|progress| progress.sent_at);
         if let (Some(made), Some(sent)) = (made, sent) {
             self.behind_seconds = self.behind_seconds.max(sent.as_second() - made.as_second());
         }
     }
 
-    fn judge(&mut self, module: u16, by: FailedBy, reply: &Reply) {
+    fn handle_refusal(&mut self, module: u16, by: FailedBy, reply: &Reply) {
         if matches!(by, FailedBy::Record | FailedBy::Row) {
-            self.lineup.prove(module);
+            self.scheduler.prove(module);
         }
         let Some(streak) = self.module_streaks.get_mut(usize::from(module)) else { return };
-        let said = said(reply);
+        let answer_text = answer_text(reply);
         match self.run_streak.refusal(streak, by, &reply.code) {
-            Judgement::GoOn => {}
-            Judgement::CloseModule => self.close_module(module, said),
-            Judgement::StopForRecords(count) => self.stop(
+            StreakVerdict::GoOn => {}
+            StreakVerdict::CloseModule => self.close_module(module, answer_text),
+            StreakVerdict::StopForRecords(count) => self.stop(
                 StopCause::Streak,
-                format!("{count} records in a row are not known to the service (last answer: {said})"),
+                format!("{count} records in a row are not known to the service (last answer: {answer_text})"),
                 "Were the ids rounded by a spreadsheet, or are they of another organisation? Mend them and run again.",
                 None,
             ),
-            Judgement::StopForUnlisted(count) => self.stop(
+            StreakVerdict::StopForUnlisted(count) => self.stop(
                 StopCause::Streak,
-                format!("the service refused {count} rows in a row in a way that is not documented: {said}"),
+                format!("the service refused {count} rows in a row in a way that is not documented: {answer_text}"),
                 "Find out what the answer means, then run the same command again.",
                 None,
             ),
         }
     }
 
-    fn close_module(&mut self, module: u16, said: String) {
-        self.lineup.close(module);
-        self.notices.push(Notice::ModuleClosed { module, message: said.clone() });
-        self.closed_modules.insert(module, said);
+    fn close_module(&mut self, module: u16, answer_text: String) {
+        self.scheduler.close(module);
+        self.notices.push(Notice::ModuleClosed { module, message: answer_text.clone() });
+        self.closed_modules.insert(module, answer_text);
     }
 
     fn retry(
         &mut self,
-        now: At,
+        now: Elapsed,
         id: JobId,
         ticket: &Ticket,
         because: RetryBecause,
@@ -165,12 +172,12 @@ impl Engine<'_> {
         out: &mut Vec<Ended>,
     ) {
         self.brake(now, ticket, because, &reply);
-        let open = self.open.entry(id).or_default();
+        let progress = self.in_progress.entry(id).or_default();
         // A row that happens to try whether a pause is over must not use its tries up on that.
-        open.failures += u32::from(!ticket.probe);
-        let failures = open.failures;
-        if self.settings.retry_policy().allows(because, failures) {
-            open.last = Some(reply);
+        progress.failures += u32::from(!ticket.probe);
+        let failures = progress.failures;
+        if self.policy.retry_policy().allows(because, failures) {
+            progress.last = Some(reply);
             let at = now + self.backoff(because, failures);
             self.delayed.insert((at, id));
         } else if because == RetryBecause::TokenRenewed {
@@ -182,67 +189,67 @@ impl Engine<'_> {
     }
 
     /// Slows everybody down as the answer asks.
-    pub(super) fn brake(&mut self, now: At, ticket: &Ticket, because: RetryBecause, reply: &Reply) {
+    pub(super) fn brake(&mut self, now: Elapsed, ticket: &Ticket, because: RetryBecause, reply: &Reply) {
         let change = match because {
             RetryBecause::Throttled => {
                 self.ending.throttled += 1;
                 let named = reply.retry_after.map(|named| named_wait(named, &mut self.random));
-                let change = self.gate.throttled(now, ticket.probe, named, self.in_flight == 0);
-                self.narrow(now, ticket);
+                let change = self.breaker.throttled(now, ticket.probe, named, self.in_flight == 0);
+                self.reduce_concurrency(now, ticket);
                 change
             }
-            RetryBecause::NotConnected | RetryBecause::Passing => self.gate.missed(now, ticket.probe),
+            RetryBecause::NotConnected | RetryBecause::Passing => self.breaker.missed(now, ticket.probe),
             RetryBecause::LocalShortage => {
-                self.narrow(now, ticket);
-                Change::None
+                self.reduce_concurrency(now, ticket);
+                BreakerChange::None
             }
-            RetryBecause::TokenRenewed => Change::None,
+            RetryBecause::TokenRenewed => BreakerChange::None,
         };
-        self.heed(now, change);
+        self.apply_breaker(now, change);
     }
 
-    fn narrow(&mut self, now: At, ticket: &Ticket) {
-        self.window.throttled(now, ticket.started, self.in_flight);
-        let window = self.window.limit(now);
+    fn reduce_concurrency(&mut self, now: Elapsed, ticket: &Ticket) {
+        self.concurrency.throttled(now, ticket.started, self.in_flight);
+        let window = self.concurrency.limit(now);
         self.notices.push(Notice::Throttled { window });
     }
 
     pub(super) fn backoff(&mut self, because: RetryBecause, failures: u32) -> Duration {
-        self.settings.retry_policy().delay(because, failures, &mut self.random)
+        self.policy.retry_policy().delay(because, failures, &mut self.random)
     }
 
-    fn stopped_by_upload(&mut self, now: At, id: JobId, because: StopBecause, reply: Reply) {
+    fn stopped_by_upload(&mut self, now: Elapsed, id: JobId, because: StopBecause, reply: Reply) {
         if self.waits_for_credits(now, because, &reply) {
             self.delayed.insert((now, id));
         } else {
             self.stop_by_service(because, &reply);
         }
-        self.open.entry(id).or_default().last = Some(reply);
+        self.in_progress.entry(id).or_default().last = Some(reply);
     }
 
     /// Whether the answer says that no credits are left and the user wants to wait for more: then nothing is asked for a
     /// while.
-    pub(super) fn waits_for_credits(&mut self, now: At, because: StopBecause, reply: &Reply) -> bool {
-        let waits = because == StopBecause::Limit && self.settings.wait_for_credits && reply.credits_left == Some(0);
+    pub(super) fn waits_for_credits(&mut self, now: Elapsed, because: StopBecause, reply: &Reply) -> bool {
+        let waits = because == StopBecause::Limit && self.policy.wait_for_credits && reply.credits_left == Some(0);
         if waits {
-            let change = self.gate.wait_until(now + CREDITS_PAUSE, PauseReason::Credits);
-            self.heed(now, change);
+            let change = self.breaker.wait_until(now + CREDITS_PAUSE, PauseReason::Credits);
+            self.apply_breaker(now, change);
         }
         waits
     }
 }
 
 /// Whether the task came back without a word of the service.
-pub(super) fn asked_nothing(told: &Told) -> bool {
-    match told {
-        Told::Listed { reply: ListReply::Listed(_), .. } => false,
-        Told::Listed { reply: ListReply::Not(reply), .. } | Told::Replied { reply, .. } => matches!(
+pub(super) fn never_reached_service(result: &TaskResult) -> bool {
+    match result {
+        TaskResult::Listed { reply: ListReply::Listed(_), .. } => false,
+        TaskResult::Listed { reply: ListReply::Not(reply), .. } | TaskResult::Replied { reply, .. } => matches!(
             reply.verdict,
             Verdict::Failed(FailedBy::File)
                 | Verdict::Retry(RetryBecause::LocalShortage | RetryBecause::TokenRenewed)
                 | Verdict::Stop(_)
         ),
-        Told::ResultsFailed(_) | Told::Panicked { .. } => true,
+        TaskResult::ResultsFailed(_) | TaskResult::Panicked { .. } => true,
     }
 }
 

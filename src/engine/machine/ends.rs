@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Engine, Open};
-use crate::engine::{Ended, JobId, Past, PastDoubt, StopCause};
+use super::{Engine, InProgress};
+use crate::engine::{Ended, JobId, PriorAttempt, PriorDoubt, StopCause};
 use crate::outcome::{Outcome, OwnCode, Status};
 use crate::reply::{Created, Reply, Verdict};
 
@@ -28,24 +28,24 @@ impl Engine<'_> {
     pub(super) fn finish(&mut self, id: JobId, outcome: Outcome, out: &mut Vec<Ended>) {
         let Some(ended) = self.ended.get_mut(id.0 as usize).filter(|ended| !**ended) else { return };
         *ended = true;
-        self.open.remove(&id);
-        self.lineup.let_twins_go(&self.jobs, id);
+        self.in_progress.remove(&id);
+        self.scheduler.release_group(&self.jobs, id);
         out.push(Ended { job: id, outcome });
     }
 
     /// An outcome with what is known of the row so far.
     pub(super) fn outcome(&self, id: JobId, status: Status, code: String, message: String) -> Outcome {
-        let open = self.open.get(&id);
-        let last = open.and_then(|open| open.last.as_ref());
+        let progress = self.in_progress.get(&id);
+        let last = progress.and_then(|progress| progress.last.as_ref());
         Outcome {
             status,
             code,
             message,
             attachment_id: None,
             http_status: last.and_then(|reply| reply.http_status),
-            tries: open.map_or(0, |open| open.tries),
+            tries: progress.map_or(0, |progress| progress.tries),
             took: last.map(|reply| reply.took).unwrap_or_default(),
-            sent_at: open.and_then(|open| open.sent_at),
+            sent_at: progress.and_then(|progress| progress.sent_at),
             finished_at: None,
             created_time: None,
             created_by: None,
@@ -56,23 +56,26 @@ impl Engine<'_> {
     pub(super) fn left_over(&mut self, id: JobId) -> Outcome {
         let interrupted = self.stopped.as_ref().is_some_and(|stopped| stopped.cause == StopCause::Signal);
         let doubtful = self.doubts.rows_of(self.job(id).record).contains(&id);
-        let (status, code, message) = match self.open.get(&id) {
-            Some(Open { past: Some(Past { was: PastDoubt::Unknown, .. }), begun: false, .. }) if doubtful => {
+        let (status, code, message) = match self.in_progress.get(&id) {
+            Some(InProgress { prior: Some(PriorAttempt { was: PriorDoubt::Unknown, .. }), begun: false, .. })
+                if doubtful =>
+            {
                 let message = "it was to be looked up again, but the run ended first";
                 (Status::Unknown, OwnCode::UncertainMatch.into(), message.to_owned())
             }
-            Some(open) if doubtful => {
-                let last = open.last.as_ref();
+            Some(progress) if doubtful => {
+                let last = progress.last.as_ref();
                 let code = match last {
                     _ if interrupted => OwnCode::Interrupted.into(),
                     Some(last) => last.code.clone(),
                     None => OwnCode::AnswerLost.into(),
                 };
-                let message = last.map(said).unwrap_or_else(|| "an earlier run sent it and heard no answer".to_owned());
+                let message =
+                    last.map(answer_text).unwrap_or_else(|| "an earlier run sent it and heard no answer".to_owned());
                 (Status::InDoubt, code, format!("{message}; the next run looks it up first"))
             }
-            open => {
-                let last = open.and_then(|open| open.last.as_ref()).map(said);
+            progress => {
+                let last = progress.and_then(|progress| progress.last.as_ref()).map(answer_text);
                 self.not_sent(id, interrupted, last)
             }
         };
@@ -81,7 +84,9 @@ impl Engine<'_> {
 
     fn not_sent(&mut self, id: JobId, interrupted: bool, last: Option<String>) -> (Status, String, String) {
         let (code, why) = match (self.closed_modules.get(&self.job(id).module), &self.stopped) {
-            (Some(said), _) => (OwnCode::ModuleClosed, format!("every row of the module would be refused: {said}")),
+            (Some(answer_text), _) => {
+                (OwnCode::ModuleClosed, format!("every row of the module would be refused: {answer_text}"))
+            }
             (None, Some(_)) if interrupted => (OwnCode::Interrupted, "the run was interrupted".to_owned()),
             (None, Some(stopped)) => (OwnCode::RunEnded, stopped.message.clone()),
             (None, None) => {
@@ -97,7 +102,7 @@ impl Engine<'_> {
     }
 }
 
-pub(super) fn said(reply: &Reply) -> String {
+pub(super) fn answer_text(reply: &Reply) -> String {
     match (reply.code.as_str(), reply.message.as_str()) {
         ("", message) => message.to_owned(),
         (code, "") => code.to_owned(),

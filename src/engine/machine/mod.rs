@@ -1,7 +1,7 @@
-//! The machine itself: [`Engine::next`] says what to do, [`Engine::tell`] hears what came of it.
+//! The machine itself: [`Engine::poll`] says what to do, [`Engine::handle_result`] hears what came of it.
 //!
 //! It decides which row comes next and what follows from an answer. What it decides by is kept in the small rooms
-//! beside it: who may start ([`lineup`](super::lineup)), who is in doubt ([`doubts`](super::doubts)), and the brakes.
+//! beside it: who may start ([`scheduler`](super::scheduler)), who is in doubt ([`doubts`](super::doubts)), and the brakes.
 //! Here stands what comes next; what follows from which answer stands in the files below: `answers` to uploads,
 //! `settling` of doubts, `lists` that come before rows, the `ends` of rows and the `stops` of runs.
 
@@ -10,20 +10,20 @@ use std::collections::BTreeSet;
 use hashbrown::HashMap;
 use jiff::Timestamp;
 
-use self::answers::asked_nothing;
-use self::lists::{Baselines, sober, without_panic};
-use self::settling::Seen;
-use super::credits::{Allowed, Credits};
+use self::answers::never_reached_service;
+use self::lists::{Baselines, without_doubt, without_panic};
+use self::settling::ListContext;
+use super::brakes::circuit_breaker::{BreakerWaits, CircuitBreaker, Permit};
+use super::brakes::concurrency::ConcurrencyLimit;
+use super::brakes::credits::{Allowed, Credits};
+use super::brakes::failure_streaks::{ModuleStreak, RunStreak};
+use super::brakes::rate::RequestRate;
 use super::doubts::{Doubts, Turn};
-use super::gate::{Gate, Permit, Waits};
-use super::lineup::LineUp;
-use super::pace::Pace;
-use super::settings::IfExists;
-use super::streak::{ModuleStreak, RunStreak};
-use super::window::Window;
+use super::policy::IfExists;
+use super::scheduler::Scheduler;
 use super::{
-    At, Ended, Ending, Faces, Job, JobId, Next, Notice, Past, PauseReason, Purpose, RecordIx, Settings, StopCause,
-    Stopped, Task, Ticket, Told,
+    Descriptors, Elapsed, Ended, Ending, Job, JobId, Next, Notice, PauseReason, Policy, PriorAttempt, Purpose,
+    RecordIx, StopCause, Stopped, Task, TaskResult, Ticket,
 };
 use crate::outcome::Status;
 use crate::reply::{DoubtBecause, Reply, StopBecause};
@@ -37,22 +37,22 @@ mod stops;
 
 /// The run as a state machine.
 pub struct Engine<'a> {
-    faces: &'a dyn Faces,
-    settings: Settings,
+    descriptors: &'a dyn Descriptors,
+    policy: Policy,
     random: fastrand::Rng,
     jobs: Vec<Job>,
     ended: Vec<bool>,
-    lineup: LineUp,
-    open: HashMap<JobId, Open>,
+    scheduler: Scheduler,
+    in_progress: HashMap<JobId, InProgress>,
     uploading: HashMap<RecordIx, u32>,
     doubts: Doubts,
     /// Rows that wait for a further try.
-    delayed: BTreeSet<(At, JobId)>,
+    delayed: BTreeSet<(Elapsed, JobId)>,
     baselines: Baselines,
-    first: First,
-    pace: Pace,
-    window: Window,
-    gate: Gate,
+    first: FirstRequest,
+    rate: RequestRate,
+    concurrency: ConcurrencyLimit,
+    breaker: CircuitBreaker,
     credits: Credits,
     run_streak: RunStreak,
     module_streaks: Vec<ModuleStreak>,
@@ -67,7 +67,7 @@ pub struct Engine<'a> {
     begun: u32,
     stopped: Option<Stopped>,
     settles: bool,
-    told_settling: bool,
+    settling_announced: bool,
     notices: Vec<Notice>,
     rest_from: usize,
     ending: Ending,
@@ -75,8 +75,8 @@ pub struct Engine<'a> {
 
 /// A row that has begun and not ended.
 #[derive(Default, Debug)]
-struct Open {
-    past: Option<Past>,
+struct InProgress {
+    prior: Option<PriorAttempt>,
     /// Whether it was sent in this run.
     begun: bool,
     /// Whether a `sending` line covers the next try.
@@ -94,39 +94,48 @@ struct Open {
 
 /// The first request of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum First {
-    Due { at: At, failures: u32 },
+enum FirstRequest {
+    Due { at: Elapsed, failures: u32 },
     UnderWay { failures: u32 },
     Done,
 }
 
 /// What could be done next, the brakes aside.
-enum Choice {
+enum NextChoice {
     Do(Task),
-    Wait(Option<At>),
+    Wait(Option<Elapsed>),
     Nothing,
 }
 
 impl<'a> Engine<'a> {
     /// An engine for these jobs, in manifest order, with what earlier runs left behind for some of them.
-    pub fn new(jobs: Vec<Job>, past: Vec<(JobId, Past)>, faces: &'a dyn Faces, settings: Settings) -> Engine<'a> {
-        let before: HashMap<JobId, Past> = past.into_iter().collect();
+    pub fn new(
+        jobs: Vec<Job>,
+        prior: Vec<(JobId, PriorAttempt)>,
+        descriptors: &'a dyn Descriptors,
+        policy: Policy,
+    ) -> Engine<'a> {
+        let before: HashMap<JobId, PriorAttempt> = prior.into_iter().collect();
         let modules = jobs.iter().map(|job| usize::from(job.module) + 1).max().unwrap_or(0);
         let mut engine = Engine {
-            faces,
-            random: fastrand::Rng::with_seed(settings.seed),
+            descriptors,
+            random: fastrand::Rng::with_seed(policy.seed),
             ended: vec![false; jobs.len()],
-            lineup: LineUp::new(&jobs, |id| before.contains_key(&id)),
-            open: HashMap::new(),
+            scheduler: Scheduler::new(&jobs, |id| before.contains_key(&id)),
+            in_progress: HashMap::new(),
             uploading: HashMap::new(),
             doubts: Doubts::default(),
             delayed: BTreeSet::new(),
-            baselines: Baselines::of(&jobs, settings.if_exists),
-            first: if jobs.is_empty() { First::Done } else { First::Due { at: At::ZERO, failures: 0 } },
-            pace: Pace::new(settings.rate),
-            window: Window::new(settings.concurrency.min(super::settings::MOST_AT_ONCE)),
-            gate: Gate::new(Waits::of(settings.backoff, settings.patience)),
-            credits: Credits::new(settings.max_credits, settings.keep_credits, settings.wait_for_credits),
+            baselines: Baselines::of(&jobs, policy.if_exists),
+            first: if jobs.is_empty() {
+                FirstRequest::Done
+            } else {
+                FirstRequest::Due { at: Elapsed::ZERO, failures: 0 }
+            },
+            rate: RequestRate::new(policy.rate),
+            concurrency: ConcurrencyLimit::new(policy.concurrency.min(super::policy::MOST_AT_ONCE)),
+            breaker: CircuitBreaker::new(BreakerWaits::of(policy.backoff, policy.patience)),
+            credits: Credits::new(policy.max_credits, policy.keep_credits, policy.wait_for_credits),
             run_streak: RunStreak::default(),
             module_streaks: vec![ModuleStreak::default(); modules],
             closed_modules: HashMap::new(),
@@ -137,11 +146,11 @@ impl<'a> Engine<'a> {
             begun: 0,
             stopped: None,
             settles: true,
-            told_settling: false,
+            settling_announced: false,
             notices: Vec::new(),
             rest_from: 0,
             ending: Ending::default(),
-            settings,
+            policy,
             jobs,
         };
         engine.take_over(before);
@@ -149,39 +158,40 @@ impl<'a> Engine<'a> {
     }
 
     /// Rows in doubt from before are settled like those of this run, the settle time counted from now.
-    fn take_over(&mut self, before: HashMap<JobId, Past>) {
-        let mut before: Vec<(JobId, Past)> = before.into_iter().collect();
+    fn take_over(&mut self, before: HashMap<JobId, PriorAttempt>) {
+        let mut before: Vec<(JobId, PriorAttempt)> = before.into_iter().collect();
         before.sort_by_key(|(id, _)| *id);
-        for (id, past) in before {
+        for (id, prior) in before {
             let Some(job) = self.jobs.get(id.0 as usize).copied() else { continue };
-            self.lineup.hold_twins(&job, id);
-            self.open.insert(id, Open { past: Some(past), sent_at: Some(past.sent_at), ..Open::default() });
-            self.doubts.add(job.record, id, self.settings.settle_time, Turn::Soon);
-            if self.settings.if_exists != IfExists::Upload {
+            self.scheduler.hold_group(&job, id);
+            self.in_progress
+                .insert(id, InProgress { prior: Some(prior), sent_at: Some(prior.sent_at), ..InProgress::default() });
+            self.doubts.add(job.record, id, self.policy.settle_time, Turn::Soon);
+            if self.policy.if_exists != IfExists::Upload {
                 // What the row in doubt may have put there must be known as ours before anything is compared with it.
-                self.lineup.hold_record(job.record);
+                self.scheduler.hold_record(job.record);
             }
         }
     }
 
     /// The next thing to do.
-    pub fn next(&mut self, now: At) -> Next {
+    pub fn poll(&mut self, now: Elapsed) -> Next {
         self.ending.took = now;
         self.wake(now);
-        if self.settings.max_duration.is_some_and(|most| now >= most) {
+        if self.policy.max_duration.is_some_and(|most| now >= most) {
             self.stop_for_time(now);
         }
         loop {
-            if self.in_flight > 0 && self.in_flight >= self.window.limit(now) {
-                return Next::Wait(self.window.grows_at());
+            if self.in_flight > 0 && self.in_flight >= self.concurrency.limit(now) {
+                return Next::Wait(self.concurrency.grows_at());
             }
             let task = match self.choose(now) {
-                Choice::Do(task) => task,
-                Choice::Wait(at) => return Next::Wait(self.before_time_is_up(at)),
-                Choice::Nothing if self.in_flight > 0 => return Next::Wait(None),
-                Choice::Nothing => return self.end(),
+                NextChoice::Do(task) => task,
+                NextChoice::Wait(at) => return Next::Wait(self.before_time_is_up(at)),
+                NextChoice::Nothing if self.in_flight > 0 => return Next::Wait(None),
+                NextChoice::Nothing => return self.end(),
             };
-            let probe = match self.gate.permit(now) {
+            let probe = match self.breaker.permit(now) {
                 Permit::Go => false,
                 Permit::Probe => true,
                 Permit::Wait(at) => return Next::Wait(self.before_time_is_up(at)),
@@ -189,8 +199,8 @@ impl<'a> Engine<'a> {
             match self.afford(now, task) {
                 Allowed::Yes => {}
                 Allowed::Wait(until) => {
-                    let change = self.gate.wait_until(until, PauseReason::Credits);
-                    self.heed(now, change);
+                    let change = self.breaker.wait_until(until, PauseReason::Credits);
+                    self.apply_breaker(now, change);
                     return Next::Wait(self.before_time_is_up(Some(until)));
                 }
                 Allowed::OverMax => {
@@ -202,7 +212,7 @@ impl<'a> Engine<'a> {
                     continue;
                 }
             }
-            return match self.pace.take(now) {
+            return match self.rate.take(now) {
                 Ok(()) => Next::Do(self.start(now, task, probe)),
                 Err(at) => Next::Wait(Some(at)),
             };
@@ -210,38 +220,38 @@ impl<'a> Engine<'a> {
     }
 
     /// What came of a task. Gives back the rows that have ended by it.
-    pub fn tell(&mut self, now: At, ticket: Ticket, told: Told) -> Vec<Ended> {
+    pub fn handle_result(&mut self, now: Elapsed, ticket: Ticket, result: TaskResult) -> Vec<Ended> {
         let mut out = Vec::new();
         self.ending.took = now;
         self.in_flight -= 1;
-        if ticket.probe && asked_nothing(&told) {
-            self.gate.probe_wasted(now);
+        if ticket.probe && never_reached_service(&result) {
+            self.breaker.probe_wasted(now);
         }
-        match (ticket.task, without_panic(ticket.task, told)) {
-            (Task::Upload { job, .. }, told) => self.upload_told(now, job, &ticket, told, &mut out),
-            (Task::List { record, job, purpose }, Told::Listed { reply, claimed, clock }) => {
-                let reply = sober(reply);
-                self.list_told(now, &ticket, &reply);
+        match (ticket.task, without_panic(ticket.task, result)) {
+            (Task::Upload { job, .. }, result) => self.handle_upload(now, job, &ticket, result, &mut out),
+            (Task::List { record, job, purpose }, TaskResult::Listed { reply, claimed, clock }) => {
+                let reply = without_doubt(reply);
+                self.handle_list(now, &ticket, &reply);
                 match purpose {
-                    Purpose::First => self.first_told(now, job, reply, &claimed, &mut out),
-                    Purpose::Baseline => self.baseline_told(now, record, reply, &claimed, &mut out),
+                    Purpose::First => self.handle_first_list(now, job, reply, &claimed, &mut out),
+                    Purpose::Baseline => self.handle_baseline(now, record, reply, &claimed, &mut out),
                     Purpose::Settle => {
-                        let seen = Seen { claimed: &claimed, clock };
-                        self.settle_told(now, record, &ticket, reply, seen, &mut out);
+                        let seen = ListContext { claimed: &claimed, clock };
+                        self.handle_settle_list(now, record, &ticket, reply, seen, &mut out);
                     }
                 }
             }
-            (Task::List { .. }, Told::ResultsFailed(why)) => {
-                self.first = First::Done;
-                self.results_failed(&why);
+            (Task::List { .. }, TaskResult::ResultsFailed(why)) => {
+                self.first = FirstRequest::Done;
+                self.handle_results_failure(&why);
             }
             // No driver tells this of a list.
-            (Task::List { .. }, Told::Replied { .. } | Told::Panicked { .. }) => {}
+            (Task::List { .. }, TaskResult::Replied { .. } | TaskResult::Panicked { .. }) => {}
         }
         for ended in &out {
             self.ending.counts.add(ended.outcome.status);
             let failed = ended.outcome.status == Status::Failed;
-            if let Some((failed, of)) = self.run_streak.ended(failed, self.settings.max_failures) {
+            if let Some((failed, of)) = self.run_streak.ended(failed, self.policy.max_failures) {
                 self.stop_for_failures(failed, of);
             }
         }
@@ -249,7 +259,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A signal came: nothing new starts, nothing is settled; what is under way may finish.
-    pub fn interrupt(&mut self) {
+    pub fn handle_interrupt(&mut self) {
         self.stop(
             StopCause::Signal,
             "the run was interrupted".to_owned(),
@@ -260,7 +270,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The results file cannot be written any more: nothing new starts, nothing is settled.
-    pub fn results_failed(&mut self, why: &str) {
+    pub fn handle_results_failure(&mut self, why: &str) {
         self.stop(
             StopCause::Service(StopBecause::Disk),
             format!("the results file cannot be written: {why}"),
@@ -271,12 +281,12 @@ impl<'a> Engine<'a> {
     }
 
     /// What people may want to know since this was last asked.
-    pub fn take_notices(&mut self) -> Vec<Notice> {
+    pub fn poll_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
     /// After [`Next::End`]: the rows that have not ended, some at a time, until none is left.
-    pub fn rest(&mut self, most: usize) -> Vec<Ended> {
+    pub fn poll_remaining(&mut self, most: usize) -> Vec<Ended> {
         let mut rest = Vec::new();
         while rest.len() < most && self.rest_from < self.jobs.len() {
             let index = self.rest_from;
@@ -299,41 +309,41 @@ impl<'a> Engine<'a> {
 
     // ---- What comes next ----
 
-    fn wake(&mut self, now: At) {
+    fn wake(&mut self, now: Elapsed) {
         while let Some(&(at, id)) = self.delayed.first()
             && at <= now
         {
             self.delayed.pop_first();
             let job = self.job(id);
-            self.lineup.bring_back(&job, id);
+            self.scheduler.bring_back(&job, id);
         }
     }
 
-    fn choose(&mut self, now: At) -> Choice {
+    fn choose(&mut self, now: Elapsed) -> NextChoice {
         match self.first {
-            First::Due { at, .. } if self.stopped.is_none() => {
-                return if at <= now { Choice::Do(self.first_task()) } else { Choice::Wait(Some(at)) };
+            FirstRequest::Due { at, .. } if self.stopped.is_none() => {
+                return if at <= now { NextChoice::Do(self.first_task()) } else { NextChoice::Wait(Some(at)) };
             }
-            First::UnderWay { .. } => return Choice::Wait(None),
-            First::Due { .. } | First::Done => {}
+            FirstRequest::UnderWay { .. } => return NextChoice::Wait(None),
+            FirstRequest::Due { .. } | FirstRequest::Done => {}
         }
         if let Some(record) = self.due(now, Turn::Soon) {
-            return Choice::Do(self.settle_task(record));
+            return NextChoice::Do(self.settle_task(record));
         }
         if self.stopped.is_none()
             && let Some(task) = self.row_task(now)
         {
-            return Choice::Do(task);
+            return NextChoice::Do(task);
         }
         let at_the_end = self.stopped.is_some() || self.in_flight == 0 || !self.has_fresh_rows();
         if at_the_end && let Some(record) = self.due(now, Turn::AtTheEnd) {
-            return Choice::Do(self.settle_task(record));
+            return NextChoice::Do(self.settle_task(record));
         }
         self.idle(now, at_the_end)
     }
 
     /// Nothing can start: until when?
-    fn idle(&mut self, now: At, at_the_end: bool) -> Choice {
+    fn idle(&mut self, now: Elapsed, at_the_end: bool) -> NextChoice {
         let rows = (self.delayed.first().map(|(at, _)| *at), self.baselines.delayed.first().map(|(at, _)| *at));
         let rows = if self.stopped.is_none() { rows } else { (None, None) };
         let settling = if self.settles && at_the_end {
@@ -349,18 +359,18 @@ impl<'a> Engine<'a> {
         }
         // What is due already waits for something to be told, and needs no alarm.
         let later = [rows.0, rows.1, settling].into_iter().flatten().filter(|at| *at > now).min();
-        later.map_or(Choice::Nothing, |at| Choice::Wait(Some(at)))
+        later.map_or(NextChoice::Nothing, |at| NextChoice::Wait(Some(at)))
     }
 
-    fn announce_settling(&mut self, from: At) {
-        if !self.told_settling {
-            self.told_settling = true;
+    fn announce_settling(&mut self, from: Elapsed) {
+        if !self.settling_announced {
+            self.settling_announced = true;
             self.notices.push(Notice::Settling { rows: self.doubts.rows(), from });
         }
     }
 
     /// The first record that is due to be listed and has no row on its way.
-    fn due(&mut self, now: At, turn: Turn) -> Option<RecordIx> {
+    fn due(&mut self, now: Elapsed, turn: Turn) -> Option<RecordIx> {
         if !self.settles {
             return None;
         }
@@ -369,40 +379,40 @@ impl<'a> Engine<'a> {
         let busy: Vec<RecordIx> = due().take_while(|record| self.uploading.contains_key(record)).collect();
         let free = due().nth(busy.len());
         for record in busy {
-            self.lineup.hold_record(record);
+            self.scheduler.hold_record(record);
         }
         free
     }
 
     /// A row to start, or the list that must come before it.
-    fn row_task(&mut self, now: At) -> Option<Task> {
+    fn row_task(&mut self, now: Elapsed) -> Option<Task> {
         if let Some(&(at, record)) = self.baselines.delayed.first()
             && at <= now
         {
             return self.baselines.row_of(record).map(|job| Task::List { record, job, purpose: Purpose::Baseline });
         }
         let fresh = self.may_begin();
-        let (ended, open) = (&self.ended, &self.open);
+        let (ended, progress) = (&self.ended, &self.in_progress);
         let wanted = |id: JobId| {
             let ended = ended.get(id.0 as usize).copied().unwrap_or(true);
-            !ended && (fresh || open.get(&id).is_some_and(|open| open.begun))
+            !ended && (fresh || progress.get(&id).is_some_and(|progress| progress.begun))
         };
-        let id = self.lineup.peek(&self.jobs, wanted)?;
+        let id = self.scheduler.peek(&self.jobs, wanted)?;
         let job = self.job(id);
-        if !self.open.contains_key(&id) && self.baselines.needs(job.record) {
+        if !self.in_progress.contains_key(&id) && self.baselines.needs(job.record) {
             return Some(Task::List { record: job.record, job: id, purpose: Purpose::Baseline });
         }
-        let open = self.open.get(&id);
-        let announce = !open.is_some_and(|open| open.announced);
-        Some(Task::Upload { job: id, announce, tries: open.map_or(0, |open| open.tries) + 1 })
+        let progress = self.in_progress.get(&id);
+        let announce = !progress.is_some_and(|progress| progress.announced);
+        Some(Task::Upload { job: id, announce, tries: progress.map_or(0, |progress| progress.tries) + 1 })
     }
 
     fn may_begin(&self) -> bool {
-        self.settings.limit.is_none_or(|limit| self.begun < limit)
+        self.policy.limit.is_none_or(|limit| self.begun < limit)
     }
 
     fn has_fresh_rows(&self) -> bool {
-        self.may_begin() && self.lineup.has_unseen()
+        self.may_begin() && self.scheduler.has_unseen()
     }
 
     fn first_task(&self) -> Task {
@@ -415,18 +425,18 @@ impl<'a> Engine<'a> {
         Task::List { record, job, purpose: Purpose::Settle }
     }
 
-    fn afford(&mut self, now: At, task: Task) -> Allowed {
+    fn afford(&mut self, now: Elapsed, task: Task) -> Allowed {
         match task {
             Task::List { purpose: Purpose::Settle, .. } => self.credits.allow_held_back(now),
             Task::List { .. } | Task::Upload { .. } => self.credits.allow(now, 2 * self.doubts.records() as u64),
         }
     }
 
-    fn start(&mut self, now: At, task: Task, probe: bool) -> Ticket {
+    fn start(&mut self, now: Elapsed, task: Task, probe: bool) -> Ticket {
         self.in_flight += 1;
         self.credits.spend(now, 1);
         if probe {
-            self.gate.probe_sent();
+            self.breaker.probe_sent();
         }
         match task {
             Task::Upload { job: id, .. } => self.start_upload(id),
@@ -438,42 +448,42 @@ impl<'a> Engine<'a> {
     fn start_upload(&mut self, id: JobId) {
         self.ending.uploads += 1;
         let job = self.job(id);
-        self.lineup.start(&job, id);
+        self.scheduler.start(&job, id);
         *self.uploading.entry(job.record).or_default() += 1;
-        let open = self.open.entry(id).or_default();
-        open.announced = true;
-        open.tries += 1;
-        self.begun += u32::from(!open.begun);
-        open.begun = true;
+        let progress = self.in_progress.entry(id).or_default();
+        progress.announced = true;
+        progress.tries += 1;
+        self.begun += u32::from(!progress.begun);
+        progress.begun = true;
     }
 
     fn start_list(&mut self, record: RecordIx, purpose: Purpose) {
         self.ending.lists += 1;
         match purpose {
             Purpose::First => {
-                let First::Due { failures, .. } = self.first else { return };
-                self.first = First::UnderWay { failures };
+                let FirstRequest::Due { failures, .. } = self.first else { return };
+                self.first = FirstRequest::UnderWay { failures };
             }
             Purpose::Baseline => {
                 self.baselines.delayed.retain(|(_, delayed)| *delayed != record);
-                self.lineup.hold_record(record);
+                self.scheduler.hold_record(record);
             }
             Purpose::Settle => {
                 self.doubts.listing(record);
-                self.lineup.hold_record(record);
+                self.scheduler.hold_record(record);
             }
         }
     }
 
-    fn before_time_is_up(&self, at: Option<At>) -> Option<At> {
-        match (at, self.settings.max_duration) {
+    fn before_time_is_up(&self, at: Option<Elapsed>) -> Option<Elapsed> {
+        match (at, self.policy.max_duration) {
             (Some(at), Some(most)) if self.stopped.is_none() => Some(at.min(most)),
             _ => at,
         }
     }
 
     fn end(&mut self) -> Next {
-        if self.stopped.is_none() && !self.closed_modules.is_empty() && self.lineup.all_closed() {
+        if self.stopped.is_none() && !self.closed_modules.is_empty() && self.scheduler.all_closed() {
             self.stop_for_modules();
         }
         Next::End

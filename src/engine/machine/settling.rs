@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Engine;
-use super::ends::said;
+use super::ends::answer_text;
 use crate::engine::doubts::Turn;
-use crate::engine::settings::Assume;
-use crate::engine::settle::{self, Evidence, Finding, Suspect};
-use crate::engine::{At, Clock, Ended, JobId, PastDoubt, RecordIx, Ticket};
+use crate::engine::policy::Assume;
+use crate::engine::settle::{self, Evidence, SettleFinding, Suspect};
+use crate::engine::{Clock, Elapsed, Ended, JobId, PriorDoubt, RecordIx, Ticket};
 use crate::outcome::{OwnCode, Status};
 use crate::reply::{DoubtBecause, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
 use crate::upload::ServiceId;
@@ -24,16 +24,16 @@ const GREY_SECONDS: i64 = 120;
 const GREY_SECONDS_LOCAL: i64 = 15 * 60;
 
 impl Engine<'_> {
-    pub(super) fn doubt(&mut self, now: At, id: JobId, reply: Reply, out: &mut Vec<Ended>) {
+    pub(super) fn doubt(&mut self, now: Elapsed, id: JobId, reply: Reply, out: &mut Vec<Ended>) {
         let record = self.job(id).record;
-        let open = self.open.entry(id).or_default();
-        open.doubt = Some(match reply.verdict {
+        let progress = self.in_progress.entry(id).or_default();
+        progress.doubt = Some(match reply.verdict {
             Verdict::InDoubt(because) => because,
             _ => DoubtBecause::AnswerLost,
         });
-        open.last = Some(reply);
-        self.told_settling = false;
-        self.doubts.add(record, id, now + self.settings.settle_time, Turn::AtTheEnd);
+        progress.last = Some(reply);
+        self.settling_announced = false;
+        self.doubts.add(record, id, now + self.policy.settle_time, Turn::AtTheEnd);
         if !self.listable {
             self.give_up_listing(record, "", out);
         }
@@ -48,23 +48,23 @@ impl Engine<'_> {
         for id in self.doubts.rows_of(record).to_vec() {
             self.decide(id, Decision::Untold(OwnCode::NotListable, message.clone()), out);
         }
-        self.lineup.let_record_go(&self.jobs, record);
+        self.scheduler.release_record(&self.jobs, record);
     }
 
-    pub(super) fn settle_told(
+    pub(super) fn handle_settle_list(
         &mut self,
-        now: At,
+        now: Elapsed,
         record: RecordIx,
         ticket: &Ticket,
         reply: ListReply,
-        seen: Seen<'_>,
+        seen: ListContext<'_>,
         out: &mut Vec<Ended>,
     ) {
         match reply {
             ListReply::Listed(listed) => self.read(now, record, &listed, seen, out),
             ListReply::Not(reply) => match reply.verdict {
-                Verdict::Failed(_) => self.give_up_listing(record, &said(&reply), out),
-                Verdict::Stop(StopBecause::Scope) => self.unlistable(&said(&reply), record, out),
+                Verdict::Failed(_) => self.give_up_listing(record, &answer_text(&reply), out),
+                Verdict::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
                 Verdict::Stop(because) if self.waits_for_credits(now, because, &reply) => {
                     self.doubts.postpone(record, now, self.doubts.failures(record));
                     self.free(record);
@@ -84,7 +84,7 @@ impl Engine<'_> {
                         Verdict::Retry(because) => because,
                         _ => RetryBecause::Passing,
                     };
-                    if !self.settings.retry_policy().allows(because, failures) {
+                    if !self.policy.retry_policy().allows(because, failures) {
                         self.leave_in_doubt(record);
                     }
                     self.free(record);
@@ -102,12 +102,19 @@ impl Engine<'_> {
     /// row is in doubt, its attachment would pass for somebody else's.
     pub(super) fn free(&mut self, record: RecordIx) {
         if !self.baselines.needs(record) || self.doubts.rows_of(record).is_empty() {
-            self.lineup.let_record_go(&self.jobs, record);
+            self.scheduler.release_record(&self.jobs, record);
         }
     }
 
     /// Reads one list. Rows that are found are settled at once; the others after a second read.
-    pub(super) fn read(&mut self, now: At, record: RecordIx, listed: &[Listed], seen: Seen<'_>, out: &mut Vec<Ended>) {
+    pub(super) fn read(
+        &mut self,
+        now: Elapsed,
+        record: RecordIx,
+        listed: &[Listed],
+        seen: ListContext<'_>,
+        out: &mut Vec<Ended>,
+    ) {
         let rows = self.doubts.rows_of(record).to_vec();
         let findings = self.compare(&rows, listed, seen);
         let absent_at_first = self.doubts.absent_at_first(record).map(<[JobId]>::to_vec);
@@ -118,7 +125,7 @@ impl Engine<'_> {
                 (Decision::Absent, None) => absent.push(id),
                 (Decision::Absent, Some(first)) if first.contains(&id) => {
                     let had = listed.iter().map(|listed| listed.id).collect();
-                    self.open.entry(id).or_default().had = Some(had);
+                    self.in_progress.entry(id).or_default().had = Some(had);
                     self.decide(id, Decision::Absent, out);
                 }
                 (Decision::Absent, Some(_)) => {
@@ -130,13 +137,13 @@ impl Engine<'_> {
             }
         }
         if self.doubts.rows_of(record).is_empty() {
-            self.lineup.let_record_go(&self.jobs, record);
+            self.scheduler.release_record(&self.jobs, record);
         } else {
-            self.doubts.read_again(record, now + SECOND_READ_AFTER.min(self.settings.settle_time), absent);
+            self.doubts.read_again(record, now + SECOND_READ_AFTER.min(self.policy.settle_time), absent);
         }
     }
 
-    fn compare(&self, rows: &[JobId], listed: &[Listed], seen: Seen<'_>) -> Vec<Decision> {
+    fn compare(&self, rows: &[JobId], listed: &[Listed], seen: ListContext<'_>) -> Vec<Decision> {
         let suspects: Vec<Suspect<'_>> = rows.iter().map(|id| self.suspect(*id)).collect();
         let grey_seconds = match seen.clock {
             Clock::Service => GREY_SECONDS,
@@ -147,30 +154,30 @@ impl Engine<'_> {
     }
 
     fn suspect(&self, id: JobId) -> Suspect<'_> {
-        let open = self.open.get(&id);
-        let past = open.and_then(|open| open.past);
-        let mut face = self.faces.face(id);
+        let progress = self.in_progress.get(&id);
+        let prior = progress.and_then(|progress| progress.prior);
+        let mut descriptor = self.descriptors.descriptor(id);
         // A row that was sent again in this run was sent as the file is now.
-        if let Some(past) = past.filter(|_| !open.is_some_and(|open| open.begun)) {
-            face.size = past.size.or(face.size);
+        if let Some(prior) = prior.filter(|_| !progress.is_some_and(|progress| progress.begun)) {
+            descriptor.size = prior.size.or(descriptor.size);
         }
-        let sent_at = open.and_then(|open| open.sent_at).map_or(i64::MIN, Timestamp::as_second);
+        let sent_at = progress.and_then(|progress| progress.sent_at).map_or(i64::MIN, Timestamp::as_second);
         // Where every success of ours seems made a second too early, so will the one that is looked for.
         let sent_at = sent_at.saturating_sub(self.behind_seconds.min(GREY_SECONDS));
         // Who an earlier run sent as is not known: it may have been somebody else.
-        let given_up = past.is_some_and(|past| past.was == PastDoubt::Unknown);
-        let had = open.and_then(|open| open.had.as_deref());
-        Suspect { face, sent_at, author: if past.is_some() { None } else { self.author }, given_up, had }
+        let given_up = prior.is_some_and(|prior| prior.was == PriorDoubt::Unknown);
+        let had = progress.and_then(|progress| progress.had.as_deref());
+        Suspect { descriptor, sent_at, author: if prior.is_some() { None } else { self.author }, given_up, had }
     }
 
     fn decide(&mut self, id: JobId, decision: Decision, out: &mut Vec<Ended>) {
         let record = self.job(id).record;
         self.doubts.remove(record, id);
-        let open = self.open.entry(id).or_default();
+        let progress = self.in_progress.entry(id).or_default();
         // What the user said holds for the doubt that the earlier run left, not for one of this run.
-        let looked_again = !open.begun && open.past.is_some_and(|past| past.was == PastDoubt::Unknown);
-        let doubt = open.doubt.take();
-        match (decision, self.settings.assume.filter(|_| looked_again)) {
+        let looked_again = !progress.begun && progress.prior.is_some_and(|prior| prior.was == PriorDoubt::Unknown);
+        let doubt = progress.doubt.take();
+        match (decision, self.policy.assume.filter(|_| looked_again)) {
             (Decision::Found(listed), _) => {
                 let mut outcome = self.outcome(id, Status::Uploaded, OwnCode::SettledByListing.into(), String::new());
                 outcome.attachment_id = Some(listed.id);
@@ -195,15 +202,15 @@ impl Engine<'_> {
     /// The row's attachment was surely not created: it goes again, unless there is a reason why not.
     fn absent(&mut self, id: JobId, doubt: Option<DoubtBecause>, out: &mut Vec<Ended>) {
         let job = self.job(id);
-        let open = self.open.entry(id).or_default();
-        let ending = if open.past.is_some_and(|past| !past.resend) {
+        let progress = self.in_progress.entry(id).or_default();
+        let ending = if progress.prior.is_some_and(|prior| !prior.resend) {
             let message = "its answer was lost in an earlier run; the record does not have it, and the manifest no \
                            longer has the row";
             Some((Status::NotSent, OwnCode::NotInManifest, message.to_owned()))
         } else if doubt == Some(DoubtBecause::FileChanged) {
-            let message = open.last.as_ref().map(said).unwrap_or_default();
+            let message = progress.last.as_ref().map(answer_text).unwrap_or_default();
             Some((Status::Failed, OwnCode::FileChanged, message))
-        } else if open.rounds == ROUNDS {
+        } else if progress.rounds == ROUNDS {
             let times = ROUNDS + 1;
             let message = format!("sent {times} times; no answer came, and each time nothing had been created");
             Some((Status::Failed, OwnCode::NoReply, message))
@@ -216,13 +223,13 @@ impl Engine<'_> {
             return;
         }
         // What an earlier run sent is no round of this one.
-        open.rounds += u32::from(open.begun);
-        open.announced = false;
+        progress.rounds += u32::from(progress.begun);
+        progress.announced = false;
         // Two that hold each other back (both left behind by earlier runs) would wait for ever.
-        if self.lineup.is_held_by_twin(job.twin, id) {
-            self.lineup.let_twins_go(&self.jobs, id);
+        if self.scheduler.is_held_by_group(job.ambiguity_group, id) {
+            self.scheduler.release_group(&self.jobs, id);
         }
-        self.lineup.bring_back(&job, id);
+        self.scheduler.bring_back(&job, id);
     }
 }
 
@@ -236,21 +243,21 @@ pub(super) enum Decision {
 
 /// What came with a list.
 #[derive(Clone, Copy)]
-pub(super) struct Seen<'a> {
+pub(super) struct ListContext<'a> {
     pub(super) claimed: &'a [ServiceId],
     pub(super) clock: Clock,
 }
 
-impl From<Finding<'_>> for Decision {
-    fn from(finding: Finding<'_>) -> Decision {
+impl From<SettleFinding<'_>> for Decision {
+    fn from(finding: SettleFinding<'_>) -> Decision {
         match finding {
-            Finding::Found(listed) => Decision::Found(listed.clone()),
-            Finding::Absent => Decision::Absent,
-            Finding::Several => {
+            SettleFinding::Found(listed) => Decision::Found(listed.clone()),
+            SettleFinding::Absent => Decision::Absent,
+            SettleFinding::Several => {
                 let message = "more than one attachment of the record could be this one".to_owned();
                 Decision::Untold(OwnCode::SeveralMatches, message)
             }
-            Finding::Uncertain(listed) => {
+            SettleFinding::Uncertain(listed) => {
                 let message = format!("attachment {} ({}) agrees with it in part only", listed.id, listed.name);
                 Decision::Untold(OwnCode::UncertainMatch, message)
             }

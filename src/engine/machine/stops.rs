@@ -1,19 +1,19 @@
 //! How a run stops before its last row, and what it says about it.
 
 use super::Engine;
-use super::ends::said;
-use crate::engine::gate::Change;
-use crate::engine::{At, Notice, PauseReason, Purpose, StopCause, Stopped, Task};
+use super::ends::answer_text;
+use crate::engine::brakes::circuit_breaker::BreakerChange;
+use crate::engine::{Elapsed, Notice, PauseReason, Purpose, StopCause, Stopped, Task};
 use crate::reply::{Reply, StopBecause};
 use crate::units;
 
 impl Engine<'_> {
-    pub(super) fn heed(&mut self, now: At, change: Change) {
+    pub(super) fn apply_breaker(&mut self, now: Elapsed, change: BreakerChange) {
         match change {
-            Change::None => {}
-            Change::Closed { until, reason } => self.notices.push(Notice::Paused { until, reason }),
-            Change::Opened => self.notices.push(Notice::Resumed),
-            Change::GiveUp { reason: PauseReason::Throttled, until: Some(until) } => {
+            BreakerChange::None => {}
+            BreakerChange::Tripped { until, reason } => self.notices.push(Notice::Paused { until, reason }),
+            BreakerChange::Reset => self.notices.push(Notice::Resumed),
+            BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(until) } => {
                 let wait = units::duration(until.saturating_sub(now));
                 self.stop(
                     StopCause::LongWait,
@@ -23,8 +23,8 @@ impl Engine<'_> {
                 );
                 self.settles = false;
             }
-            Change::GiveUp { reason, .. } => {
-                let patience = units::duration(self.settings.patience);
+            BreakerChange::GiveUp { reason, .. } => {
+                let patience = units::duration(self.policy.patience);
                 let what = match reason {
                     PauseReason::Throttled => "took no request",
                     PauseReason::Doubts => "lost every answer",
@@ -50,7 +50,7 @@ impl Engine<'_> {
             StopBecause::Disk => "Make room or mend the disk, then run the same command again.",
             StopBecause::OurMistake => "This is a mistake in attache: please report it with the answer above.",
         };
-        self.stop(StopCause::Service(because), said(reply), advice, None);
+        self.stop(StopCause::Service(because), answer_text(reply), advice, None);
         // Lists would be refused for the same reason.
         self.settles &= !matches!(because, StopBecause::Credentials | StopBecause::Target | StopBecause::Disk);
     }
@@ -64,7 +64,7 @@ impl Engine<'_> {
         );
     }
 
-    pub(super) fn stop_for_time(&mut self, now: At) {
+    pub(super) fn stop_for_time(&mut self, now: Elapsed) {
         let message = format!("--max-duration is reached after {}", units::duration(now));
         self.stop(StopCause::MaxDuration, message, "Run the same command again to go on.", None);
     }
@@ -75,7 +75,7 @@ impl Engine<'_> {
         }
         self.stop(
             StopCause::Credits,
-            format!("--max-credits {} is used up", self.settings.max_credits.unwrap_or_default()),
+            format!("--max-credits {} is used up", self.policy.max_credits.unwrap_or_default()),
             "Run the same command again to go on.",
             None,
         );
@@ -84,24 +84,25 @@ impl Engine<'_> {
     pub(super) fn stop_for_kept_credits(&mut self, left: u64) {
         self.stop(
             StopCause::Credits,
-            format!("the service has {left} API credits left; {} are kept for others", self.settings.keep_credits),
+            format!("the service has {left} API credits left; {} are kept for others", self.policy.keep_credits),
             "Credits come back 24 hours after their use: run the same command again later, or with --wait-for-credits.",
             None,
         );
     }
 
     pub(super) fn stop_for_modules(&mut self) {
-        let said = self.closed_modules.iter().min().map(|(_, said)| said.clone()).unwrap_or_default();
+        let answer_text =
+            self.closed_modules.iter().min().map(|(_, answer_text)| answer_text.clone()).unwrap_or_default();
         self.stop(
             StopCause::ModulesClosed,
-            format!("the service takes no row of any module: {said}"),
+            format!("the service takes no row of any module: {answer_text}"),
             "Mend what the answer says, then run the same command again.",
             None,
         );
     }
 
     /// The first cause speaks.
-    pub(super) fn stop(&mut self, cause: StopCause, message: String, advice: &str, until: Option<At>) {
+    pub(super) fn stop(&mut self, cause: StopCause, message: String, advice: &str, until: Option<Elapsed>) {
         if self.stopped.is_none() {
             let stopped = Stopped { cause, message, advice: advice.to_owned(), until };
             self.notices.push(Notice::Stopping(stopped.clone()));

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::machine::{NextRequest, RequestTicket};
 use super::{RequestCounts, RequestEngine, RequestHandler, RequestPort, RequestStop};
-use crate::engine::At;
-use crate::engine::ports::Stop;
-use crate::engine::settings::MOST_AT_ONCE;
+use crate::engine::Elapsed;
+use crate::engine::policy::MOST_AT_ONCE;
+use crate::engine::ports::StopSignal;
 use crate::outcome::OwnCode;
 use crate::reply::{Reply, RetryBecause, Verdict};
 
@@ -26,13 +26,13 @@ pub struct RequestEnding<J> {
 }
 
 /// Works off the engine's jobs with up to `threads` threads, this one among them, until none is left or it is stopped.
-/// Each [`Stop`] serves one call: afterwards, signals are not heard any more.
+/// Each [`StopSignal`] serves one call: afterwards, signals are not heard any more.
 pub fn run<P: RequestPort>(
     engine: RequestEngine<P::Job>,
     threads: u32,
     port: &P,
     handler: &mut dyn RequestHandler<P::Job, P::Answer>,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> RequestEnding<P::Job> {
     let shared = Mutex::new(Shared { engine, handler, alarm: None, idle: 0 });
     let workers = Workers { port, stop, started: Instant::now(), shared, changed: Condvar::new() };
@@ -57,7 +57,7 @@ pub fn run<P: RequestPort>(
 /// Where the threads meet.
 struct Workers<'a, P: RequestPort> {
     port: &'a P,
-    stop: &'a Stop,
+    stop: &'a StopSignal,
     started: Instant,
     shared: Mutex<Shared<'a, P>>,
     /// Somebody has handed in a reply, or nothing is left to do.
@@ -69,12 +69,12 @@ struct Shared<'a, P: RequestPort> {
     handler: &'a mut dyn RequestHandler<P::Job, P::Answer>,
     /// The earliest instant for which an idle thread has set its alarm. The others sleep until they are called, so
     /// that one instant wakes one thread.
-    alarm: Option<At>,
+    alarm: Option<Elapsed>,
     /// Threads that sleep.
     idle: u32,
 }
 
-struct Released<'a>(&'a Stop);
+struct Released<'a>(&'a StopSignal);
 
 impl Drop for Released<'_> {
     fn drop(&mut self) {
@@ -115,7 +115,11 @@ impl<'a, P: RequestPort> Workers<'a, P> {
     }
 
     /// Sleeps until called, or until that instant if nobody else has set an alarm as early.
-    fn sleep<'g>(&self, mut shared: MutexGuard<'g, Shared<'a, P>>, until: Option<At>) -> MutexGuard<'g, Shared<'a, P>> {
+    fn sleep<'g>(
+        &self,
+        mut shared: MutexGuard<'g, Shared<'a, P>>,
+        until: Option<Elapsed>,
+    ) -> MutexGuard<'g, Shared<'a, P>> {
         shared.idle += 1;
         let until = until.filter(|until| shared.alarm.is_none_or(|alarm| *until < alarm));
         let mut shared = match until {
@@ -147,7 +151,7 @@ impl<'a, P: RequestPort> Workers<'a, P> {
 
     fn pass_on_notices(&self, shared: &mut Shared<'a, P>) {
         let now = self.now();
-        for notice in shared.engine.take_notices() {
+        for notice in shared.engine.poll_notices() {
             shared.handler.notice(now, &notice);
         }
     }
@@ -164,7 +168,7 @@ impl<'a, P: RequestPort> Workers<'a, P> {
         }
     }
 
-    fn now(&self) -> At {
+    fn now(&self) -> Elapsed {
         self.started.elapsed()
     }
 
@@ -240,7 +244,7 @@ mod tests {
     /// How often each job was answered, or was refused; and what is queued behind which job.
     #[derive(Default)]
     struct Heard {
-        answered: BTreeMap<u32, u32>,
+        note_served: BTreeMap<u32, u32>,
         refused: u32,
         follows: BTreeMap<u32, u32>,
     }
@@ -249,12 +253,12 @@ mod tests {
         fn handle(
             &mut self,
             engine: &mut RequestEngine<Numbered>,
-            _now: At,
+            _now: Elapsed,
             job: Numbered,
             outcome: Result<u32, RequestFailure>,
         ) {
             match outcome {
-                Ok(_) => *self.answered.entry(job.0).or_default() += 1,
+                Ok(_) => *self.note_served.entry(job.0).or_default() += 1,
                 Err(_) => self.refused += 1,
             }
             if let Some(next) = self.follows.get(&job.0) {
@@ -279,8 +283,8 @@ mod tests {
     #[test]
     fn every_job_is_answered_once_and_no_more_are_under_way_than_allowed() {
         let (world, mut heard) = (world(Ok), Heard::default());
-        let ending = run(engine(2_000), 8, &world, &mut heard, &Stop::default());
-        assert!(heard.answered.len() == 2_000 && heard.answered.values().all(|times| *times == 1));
+        let ending = run(engine(2_000), 8, &world, &mut heard, &StopSignal::default());
+        assert!(heard.note_served.len() == 2_000 && heard.note_served.values().all(|times| *times == 1));
         assert!(world.busiest.into_inner() <= 8);
         assert_eq!((ending.stop, ending.left.len(), ending.counts.requests), (None, 0, 2_000));
     }
@@ -288,8 +292,8 @@ mod tests {
     #[test]
     fn jobs_that_are_queued_by_the_last_answer_are_done_too() {
         let mut heard = Heard { follows: (0..50).map(|job| (job, job + 1)).collect(), ..Heard::default() };
-        let ending = run(engine(1), 4, &world(Ok), &mut heard, &Stop::default());
-        assert_eq!((heard.answered.len(), ending.counts.requests), (51, 51));
+        let ending = run(engine(1), 4, &world(Ok), &mut heard, &StopSignal::default());
+        assert_eq!((heard.note_served.len(), ending.counts.requests), (51, 51));
     }
 
     #[test]
@@ -300,8 +304,8 @@ mod tests {
             false => Ok(job),
         };
         let mut heard = Heard::default();
-        let ending = run(engine(40), 4, &world(fragile), &mut heard, &Stop::default());
-        assert_eq!((heard.answered.len(), ending.counts.requests, ending.stop), (40, 41, None));
+        let ending = run(engine(40), 4, &world(fragile), &mut heard, &StopSignal::default());
+        assert_eq!((heard.note_served.len(), ending.counts.requests, ending.stop), (40, 41, None));
     }
 
     #[test]
@@ -311,13 +315,13 @@ mod tests {
             _ => Ok(job),
         };
         let mut heard = Heard::default();
-        let ending = run(engine(40), 4, &world(refuse), &mut heard, &Stop::default());
-        assert_eq!((heard.answered.len(), heard.refused, ending.stop), (30, 10, None));
+        let ending = run(engine(40), 4, &world(refuse), &mut heard, &StopSignal::default());
+        assert_eq!((heard.note_served.len(), heard.refused, ending.stop), (30, 10, None));
     }
 
     #[test]
     fn a_signal_leaves_the_rest_undone_and_cuts_off_what_outlasts_the_grace() {
-        let stop = Stop::with_grace(Duration::from_millis(20));
+        let stop = StopSignal::with_grace(Duration::from_millis(20));
         let cut: Arc<(Mutex<bool>, Condvar)> = Arc::default();
         let stuck = |job: u32| {
             if job != 20 {
@@ -334,7 +338,7 @@ mod tests {
         let mut heard = Heard::default();
         let ending = run(engine(50_000), 4, &port, &mut heard, &stop);
         assert_eq!(ending.stop, Some(RequestStop::Signal));
-        assert_eq!(ending.left.len() + heard.answered.len(), 50_000);
+        assert_eq!(ending.left.len() + heard.note_served.len(), 50_000);
         assert!(ending.left.iter().any(|job| job.0 == 20));
     }
 }

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{RequestCounts, RequestFailure, RequestJob, RequestPolicy, RequestStop};
-use crate::engine::credits::{Allowed, Credits};
-use crate::engine::gate::{Change, Gate, Permit, Waits};
-use crate::engine::pace::Pace;
+use crate::engine::brakes::circuit_breaker::{BreakerChange, BreakerWaits, CircuitBreaker, Permit};
+use crate::engine::brakes::concurrency::ConcurrencyLimit;
+use crate::engine::brakes::credits::{Allowed, Credits};
+use crate::engine::brakes::rate::RequestRate;
+use crate::engine::policy::MOST_AT_ONCE;
 use crate::engine::retry::named_wait;
-use crate::engine::settings::MOST_AT_ONCE;
-use crate::engine::window::Window;
-use crate::engine::{At, Notice, PauseReason};
+use crate::engine::{Elapsed, Notice, PauseReason};
 use crate::reply::{Reply, RetryBecause, StopBecause, Verdict};
 
 /// Jobs that wait, the brakes, and what was learnt from the answers so far.
@@ -20,11 +20,11 @@ pub struct RequestEngine<J> {
     /// Jobs that may go out now, first come first served.
     ready: VecDeque<Waiting<J>>,
     /// Jobs that wait for an instant; the number keeps two of one instant apart.
-    delayed: BTreeMap<(At, u64), Waiting<J>>,
+    delayed: BTreeMap<(Elapsed, u64), Waiting<J>>,
     next_number: u64,
-    pace: Pace,
-    window: Window,
-    gate: Gate,
+    rate: RequestRate,
+    window: ConcurrencyLimit,
+    breaker: CircuitBreaker,
     credits: Credits,
     /// Jobs given out whose reply has not come.
     in_flight: u32,
@@ -48,7 +48,7 @@ pub struct RequestTicket<J> {
     /// What to ask.
     pub job: J,
     failures: u32,
-    started: At,
+    started: Elapsed,
     /// Whether it is the one that tries if a pause is over.
     probe: bool,
 }
@@ -58,7 +58,7 @@ pub enum NextRequest<J> {
     /// Ask this now, then hand in what came.
     Send(RequestTicket<J>),
     /// Nothing can be done before this instant, or before a reply is handed in; `None`: only a reply can help.
-    Wait(Option<At>),
+    Wait(Option<Elapsed>),
     /// Nothing is left to do.
     End,
 }
@@ -71,9 +71,9 @@ impl<J: RequestJob> RequestEngine<J> {
             ready: VecDeque::new(),
             delayed: BTreeMap::new(),
             next_number: 0,
-            pace: Pace::new(policy.rate),
-            window: Window::new(policy.concurrency.min(MOST_AT_ONCE)),
-            gate: Gate::new(Waits::of(policy.retry.backoff, policy.patience)),
+            rate: RequestRate::new(policy.rate),
+            window: ConcurrencyLimit::new(policy.concurrency.min(MOST_AT_ONCE)),
+            breaker: CircuitBreaker::new(BreakerWaits::of(policy.retry.backoff, policy.patience)),
             credits: Credits::new(policy.max_credits, policy.keep_credits, false),
             in_flight: 0,
             proved: false,
@@ -95,7 +95,7 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// Queues a job that must wait for an instant, such as a further look at something that the service works on.
-    pub fn push_at(&mut self, at: At, job: J) {
+    pub fn push_at(&mut self, at: Elapsed, job: J) {
         self.delay(at, Waiting { job, failures: 0 });
     }
 
@@ -126,7 +126,7 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// What people may want to know since this was last asked.
-    pub fn take_notices(&mut self) -> Vec<Notice> {
+    pub fn poll_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
@@ -137,7 +137,7 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// The next thing to do.
-    pub fn poll_next(&mut self, now: At) -> NextRequest<J> {
+    pub fn poll_next(&mut self, now: Elapsed) -> NextRequest<J> {
         self.wake(now);
         if self.stop.is_some() {
             return if self.in_flight > 0 { NextRequest::Wait(None) } else { NextRequest::End };
@@ -159,7 +159,7 @@ impl<J: RequestJob> RequestEngine<J> {
             };
         };
         let price = first.job.credits();
-        let probe = match self.gate.permit(now) {
+        let probe = match self.breaker.permit(now) {
             Permit::Go => false,
             Permit::Probe => true,
             Permit::Wait(at) => return NextRequest::Wait(at),
@@ -168,7 +168,7 @@ impl<J: RequestJob> RequestEngine<J> {
             self.stop(why);
             return self.poll_next(now);
         }
-        if let Err(at) = self.pace.take(now) {
+        if let Err(at) = self.rate.take(now) {
             return NextRequest::Wait(Some(at));
         }
         match self.ready.pop_front() {
@@ -177,7 +177,7 @@ impl<J: RequestJob> RequestEngine<J> {
         }
     }
 
-    fn wake(&mut self, now: At) {
+    fn wake(&mut self, now: Elapsed) {
         while let Some(entry) = self.delayed.first_entry()
             && entry.key().0 <= now
         {
@@ -186,7 +186,7 @@ impl<J: RequestJob> RequestEngine<J> {
         }
     }
 
-    fn over_budget(&mut self, now: At, price: u64) -> Option<RequestStop> {
+    fn over_budget(&mut self, now: Elapsed, price: u64) -> Option<RequestStop> {
         match self.credits.allow(now, price.saturating_sub(1)) {
             Allowed::Yes => None,
             Allowed::Kept(left) => Some(RequestStop::KeptCredits { left }),
@@ -196,13 +196,13 @@ impl<J: RequestJob> RequestEngine<J> {
         }
     }
 
-    fn start(&mut self, now: At, waiting: Waiting<J>, price: u64, probe: bool) -> RequestTicket<J> {
+    fn start(&mut self, now: Elapsed, waiting: Waiting<J>, price: u64, probe: bool) -> RequestTicket<J> {
         self.in_flight += 1;
         self.credits.spend(now, price);
         self.counts.requests += 1;
         self.counts.credits += price;
         if probe {
-            self.gate.probe_sent();
+            self.breaker.probe_sent();
         }
         RequestTicket { job: waiting.job, failures: waiting.failures, started: now, probe }
     }
@@ -211,7 +211,7 @@ impl<J: RequestJob> RequestEngine<J> {
     /// when it is done; `None` when it is tried again, or stays undone since everything stops.
     pub fn handle_reply<A>(
         &mut self,
-        now: At,
+        now: Elapsed,
         ticket: RequestTicket<J>,
         result: Result<A, Box<Reply>>,
         credits_left: Option<u64>,
@@ -222,17 +222,17 @@ impl<J: RequestJob> RequestEngine<J> {
         }
         let reply = match result {
             Ok(answer) => {
-                self.answered(now, ticket.probe);
+                self.note_served(now, ticket.probe);
                 return Some((ticket.job, Ok(answer)));
             }
             Err(reply) => reply,
         };
-        if ticket.probe && asked_nothing(&reply) {
-            self.gate.probe_wasted(now);
+        if ticket.probe && never_reached_service(&reply) {
+            self.breaker.probe_wasted(now);
         }
         let failure = match reply.verdict {
             Verdict::Failed(by) => {
-                self.answered(now, ticket.probe);
+                self.note_served(now, ticket.probe);
                 RequestFailure::Refused { by, reply }
             }
             Verdict::Stop(because) if ticket.job.tolerates(because) => RequestFailure::Tolerated { because, reply },
@@ -241,7 +241,7 @@ impl<J: RequestJob> RequestEngine<J> {
                 return None;
             }
             Verdict::InDoubt(because) => {
-                let change = self.gate.doubted(now, ticket.probe, false);
+                let change = self.breaker.doubted(now, ticket.probe, false);
                 self.apply(now, change);
                 RequestFailure::InDoubt { because, reply }
             }
@@ -255,16 +255,16 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// The service answered as it should.
-    fn answered(&mut self, now: At, probe: bool) {
+    fn note_served(&mut self, now: Elapsed, probe: bool) {
         self.proved = true;
         self.window.served();
-        let change = self.gate.good(probe);
+        let change = self.breaker.good(probe);
         self.apply(now, change);
     }
 
     fn retry(
         &mut self,
-        now: At,
+        now: Elapsed,
         ticket: RequestTicket<J>,
         because: RetryBecause,
         reply: Box<Reply>,
@@ -293,52 +293,52 @@ impl<J: RequestJob> RequestEngine<J> {
         self.stop(why);
     }
 
-    fn delay(&mut self, at: At, waiting: Waiting<J>) {
+    fn delay(&mut self, at: Elapsed, waiting: Waiting<J>) {
         self.next_number += 1;
         self.delayed.insert((at, self.next_number), waiting);
     }
 
     /// Slows everybody down as the answer asks.
-    fn brake(&mut self, now: At, ticket: &RequestTicket<J>, because: RetryBecause, reply: &Reply) {
+    fn brake(&mut self, now: Elapsed, ticket: &RequestTicket<J>, because: RetryBecause, reply: &Reply) {
         let change = match because {
             RetryBecause::Throttled => {
                 self.counts.throttled += 1;
                 let named = reply.retry_after.map(|named| named_wait(named, &mut self.random));
-                let change = self.gate.throttled(now, ticket.probe, named, self.in_flight == 0);
-                self.narrow(now, ticket);
+                let change = self.breaker.throttled(now, ticket.probe, named, self.in_flight == 0);
+                self.reduce_concurrency(now, ticket);
                 change
             }
             RetryBecause::NotConnected | RetryBecause::Passing => match reply.retry_after {
                 // Whoever says when to come back is down for that long.
                 Some(named) => {
                     let named = named_wait(named, &mut self.random);
-                    self.gate.throttled(now, ticket.probe, Some(named), self.in_flight == 0)
+                    self.breaker.throttled(now, ticket.probe, Some(named), self.in_flight == 0)
                 }
-                None => self.gate.missed(now, ticket.probe),
+                None => self.breaker.missed(now, ticket.probe),
             },
             RetryBecause::LocalShortage => {
-                self.narrow(now, ticket);
-                Change::None
+                self.reduce_concurrency(now, ticket);
+                BreakerChange::None
             }
-            RetryBecause::TokenRenewed => Change::None,
+            RetryBecause::TokenRenewed => BreakerChange::None,
         };
         self.apply(now, change);
     }
 
-    fn narrow(&mut self, now: At, ticket: &RequestTicket<J>) {
+    fn reduce_concurrency(&mut self, now: Elapsed, ticket: &RequestTicket<J>) {
         self.window.throttled(now, ticket.started, self.in_flight);
         self.notices.push(Notice::Throttled { window: self.window.limit(now) });
     }
 
-    fn apply(&mut self, now: At, change: Change) {
+    fn apply(&mut self, now: Elapsed, change: BreakerChange) {
         match change {
-            Change::None => {}
-            Change::Closed { until, reason } => self.notices.push(Notice::Paused { until, reason }),
-            Change::Opened => self.notices.push(Notice::Resumed),
-            Change::GiveUp { reason: PauseReason::Throttled, until: Some(until) } => {
+            BreakerChange::None => {}
+            BreakerChange::Tripped { until, reason } => self.notices.push(Notice::Paused { until, reason }),
+            BreakerChange::Reset => self.notices.push(Notice::Resumed),
+            BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(until) } => {
                 self.stop(RequestStop::LongWait { wait: until.saturating_sub(now) });
             }
-            Change::GiveUp { reason, .. } => self.stop(RequestStop::ServiceDown { reason }),
+            BreakerChange::GiveUp { reason, .. } => self.stop(RequestStop::ServiceDown { reason }),
         }
     }
 }
@@ -348,7 +348,7 @@ fn failed<J, A>((job, failure): (J, RequestFailure)) -> (J, Result<A, RequestFai
 }
 
 /// Whether the request came back without a word of the service about it.
-fn asked_nothing(reply: &Reply) -> bool {
+fn never_reached_service(reply: &Reply) -> bool {
     matches!(reply.verdict, Verdict::Retry(RetryBecause::LocalShortage | RetryBecause::TokenRenewed) | Verdict::Stop(_))
 }
 
@@ -378,8 +378,8 @@ mod tests {
         }
     }
 
-    const fn s(seconds: u64) -> At {
-        At::from_secs(seconds)
+    const fn s(seconds: u64) -> Elapsed {
+        Elapsed::from_secs(seconds)
     }
 
     fn engine(jobs: usize, policy: RequestPolicy) -> RequestEngine<Priced> {
@@ -407,15 +407,15 @@ mod tests {
     /// Runs the engine by itself, one request at a time, each a millisecond long. Gives what came of each job.
     fn work_off(
         engine: &mut RequestEngine<Priced>,
-        mut now: At,
-        mut answer: impl FnMut(At) -> Result<(), Box<Reply>>,
-    ) -> (At, Vec<Result<(), RequestFailure>>) {
+        mut now: Elapsed,
+        mut answer: impl FnMut(Elapsed) -> Result<(), Box<Reply>>,
+    ) -> (Elapsed, Vec<Result<(), RequestFailure>>) {
         let mut done = Vec::new();
         loop {
             match engine.poll_next(now) {
                 NextRequest::Send(ticket) => {
                     let result = answer(now);
-                    now += At::from_millis(1);
+                    now += Elapsed::from_millis(1);
                     done.extend(engine.handle_reply(now, ticket, result, None).map(|(_, outcome)| outcome));
                 }
                 NextRequest::Wait(Some(at)) => {
@@ -437,7 +437,7 @@ mod tests {
             if times.len() % 10 == 0 { Err(reply(Verdict::Retry(RetryBecause::NotConnected))) } else { Ok(()) }
         });
         assert_eq!(done.iter().filter(|outcome| outcome.is_ok()).count(), 100);
-        assert!(times.windows(11).all(|eleven| eleven[10] - eleven[0] >= At::from_millis(900)), "10 a second");
+        assert!(times.windows(11).all(|eleven| eleven[10] - eleven[0] >= Elapsed::from_millis(900)), "10 a second");
     }
 
     #[test]
@@ -484,7 +484,7 @@ mod tests {
         });
         assert_eq!(done.len(), 9);
         assert!(times[3] >= times[2] + s(30), "{times:?}");
-        let heard = engine.take_notices();
+        let heard = engine.poll_notices();
         assert!(heard.iter().any(|notice| matches!(notice, Notice::Paused { reason: PauseReason::Throttled, .. })));
         assert!(heard.contains(&Notice::Resumed));
     }

@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use super::retry::RetryPolicy;
-use super::{At, Notice, PauseReason};
+use super::{Elapsed, Notice, PauseReason};
 use crate::reply::{DoubtBecause, FailedBy, Reply, RetryBecause, StopBecause};
 use crate::units::Rate;
 
@@ -66,10 +66,10 @@ pub trait RequestPort: Sync {
 /// lock, so it must not wait for anything.
 pub trait RequestHandler<J, A>: Send {
     /// A job is done. Further jobs may be queued, queued ones withdrawn, and everything be stopped.
-    fn handle(&mut self, engine: &mut RequestEngine<J>, now: At, job: J, outcome: Result<A, RequestFailure>);
+    fn handle(&mut self, engine: &mut RequestEngine<J>, now: Elapsed, job: J, outcome: Result<A, RequestFailure>);
 
     /// Something that a person may want to see: a pause, its end, fewer requests at once.
-    fn notice(&mut self, _now: At, _notice: &Notice) {}
+    fn notice(&mut self, _now: Elapsed, _notice: &Notice) {}
 }
 
 /// How the service may be asked.
@@ -95,7 +95,7 @@ pub struct RequestPolicy {
 impl Default for RequestPolicy {
     /// As a run behaves when nobody says otherwise.
     fn default() -> RequestPolicy {
-        let run = super::Settings::default();
+        let run = super::Policy::default();
         RequestPolicy {
             concurrency: run.concurrency,
             rate: run.rate,

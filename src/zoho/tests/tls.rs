@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::super::testing::{CREATED, Receiver, Request, answer, secret, settings};
+use super::super::testing::{CREATED, Receiver, TestRequest, answer, secret, settings};
 use super::*;
 
 /// An authority of our own, in a file.
@@ -53,22 +53,22 @@ impl Authority {
             let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
             thread::spawn(move || {
                 let mut stream = StreamOwned::new(connection, stream);
-                while Request::read(&mut stream).is_ok() && stream.write_all(&answer(200, CREATED)).is_ok() {
+                while TestRequest::read(&mut stream).is_ok() && stream.write_all(&answer(200, CREATED)).is_ok() {
                     let _ = stream.flush();
                 }
             });
         })
     }
 
-    fn http(&self) -> HttpSettings {
-        HttpSettings { ca_file: Some(self.file.path().to_owned()), ..settings() }
+    fn http(&self) -> HttpOptions {
+        HttpOptions { ca_file: Some(self.file.path().to_owned()), ..settings() }
     }
 }
 
-fn send(address: &str, http: &HttpSettings) -> Reply {
+fn send(address: &str, http: &HttpOptions) -> Reply {
     let target = Where { api_domain: Some(address.to_owned()), ..Where::default() }.target().expect("a target");
     let credentials = Credentials::token(secret("1000.access"));
-    let client = Client::new(target, credentials, http, TokenSettings::default()).expect("a client");
+    let client = Client::new(target, credentials, http, TokenOptions::default()).expect("a client");
     send_link(&client, "https://example.org/a", "")
 }
 
@@ -128,11 +128,11 @@ fn a_server_that_speaks_no_tls_stops_the_run() {
 }
 
 /// A proxy that connects everything to one place, and the lines it was asked with.
-fn proxy(to: SocketAddr) -> (Receiver, Arc<Mutex<Vec<Request>>>) {
-    let asked = Arc::<Mutex<Vec<Request>>>::default();
+fn proxy(to: SocketAddr) -> (Receiver, Arc<Mutex<Vec<TestRequest>>>) {
+    let asked = Arc::<Mutex<Vec<TestRequest>>>::default();
     let seen = Arc::clone(&asked);
     let receiver = Receiver::connections(move |mut inner| {
-        let Ok(request) = Request::read(&mut inner) else { return };
+        let Ok(request) = TestRequest::read(&mut inner) else { return };
         seen.lock().expect("not poisoned").push(request);
         let outer = TcpStream::connect(to).expect("the server listens");
         inner.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("written");
@@ -143,10 +143,10 @@ fn proxy(to: SocketAddr) -> (Receiver, Arc<Mutex<Vec<Request>>>) {
     (receiver, asked)
 }
 
-fn through(proxy: &Receiver, user: &str, http: HttpSettings) -> HttpSettings {
+fn through(proxy: &Receiver, user: &str, http: HttpOptions) -> HttpOptions {
     let address = format!("http://{user}{}", proxy.address());
     let proxies = Proxies::from_vars(|name| (name == "HTTPS_PROXY").then(|| address.clone())).expect("a proxy");
-    HttpSettings { proxies, ..http }
+    HttpOptions { proxies, ..http }
 }
 
 #[test]

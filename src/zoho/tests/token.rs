@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::testing::{CREATED, Receiver, Request, answer, secret, settings};
+use super::super::testing::{CREATED, Receiver, TestRequest, answer, secret, settings};
 use super::*;
 
 /// A service whose tokens live as long as it is told, and which remembers whom it gave them to.
 #[derive(Default)]
-struct Service {
+struct TokenServer {
     /// When each token was made.
     tokens: Mutex<HashMap<String, Instant>>,
     life: Duration,
@@ -20,12 +20,12 @@ struct Service {
     uploads: AtomicUsize,
 }
 
-impl Service {
-    fn answer(&self, request: &Request) -> Vec<u8> {
+impl TokenServer {
+    fn answer(&self, request: &TestRequest) -> Vec<u8> {
         if request.first_line().contains("/oauth/v2/token") { self.grant(request) } else { self.upload(request) }
     }
 
-    fn grant(&self, request: &Request) -> Vec<u8> {
+    fn grant(&self, request: &TestRequest) -> Vec<u8> {
         let form = String::from_utf8_lossy(&request.body);
         assert_eq!(form, "grant_type=refresh_token&client_id=1000.id&client_secret=hush&refresh_token=1000.refresh");
         let number = self.asked.fetch_add(1, Ordering::SeqCst);
@@ -38,7 +38,7 @@ impl Service {
         )
     }
 
-    fn upload(&self, request: &Request) -> Vec<u8> {
+    fn upload(&self, request: &TestRequest) -> Vec<u8> {
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Zoho-oauthtoken "));
         let made = token.and_then(|token| self.tokens.lock().expect("not poisoned").get(token).copied());
         if made.is_some_and(|made| made.elapsed() < self.life) {
@@ -63,16 +63,16 @@ fn refreshing() -> Credentials {
 }
 
 /// No least time between renewals, no long waits.
-fn eager() -> TokenSettings {
-    TokenSettings {
+fn eager() -> TokenOptions {
+    TokenOptions {
         least_between: Duration::ZERO,
         denied_waits: vec![Duration::from_millis(1); 3],
-        ..TokenSettings::default()
+        ..TokenOptions::default()
     }
 }
 
-fn client_of(receiver: &Receiver, credentials: Credentials, tokens: TokenSettings) -> Client {
-    let http = HttpSettings { concurrency: 32, ..settings() };
+fn client_of(receiver: &Receiver, credentials: Credentials, tokens: TokenOptions) -> Client {
+    let http = HttpOptions { concurrency: 32, ..settings() };
     Client::new(receiver.target(), credentials, &http, tokens).expect("a client")
 }
 
@@ -82,7 +82,7 @@ fn send(client: &Client) -> Reply {
 
 /// What 32 threads do with tokens of this life in this time: uploads, refreshes, and tokens that had expired.
 fn hammer(life: Duration, time: Duration) -> (usize, usize, usize) {
-    let service = Arc::new(Service { life, ..Service::default() });
+    let service = Arc::new(TokenServer { life, ..TokenServer::default() });
     let behind = Arc::clone(&service);
     let receiver = Receiver::start(move |_, request| behind.answer(request));
     let client = client_of(&receiver, refreshing(), eager());
@@ -128,7 +128,7 @@ fn a_revoked_refresh_token_stops_everything_after_one_try() {
         answer(401, r#"{"code":"INVALID_TOKEN"}"#)
     });
     let credentials = Credentials { access: Some(secret("1000.old")), ..refreshing() };
-    let client = client_of(&receiver, credentials, TokenSettings::default());
+    let client = client_of(&receiver, credentials, TokenOptions::default());
     let started = Instant::now();
     for _ in 0..3 {
         let reply = send(&client);
@@ -147,7 +147,7 @@ fn a_new_token_that_is_refused_at_once_is_not_renewed_again() {
         }
         answer(401, r#"{"code":"INVALID_TOKEN"}"#)
     });
-    let client = client_of(&receiver, refreshing(), TokenSettings::default());
+    let client = client_of(&receiver, refreshing(), TokenOptions::default());
     let reply = send(&client);
     assert_eq!(reply.verdict, Verdict::Stop(StopBecause::Credentials), "{reply:?}");
     assert!(reply.message.contains("its age is not the reason"), "{}", reply.message);
@@ -212,11 +212,11 @@ fn an_accounts_server_that_is_down_is_asked_again_later() {
 
 #[test]
 fn another_process_takes_the_token_over() {
-    let service = Arc::new(Service { life: Duration::from_secs(3600), ..Service::default() });
+    let service = Arc::new(TokenServer { life: Duration::from_secs(3600), ..TokenServer::default() });
     let behind = Arc::clone(&service);
     let receiver = Receiver::start(move |_, request| behind.answer(request));
     let folder = tempfile::tempdir().expect("a folder");
-    let shared = || TokenSettings { cache_folder: Some(folder.path().join("tokens")), ..eager() };
+    let shared = || TokenOptions { cache_folder: Some(folder.path().join("tokens")), ..eager() };
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -248,11 +248,11 @@ fn another_process_takes_the_token_over() {
 #[test]
 fn a_shared_token_that_others_can_read_is_not_used() {
     use std::os::unix::fs::PermissionsExt;
-    let service = Arc::new(Service { life: Duration::from_secs(3600), ..Service::default() });
+    let service = Arc::new(TokenServer { life: Duration::from_secs(3600), ..TokenServer::default() });
     let behind = Arc::clone(&service);
     let receiver = Receiver::start(move |_, request| behind.answer(request));
     let folder = tempfile::tempdir().expect("a folder");
-    let shared = || TokenSettings { cache_folder: Some(folder.path().to_owned()), ..eager() };
+    let shared = || TokenOptions { cache_folder: Some(folder.path().to_owned()), ..eager() };
     send(&client_of(&receiver, refreshing(), shared()));
     let is_token = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
     let files = std::fs::read_dir(folder.path()).expect("a folder").map(|file| file.expect("an entry").path());
@@ -271,8 +271,8 @@ fn a_token_can_come_from_a_command() {
         _ => answer(401, ""),
     });
     let command = |script: &str| {
-        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        Credentials { access: None, renewal: Some(Renewal::Command(words)) }
+        let content = ["sh", "-c", script].map(str::to_owned).to_vec();
+        Credentials { access: None, renewal: Some(Renewal::Command(content)) }
     };
     let reply = send(&client_of(&receiver, command("echo 1000.printed; echo more"), eager()));
     assert!(matches!(reply.verdict, Verdict::Uploaded(_)), "{reply:?}");
@@ -287,14 +287,14 @@ fn a_token_can_come_from_a_command() {
 fn a_token_of_a_rehearsal_never_leaves_for_a_real_host() {
     let target = Where { dc: Some(DataCentre::Eu), ..Where::default() }.target().expect("a target");
     let credentials = Credentials::token(secret("sandbox-123"));
-    let refused = Client::new(target, credentials, &settings(), TokenSettings::default()).err();
+    let refused = Client::new(target, credentials, &settings(), TokenOptions::default()).err();
     assert_eq!(refused, Some(ClientError::RehearsalToken));
 }
 
 #[test]
 fn a_second_ctrl_c_ends_all_waiting() {
     let receiver = Receiver::start(|_, _| answer(200, r#"{"error":"Access Denied"}"#));
-    let patient = TokenSettings { denied_waits: vec![Duration::from_secs(600)], ..eager() };
+    let patient = TokenOptions { denied_waits: vec![Duration::from_secs(600)], ..eager() };
     let client = client_of(&receiver, refreshing(), patient);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| send(&client));
@@ -308,11 +308,11 @@ fn a_second_ctrl_c_ends_all_waiting() {
 }
 
 /// Keeps all that is logged, at every level that the program ever switches on.
-struct Log(Mutex<String>);
+struct CapturedLog(Mutex<String>);
 
-static LOG: Log = Log(Mutex::new(String::new()));
+static LOG: CapturedLog = CapturedLog(Mutex::new(String::new()));
 
-impl log::Log for Log {
+impl log::Log for CapturedLog {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
@@ -339,7 +339,7 @@ fn nothing_shows_a_secret() {
     let credentials = Credentials { access: Some(secret("1000.canary")), ..refreshing() };
     let mut shown = format!("{credentials:?}");
     let folder = tempfile::tempdir().expect("a folder");
-    let tokens = TokenSettings { cache_folder: Some(folder.path().join("no\0folder")), ..eager() };
+    let tokens = TokenOptions { cache_folder: Some(folder.path().join("no\0folder")), ..eager() };
     let client = client_of(&receiver, credentials, tokens);
     for _ in 0..3 {
         shown += &format!("{:?}", send(&client));

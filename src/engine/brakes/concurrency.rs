@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::At;
+use crate::engine::Elapsed;
 
 /// How long after a refusal one request more is tried.
 const TRY_ONE_MORE: Duration = Duration::from_secs(60);
@@ -15,29 +15,29 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// The concurrency window.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Window {
+pub struct ConcurrencyLimit {
     ceiling: u32,
     limit: u32,
-    phase: Phase,
+    phase: GrowthPhase,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Phase {
+enum GrowthPhase {
     /// No refusal yet: so many answers have come since the last doubling.
     Doubling { served: u32 },
     /// The last cut, and when one more is tried.
-    Probing { cut_at: At, grow_at: At },
+    Probing { cut_at: Elapsed, grow_at: Elapsed },
 }
 
-impl Window {
+impl ConcurrencyLimit {
     /// A window that never grows above the ceiling.
-    pub fn new(ceiling: u32) -> Window {
-        Window { ceiling: ceiling.max(1), limit: 1, phase: Phase::Doubling { served: 0 } }
+    pub fn new(ceiling: u32) -> ConcurrencyLimit {
+        ConcurrencyLimit { ceiling: ceiling.max(1), limit: 1, phase: GrowthPhase::Doubling { served: 0 } }
     }
 
     /// Requests allowed at once at this instant.
-    pub fn limit(&mut self, now: At) -> u32 {
-        if let Phase::Probing { grow_at, .. } = &mut self.phase
+    pub fn limit(&mut self, now: Elapsed) -> u32 {
+        if let GrowthPhase::Probing { grow_at, .. } = &mut self.phase
             && now >= *grow_at
             && self.limit < self.ceiling
         {
@@ -48,16 +48,16 @@ impl Window {
     }
 
     /// When the window will grow by itself.
-    pub fn grows_at(&self) -> Option<At> {
+    pub fn grows_at(&self) -> Option<Elapsed> {
         match self.phase {
-            Phase::Probing { grow_at, .. } if self.limit < self.ceiling => Some(grow_at),
+            GrowthPhase::Probing { grow_at, .. } if self.limit < self.ceiling => Some(grow_at),
             _ => None,
         }
     }
 
     /// An answer came that did not ask to slow down.
     pub fn served(&mut self) {
-        if let Phase::Doubling { served } = &mut self.phase {
+        if let GrowthPhase::Doubling { served } = &mut self.phase {
             *served += 1;
             if *served >= self.limit {
                 *served = 0;
@@ -67,10 +67,11 @@ impl Window {
     }
 
     /// A request that was started at `started` was refused while so many others were under way.
-    pub fn throttled(&mut self, now: At, started: At, others: u32) {
-        let again = matches!(self.phase, Phase::Probing { cut_at, .. } if started >= cut_at && now - cut_at <= SOON);
+    pub fn throttled(&mut self, now: Elapsed, started: Elapsed, others: u32) {
+        let again =
+            matches!(self.phase, GrowthPhase::Probing { cut_at, .. } if started >= cut_at && now - cut_at <= SOON);
         self.limit = if again { self.limit / 2 } else { self.limit.min(others) }.max(1);
-        self.phase = Phase::Probing { cut_at: now, grow_at: now + TRY_ONE_MORE };
+        self.phase = GrowthPhase::Probing { cut_at: now, grow_at: now + TRY_ONE_MORE };
     }
 }
 
@@ -78,13 +79,13 @@ impl Window {
 mod tests {
     use super::*;
 
-    const fn ms(millis: u64) -> At {
-        At::from_millis(millis)
+    const fn ms(millis: u64) -> Elapsed {
+        Elapsed::from_millis(millis)
     }
 
     #[test]
     fn it_doubles_each_round_up_to_the_ceiling() {
-        let mut window = Window::new(6);
+        let mut window = ConcurrencyLimit::new(6);
         let mut limits = vec![window.limit(ms(0))];
         for _ in 0..1 + 2 + 4 + 6 {
             window.served();
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn at_the_first_refusals_it_goes_back_to_what_was_served() {
-        let mut window = Window { limit: 8, ..Window::new(25) };
+        let mut window = ConcurrencyLimit { limit: 8, ..ConcurrencyLimit::new(25) };
         // Eight were sent at once; the service took five.
         for others in [7, 6, 5] {
             window.throttled(ms(100), ms(90), others);
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn it_tries_one_more_each_minute_and_comes_back() {
-        let mut window = Window { limit: 8, ..Window::new(25) };
+        let mut window = ConcurrencyLimit { limit: 8, ..ConcurrencyLimit::new(25) };
         window.throttled(ms(0), ms(0), 5);
         assert_eq!(window.limit(ms(59_999)), 5);
         assert_eq!(window.grows_at(), Some(ms(60_000)));
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_further_refusal_within_a_second_halves_it_but_never_below_one() {
-        let mut window = Window { limit: 8, ..Window::new(25) };
+        let mut window = ConcurrencyLimit { limit: 8, ..ConcurrencyLimit::new(25) };
         window.throttled(ms(0), ms(0), 6);
         window.throttled(ms(500), ms(100), 5);
         assert_eq!(window.limit(ms(501)), 3);

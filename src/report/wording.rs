@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::model::{Report, Row, SizeClass, Totals};
+use super::model::{Report, ReportRow, ReportTotals, SizeClass};
 use crate::outcome::Status;
-use crate::results::{ManifestRef, Run};
+use crate::results::{ManifestRef, RunRecord};
 use crate::units;
 
 /// The one sentence that a reader takes away.
@@ -67,7 +67,7 @@ pub(super) fn status(status: Status) -> &'static str {
 }
 
 /// How many rows have each status; a row under way counts as one in doubt.
-pub(super) fn counts(totals: &Totals) -> [(Status, u64); 7] {
+pub(super) fn counts(totals: &ReportTotals) -> [(Status, u64); 7] {
     [
         (Status::Uploaded, totals.uploaded),
         (Status::AlreadyPresent, totals.already_present),
@@ -84,7 +84,7 @@ pub(super) const MODULE_COLUMNS: [&str; 7] =
     ["Rows", "Uploaded", "Already present", "Failed or left out", "Unknown or in doubt", "Not sent", "Records"];
 
 /// What is counted of one module.
-pub(super) fn module_counts(totals: &Totals) -> [u64; 7] {
+pub(super) fn module_counts(totals: &ReportTotals) -> [u64; 7] {
     let (refused, unsettled) = (totals.failed + totals.invalid, totals.unknown + totals.in_doubt);
     [totals.rows, totals.uploaded, totals.already_present, refused, unsettled, totals.not_sent, totals.records]
 }
@@ -107,12 +107,12 @@ fn date(at: Timestamp) -> String {
 }
 
 /// The line of a row in the manifest, if it is still in it.
-pub(super) fn line(row: &Row) -> String {
+pub(super) fn line(row: &ReportRow) -> String {
     row.line.map_or_else(|| "–".to_owned(), |line| line.to_string())
 }
 
 /// The name that a row was sent under, where its source does not say it.
-pub(super) fn sent_as(row: &Row) -> Option<String> {
+pub(super) fn sent_as(row: &ReportRow) -> Option<String> {
     let own = row.source.rsplit(['/', '\\']).next().unwrap_or(&row.source);
     (!row.name.is_empty() && row.name != own).then(|| format!("as {}", row.name))
 }
@@ -157,7 +157,7 @@ pub(super) fn origin(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// The manifests of the runs, each once, with their hashes.
-fn manifests(runs: &[Run]) -> Vec<(&'static str, String)> {
+fn manifests(runs: &[RunRecord]) -> Vec<(&'static str, String)> {
     let mut facts: Vec<(&'static str, String)> = Vec::new();
     for run in runs {
         let ManifestRef { path, sha256 } = &run.manifest;
@@ -173,7 +173,7 @@ fn manifests(runs: &[Run]) -> Vec<(&'static str, String)> {
 pub(super) const RUN_COLUMNS: [&str; 6] = ["Began (UTC)", "Took", "Ended", "Version", "Target", "Options"];
 
 /// One run as cells of a table.
-pub(super) fn run_cells(run: &Run) -> [String; 6] {
+pub(super) fn run_cells(run: &RunRecord) -> [String; 6] {
     let took = Duration::try_from(run.finished - run.started).unwrap_or_default();
     let options = run.options.iter().map(|(name, value)| format!("{name} {value}"));
     [

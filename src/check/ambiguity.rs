@@ -4,25 +4,25 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use super::Finding;
-use super::checked::{RowIx, twin_name};
-use super::store::{Store, TextId};
+use super::CheckFinding;
+use super::checked::{RowIx, ambiguity_name};
+use super::store::{RowStore, TextId};
 use crate::explain::ProblemCode;
 use crate::upload::{RowKey, SourceKind};
 
 /// Rows grouped by module, record and what they could be mistaken by.
 #[derive(Default)]
-pub(super) struct Twins {
+pub(super) struct AmbiguousRows {
     /// Every row but the first of its group, and that first one; in manifest order.
     later: Vec<(u32, u32)>,
 }
 
-impl Twins {
+impl AmbiguousRows {
     /// Groups all rows.
-    pub(super) fn find(store: &Store) -> Twins {
+    pub(super) fn find(store: &RowStore) -> AmbiguousRows {
         // Exports write records in order, and where each has one row there is nothing to find.
         if store.records.is_sorted_by(|one, next| one < next) {
-            return Twins::default();
+            return AmbiguousRows::default();
         }
         // A table of a million records would cost a cache miss for each row, and sorting goes along them.
         let mut by_record: Vec<_> = store.records.iter().copied().zip(0..).collect();
@@ -39,7 +39,7 @@ impl Twins {
             }
         }
         later.sort_unstable();
-        Twins { later }
+        AmbiguousRows { later }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -63,7 +63,7 @@ impl Twins {
     }
 
     /// What is wrong with rows that have a twin: the row and the finding.
-    pub(super) fn judge(&self, store: &Store, base: &Path, allow_identical: bool) -> Vec<(usize, Finding)> {
+    pub(super) fn judge(&self, store: &RowStore, base: &Path, allow_identical: bool) -> Vec<(usize, CheckFinding)> {
         let mut places: HashMap<(u32, PathBuf), u32> = HashMap::new();
         let mut findings = Vec::new();
         for (row, first) in self.later.iter().map(|(row, first)| (*row as usize, *first)) {
@@ -72,7 +72,7 @@ impl Twins {
             if store.source(row).kind == SourceKind::Link {
                 findings.push((
                     row,
-                    Finding::new(
+                    CheckFinding::new(
                         ProblemCode::LinkTwice,
                         format!("the record {record} gets this link on line {first_line} already"),
                         "remove one of the rows; the service refuses the second, whatever its title",
@@ -86,17 +86,17 @@ impl Twins {
             let finding = match places.entry((first, path(row))) {
                 Entry::Vacant(entry) => {
                     entry.insert(line);
-                    Finding::new(
+                    CheckFinding::new(
                         ProblemCode::SameName,
                         format!(
                             "the record {record} gets another file named \"{}\" on line {first_line}",
-                            crate::problem::shown(store.name(row))
+                            crate::problem::masked_excerpt(store.name(row))
                         ),
                         "give one of them another name in the column name, if people must tell them apart",
                     )
                 }
                 Entry::Occupied(_) if allow_identical => continue,
-                Entry::Occupied(earlier) => Finding::new(
+                Entry::Occupied(earlier) => CheckFinding::new(
                     ProblemCode::IdenticalRows,
                     format!("the record {record} gets this file under the same name on line {} already", earlier.get()),
                     "remove one of the rows, or add --allow-identical if it is meant so",
@@ -129,9 +129,9 @@ impl Twins {
                 representative.entry(*first).or_insert(first_row);
             }
             let Some(row) = of(*row) else { continue };
-            let twin = *representative.entry(*first).or_insert(row);
-            if twin != row {
-                pairs.push((row, twin));
+            let ambiguity_group = *representative.entry(*first).or_insert(row);
+            if ambiguity_group != row {
+                pairs.push((row, ambiguity_group));
             }
         }
         pairs
@@ -139,7 +139,7 @@ impl Twins {
 }
 
 /// Groups rows of one record whose hashes are the same, which says nearly, but not quite, that they are twins.
-fn add_groups(store: &Store, rows: impl Iterator<Item = u32>, later: &mut Vec<(u32, u32)>) {
+fn add_groups(store: &RowStore, rows: impl Iterator<Item = u32>, later: &mut Vec<(u32, u32)>) {
     let mut firsts: Vec<u32> = Vec::new();
     for row in rows {
         match firsts.iter().find(|first| same_name(store, row as usize, **first as usize)) {
@@ -149,14 +149,14 @@ fn add_groups(store: &Store, rows: impl Iterator<Item = u32>, later: &mut Vec<(u
     }
 }
 
-fn hash_of(store: &Store, row: u32) -> u32 {
+fn hash_of(store: &RowStore, row: u32) -> u32 {
     let row = row as usize;
     match store.rests[row].name {
-        TextId::NONE => store.source(row).twin_hash,
-        _ => store.sources.twin_hash(&twin_name(store, row)),
+        TextId::NONE => store.source(row).ambiguity_hash,
+        _ => store.sources.ambiguity_hash(&ambiguity_name(store, row)),
     }
 }
 
-fn same_name(store: &Store, one: usize, other: usize) -> bool {
-    store.source(one).kind == store.source(other).kind && twin_name(store, one) == twin_name(store, other)
+fn same_name(store: &RowStore, one: usize, other: usize) -> bool {
+    store.source(one).kind == store.source(other).kind && ambiguity_name(store, one) == ambiguity_name(store, other)
 }

@@ -11,10 +11,10 @@ use super::paths::PlaceError;
 
 /// The disk; a clone is the same disk.
 #[derive(Clone, Debug, Default)]
-pub struct SimDisk(Arc<Mutex<World>>);
+pub struct SimDisk(Arc<Mutex<SimDiskState>>);
 
 #[derive(Debug, Default)]
-struct World {
+struct SimDiskState {
     files: Vec<Contents>,
     /// The names as programs see them.
     names: BTreeMap<PathBuf, usize>,
@@ -26,7 +26,7 @@ struct World {
     locks: BTreeMap<PathBuf, u64>,
     holders: u64,
     operations: u64,
-    trouble: Option<Trouble>,
+    trouble: Option<DiskFault>,
     /// After a crash nothing works until the machine is up again.
     down: bool,
 }
@@ -45,7 +45,7 @@ enum Naming {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Trouble {
+enum DiskFault {
     /// This operation fails, and all others work.
     Fail(u64),
     /// The process ends in the middle of this operation.
@@ -84,7 +84,7 @@ enum Course {
 }
 
 impl SimDisk {
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn world(&self) -> MutexGuard<'_, SimDiskState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,18 +95,18 @@ impl SimDisk {
 
     /// Lets one operation fail: the one with this number, counted from 0 since the disk was made.
     pub fn fail_at(&self, operation: u64) {
-        self.world().trouble = Some(Trouble::Fail(operation));
+        self.world().trouble = Some(DiskFault::Fail(operation));
     }
 
     /// Lets one operation panic, as if our own code were wrong.
     pub fn panic_at(&self, operation: u64) {
-        self.world().trouble = Some(Trouble::Panic(operation));
+        self.world().trouble = Some(DiskFault::Panic(operation));
     }
 
     /// Lets the process end in the middle of this operation. From then on nothing works before [`SimDisk::kill`] or
     /// [`SimDisk::lose_power`].
     pub fn crash_at(&self, operation: u64) {
-        self.world().trouble = Some(Trouble::Crash(operation));
+        self.world().trouble = Some(DiskFault::Crash(operation));
     }
 
     /// The process is gone, with its locks; all that it wrote is there.
@@ -152,7 +152,7 @@ impl SimDisk {
         self.world().names.keys().cloned().collect()
     }
 
-    fn begin(&self) -> io::Result<(MutexGuard<'_, World>, Course)> {
+    fn begin(&self) -> io::Result<(MutexGuard<'_, SimDiskState>, Course)> {
         let mut world = self.world();
         if world.down {
             return Err(io::Error::other("the process has ended"));
@@ -160,12 +160,12 @@ impl SimDisk {
         let operation = world.operations;
         world.operations += 1;
         let course = match world.trouble {
-            Some(Trouble::Fail(at)) if at == operation => Course::Half(io::Error::other("told to fail")),
-            Some(Trouble::Crash(at)) if at == operation => {
+            Some(DiskFault::Fail(at)) if at == operation => Course::Half(io::Error::other("told to fail")),
+            Some(DiskFault::Crash(at)) if at == operation => {
                 world.down = true;
                 Course::Half(io::Error::other("the process ends here"))
             }
-            Some(Trouble::Panic(at)) if at == operation => {
+            Some(DiskFault::Panic(at)) if at == operation => {
                 drop(world);
                 std::panic::resume_unwind(Box::new("told to panic"));
             }
@@ -175,7 +175,7 @@ impl SimDisk {
     }
 
     /// An operation that is done or not, nothing between. One that ends in a crash may have been done.
-    fn whole<T>(&self, work: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
+    fn whole<T>(&self, work: impl FnOnce(&mut SimDiskState) -> io::Result<T>) -> io::Result<T> {
         let (mut world, course) = self.begin()?;
         match course {
             Course::Well => work(&mut world),
@@ -189,7 +189,7 @@ impl SimDisk {
     }
 }
 
-impl World {
+impl SimDiskState {
     fn name(&mut self, naming: Naming) {
         naming.apply(&mut self.names);
         self.pending.push(naming);

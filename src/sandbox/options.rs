@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use super::fault::Fault;
 
-/// Everything a sandbox can be told. Start from [`Settings::default`] and change what matters.
+/// Everything a sandbox can be told. Start from [`SandboxOptions::default`] and change what matters.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct SandboxOptions {
     /// Where to listen. Only loopback addresses are accepted; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// The access token that is valid from the start; made up when absent.
     pub token: Option<String>,
     /// Which of Zoho's contradicting pages to follow.
-    pub profile: Profile,
+    pub profile: Dialect,
     /// What becomes of the bytes of uploaded files.
     pub keep: Keep,
     /// The (module, record) pairs that exist; `None` takes any well-formed record id.
     pub records: Option<HashSet<(String, String)>>,
     /// The modules that exist.
-    pub modules: Modules,
+    pub modules: SandboxModules,
     /// What is to go wrong. Of several that would strike the same request, the first one does.
     pub faults: Vec<Fault>,
     /// How long a new attachment stays out of the lists.
@@ -35,7 +35,7 @@ pub struct Settings {
     /// The room for files, in bytes; when it is used up, uploads are refused with `LIMIT_REACHED`.
     pub storage: Option<u64>,
     /// The order of lists.
-    pub order: Order,
+    pub order: ListOrder,
     /// The most entries a page of a list has, whatever `per_page` asks for.
     pub page_size: usize,
     /// How many calls may be under way at the same time; one more is answered 429.
@@ -53,14 +53,14 @@ pub struct Settings {
     /// The greatest file (`docs-v2`) or request body (`oas-v8`) accepted.
     pub max_bytes: u64,
     /// As whom the token acts: `Created_By` and `Owner` of what is uploaded.
-    pub user: User,
+    pub user: SandboxUser,
     /// The server's `Date` header.
     pub date: DateHeader,
     /// How often per record a later page of its list is read as if an earlier entry had just gone, so that one entry
     /// between two pages is missed.
     pub drifting_pages: u32,
     /// What the token endpoint accepts; `None` takes any client, secret and refresh token.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<SandboxCredentials>,
     /// Whether the token endpoint grants only 10 tokens in 10 minutes and lets only 15 live.
     pub token_limits: bool,
     /// The HTTP status of the token endpoint's refusals; Zoho's has been seen to use 200 and 400.
@@ -77,21 +77,21 @@ pub struct Settings {
     pub edition: String,
 }
 
-impl Default for Settings {
+impl Default for SandboxOptions {
     fn default() -> Self {
-        Settings {
+        SandboxOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             token: None,
-            profile: Profile::DocsV2,
+            profile: Dialect::DocsV2,
             keep: Keep::Facts,
             records: None,
-            modules: Modules::default(),
+            modules: SandboxModules::default(),
             faults: Vec::new(),
             lag: Duration::ZERO,
             rename: Rename::Never,
             stores_incomplete: false,
             storage: None,
-            order: Order::NewestFirst,
+            order: ListOrder::NewestFirst,
             page_size: 200,
             max_in_flight: None,
             busy_status: 429,
@@ -100,7 +100,7 @@ impl Default for Settings {
             scopes: None,
             latency: Duration::ZERO,
             max_bytes: 100 << 20,
-            user: User::default(),
+            user: SandboxUser::default(),
             date: DateHeader::Right,
             drifting_pages: 0,
             credentials: None,
@@ -117,7 +117,7 @@ impl Default for Settings {
 
 /// Which of Zoho's own descriptions to follow where they contradict each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Profile {
+pub enum Dialect {
     /// The pages of API version 2: oversize and `.exe` are 415, a missing scope is 401, an empty list has no body.
     DocsV2,
     /// The specification of version 8: oversize is 413, `.exe` passes, a missing scope is 403, an empty list is `[]`.
@@ -137,22 +137,22 @@ pub enum Keep {
 
 /// The modules that exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Modules {
+pub enum SandboxModules {
     /// The standard ones that take attachments (by API version) and these custom ones.
     StandardAnd(Vec<String>),
     /// These and no others.
     Only(Vec<String>),
 }
 
-impl Default for Modules {
+impl Default for SandboxModules {
     fn default() -> Self {
-        Modules::StandardAnd(Vec::new())
+        SandboxModules::StandardAnd(Vec::new())
     }
 }
 
-impl Modules {
+impl SandboxModules {
     /// Reads a list such as `Leads,Deals` (only these) or `+Vessels,+Boats` (these beside the standard ones).
-    pub fn parse(list: &str) -> Result<Modules, String> {
+    pub fn parse(list: &str) -> Result<SandboxModules, String> {
         let names: Vec<&str> = list.split(',').map(str::trim).collect();
         if let Some(bad) = names.iter().find(|name| !is_api_name(name.trim_start_matches('+'))) {
             return Err(format!(
@@ -160,10 +160,10 @@ impl Modules {
             ));
         }
         match names.iter().filter(|name| name.starts_with('+')).count() {
-            0 => Ok(Modules::Only(names.iter().map(|name| (*name).to_owned()).collect())),
-            added if added == names.len() => {
-                Ok(Modules::StandardAnd(names.iter().map(|name| name.trim_start_matches('+').to_owned()).collect()))
-            }
+            0 => Ok(SandboxModules::Only(names.iter().map(|name| (*name).to_owned()).collect())),
+            added if added == names.len() => Ok(SandboxModules::StandardAnd(
+                names.iter().map(|name| name.trim_start_matches('+').to_owned()).collect(),
+            )),
             _ => Err("either every module has a + (beside the standard ones) or none has (only these)".to_owned()),
         }
     }
@@ -171,8 +171,8 @@ impl Modules {
     /// The names, in the version of the API that a request uses.
     pub(super) fn names(&self, version: Version) -> Vec<&str> {
         match self {
-            Modules::Only(names) => names.iter().map(String::as_str).collect(),
-            Modules::StandardAnd(custom) => {
+            SandboxModules::Only(names) => names.iter().map(String::as_str).collect(),
+            SandboxModules::StandardAnd(custom) => {
                 let standard = STANDARD.iter().filter(|(_, since)| *since <= version).map(|(name, _)| *name);
                 standard.chain(custom.iter().map(String::as_str)).collect()
             }
@@ -182,8 +182,8 @@ impl Modules {
     /// Whether a module exists in a version of the API.
     pub(super) fn has(&self, name: &str, version: Version) -> bool {
         match self {
-            Modules::Only(names) => names.iter().any(|known| known == name),
-            Modules::StandardAnd(custom) => {
+            SandboxModules::Only(names) => names.iter().any(|known| known == name),
+            SandboxModules::StandardAnd(custom) => {
                 STANDARD.iter().any(|(known, since)| *known == name && *since <= version)
                     || custom.iter().any(|known| known == name)
             }
@@ -270,7 +270,7 @@ pub enum Rename {
 
 /// The order of lists, which the service does not document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
+pub enum ListOrder {
     /// What was attached last stands first.
     NewestFirst,
     /// What was attached first stands first.
@@ -279,16 +279,16 @@ pub enum Order {
 
 /// A user of the organisation.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct User {
+pub struct SandboxUser {
     /// The id, digits.
     pub id: String,
     /// The name shown.
     pub name: String,
 }
 
-impl Default for User {
+impl Default for SandboxUser {
     fn default() -> Self {
-        User { id: "700000000000101001".to_owned(), name: "Sandbox User".to_owned() }
+        SandboxUser { id: "700000000000101001".to_owned(), name: "Sandbox User".to_owned() }
     }
 }
 
@@ -305,7 +305,7 @@ pub enum DateHeader {
 
 /// What the token endpoint accepts.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct SandboxCredentials {
     /// The client id.
     pub client_id: String,
     /// The client secret.
@@ -314,7 +314,7 @@ pub struct Credentials {
     pub refresh_token: String,
 }
 
-impl std::fmt::Debug for Credentials {
+impl std::fmt::Debug for SandboxCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("client_id", &self.client_id).finish_non_exhaustive()
     }
@@ -357,17 +357,20 @@ mod tests {
 
     #[test]
     fn a_list_of_modules_replaces_the_standard_ones_or_adds_to_them() {
-        assert_eq!(Modules::parse("Leads, Deals"), Ok(Modules::Only(vec!["Leads".into(), "Deals".into()])));
-        let added = Modules::parse("+Vessels").unwrap();
+        assert_eq!(
+            SandboxModules::parse("Leads, Deals"),
+            Ok(SandboxModules::Only(vec!["Leads".into(), "Deals".into()]))
+        );
+        let added = SandboxModules::parse("+Vessels").unwrap();
         assert!(added.has("Vessels", Version::V2) && added.has("Leads", Version::V2));
-        assert!(Modules::parse("Leads,+Vessels").is_err());
-        assert!(Modules::parse("Sales Orders").is_err());
-        assert!(Modules::parse("").is_err());
+        assert!(SandboxModules::parse("Leads,+Vessels").is_err());
+        assert!(SandboxModules::parse("Sales Orders").is_err());
+        assert!(SandboxModules::parse("").is_err());
     }
 
     #[test]
     fn some_standard_modules_came_with_later_versions() {
-        let modules = Modules::default();
+        let modules = SandboxModules::default();
         assert!(!modules.has("Calls", Version::V2));
         assert!(modules.has("Calls", Version::V2_1));
         assert!(!modules.has("leads", Version::V2), "names are exact");

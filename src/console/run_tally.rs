@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::engine::ports::Event;
-use crate::engine::{At, Counts, JobId, Notice, PauseReason, StopCause};
+use crate::engine::ports::RunEvent;
+use crate::engine::{Elapsed, JobId, Notice, PauseReason, StatusCounts, StopCause};
 use crate::outcome::Status;
 use crate::plan::facts::Facts;
 use crate::reply::{RetryBecause, Verdict};
@@ -51,7 +51,7 @@ pub struct View {
     /// What was known before.
     pub scope: Scope,
     /// Rows of this run that have ended, by status.
-    pub ended: Counts,
+    pub ended: StatusCounts,
     /// Rows whose answers were lost and that are not settled yet.
     pub in_doubt: u64,
     /// Answers that asked to slow down.
@@ -116,28 +116,28 @@ pub struct Rates {
 
 /// The counts of a run under way.
 #[derive(Debug)]
-pub struct Tally {
+pub struct RunTally {
     scope: Scope,
-    ended: Counts,
+    ended: StatusCounts,
     done: u32,
     in_doubt: BTreeSet<JobId>,
     throttled: u64,
     postponed: u64,
     bytes: u64,
     credits_left: Option<u64>,
-    pause: Option<(PauseReason, At)>,
+    pause: Option<(PauseReason, Elapsed)>,
     stopping: Option<StopCause>,
     under_way: BTreeMap<JobId, u64>,
     /// Rows and bytes of each of the last seconds in which there were any.
     recent: VecDeque<(u64, u64, u64)>,
 }
 
-impl Tally {
+impl RunTally {
     /// Nothing has happened yet.
-    pub fn new(scope: Scope) -> Tally {
-        Tally {
+    pub fn new(scope: Scope) -> RunTally {
+        RunTally {
             scope,
-            ended: Counts::default(),
+            ended: StatusCounts::default(),
             done: 0,
             in_doubt: BTreeSet::new(),
             throttled: 0,
@@ -152,18 +152,18 @@ impl Tally {
     }
 
     /// Counts an event.
-    pub fn event(&mut self, at: At, event: &Event<'_>) {
+    pub fn event(&mut self, at: Elapsed, event: &RunEvent<'_>) {
         match event {
-            Event::Started { job, .. } => {
+            RunEvent::Started { job, .. } => {
                 self.under_way.insert(*job, 0);
             }
-            Event::Sent { job, bytes } => {
+            RunEvent::Sent { job, bytes } => {
                 let before = self.under_way.insert(*job, *bytes).unwrap_or(0);
                 let more = bytes.saturating_sub(before);
                 self.bytes += more;
                 self.lately(at, 0, more);
             }
-            Event::Postponed { job, reply } => {
+            RunEvent::Postponed { job, reply } => {
                 self.under_way.remove(job);
                 self.postponed += 1;
                 match reply.verdict {
@@ -174,8 +174,8 @@ impl Tally {
                     _ => {}
                 }
             }
-            Event::Credits { left } => self.credits_left = Some(*left),
-            Event::Ended(ended) | Event::Unwritten { ended, .. } => {
+            RunEvent::Credits { left } => self.credits_left = Some(*left),
+            RunEvent::Ended(ended) | RunEvent::Unwritten { ended, .. } => {
                 self.under_way.remove(&ended.job);
                 self.in_doubt.remove(&ended.job);
                 self.ended.add(ended.outcome.status);
@@ -184,7 +184,7 @@ impl Tally {
                     self.lately(at, 1, 0);
                 }
             }
-            Event::Notice(notice) => self.notice(notice),
+            RunEvent::Notice(notice) => self.notice(notice),
         }
     }
 
@@ -197,7 +197,7 @@ impl Tally {
         }
     }
 
-    fn lately(&mut self, at: At, rows: u64, bytes: u64) {
+    fn lately(&mut self, at: Elapsed, rows: u64, bytes: u64) {
         let second = at.as_secs();
         match self.recent.back_mut() {
             Some((last, known_rows, known_bytes)) if *last >= second => {
@@ -212,7 +212,7 @@ impl Tally {
     }
 
     /// The counts at this moment.
-    pub fn view(&self, now: At) -> View {
+    pub fn view(&self, now: Elapsed) -> View {
         let (rows_each_second, bytes_each_second) = self.rates(now);
         let left = self.scope.to_do.saturating_sub(u64::from(self.ended.total()));
         let lasting = |amount: u64, rate: f64| (rate > 0.0).then(|| seconds(amount as f64 / rate));
@@ -238,7 +238,7 @@ impl Tally {
         }
     }
 
-    fn rates(&self, now: At) -> (Rates, Rates) {
+    fn rates(&self, now: Elapsed) -> (Rates, Rates) {
         let since = now.as_secs().saturating_sub(RECENT_SECONDS);
         let recent = self.recent.iter().filter(|(second, ..)| *second >= since);
         let (rows, bytes) = recent.fold((0, 0), |(rows, bytes), (_, r, b)| (rows + r, bytes + b));
@@ -292,7 +292,7 @@ pub(super) mod tests {
         }
     }
 
-    fn at(seconds: u64) -> At {
+    fn at(seconds: u64) -> Elapsed {
         Duration::from_secs(seconds)
     }
 
@@ -300,20 +300,23 @@ pub(super) mod tests {
 
     #[test]
     fn this_run_and_all_runs_are_counted_apart() {
-        let mut tally = Tally::new(SCOPE);
-        tally.event(at(1), &Event::Ended(&ended(0, Status::Uploaded, "", "")));
-        tally.event(at(2), &Event::Ended(&ended(1, Status::Failed, "INVALID_DATA", "the related id given is invalid")));
+        let mut tally = RunTally::new(SCOPE);
+        tally.event(at(1), &RunEvent::Ended(&ended(0, Status::Uploaded, "", "")));
+        tally.event(
+            at(2),
+            &RunEvent::Ended(&ended(1, Status::Failed, "INVALID_DATA", "the related id given is invalid")),
+        );
         let view = tally.view(at(2));
         assert_eq!((view.attached(), view.ended(), view.overall()), (1, 2, 42));
     }
 
     #[test]
     fn rows_that_a_stop_leaves_for_later_are_not_done_and_make_no_rate() {
-        let mut tally = Tally::new(SCOPE);
-        tally.event(at(1), &Event::Ended(&ended(0, Status::Uploaded, "", "")));
-        tally.event(at(2), &Event::Ended(&ended(1, Status::InDoubt, "interrupted", "")));
+        let mut tally = RunTally::new(SCOPE);
+        tally.event(at(1), &RunEvent::Ended(&ended(0, Status::Uploaded, "", "")));
+        tally.event(at(2), &RunEvent::Ended(&ended(1, Status::InDoubt, "interrupted", "")));
         for job in 2..60 {
-            tally.event(at(2), &Event::Ended(&ended(job, Status::NotSent, "interrupted", "")));
+            tally.event(at(2), &RunEvent::Ended(&ended(job, Status::NotSent, "interrupted", "")));
         }
         let view = tally.view(at(2));
         assert_eq!((view.ended(), view.done(), view.overall()), (60, 1, 41));
@@ -323,41 +326,41 @@ pub(super) mod tests {
 
     #[test]
     fn a_row_in_doubt_counts_until_it_is_settled() {
-        let mut tally = Tally::new(SCOPE);
+        let mut tally = RunTally::new(SCOPE);
         let lost = reply(Verdict::InDoubt(DoubtBecause::AnswerLost));
-        tally.event(at(1), &Event::Started { job: JobId(7), tries: 1 });
-        tally.event(at(1), &Event::Postponed { job: JobId(7), reply: &lost });
+        tally.event(at(1), &RunEvent::Started { job: JobId(7), tries: 1 });
+        tally.event(at(1), &RunEvent::Postponed { job: JobId(7), reply: &lost });
         assert_eq!(tally.view(at(1)).in_doubt, 1);
         assert!(tally.view(at(1)).under_way.is_empty());
-        tally.event(at(2), &Event::Ended(&ended(7, Status::Uploaded, "settled-by-listing", "")));
+        tally.event(at(2), &RunEvent::Ended(&ended(7, Status::Uploaded, "settled-by-listing", "")));
         assert_eq!(tally.view(at(2)).in_doubt, 0);
     }
 
     #[test]
     fn bytes_of_every_try_count_once() {
-        let mut tally = Tally::new(SCOPE);
+        let mut tally = RunTally::new(SCOPE);
         for bytes in [100, 250, 250] {
-            tally.event(at(1), &Event::Sent { job: JobId(0), bytes });
+            tally.event(at(1), &RunEvent::Sent { job: JobId(0), bytes });
         }
         let throttled = reply(Verdict::Retry(RetryBecause::Throttled));
-        tally.event(at(1), &Event::Postponed { job: JobId(0), reply: &throttled });
-        tally.event(at(2), &Event::Started { job: JobId(0), tries: 2 });
-        tally.event(at(2), &Event::Sent { job: JobId(0), bytes: 250 });
+        tally.event(at(1), &RunEvent::Postponed { job: JobId(0), reply: &throttled });
+        tally.event(at(2), &RunEvent::Started { job: JobId(0), tries: 2 });
+        tally.event(at(2), &RunEvent::Sent { job: JobId(0), bytes: 250 });
         let view = tally.view(at(2));
         assert_eq!((view.bytes, view.throttled, view.under_way), (500, 1, vec![(JobId(0), 250)]));
     }
 
     #[test]
     fn rates_speak_of_the_last_half_minute_and_of_all_the_time() {
-        let mut tally = Tally::new(Scope { rows: 1_000, to_do: 1_000, ..Scope::default() });
+        let mut tally = RunTally::new(Scope { rows: 1_000, to_do: 1_000, ..Scope::default() });
         for second in 1..=100 {
-            tally.event(at(second), &Event::Ended(&ended(second as u32, Status::Uploaded, "", "")));
+            tally.event(at(second), &RunEvent::Ended(&ended(second as u32, Status::Uploaded, "", "")));
         }
-        tally.event(at(100), &Event::Credits { left: 300 });
+        tally.event(at(100), &RunEvent::Credits { left: 300 });
         let view = tally.view(at(115));
         assert!((view.rows_each_second.now - 16.0 / 30.0).abs() < 0.01, "{view:?}");
         assert!((view.rows_each_second.mean - 100.0 / 115.0).abs() < 0.01, "{view:?}");
         assert!(view.credits_last.unwrap() < view.time_left.unwrap());
-        assert_eq!(Tally::new(SCOPE).view(at(0)).time_left, None);
+        assert_eq!(RunTally::new(SCOPE).view(at(0)).time_left, None);
     }
 }

@@ -15,7 +15,7 @@ pub const DEFAULT_EACH_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// How a run behaves. Made from flags; the defaults are those of the command line.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Settings {
+pub struct Policy {
     /// Most requests at once; the window grows up to this, and never above [`MOST_AT_ONCE`].
     pub concurrency: u32,
     /// Most requests in a time, listings included.
@@ -48,16 +48,16 @@ pub struct Settings {
     pub seed: u64,
 }
 
-impl Settings {
+impl Policy {
     /// When a row or a list is tried again.
     pub fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy { retries: self.retries, backoff: self.backoff }
     }
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
             concurrency: 4,
             rate: Rate::per_second(DEFAULT_EACH_SECOND),
             retries: 5,

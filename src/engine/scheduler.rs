@@ -12,15 +12,15 @@ use super::{Job, JobId, RecordIx};
 
 /// The rows that have not started, and what some of them wait for.
 #[derive(Debug)]
-pub struct LineUp {
-    modules: Vec<ModuleLine>,
-    twins: HashMap<u32, Twins>,
+pub struct Scheduler {
+    modules: Vec<ModuleQueue>,
+    groups: HashMap<u32, AmbiguityGroup>,
     held: HashMap<RecordIx, Vec<JobId>>,
 }
 
 /// The rows of one module.
 #[derive(Default, Debug)]
-struct ModuleLine {
+struct ModuleQueue {
     rows: Vec<JobId>,
     next: usize,
     /// Rows before `next` that came back to the front.
@@ -32,23 +32,23 @@ struct ModuleLine {
 
 /// Rows that could be mistaken for each other.
 #[derive(Default, Debug)]
-struct Twins {
+struct AmbiguityGroup {
     holders: Vec<JobId>,
     waiting: VecDeque<JobId>,
 }
 
-impl LineUp {
+impl Scheduler {
     /// The rows in the order of the jobs, those left out that `absent` names.
-    pub fn new(jobs: &[Job], absent: impl Fn(JobId) -> bool) -> LineUp {
+    pub fn new(jobs: &[Job], absent: impl Fn(JobId) -> bool) -> Scheduler {
         let count = jobs.iter().map(|job| usize::from(job.module) + 1).max().unwrap_or(0);
-        let mut modules: Vec<ModuleLine> = Vec::new();
-        modules.resize_with(count, ModuleLine::default);
+        let mut modules: Vec<ModuleQueue> = Vec::new();
+        modules.resize_with(count, ModuleQueue::default);
         for (id, job) in (0..).map(JobId).zip(jobs) {
             if !absent(id) {
                 modules[usize::from(job.module)].rows.push(id);
             }
         }
-        LineUp { modules, twins: HashMap::new(), held: HashMap::new() }
+        Scheduler { modules, groups: HashMap::new(), held: HashMap::new() }
     }
 
     /// The row to start next, which stays where it is; `None`: nobody may start now. Rows that `wanted` refuses are
@@ -59,12 +59,12 @@ impl LineUp {
             let job = &jobs[id.0 as usize];
             if !wanted(id) {
                 self.remove(job.module, id);
-                self.wake_twin(jobs, job.twin);
+                self.wake_group(jobs, job.ambiguity_group);
             } else if let Some(parked) = self.held.get_mut(&job.record) {
                 parked.push(id);
                 self.remove(job.module, id);
-            } else if self.is_held_by_twin(job.twin, id) {
-                self.twins.entry(job.twin).or_default().waiting.push_back(id);
+            } else if self.is_held_by_group(job.ambiguity_group, id) {
+                self.groups.entry(job.ambiguity_group).or_default().waiting.push_back(id);
                 self.remove(job.module, id);
             } else {
                 return Some(id);
@@ -75,7 +75,7 @@ impl LineUp {
     /// The row that was peeked at is on its way, and holds its twins back.
     pub fn start(&mut self, job: &Job, id: JobId) {
         self.remove(job.module, id);
-        self.hold_twins(job, id);
+        self.hold_group(job, id);
         self.modules[usize::from(job.module)].in_flight += 1;
     }
 
@@ -90,25 +90,25 @@ impl LineUp {
     }
 
     /// The row holds its twins back, on its way or not.
-    pub fn hold_twins(&mut self, job: &Job, id: JobId) {
-        let holders = &mut self.twins.entry(job.twin).or_default().holders;
+    pub fn hold_group(&mut self, job: &Job, id: JobId) {
+        let holders = &mut self.groups.entry(job.ambiguity_group).or_default().holders;
         if !holders.contains(&id) {
             holders.push(id);
         }
     }
 
     /// Whether another row holds this one back, too.
-    pub fn is_held_by_twin(&self, twin: u32, id: JobId) -> bool {
-        self.twins.get(&twin).is_some_and(|twins| twins.holders.iter().any(|holder| *holder != id))
+    pub fn is_held_by_group(&self, ambiguity_group: u32, id: JobId) -> bool {
+        self.groups.get(&ambiguity_group).is_some_and(|groups| groups.holders.iter().any(|holder| *holder != id))
     }
 
     /// The row holds nobody back any more.
-    pub fn let_twins_go(&mut self, jobs: &[Job], id: JobId) {
-        let twin = jobs[id.0 as usize].twin;
-        if let Some(twins) = self.twins.get_mut(&twin) {
-            twins.holders.retain(|holder| *holder != id);
+    pub fn release_group(&mut self, jobs: &[Job], id: JobId) {
+        let ambiguity_group = jobs[id.0 as usize].ambiguity_group;
+        if let Some(groups) = self.groups.get_mut(&ambiguity_group) {
+            groups.holders.retain(|holder| *holder != id);
         }
-        self.wake_twin(jobs, twin);
+        self.wake_group(jobs, ambiguity_group);
     }
 
     /// Nobody may start on the record.
@@ -122,7 +122,7 @@ impl LineUp {
     }
 
     /// The record is free again.
-    pub fn let_record_go(&mut self, jobs: &[Job], record: RecordIx) {
+    pub fn release_record(&mut self, jobs: &[Job], record: RecordIx) {
         for id in self.held.remove(&record).unwrap_or_default() {
             self.bring_back(&jobs[id.0 as usize], id);
         }
@@ -150,7 +150,7 @@ impl LineUp {
 
     /// The first row of all modules that may start one.
     fn front(&self) -> Option<JobId> {
-        self.modules.iter().filter_map(ModuleLine::front).min()
+        self.modules.iter().filter_map(ModuleQueue::front).min()
     }
 
     fn remove(&mut self, module: u16, id: JobId) {
@@ -160,21 +160,21 @@ impl LineUp {
         }
     }
 
-    fn wake_twin(&mut self, jobs: &[Job], twin: u32) {
-        let Some(twins) = self.twins.get_mut(&twin) else { return };
-        if !twins.holders.is_empty() {
+    fn wake_group(&mut self, jobs: &[Job], ambiguity_group: u32) {
+        let Some(groups) = self.groups.get_mut(&ambiguity_group) else { return };
+        if !groups.holders.is_empty() {
             return;
         }
-        match twins.waiting.pop_front() {
+        match groups.waiting.pop_front() {
             Some(id) => self.bring_back(&jobs[id.0 as usize], id),
             None => {
-                self.twins.remove(&twin);
+                self.groups.remove(&ambiguity_group);
             }
         }
     }
 }
 
-impl ModuleLine {
+impl ModuleQueue {
     fn front(&self) -> Option<JobId> {
         if self.closed || (!self.proven && self.in_flight > 0) {
             return None;
@@ -191,14 +191,16 @@ mod tests {
     const NONE: [u32; 0] = [];
 
     fn jobs(rows: &[(u16, u32, u32)]) -> Vec<Job> {
-        rows.iter().map(|&(module, record, twin)| Job { module, record: RecordIx(record), twin }).collect()
+        rows.iter()
+            .map(|&(module, record, ambiguity_group)| Job { module, record: RecordIx(record), ambiguity_group })
+            .collect()
     }
 
     /// Starts rows until none may, and says which.
-    fn start_all(lineup: &mut LineUp, jobs: &[Job]) -> Vec<u32> {
+    fn start_all(scheduler: &mut Scheduler, jobs: &[Job]) -> Vec<u32> {
         let mut started = Vec::new();
-        while let Some(id) = lineup.peek(jobs, |_| true) {
-            lineup.start(&jobs[id.0 as usize], id);
+        while let Some(id) = scheduler.peek(jobs, |_| true) {
+            scheduler.start(&jobs[id.0 as usize], id);
             started.push(id.0);
         }
         started
@@ -207,56 +209,56 @@ mod tests {
     #[test]
     fn an_unproven_module_has_one_row_on_its_way_and_others_go_on() {
         let jobs = jobs(&[(0, 0, 0), (0, 1, 1), (1, 2, 2), (0, 3, 3)]);
-        let mut lineup = LineUp::new(&jobs, |_| false);
-        assert_eq!(start_all(&mut lineup, &jobs), [0, 2]);
-        lineup.prove(0);
-        assert_eq!(start_all(&mut lineup, &jobs), [1, 3]);
+        let mut scheduler = Scheduler::new(&jobs, |_| false);
+        assert_eq!(start_all(&mut scheduler, &jobs), [0, 2]);
+        scheduler.prove(0);
+        assert_eq!(start_all(&mut scheduler, &jobs), [1, 3]);
     }
 
     #[test]
     fn a_twin_is_overtaken_and_comes_back_to_the_front() {
         let jobs = jobs(&[(0, 0, 0), (0, 0, 0), (0, 1, 1), (0, 0, 0), (0, 2, 2)]);
-        let mut lineup = LineUp::new(&jobs, |_| false);
-        lineup.prove(0);
-        assert_eq!(start_all(&mut lineup, &jobs), [0, 2, 4]);
-        lineup.returned(&jobs[0]);
-        assert_eq!(start_all(&mut lineup, &jobs), NONE, "its line is still open");
-        lineup.let_twins_go(&jobs, JobId(0));
-        assert_eq!(start_all(&mut lineup, &jobs), [1]);
-        lineup.let_twins_go(&jobs, JobId(1));
-        assert_eq!(start_all(&mut lineup, &jobs), [3]);
+        let mut scheduler = Scheduler::new(&jobs, |_| false);
+        scheduler.prove(0);
+        assert_eq!(start_all(&mut scheduler, &jobs), [0, 2, 4]);
+        scheduler.returned(&jobs[0]);
+        assert_eq!(start_all(&mut scheduler, &jobs), NONE, "its line is still open");
+        scheduler.release_group(&jobs, JobId(0));
+        assert_eq!(start_all(&mut scheduler, &jobs), [1]);
+        scheduler.release_group(&jobs, JobId(1));
+        assert_eq!(start_all(&mut scheduler, &jobs), [3]);
     }
 
     #[test]
     fn a_held_record_keeps_its_rows_until_it_is_let_go() {
         let jobs = jobs(&[(0, 0, 0), (0, 1, 1), (0, 0, 2)]);
-        let mut lineup = LineUp::new(&jobs, |_| false);
-        lineup.prove(0);
-        lineup.hold_record(RecordIx(0));
-        assert_eq!(start_all(&mut lineup, &jobs), [1]);
-        lineup.let_record_go(&jobs, RecordIx(0));
-        assert_eq!(start_all(&mut lineup, &jobs), [0, 2]);
+        let mut scheduler = Scheduler::new(&jobs, |_| false);
+        scheduler.prove(0);
+        scheduler.hold_record(RecordIx(0));
+        assert_eq!(start_all(&mut scheduler, &jobs), [1]);
+        scheduler.release_record(&jobs, RecordIx(0));
+        assert_eq!(start_all(&mut scheduler, &jobs), [0, 2]);
     }
 
     #[test]
     fn a_row_that_is_not_wanted_any_more_does_not_keep_its_twins_waiting() {
         let jobs = jobs(&[(0, 0, 0), (0, 0, 0), (0, 0, 0)]);
-        let mut lineup = LineUp::new(&jobs, |_| false);
-        assert_eq!(start_all(&mut lineup, &jobs), [0]);
-        lineup.prove(0);
-        assert_eq!(start_all(&mut lineup, &jobs), NONE);
-        lineup.let_twins_go(&jobs, JobId(0));
-        assert_eq!(lineup.peek(&jobs, |id| id != JobId(1)), Some(JobId(2)));
+        let mut scheduler = Scheduler::new(&jobs, |_| false);
+        assert_eq!(start_all(&mut scheduler, &jobs), [0]);
+        scheduler.prove(0);
+        assert_eq!(start_all(&mut scheduler, &jobs), NONE);
+        scheduler.release_group(&jobs, JobId(0));
+        assert_eq!(scheduler.peek(&jobs, |id| id != JobId(1)), Some(JobId(2)));
     }
 
     #[test]
     fn a_closed_module_starts_nothing() {
         let jobs = jobs(&[(0, 0, 0), (1, 1, 1)]);
-        let mut lineup = LineUp::new(&jobs, |_| false);
-        lineup.close(0);
-        assert!(!lineup.all_closed());
-        assert_eq!(start_all(&mut lineup, &jobs), [1]);
-        lineup.close(1);
-        assert!(lineup.all_closed());
+        let mut scheduler = Scheduler::new(&jobs, |_| false);
+        scheduler.close(0);
+        assert!(!scheduler.all_closed());
+        assert_eq!(start_all(&mut scheduler, &jobs), [1]);
+        scheduler.close(1);
+        assert!(scheduler.all_closed());
     }
 }

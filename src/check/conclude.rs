@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use super::Checkup;
 use super::checked::{Checked, LeftOut};
-use super::judge::Judge;
+use super::checker::Checker;
 use super::store::TextId;
 use crate::explain::{Extent, ProblemCode};
 use crate::manifest::ManifestInfo;
 use crate::problem::Severity;
 use crate::upload::SourceKind;
 
-impl Judge<'_> {
+impl Checker<'_> {
     /// Weighs everything, and lets through what may be sent.
     pub(super) fn conclude(mut self, manifest: ManifestInfo, rows: u32) -> Checkup {
-        if self.settings.strict {
+        if self.options.strict {
             for problem in &mut self.problems {
                 let about_rows = problem.row.is_some() || problem.code == ProblemCode::MixedOrganisations;
                 if problem.severity == Severity::Warning && about_rows {
@@ -41,13 +41,13 @@ impl Judge<'_> {
         let unsound = self.unsound(&keep, &first_error);
         let carried_columns = self.store.carried.columns.clone();
         let crosswalk = self.keys.info();
-        let may_send = !fatal && sound > 0 && (wrong.is_empty() || self.settings.skip_invalid);
+        let may_send = !fatal && sound > 0 && (wrong.is_empty() || self.options.skip_invalid);
         let checked = may_send.then(|| {
             let kept = |row: usize| keep.get(row).copied().unwrap_or(false);
-            let twins = self.twins.kept(keep.len(), kept);
+            let ambiguous = self.ambiguous.kept(keep.len(), kept);
             self.store.modules = std::mem::take(&mut self.modules.used);
             self.store.keep(kept);
-            Checked::new(self.store, manifest.base.clone(), twins, Arc::clone(&unsound))
+            Checked::new(self.store, manifest.base.clone(), ambiguous, Arc::clone(&unsound))
         });
         Checkup { manifest, problems: self.problems, rows, sound, carried_columns, unsound, crosswalk, checked }
     }

@@ -1,17 +1,17 @@
 //! What each cell of a row may hold, judged by its form alone: no file is looked at and no other row.
 
 use super::checked::file_name;
-use super::judge::Judge;
-use super::record::Record;
+use super::checker::Checker;
+use super::record::ReadRecord;
 use super::store::SourceIx;
-use super::{Finding, link, name, record};
+use super::{CheckFinding, link, name, record};
 use crate::explain::ProblemCode;
 use crate::manifest::{Field, RawRow};
 use crate::problem::{Place, Problem, Severity};
 use crate::upload::{RecordId, SourceKind};
 
 /// The source of a row, well-formed.
-pub(super) struct Source<'r> {
+pub(super) struct RowSource<'r> {
     pub(super) kind: SourceKind,
     pub(super) text: &'r str,
     pub(super) field: Field,
@@ -21,7 +21,7 @@ pub(super) struct Source<'r> {
     pub(super) clean: bool,
 }
 
-impl Judge<'_> {
+impl Checker<'_> {
     /// The number of the module.
     pub(super) fn module_of(&mut self, row: &RawRow) -> Option<u16> {
         let text = self.trimmed(row, Field::Module)?;
@@ -69,14 +69,18 @@ impl Judge<'_> {
             }
             (false, false) => {
                 let message = "both a record id and a key are given";
-                self.report(row, Field::Key, Finding::new(ProblemCode::RecordKeyBoth, message, "empty one of the two"));
+                self.report(
+                    row,
+                    Field::Key,
+                    CheckFinding::new(ProblemCode::RecordKeyBoth, message, "empty one of the two"),
+                );
                 None
             }
         }
     }
 
     fn record_by_id(&mut self, row: &RawRow, text: &str) -> Option<RecordId> {
-        let Record { id, had_prefix } = match record::read(text) {
+        let ReadRecord { id, had_prefix } = match record::read(text) {
             Ok(record) => record,
             Err(finding) => {
                 self.report(row, Field::Record, finding);
@@ -97,12 +101,12 @@ impl Judge<'_> {
             self.ids.rounded.push((self.problems.len(), record::digits(id)));
             let message = format!("the record id {id} ends in zeros, as if a spreadsheet had rounded it");
             let hint = "compare it with the export; --allow-rounded-ids if it is right";
-            self.report(row, field, Finding::new(ProblemCode::RecordRounded, message, hint));
+            self.report(row, field, CheckFinding::new(ProblemCode::RecordRounded, message, hint));
         }
     }
 
     /// The one source of a row, if its form is right.
-    pub(super) fn source_of<'r>(&mut self, row: &'r RawRow) -> Option<Source<'r>> {
+    pub(super) fn source_of<'r>(&mut self, row: &'r RawRow) -> Option<RowSource<'r>> {
         if row.is_refused(Field::File) || row.is_refused(Field::Url) {
             return None;
         }
@@ -112,7 +116,7 @@ impl Judge<'_> {
         match (file.trim().is_empty(), url.is_empty()) {
             (true, true) => {
                 if !self.absent.contains(&Field::File) && !self.has_nothing(row) {
-                    let finding = Finding::new(
+                    let finding = CheckFinding::new(
                         ProblemCode::SourceMissing,
                         "neither a file nor a url is given",
                         "fill in file or url",
@@ -122,7 +126,7 @@ impl Judge<'_> {
                 None
             }
             (false, false) => {
-                let finding = Finding::new(
+                let finding = CheckFinding::new(
                     ProblemCode::SourceBoth,
                     "both a file and a url are given",
                     "make two rows of it, or empty one of the two",
@@ -136,11 +140,17 @@ impl Judge<'_> {
     }
 
     /// Judges the form of a source, unless earlier rows with the same one have shown that there is nothing to say.
-    fn judge_source<'r>(&mut self, row: &RawRow, kind: SourceKind, text: &'r str, field: Field) -> Option<Source<'r>> {
+    fn judge_source<'r>(
+        &mut self,
+        row: &RawRow,
+        kind: SourceKind,
+        text: &'r str,
+        field: Field,
+    ) -> Option<RowSource<'r>> {
         let sources = &mut self.store.sources;
         let known = sources.find(kind, text, &self.store.texts).filter(|known| sources.get(*known).clean);
         if known.is_some() {
-            return Some(Source { kind, text, field, known, clean: true });
+            return Some(RowSource { kind, text, field, known, clean: true });
         }
         let before = self.problems.len();
         let good = match kind {
@@ -148,7 +158,7 @@ impl Judge<'_> {
             SourceKind::Link => self.judge_link(row, text),
         };
         let clean = self.problems.len() == before && !row.is_inherited(field);
-        good.then_some(Source { kind, text, field, known, clean })
+        good.then_some(RowSource { kind, text, field, known, clean })
     }
 
     fn judge_link(&mut self, row: &RawRow, address: &str) -> bool {
@@ -166,15 +176,15 @@ impl Judge<'_> {
         if path.starts_with("\\\\") || (cfg!(windows) && path.starts_with("//")) {
             let message = "the path names a share on another machine";
             let hint = "map the share to a drive, or mount it, and name that with --root";
-            self.report(row, Field::File, Finding::new(ProblemCode::FileNetwork, message, hint));
+            self.report(row, Field::File, CheckFinding::new(ProblemCode::FileNetwork, message, hint));
             good = false;
         } else if !cfg!(windows) && path.contains('\\') {
-            let hint = format!("write {}", crate::problem::shown(&path.replace('\\', "/")));
-            let finding = Finding::new(ProblemCode::FileBackslash, "the path has a backslash in it", hint);
+            let hint = format!("write {}", crate::problem::masked_excerpt(&path.replace('\\', "/")));
+            let finding = CheckFinding::new(ProblemCode::FileBackslash, "the path has a backslash in it", hint);
             self.report(row, Field::File, finding);
             good = false;
         } else if matches!(file_name(path), "" | "." | "..") {
-            let finding = Finding::new(
+            let finding = CheckFinding::new(
                 ProblemCode::FileNotRegular,
                 "the path names a folder, not a file",
                 "name a file; a folder needs a row for each of its files",
@@ -188,9 +198,9 @@ impl Judge<'_> {
             good = false;
         }
         if name::is_device(own) {
-            let message = format!("\"{}\" is the name of a device on Windows", crate::problem::shown(own));
+            let message = format!("\"{}\" is the name of a device on Windows", crate::problem::masked_excerpt(own));
             let hint = "give another name in the column name";
-            self.report(row, Field::File, Finding::new(ProblemCode::FileDevice, message, hint));
+            self.report(row, Field::File, CheckFinding::new(ProblemCode::FileDevice, message, hint));
         }
         good
     }
@@ -205,11 +215,11 @@ impl Judge<'_> {
         if kind == Some(SourceKind::File) && name::is_program(given) {
             findings.push(program(given));
         }
-        let titleless = kind == Some(SourceKind::Link) && !self.settings.version.has_link_titles();
+        let titleless = kind == Some(SourceKind::Link) && !self.options.version.has_link_titles();
         if titleless {
-            findings.push(Finding::new(
+            findings.push(CheckFinding::new(
                 ProblemCode::LinkTitle,
-                format!("links have no title in API version {}, so this name is not sent", self.settings.version),
+                format!("links have no title in API version {}, so this name is not sent", self.options.version),
                 "choose a version from v5 on with --api-version, or leave the name empty",
             ));
         }
@@ -221,7 +231,7 @@ impl Judge<'_> {
     }
 
     /// Judges a file's own name as it would be sent.
-    pub(super) fn judge_own_name(&mut self, row: &RawRow, source: &Source<'_>) -> bool {
+    pub(super) fn judge_own_name(&mut self, row: &RawRow, source: &RowSource<'_>) -> bool {
         if source.kind == SourceKind::Link {
             return true;
         }
@@ -260,7 +270,7 @@ impl Judge<'_> {
         if row.number == 0 || self.absent.contains(&field) || self.has_nothing(row) {
             return;
         }
-        let mut problem = located(Finding::new(code, message, hint).problem(), row.place(field), row);
+        let mut problem = located(CheckFinding::new(code, message, hint).problem(), row.place(field), row);
         problem.field = Some(field.as_str().to_owned());
         self.problems.push(problem);
     }
@@ -271,7 +281,7 @@ impl Judge<'_> {
     }
 
     /// Reports a cell. A value that comes from the defaults is reported there and only there.
-    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: Finding) {
+    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: CheckFinding) {
         if row.is_inherited(field) {
             if finding.code.severity() == Severity::Error {
                 self.wrong_by_default.insert(row.number);
@@ -289,10 +299,13 @@ fn located(problem: Problem, place: Place, row: &RawRow) -> Problem {
     if row.number == 0 { problem } else { problem.in_row(row.number) }
 }
 
-fn program(name: &str) -> Finding {
-    Finding::new(
+fn program(name: &str) -> CheckFinding {
+    CheckFinding::new(
         ProblemCode::FileExe,
-        format!("\"{}\" is the name of a Windows program, which the service refuses", crate::problem::shown(name)),
+        format!(
+            "\"{}\" is the name of a Windows program, which the service refuses",
+            crate::problem::masked_excerpt(name)
+        ),
         "pack it into a zip file, or attach a link to it",
     )
 }

@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::ports::{Event, Journal, Service, Stop, Watch};
-use super::{At, Ended, Ending, Engine, JobId, Next, Task, Ticket, Told};
+use super::ports::{Journal, Observer, RunEvent, Service, StopSignal};
+use super::{Elapsed, Ended, Ending, Engine, JobId, Next, Task, TaskResult, Ticket};
 use crate::reply::{Reply, Verdict};
 
 /// Rows whose lines are written at a time when the run is over.
@@ -16,59 +16,59 @@ const REST_AT_ONCE: usize = 1_000;
 
 /// Whom the threads work with.
 #[derive(Clone, Copy)]
-pub struct Crew<'a> {
+pub struct Ports<'a> {
     /// Who sends.
     pub service: &'a dyn Service,
     /// Who remembers.
     pub journal: &'a dyn Journal,
     /// Who looks on.
-    pub watch: &'a dyn Watch,
+    pub observer: &'a dyn Observer,
     /// Who may end it all.
-    pub stop: &'a Stop,
+    pub stop: &'a StopSignal,
 }
 
-impl Crew<'_> {
+impl Ports<'_> {
     /// A mistake in what is shown must cost no row.
-    fn show(&self, at: At, event: Event<'_>) {
+    fn show(&self, at: Elapsed, event: RunEvent<'_>) {
         // The panic itself has been told by then.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.watch.event(at, event)));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.observer.event(at, event)));
     }
 }
 
 /// Runs the engine to its end with so many threads. Every row that it was made with comes out exactly once.
-pub fn run(engine: Engine<'_>, threads: usize, crew: Crew<'_>) -> Ending {
-    let floor = Floor {
-        crew,
+pub fn run(engine: Engine<'_>, threads: usize, ports: Ports<'_>) -> Ending {
+    let pool = WorkerPool {
+        ports,
         started: Instant::now(),
-        shared: Mutex::new(Shared { engine, alarm: None, idle: 0 }),
+        shared: Mutex::new(PoolState { engine, alarm: None, idle: 0 }),
         changed: Condvar::new(),
     };
     std::thread::scope(|scope| {
-        scope.spawn(|| floor.listen());
+        scope.spawn(|| pool.listen());
         // The listener must hear of the end even if a worker panics.
-        let _released = Released(crew.stop);
-        floor.work_with(threads);
+        let _released = Released(ports.stop);
+        pool.work_with(threads);
     });
-    floor.close()
+    pool.close()
 }
 
 /// Where the threads meet.
-struct Floor<'a> {
-    crew: Crew<'a>,
+struct WorkerPool<'a> {
+    ports: Ports<'a>,
     started: Instant,
-    shared: Mutex<Shared<'a>>,
+    shared: Mutex<PoolState<'a>>,
     changed: Condvar,
 }
 
-struct Shared<'a> {
+struct PoolState<'a> {
     engine: Engine<'a>,
     /// The earliest instant for which an idle thread has set its alarm. The others sleep until they are called, so
     /// that one instant wakes one thread.
-    alarm: Option<At>,
+    alarm: Option<Elapsed>,
     idle: usize,
 }
 
-struct Released<'a>(&'a Stop);
+struct Released<'a>(&'a StopSignal);
 
 impl Drop for Released<'_> {
     fn drop(&mut self) {
@@ -76,7 +76,7 @@ impl Drop for Released<'_> {
     }
 }
 
-impl<'a> Floor<'a> {
+impl<'a> WorkerPool<'a> {
     /// Works with a private pool of that many threads, with fewer if the system gives no more, and in the end alone.
     fn work_with(&self, threads: usize) {
         let mut threads = threads.max(1);
@@ -95,8 +95,8 @@ impl<'a> Floor<'a> {
 
     fn work(&self) {
         while let Some(ticket) = self.ask() {
-            let told = self.perform(ticket.task);
-            self.tell(ticket, told);
+            let result = self.perform(ticket.task);
+            self.tell(ticket, result);
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Floor<'a> {
     fn ask(&self) -> Option<Ticket> {
         let mut shared = self.lock();
         loop {
-            let next = shared.engine.next(self.now());
+            let next = shared.engine.poll(self.now());
             self.pass_on_notices(&mut shared);
             match next {
                 Next::Do(ticket) => {
@@ -124,7 +124,11 @@ impl<'a> Floor<'a> {
     }
 
     /// Sleeps until called, or until that instant if nobody else has set an alarm as early.
-    fn sleep<'g>(&self, mut shared: MutexGuard<'g, Shared<'a>>, until: Option<At>) -> MutexGuard<'g, Shared<'a>> {
+    fn sleep<'g>(
+        &self,
+        mut shared: MutexGuard<'g, PoolState<'a>>,
+        until: Option<Elapsed>,
+    ) -> MutexGuard<'g, PoolState<'a>> {
         shared.idle += 1;
         let until = until.filter(|until| shared.alarm.is_none_or(|alarm| *until < alarm));
         let mut shared = match until {
@@ -142,138 +146,138 @@ impl<'a> Floor<'a> {
         shared
     }
 
-    fn perform(&self, task: Task) -> Told {
+    fn perform(&self, task: Task) -> TaskResult {
         match task {
             Task::List { job, .. } => self.list(job),
             Task::Upload { job, announce, tries } => self.upload(job, announce, tries),
         }
     }
 
-    fn list(&self, job: JobId) -> Told {
-        let Crew { service, journal, .. } = self.crew;
+    fn list(&self, job: JobId) -> TaskResult {
+        let Ports { service, journal, .. } = self.ports;
         let listing = || {
             let reply = service.list(job);
             // In this order: what was claimed while the list was on its way is on it, and must be known as ours.
             match journal.claimed(job) {
-                Ok(claimed) => Told::Listed { reply, claimed, clock: service.now().1 },
-                Err(why) => Told::ResultsFailed(why),
+                Ok(claimed) => TaskResult::Listed { reply, claimed, clock: service.now().1 },
+                Err(why) => TaskResult::ResultsFailed(why),
             }
         };
-        catch_unwind(AssertUnwindSafe(listing)).unwrap_or(Told::Panicked { begun: false, sent_at: None })
+        catch_unwind(AssertUnwindSafe(listing)).unwrap_or(TaskResult::Panicked { begun: false, sent_at: None })
     }
 
-    fn upload(&self, job: JobId, announce: bool, tries: u32) -> Told {
-        let Crew { service, journal, .. } = self.crew;
-        self.show(Event::Started { job, tries });
+    fn upload(&self, job: JobId, announce: bool, tries: u32) -> TaskResult {
+        let Ports { service, journal, .. } = self.ports;
+        self.show(RunEvent::Started { job, tries });
         let mut sent_at = None;
         if announce {
             let (time, _) = service.now();
             match catch_unwind(AssertUnwindSafe(|| journal.begin(job, time, tries.saturating_sub(1)))) {
                 Ok(Ok(())) => sent_at = Some(time),
-                Ok(Err(why)) => return Told::ResultsFailed(why),
-                Err(_) => return Told::Panicked { begun: false, sent_at },
+                Ok(Err(why)) => return TaskResult::ResultsFailed(why),
+                Err(_) => return TaskResult::Panicked { begun: false, sent_at },
             }
         }
-        let sent = |bytes| self.show(Event::Sent { job, bytes });
+        let sent = |bytes| self.show(RunEvent::Sent { job, bytes });
         match catch_unwind(AssertUnwindSafe(|| service.upload(job, &sent))) {
             Ok(reply) => {
                 self.note_reply(job, &reply);
-                Told::Replied { reply, sent_at }
+                TaskResult::Replied { reply, sent_at }
             }
-            Err(_) => Told::Panicked { begun: true, sent_at },
+            Err(_) => TaskResult::Panicked { begun: true, sent_at },
         }
     }
 
     fn note_reply(&self, job: JobId, reply: &Reply) {
         if let Some(left) = reply.credits_left {
-            self.show(Event::Credits { left });
+            self.show(RunEvent::Credits { left });
         }
         if matches!(reply.verdict, Verdict::Retry(_) | Verdict::InDoubt(_)) {
-            self.show(Event::Postponed { job, reply });
+            self.show(RunEvent::Postponed { job, reply });
         }
     }
 
-    fn tell(&self, ticket: Ticket, told: Told) {
+    fn tell(&self, ticket: Ticket, result: TaskResult) {
         let mut shared = self.lock();
-        let mut all = shared.engine.tell(self.now(), ticket, told);
+        let mut all = shared.engine.handle_result(self.now(), ticket, result);
         let written: Vec<Result<(), String>> = all.iter_mut().map(|ended| self.write(&mut shared, ended)).collect();
         self.pass_on_notices(&mut shared);
         drop(shared);
         for (ended, written) in all.iter().zip(&written) {
             let event = match written {
-                Ok(()) => Event::Ended(ended),
-                Err(why) => Event::Unwritten { ended, why },
+                Ok(()) => RunEvent::Ended(ended),
+                Err(why) => RunEvent::Unwritten { ended, why },
             };
             self.show(event);
         }
     }
 
-    fn write(&self, shared: &mut Shared<'_>, ended: &mut Ended) -> Result<(), String> {
-        ended.outcome.finished_at = Some(self.crew.service.now().0);
-        let written = self.crew.journal.finish(ended);
+    fn write(&self, shared: &mut PoolState<'_>, ended: &mut Ended) -> Result<(), String> {
+        ended.outcome.finished_at = Some(self.ports.service.now().0);
+        let written = self.ports.journal.finish(ended);
         if let Err(why) = &written {
-            shared.engine.results_failed(why);
+            shared.engine.handle_results_failure(why);
         }
         written
     }
 
     /// Waits for a signal; gives what is under way its grace, then cuts it off.
     fn listen(&self) {
-        if !self.crew.stop.wait() {
+        if !self.ports.stop.wait() {
             return;
         }
         let mut shared = self.lock();
-        shared.engine.interrupt();
+        shared.engine.handle_interrupt();
         self.pass_on_notices(&mut shared);
         drop(shared);
         self.changed.notify_all();
-        if !self.crew.stop.wait_released() {
-            self.crew.service.cut();
+        if !self.ports.stop.wait_released() {
+            self.ports.service.cut();
         }
     }
 
     /// Writes what the run did not get to, once the threads have gone home.
     fn close(self) -> Ending {
-        let Floor { crew, shared, started, .. } = self;
-        let show = |event: Event<'_>| crew.show(started.elapsed(), event);
-        let Shared { mut engine, .. } = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let WorkerPool { ports, shared, started, .. } = self;
+        let show = |event: RunEvent<'_>| ports.show(started.elapsed(), event);
+        let PoolState { mut engine, .. } = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut writable = true;
         loop {
-            let mut rest = engine.rest(REST_AT_ONCE);
+            let mut rest = engine.poll_remaining(REST_AT_ONCE);
             if rest.is_empty() {
                 break;
             }
             for ended in &mut rest {
-                ended.outcome.finished_at = Some(crew.service.now().0);
+                ended.outcome.finished_at = Some(ports.service.now().0);
                 // A results file that is broken stays so: its own reader knows what to make of the rows without a line.
-                if writable && let Err(why) = crew.journal.finish(ended) {
+                if writable && let Err(why) = ports.journal.finish(ended) {
                     writable = false;
-                    engine.results_failed(&why);
+                    engine.handle_results_failure(&why);
                 }
-                show(Event::Ended(ended));
+                show(RunEvent::Ended(ended));
             }
         }
-        for notice in engine.take_notices() {
-            show(Event::Notice(&notice));
+        for notice in engine.poll_notices() {
+            show(RunEvent::Notice(&notice));
         }
         engine.into_ending()
     }
 
-    fn pass_on_notices(&self, shared: &mut Shared<'_>) {
-        for notice in shared.engine.take_notices() {
-            self.show(Event::Notice(&notice));
+    fn pass_on_notices(&self, shared: &mut PoolState<'_>) {
+        for notice in shared.engine.poll_notices() {
+            self.show(RunEvent::Notice(&notice));
         }
     }
 
-    fn show(&self, event: Event<'_>) {
-        self.crew.show(self.now(), event);
+    fn show(&self, event: RunEvent<'_>) {
+        self.ports.show(self.now(), event);
     }
 
-    fn now(&self) -> At {
+    fn now(&self) -> Elapsed {
         self.started.elapsed()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared<'a>> {
+    fn lock(&self) -> MutexGuard<'_, PoolState<'a>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -287,17 +291,17 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::engine::settings::Backoff;
-    use crate::engine::{Clock, Face, Faces, Job, RecordIx, Settings, StopCause};
+    use crate::engine::policy::Backoff;
+    use crate::engine::{Clock, Descriptor, Descriptors, Job, Policy, RecordIx, StopCause};
     use crate::outcome::Status;
     use crate::reply::{Created, DoubtBecause, ListReply, StopBecause};
     use crate::units::Rate;
     use crate::upload::ServiceId;
 
     /// A service in memory, that remembers in what order things were done.
-    struct World<'a> {
+    struct MemoryService<'a> {
         upload: &'a (dyn Fn(JobId) -> Reply + Sync),
-        stop: Stop,
+        stop: StopSignal,
         /// Rows whose line is on the disk, and how their final lines said they ended.
         begun: Mutex<BTreeSet<JobId>>,
         finished: Mutex<BTreeMap<JobId, Status>>,
@@ -309,11 +313,11 @@ mod tests {
         cut: (Mutex<bool>, Condvar),
     }
 
-    impl<'a> World<'a> {
-        fn new(upload: &'a (dyn Fn(JobId) -> Reply + Sync)) -> World<'a> {
-            World {
+    impl<'a> MemoryService<'a> {
+        fn new(upload: &'a (dyn Fn(JobId) -> Reply + Sync)) -> MemoryService<'a> {
+            MemoryService {
                 upload,
-                stop: Stop::with_grace(Duration::from_millis(20)),
+                stop: StopSignal::with_grace(Duration::from_millis(20)),
                 begun: Mutex::default(),
                 finished: Mutex::default(),
                 sent: AtomicU32::new(0),
@@ -326,16 +330,16 @@ mod tests {
         }
 
         fn run(&self, rows: u32, threads: usize) -> Ending {
-            let jobs = (0..rows).map(|row| Job { module: 0, record: RecordIx(row), twin: row }).collect();
-            let settings = Settings {
+            let jobs = (0..rows).map(|row| Job { module: 0, record: RecordIx(row), ambiguity_group: row }).collect();
+            let policy = Policy {
                 concurrency: u32::try_from(threads).expect("few"),
                 rate: Rate::Unlimited,
                 backoff: Backoff { base: Duration::from_micros(10), cap: Duration::from_millis(1) },
                 settle_time: Duration::ZERO,
-                ..Settings::default()
+                ..Policy::default()
             };
-            let engine = Engine::new(jobs, Vec::new(), &Nameless, settings);
-            run(engine, threads, Crew { service: self, journal: self, watch: self, stop: &self.stop })
+            let engine = Engine::new(jobs, Vec::new(), &Nameless, policy);
+            run(engine, threads, Ports { service: self, journal: self, observer: self, stop: &self.stop })
         }
 
         fn wait_for_the_cut(&self) {
@@ -347,13 +351,13 @@ mod tests {
 
     struct Nameless;
 
-    impl Faces for Nameless {
-        fn face(&self, job: JobId) -> Face<'_> {
-            Face { name: job.0.to_string().into(), size: Some(1), link: None }
+    impl Descriptors for Nameless {
+        fn descriptor(&self, job: JobId) -> Descriptor<'_> {
+            Descriptor { name: job.0.to_string().into(), size: Some(1), link: None }
         }
     }
 
-    impl Service for World<'_> {
+    impl Service for MemoryService<'_> {
         fn upload(&self, job: JobId, sent: &(dyn Fn(u64) + Sync)) -> Reply {
             assert!(self.begun.lock().expect("not poisoned").contains(&job), "its line is on the disk");
             self.busiest.fetch_max(self.busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -378,7 +382,7 @@ mod tests {
         }
     }
 
-    impl Journal for World<'_> {
+    impl Journal for MemoryService<'_> {
         fn begin(&self, job: JobId, _sent_at: Timestamp, _tries: u32) -> Result<(), String> {
             if self.disk.fetch_sub(1, Ordering::SeqCst) == 0 {
                 return Err("the disk is full".to_owned());
@@ -399,8 +403,8 @@ mod tests {
         }
     }
 
-    impl Watch for World<'_> {
-        fn event(&self, _at: At, _event: Event<'_>) {
+    impl Observer for MemoryService<'_> {
+        fn event(&self, _at: Elapsed, _event: RunEvent<'_>) {
             if self.blind.load(Ordering::SeqCst) {
                 std::panic::resume_unwind(Box::new("a mistake"));
             }
@@ -425,7 +429,7 @@ mod tests {
 
     #[test]
     fn every_row_ends_once_and_no_more_are_under_way_than_allowed() {
-        let world = World::new(&uploaded);
+        let world = MemoryService::new(&uploaded);
         let ending = world.run(2_000, 8);
         assert_eq!(ending.counts.of(Status::Uploaded), 2_000);
         assert_eq!(world.finished.lock().expect("not poisoned").len(), 2_000);
@@ -434,7 +438,7 @@ mod tests {
 
     #[test]
     fn one_thread_is_enough() {
-        let world = World::new(&uploaded);
+        let world = MemoryService::new(&uploaded);
         assert_eq!(world.run(50, 1).counts.of(Status::Uploaded), 50);
     }
 
@@ -445,7 +449,7 @@ mod tests {
             3 => reply(Verdict::InDoubt(DoubtBecause::AnswerLost)),
             _ => uploaded(job),
         };
-        let world = World::new(&flaky);
+        let world = MemoryService::new(&flaky);
         let ending = world.run(200, 4);
         assert_eq!(ending.counts.of(Status::Uploaded) + ending.counts.of(Status::Failed), 200);
         assert!(ending.counts.of(Status::Uploaded) > 190);
@@ -460,21 +464,21 @@ mod tests {
             }
             uploaded(job)
         };
-        let world = World::new(&fragile);
+        let world = MemoryService::new(&fragile);
         assert_eq!(world.run(40, 4).counts.of(Status::Uploaded), 40, "looked up, proved absent, and sent again");
         assert_eq!(world.sent.load(Ordering::SeqCst), 41);
     }
 
     #[test]
     fn a_panic_of_whoever_looks_on_costs_no_row() {
-        let world = World::new(&uploaded);
+        let world = MemoryService::new(&uploaded);
         world.blind.store(true, Ordering::SeqCst);
         assert_eq!(world.run(50, 4).counts.of(Status::Uploaded), 50);
     }
 
     #[test]
     fn a_line_that_cannot_be_written_keeps_its_row_from_being_sent_and_stops_the_run() {
-        let world = World::new(&uploaded);
+        let world = MemoryService::new(&uploaded);
         world.disk.store(10, Ordering::SeqCst);
         let ending = world.run(500, 4);
         assert_eq!(ending.stopped.map(|stopped| stopped.cause), Some(StopCause::Service(StopBecause::Disk)));
@@ -489,12 +493,12 @@ mod tests {
             if job != JobId(20) {
                 return uploaded(job);
             }
-            let world: &World<'_> = world.get().expect("is set");
+            let world: &MemoryService<'_> = world.get().expect("is set");
             world.stop.soft();
             world.wait_for_the_cut();
             reply(Verdict::InDoubt(DoubtBecause::AnswerLost))
         };
-        let world = world.get_or_init(|| World::new(&stuck));
+        let world = world.get_or_init(|| MemoryService::new(&stuck));
         let ending = world.run(50_000, 4);
         assert_eq!(ending.stopped.map(|stopped| stopped.cause), Some(StopCause::Signal));
         assert_eq!(ending.counts.of(Status::InDoubt), 1);

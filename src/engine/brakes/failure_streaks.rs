@@ -1,6 +1,6 @@
 //! When to give up a module, or the whole run, because the same refusal comes again and again.
 
-use super::settings::MaxFailures;
+use crate::engine::policy::MaxFailures;
 use crate::reply::FailedBy;
 
 /// Refusals for want of permission in one module, in a row.
@@ -28,7 +28,7 @@ pub struct RunStreak {
 
 /// What a refusal leads to beyond its row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Judgement {
+pub enum StreakVerdict {
     /// Nothing.
     GoOn,
     /// No further row of the module.
@@ -47,16 +47,16 @@ impl RunStreak {
     }
 
     /// A row was refused for good.
-    pub fn refusal(&mut self, module: &mut ModuleStreak, by: FailedBy, code: &str) -> Judgement {
+    pub fn refusal(&mut self, module: &mut ModuleStreak, by: FailedBy, code: &str) -> StreakVerdict {
         match by {
-            FailedBy::Module => Judgement::CloseModule,
+            FailedBy::Module => StreakVerdict::CloseModule,
             FailedBy::Permission => {
                 module.permission += 1;
-                if module.permission >= PERMISSION { Judgement::CloseModule } else { Judgement::GoOn }
+                if module.permission >= PERMISSION { StreakVerdict::CloseModule } else { StreakVerdict::GoOn }
             }
             FailedBy::Record => {
                 self.record += 1;
-                if self.record >= RECORD { Judgement::StopForRecords(self.record) } else { Judgement::GoOn }
+                if self.record >= RECORD { StreakVerdict::StopForRecords(self.record) } else { StreakVerdict::GoOn }
             }
             FailedBy::Unlisted => {
                 if self.unlisted_code != code {
@@ -64,9 +64,13 @@ impl RunStreak {
                     self.unlisted = 0;
                 }
                 self.unlisted += 1;
-                if self.unlisted >= UNLISTED { Judgement::StopForUnlisted(self.unlisted) } else { Judgement::GoOn }
+                if self.unlisted >= UNLISTED {
+                    StreakVerdict::StopForUnlisted(self.unlisted)
+                } else {
+                    StreakVerdict::GoOn
+                }
             }
-            FailedBy::Row | FailedBy::File => Judgement::GoOn,
+            FailedBy::Row | FailedBy::File => StreakVerdict::GoOn,
         }
     }
 
@@ -90,24 +94,24 @@ impl RunStreak {
 mod tests {
     use super::*;
 
-    const NONE: [Judgement; 0] = [];
+    const NONE: [StreakVerdict; 0] = [];
 
-    fn refuse(times: u32, by: FailedBy, code: &str) -> Vec<Judgement> {
+    fn refuse(times: u32, by: FailedBy, code: &str) -> Vec<StreakVerdict> {
         let (mut run, mut module) = (RunStreak::default(), ModuleStreak::default());
         (0..times)
             .map(|_| run.refusal(&mut module, by, code))
-            .filter(|judgement| *judgement != Judgement::GoOn)
+            .filter(|judgement| *judgement != StreakVerdict::GoOn)
             .collect()
     }
 
     #[test]
     fn each_cause_has_its_own_patience() {
-        assert_eq!(refuse(1, FailedBy::Module, "INVALID_MODULE"), [Judgement::CloseModule]);
+        assert_eq!(refuse(1, FailedBy::Module, "INVALID_MODULE"), [StreakVerdict::CloseModule]);
         assert_eq!(refuse(4, FailedBy::Permission, "NO_PERMISSION"), NONE);
-        assert_eq!(refuse(5, FailedBy::Permission, "NO_PERMISSION"), [Judgement::CloseModule]);
+        assert_eq!(refuse(5, FailedBy::Permission, "NO_PERMISSION"), [StreakVerdict::CloseModule]);
         assert_eq!(refuse(49, FailedBy::Record, "INVALID_DATA"), NONE);
-        assert_eq!(refuse(50, FailedBy::Record, "INVALID_DATA"), [Judgement::StopForRecords(50)]);
-        assert_eq!(refuse(5, FailedBy::Unlisted, "NEW"), [Judgement::StopForUnlisted(5)]);
+        assert_eq!(refuse(50, FailedBy::Record, "INVALID_DATA"), [StreakVerdict::StopForRecords(50)]);
+        assert_eq!(refuse(5, FailedBy::Unlisted, "NEW"), [StreakVerdict::StopForUnlisted(5)]);
         assert_eq!(refuse(500, FailedBy::Row, "INVALID_DATA"), NONE);
         assert_eq!(refuse(500, FailedBy::File, "file-gone"), NONE);
     }
@@ -116,13 +120,13 @@ mod tests {
     fn a_success_breaks_a_streak_and_another_code_begins_a_new_one() {
         let (mut run, mut module) = (RunStreak::default(), ModuleStreak::default());
         for _ in 0..4 {
-            assert_eq!(run.refusal(&mut module, FailedBy::Permission, "NO_PERMISSION"), Judgement::GoOn);
-            assert_eq!(run.refusal(&mut module, FailedBy::Unlisted, "NEW"), Judgement::GoOn);
+            assert_eq!(run.refusal(&mut module, FailedBy::Permission, "NO_PERMISSION"), StreakVerdict::GoOn);
+            assert_eq!(run.refusal(&mut module, FailedBy::Unlisted, "NEW"), StreakVerdict::GoOn);
         }
         run.success(&mut module);
-        assert_eq!(run.refusal(&mut module, FailedBy::Permission, "NO_PERMISSION"), Judgement::GoOn);
+        assert_eq!(run.refusal(&mut module, FailedBy::Permission, "NO_PERMISSION"), StreakVerdict::GoOn);
         for code in ["A", "B", "A", "B", "A", "B"] {
-            assert_eq!(run.refusal(&mut module, FailedBy::Unlisted, code), Judgement::GoOn);
+            assert_eq!(run.refusal(&mut module, FailedBy::Unlisted, code), StreakVerdict::GoOn);
         }
     }
 

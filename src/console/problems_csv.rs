@@ -108,8 +108,8 @@ mod tests {
 
     fn check(path: &Path) -> Checkup {
         let input = crate::manifest::Input::Path(path.to_owned());
-        let manifest = crate::manifest::open(&input, &crate::manifest::Settings::default()).unwrap();
-        crate::check::check(manifest, &crate::check::Settings::default(), &|_| false)
+        let manifest = crate::manifest::open(&input, &crate::manifest::ReadOptions::default()).unwrap();
+        crate::check::check(manifest, &crate::check::CheckOptions::default(), &|_| false)
     }
 
     #[test]

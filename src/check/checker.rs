@@ -3,33 +3,33 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::ambiguity::AmbiguousRows;
+use super::cells::RowSource;
 use super::checked::{LeftOut, file_name};
 use super::files::look;
-use super::form::Source;
 use super::ids::Ids;
 use super::keys::Keys;
-use super::module::Modules;
+use super::module::KnownModules;
 use super::presence::Presence;
-use super::store::{Full, Rest, SourceIx, Store, TextId};
-use super::twins::Twins;
-use super::{Checkup, Settings, name};
+use super::store::{Rest, RowStore, SourceIx, StoreFull, TextId};
+use super::{CheckOptions, Checkup, name};
 use crate::explain::ProblemCode;
-use crate::manifest::{Field, Manifest, RawRow, Reader};
-use crate::problem::{Place, Problem, Severity, without_passwords};
+use crate::manifest::{Field, Manifest, ManifestReader, RawRow};
+use crate::problem::{Place, Problem, Severity, mask_secrets};
 use crate::upload::{RecordId, RowKey, SourceKind};
 
 /// Says which rows earlier runs have settled.
 type Settled<'a> = &'a (dyn Fn(RowKey) -> bool + Sync);
 
 /// The state of a check while rows come in.
-pub(super) struct Judge<'a> {
-    pub(super) settings: &'a Settings,
+pub(super) struct Checker<'a> {
+    pub(super) options: &'a CheckOptions,
     /// `None`: nothing is settled.
     settled: Option<Settled<'a>>,
     pub(super) problems: Vec<Problem>,
-    pub(super) modules: Modules,
-    pub(super) store: Store,
-    pub(super) twins: Twins,
+    pub(super) modules: KnownModules,
+    pub(super) store: RowStore,
+    pub(super) ambiguous: AmbiguousRows,
     pub(super) ids: Ids,
     /// What keys of an old system stand for.
     pub(super) keys: Keys,
@@ -44,8 +44,8 @@ pub(super) struct Judge<'a> {
     pub(super) wrong_by_default: HashSet<u32>,
     /// Columns that the header was reported for lacking, so that no row need repeat it.
     pub(super) absent: Vec<Field>,
-    pub(super) blanks: Tally,
-    pub(super) prefixes: Tally,
+    pub(super) blanks: FirstAndCount,
+    pub(super) prefixes: FirstAndCount,
 }
 
 /// What is needed of a row of the store only during the check.
@@ -67,12 +67,12 @@ struct FileOfIncomplete {
 
 /// Something harmless, counted, with its first place.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct FirstAndCount {
     count: u32,
     first: Option<(Place, u32)>,
 }
 
-impl Tally {
+impl FirstAndCount {
     pub(super) fn add(&mut self, place: Place, row: u32) {
         self.count = self.count.saturating_add(1);
         self.first = self.first.or(Some((place, row)));
@@ -84,15 +84,15 @@ impl Tally {
     }
 }
 
-impl<'a> Judge<'a> {
-    pub(super) fn new(settings: &'a Settings, settled: Option<Settled<'a>>) -> Judge<'a> {
-        Judge {
-            settings,
+impl<'a> Checker<'a> {
+    pub(super) fn new(options: &'a CheckOptions, settled: Option<Settled<'a>>) -> Checker<'a> {
+        Checker {
+            options,
             settled,
             problems: Vec::new(),
-            modules: Modules::new(settings.version),
-            store: Store::default(),
-            twins: Twins::default(),
+            modules: KnownModules::new(options.version),
+            store: RowStore::default(),
+            ambiguous: AmbiguousRows::default(),
             ids: Ids::default(),
             keys: Keys::default(),
             details: Vec::new(),
@@ -102,8 +102,8 @@ impl<'a> Judge<'a> {
             records_of_incomplete: Vec::new(),
             wrong_by_default: HashSet::new(),
             absent: Vec::new(),
-            blanks: Tally::default(),
-            prefixes: Tally::default(),
+            blanks: FirstAndCount::default(),
+            prefixes: FirstAndCount::default(),
         }
     }
 
@@ -130,7 +130,7 @@ impl<'a> Judge<'a> {
                 break;
             }
         }
-        self.find_twins();
+        self.find_ambiguous();
         self.store.carried.columns = reader.carried_columns().to_vec();
         let rows = reader.count();
         let base = reader.base().to_owned();
@@ -142,7 +142,7 @@ impl<'a> Judge<'a> {
             ));
         }
         self.judge_files(&base);
-        self.judge_twins(&base);
+        self.judge_ambiguous(&base);
         self.judge_ids();
         self.add_notes();
         self.conclude_keys();
@@ -150,8 +150,8 @@ impl<'a> Judge<'a> {
         self.conclude(info, rows)
     }
 
-    fn declare_modules(&mut self, reader: &Reader) {
-        for name in &self.settings.custom_modules {
+    fn declare_modules(&mut self, reader: &ManifestReader) {
+        for name in &self.options.custom_modules {
             if let Err(finding) = self.modules.declare(name) {
                 self.problems.push(finding.problem().about("custom_modules", name));
             }
@@ -179,7 +179,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one row by form, and puts it where it belongs.
-    fn judge_row(&mut self, row: &RawRow, reader: &Reader) -> Result<(), Full> {
+    fn judge_row(&mut self, row: &RawRow, reader: &ManifestReader) -> Result<(), StoreFull> {
         let module = self.module_of(row);
         let record = self.record_of(row, module);
         let source = self.source_of(row);
@@ -208,9 +208,9 @@ impl<'a> Judge<'a> {
         row: &RawRow,
         module: u16,
         record: RecordId,
-        source: &Source<'_>,
+        source: &RowSource<'_>,
         given: Option<&str>,
-    ) -> Result<(), Full> {
+    ) -> Result<(), StoreFull> {
         let ix = self.store.len();
         let source_ix = self.intern(source)?;
         let name = match given {
@@ -246,16 +246,16 @@ impl<'a> Judge<'a> {
     }
 
     /// Finds the rows that could be mistaken for each other; those that say just the same get keys of their own.
-    fn find_twins(&mut self) {
-        self.twins = Twins::find(&self.store);
-        if self.twins.is_empty() {
+    fn find_ambiguous(&mut self) {
+        self.ambiguous = AmbiguousRows::find(&self.store);
+        if self.ambiguous.is_empty() {
             return;
         }
         for ix in self.store.keys.len()..self.store.len() {
             let key = self.key(ix, 1);
             self.store.keys.push(key);
         }
-        for (ix, ordinal) in self.twins.ordinals(&self.store.keys) {
+        for (ix, ordinal) in self.ambiguous.ordinals(&self.store.keys) {
             let key = self.key(ix, ordinal);
             self.store.keys[ix] = key;
             if let Some(detail) = self.details.get_mut(ix) {
@@ -264,7 +264,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn intern(&mut self, source: &Source<'_>) -> Result<SourceIx, Full> {
+    fn intern(&mut self, source: &RowSource<'_>) -> Result<SourceIx, StoreFull> {
         if let Some(known) = source.known {
             return Ok(known);
         }
@@ -277,7 +277,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Has the file of a row looked at that will not be sent, so that all its problems are found at once.
-    fn look_later(&mut self, row: &RawRow, source: &Source<'_>, given: Option<&str>) -> Result<(), Full> {
+    fn look_later(&mut self, row: &RawRow, source: &RowSource<'_>, given: Option<&str>) -> Result<(), StoreFull> {
         if source.kind == SourceKind::File && !row.is_inherited(source.field) {
             let name_bytes = given.unwrap_or_else(|| file_name(source.text)).len();
             let (number, place) = (row.number, row.place(source.field));
@@ -287,7 +287,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn add_incomplete(&mut self, row: &RawRow, reader: &Reader) {
+    fn add_incomplete(&mut self, row: &RawRow, reader: &ManifestReader) {
         let cell = |field| row.get(field).to_owned();
         let mut carried: Vec<String> = row.carried().map(str::to_owned).collect();
         carried.resize(reader.carried_columns().len(), String::new());
@@ -313,7 +313,7 @@ impl<'a> Judge<'a> {
             record: cell(Field::Record),
             record_key: cell(Field::Key),
             file: cell(Field::File),
-            url: without_passwords(row.get(Field::Url)).into_owned(),
+            url: mask_secrets(row.get(Field::Url)).into_owned(),
             name: cell(Field::Name),
             carried,
             key: of(*seen),
@@ -326,9 +326,9 @@ impl<'a> Judge<'a> {
     /// once.
     fn judge_files(&mut self, base: &Path) {
         let wanted = self.files_to_look_at();
-        let troubles = look(&mut self.store, &wanted, base, self.settings.allow_outside);
+        let troubles = look(&mut self.store, &wanted, base, self.options.allow_outside);
         let store = &self.store;
-        let mut presence = Presence::new(self.settings, store, base, troubles);
+        let mut presence = Presence::new(self.options, store, base, troubles);
         let text = |source| store.texts.get(store.sources.get(source).text);
         for (ix, detail) in self.details.iter().enumerate() {
             if detail.settled || store.source(ix).kind == SourceKind::Link {
@@ -361,8 +361,8 @@ impl<'a> Judge<'a> {
         (0..wanted.len() as u32).map(SourceIx).filter(|source| wanted[source.0 as usize]).collect()
     }
 
-    fn judge_twins(&mut self, base: &Path) {
-        for (ix, finding) in self.twins.judge(&self.store, base, self.settings.allow_identical) {
+    fn judge_ambiguous(&mut self, base: &Path) {
+        for (ix, finding) in self.ambiguous.judge(&self.store, base, self.options.allow_identical) {
             let (Some(detail), rest) = (self.details.get(ix), self.store.rests[ix]) else { continue };
             let problem = finding.problem().at(detail.place(rest.line)).in_row(detail.number);
             let field = self.store.source(ix).kind.column();
@@ -371,7 +371,7 @@ impl<'a> Judge<'a> {
     }
 
     fn judge_ids(&mut self) {
-        if !self.settings.allow_rounded_ids && !self.ids.rounded.is_empty() {
+        if !self.options.allow_rounded_ids && !self.ids.rounded.is_empty() {
             let all = self.store.records.iter().copied().chain(self.records_of_incomplete.drain(..)).collect();
             let lengths = self.ids.rounded_lengths(all);
             for (problem, digits) in &self.ids.rounded {
@@ -382,7 +382,7 @@ impl<'a> Judge<'a> {
                 }
             }
         }
-        self.problems.extend(self.ids.mixed().map(super::Finding::problem));
+        self.problems.extend(self.ids.mixed().map(super::CheckFinding::problem));
     }
 
     fn add_notes(&mut self) {

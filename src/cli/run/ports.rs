@@ -12,12 +12,12 @@ use crate::engine::{Clock, Ended, JobId, Journal, Service};
 use crate::outcome::OwnCode;
 use crate::plan::Plan;
 use crate::reply::{FailedBy, ListReply, Reply, Verdict};
-use crate::results::{Disk, GroupLog, Layout, Line, RealDisk, Seen};
+use crate::results::{Disk, GroupLog, Layout, Line, RealDisk, ResultsSnapshot};
 use crate::upload::{RowKey, ServiceId};
 use crate::zoho::Client;
 
 /// Sends the rows of a plan through a client.
-pub(super) struct Sender<'a> {
+pub(super) struct ClientUploader<'a> {
     pub(super) plan: &'a Plan,
     pub(super) client: &'a Client,
     /// Where it is noted what was sent.
@@ -38,7 +38,7 @@ impl Contents {
     }
 }
 
-impl Service for Sender<'_> {
+impl Service for ClientUploader<'_> {
     fn upload(&self, job: JobId, sent: &(dyn Fn(u64) + Sync)) -> Reply {
         let Some((row, upload)) = self.plan.row(job).zip(self.plan.upload(job)) else {
             return not_ours(job);
@@ -96,7 +96,7 @@ fn not_ours(job: JobId) -> Reply {
 }
 
 /// Writes the lines of a plan's rows.
-pub(super) struct Memory<'a> {
+pub(super) struct ResultsJournal<'a> {
     pub(super) plan: &'a Plan,
     pub(super) log: &'a GroupLog<RealDisk>,
     pub(super) target: &'a str,
@@ -119,7 +119,10 @@ pub(super) struct EarlierTries {
 }
 
 /// What earlier runs did about the rows that this one goes on with.
-pub(super) fn earlier_tries<D: Disk>(plan: &Plan, seen: &Seen<D>) -> io::Result<HashMap<RowKey, EarlierTries>> {
+pub(super) fn earlier_tries<D: Disk>(
+    plan: &Plan,
+    seen: &ResultsSnapshot<D>,
+) -> io::Result<HashMap<RowKey, EarlierTries>> {
     let mut earlier = HashMap::new();
     if seen.history().is_empty() {
         return Ok(earlier);
@@ -136,7 +139,7 @@ pub(super) fn earlier_tries<D: Disk>(plan: &Plan, seen: &Seen<D>) -> io::Result<
     Ok(earlier)
 }
 
-impl Memory<'_> {
+impl ResultsJournal<'_> {
     fn tries_before(&self, line: &Line) -> u32 {
         self.earlier.get(&line.key).map_or(0, |earlier| earlier.tries)
     }
@@ -158,7 +161,7 @@ impl Memory<'_> {
     }
 }
 
-impl Journal for Memory<'_> {
+impl Journal for ResultsJournal<'_> {
     fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String> {
         let line = self.line(job).ok_or_else(|| not_ours(job).message)?;
         let tries = self.tries_before(&line).saturating_add(tries);

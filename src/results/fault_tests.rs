@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::sim::SimDisk;
-use super::tests::{Manifest, PATH, line, sent, settings};
+use super::sim_disk::SimDisk;
+use super::tests::{PATH, TestManifest, line, options, sent};
 use super::*;
 use crate::outcome::Status;
 use crate::upload::RowKey;
@@ -16,11 +16,11 @@ const REFUSED: u64 = 3;
 
 /// The service: how often it created each row's attachment. What it has done no crash undoes.
 #[derive(Default)]
-struct Service {
+struct CountingService {
     created: BTreeMap<u64, u32>,
 }
 
-impl Service {
+impl CountingService {
     fn send(&mut self, key: u64) -> Line {
         if key == REFUSED {
             return Line { code: "INVALID_DATA".to_owned(), ..line(key, Status::Failed) };
@@ -35,11 +35,11 @@ impl Service {
 }
 
 /// One run by the rules: announce durably, send, write the end; look first for what is in doubt.
-fn run(disk: &SimDisk, manifest: &Manifest, service: &mut Service) -> Result<Totals, String> {
-    let held = hold(disk.clone(), Path::new(PATH), &settings()).map_err(|error| error.to_string())?;
+fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -> Result<ResultsTotals, String> {
+    let held = hold(disk.clone(), Path::new(PATH), &options()).map_err(|error| error.to_string())?;
     let mut log = held.begin(manifest).map_err(|error| error.to_string())?;
     for key in 1..=ROWS {
-        let end = match log.history().standing(RowKey(key), &Resend::default()) {
+        let end = match log.history().standing(RowKey(key), &ResendRules::default()) {
             Standing::Settled(_) => continue,
             Standing::InDoubt { .. } if service.has(key) => line(key, Status::Uploaded),
             Standing::New | Standing::Again(_) | Standing::InDoubt { .. } => {
@@ -54,8 +54,8 @@ fn run(disk: &SimDisk, manifest: &Manifest, service: &mut Service) -> Result<Tot
 }
 
 /// The truth of what the file says now: no row is called `uploaded` that is not there, or `failed` that is.
-fn no_end_is_a_lie(disk: &SimDisk, service: &Service, context: &str) {
-    let seen = look(disk.clone(), Path::new(PATH), &settings()).unwrap_or_else(|error| panic!("{context}: {error}"));
+fn no_end_is_a_lie(disk: &SimDisk, service: &CountingService, context: &str) {
+    let seen = look(disk.clone(), Path::new(PATH), &options()).unwrap_or_else(|error| panic!("{context}: {error}"));
     for key in 1..=ROWS {
         match seen.history().status(RowKey(key)) {
             Some(Status::Uploaded) => assert!(service.has(key), "{context}: row {key} was never created"),
@@ -66,7 +66,7 @@ fn no_end_is_a_lie(disk: &SimDisk, service: &Service, context: &str) {
     }
 }
 
-fn finish(disk: &SimDisk, manifest: &Manifest, service: &mut Service, context: &str) {
+fn finish(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService, context: &str) {
     no_end_is_a_lie(disk, service, context);
     let totals = run(disk, manifest, service).unwrap_or_else(|error| panic!("{context}: {error}"));
     assert_eq!((totals.rows.of(Status::Uploaded), totals.rows.of(Status::Failed)), (4, 1), "{context}");
@@ -76,9 +76,9 @@ fn finish(disk: &SimDisk, manifest: &Manifest, service: &mut Service, context: &
 
 /// How many operations an undisturbed run takes, on a disk where an earlier run has left `lines` of its log.
 fn prepared(lines: &[Line]) -> (SimDisk, u64) {
-    let manifest = Manifest::of(1..=ROWS);
+    let manifest = TestManifest::of(1..=ROWS);
     let disk = SimDisk::default();
-    let mut log = hold(disk.clone(), Path::new(PATH), &settings()).expect("free").begin(&manifest).expect("begins");
+    let mut log = hold(disk.clone(), Path::new(PATH), &options()).expect("free").begin(&manifest).expect("begins");
     for line in lines {
         log.append(line).expect("written");
     }
@@ -100,21 +100,21 @@ fn disk_for(lines: &[Line]) -> SimDisk {
     if lines.is_empty() { SimDisk::default() } else { prepared(lines).0 }
 }
 
-fn service_with(created: &[u64]) -> Service {
-    Service { created: created.iter().map(|key| (*key, 1)).collect() }
+fn service_with(created: &[u64]) -> CountingService {
+    CountingService { created: created.iter().map(|key| (*key, 1)).collect() }
 }
 
 /// The numbers of the operations that an undisturbed run from this start makes.
 fn operations(lines: &[Line], created: &[u64]) -> std::ops::Range<u64> {
     let disk = disk_for(lines);
     let first = disk.operations();
-    run(&disk, &Manifest::of(1..=ROWS), &mut service_with(created)).expect("undisturbed");
+    run(&disk, &TestManifest::of(1..=ROWS), &mut service_with(created)).expect("undisturbed");
     first..disk.operations()
 }
 
 #[test]
 fn any_one_operation_may_fail_and_no_row_gets_a_wrong_end() {
-    let manifest = Manifest::of(1..=ROWS);
+    let manifest = TestManifest::of(1..=ROWS);
     for (start, lines, created) in starts() {
         for operation in operations(&lines, &created) {
             let (disk, mut service) = (disk_for(&lines), service_with(&created));
@@ -128,7 +128,7 @@ fn any_one_operation_may_fail_and_no_row_gets_a_wrong_end() {
 
 #[test]
 fn any_operation_may_be_the_last_before_a_crash() {
-    let manifest = Manifest::of(1..=ROWS);
+    let manifest = TestManifest::of(1..=ROWS);
     for (start, lines, created) in starts() {
         for operation in operations(&lines, &created) {
             for seed in 0..12 {
@@ -149,10 +149,10 @@ fn any_operation_may_be_the_last_before_a_crash() {
 
 #[test]
 fn crashes_may_follow_each_other() {
-    let manifest = Manifest::of(1..=ROWS);
+    let manifest = TestManifest::of(1..=ROWS);
     for seed in 0..400 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let (disk, mut service) = (SimDisk::default(), Service::default());
+        let (disk, mut service) = (SimDisk::default(), CountingService::default());
         for _ in 0..random.u32(1..6) {
             disk.crash_at(disk.operations() + random.u64(..40));
             let _ = run(&disk, &manifest, &mut service);

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::At;
+use crate::engine::Elapsed;
 
 /// After this time the service gives a used credit back.
 const GIVEN_BACK_AFTER: Duration = Duration::from_secs(24 * 3_600);
@@ -22,8 +22,8 @@ pub struct Credits {
     wait: bool,
     used: u64,
     /// When how many were used, oldest first; only kept where waiting for their return is allowed.
-    spent: VecDeque<(At, u64)>,
-    left: Option<(At, u64)>,
+    spent: VecDeque<(Elapsed, u64)>,
+    left: Option<(Elapsed, u64)>,
 }
 
 /// Whether so many credits may be used.
@@ -32,7 +32,7 @@ pub enum Allowed {
     /// They may.
     Yes,
     /// Not before this instant.
-    Wait(At),
+    Wait(Elapsed),
     /// The budget of the run does not have them.
     OverMax,
     /// The service has so many left, which is what must be kept for others.
@@ -46,7 +46,7 @@ impl Credits {
     }
 
     /// Whether a request may be made while so many credits are held back for later.
-    pub fn allow(&mut self, now: At, held_back: u64) -> Allowed {
+    pub fn allow(&mut self, now: Elapsed, held_back: u64) -> Allowed {
         match self.within_max(now, held_back) {
             Allowed::Yes => self.beyond_kept(now),
             other => other,
@@ -55,11 +55,11 @@ impl Credits {
 
     /// Whether a request may be made for which credits were held back. What must be kept for others does not count
     /// here: an upload that is looked up late costs more than one that is looked up now.
-    pub fn allow_held_back(&mut self, now: At) -> Allowed {
+    pub fn allow_held_back(&mut self, now: Elapsed) -> Allowed {
         self.within_max(now, 0)
     }
 
-    fn within_max(&mut self, now: At, held_back: u64) -> Allowed {
+    fn within_max(&mut self, now: Elapsed, held_back: u64) -> Allowed {
         self.give_back(now);
         let Some(max) = self.max else { return Allowed::Yes };
         if self.used + 1 + held_back <= max {
@@ -71,7 +71,7 @@ impl Credits {
         }
     }
 
-    fn beyond_kept(&mut self, now: At) -> Allowed {
+    fn beyond_kept(&mut self, now: Elapsed) -> Allowed {
         match self.left {
             Some((_, left)) if left > self.keep => Allowed::Yes,
             None => Allowed::Yes,
@@ -86,7 +86,7 @@ impl Credits {
     }
 
     /// So many credits are used.
-    pub fn spend(&mut self, now: At, count: u64) {
+    pub fn spend(&mut self, now: Elapsed, count: u64) {
         self.used += count;
         if let Some((_, left)) = &mut self.left {
             *left = left.saturating_sub(count);
@@ -100,7 +100,7 @@ impl Credits {
     }
 
     /// The service says that it has so many left.
-    pub fn learn(&mut self, now: At, left: u64) {
+    pub fn learn(&mut self, now: Elapsed, left: u64) {
         self.left = Some((now, left));
     }
 
@@ -109,7 +109,7 @@ impl Credits {
         self.left.map(|(_, left)| left)
     }
 
-    fn give_back(&mut self, now: At) {
+    fn give_back(&mut self, now: Elapsed) {
         // The last use within a grain decides, so that nothing is given back too early.
         while let Some(&(at, count)) = self.spent.front()
             && now >= at + GIVEN_BACK_AFTER + GRAIN
@@ -124,8 +124,8 @@ impl Credits {
 mod tests {
     use super::*;
 
-    const fn s(seconds: u64) -> At {
-        At::from_secs(seconds)
+    const fn s(seconds: u64) -> Elapsed {
+        Elapsed::from_secs(seconds)
     }
 
     #[test]

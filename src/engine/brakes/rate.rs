@@ -11,22 +11,22 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use super::At;
+use crate::engine::Elapsed;
 use crate::units::Rate;
 
 /// Gives out permits, one a request.
 #[derive(Debug)]
-pub struct Pace {
-    clock: Passed,
-    limiter: Option<RateLimiter<NotKeyed, InMemoryState, Passed, NoOpMiddleware<Nanos>>>,
+pub struct RequestRate {
+    clock: PassedClock,
+    limiter: Option<RateLimiter<NotKeyed, InMemoryState, PassedClock, NoOpMiddleware<Nanos>>>,
 }
 
-impl Pace {
+impl RequestRate {
     /// A pace of this rate, with its whole [`burst`] at hand.
-    pub fn new(rate: Rate) -> Pace {
-        let clock = Passed::default();
+    pub fn new(rate: Rate) -> RequestRate {
+        let clock = PassedClock::default();
         let limiter = quota(rate).map(|quota| RateLimiter::direct_with_clock(quota, clock.clone()));
-        Pace { clock, limiter }
+        RequestRate { clock, limiter }
     }
 
     /// Takes a permit.
@@ -34,7 +34,7 @@ impl Pace {
     /// # Errors
     ///
     /// When there is none yet: the instant at which there will be one.
-    pub fn take(&mut self, now: At) -> Result<(), At> {
+    pub fn take(&mut self, now: Elapsed) -> Result<(), Elapsed> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         self.clock.set(now);
         limiter.check().map_err(|not_until| now + not_until.wait_time_from(nanos(now)))
@@ -63,15 +63,15 @@ fn quota(rate: Rate) -> Option<Quota> {
 
 /// Governor's clock: whatever time it was told last.
 #[derive(Clone, Default, Debug)]
-struct Passed(Arc<AtomicU64>);
+struct PassedClock(Arc<AtomicU64>);
 
-impl Passed {
-    fn set(&self, now: At) {
+impl PassedClock {
+    fn set(&self, now: Elapsed) {
         self.0.store(nanos(now).as_u64(), Ordering::Relaxed);
     }
 }
 
-impl Clock for Passed {
+impl Clock for PassedClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -79,7 +79,7 @@ impl Clock for Passed {
     }
 }
 
-fn nanos(at: At) -> Nanos {
+fn nanos(at: Elapsed) -> Nanos {
     Nanos::new(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX))
 }
 
@@ -88,9 +88,9 @@ mod tests {
     use super::*;
 
     /// When permits are given in the time, asked for without pause.
-    fn permits(rate: &str, time: Duration) -> Vec<At> {
-        let mut pace = Pace::new(rate.parse().expect("a rate"));
-        let mut now = At::ZERO;
+    fn permits(rate: &str, time: Duration) -> Vec<Elapsed> {
+        let mut pace = RequestRate::new(rate.parse().expect("a rate"));
+        let mut now = Elapsed::ZERO;
         let mut given = Vec::new();
         while now < time {
             match pace.take(now) {
@@ -104,7 +104,7 @@ mod tests {
         given
     }
 
-    fn most_in_any(window: Duration, given: &[At]) -> usize {
+    fn most_in_any(window: Duration, given: &[Elapsed]) -> usize {
         given
             .iter()
             .map(|start| given.iter().filter(|at| *at >= start && **at - *start < window).count())
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn without_a_rate_there_is_always_a_permit() {
-        let mut pace = Pace::new(Rate::Unlimited);
-        assert!((0..1000).all(|_| pace.take(At::ZERO).is_ok()));
+        let mut pace = RequestRate::new(Rate::Unlimited);
+        assert!((0..1000).all(|_| pace.take(Elapsed::ZERO).is_ok()));
     }
 }

@@ -16,10 +16,10 @@ pub struct Listing {
     mode: Mode,
     of: usize,
     began: Instant,
-    state: Mutex<State>,
+    state: Mutex<ListingState>,
 }
 
-struct State {
+struct ListingState {
     said: Duration,
     out: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
@@ -29,7 +29,7 @@ impl Listing {
     /// Begins with none of so many records. `out` is where lines go in all modes but the live one.
     pub fn new(of: usize, mode: Mode, out: Box<dyn Write + Send>) -> Listing {
         let bar = (mode == Mode::Live).then(|| bar(of));
-        Listing { mode, of, began: Instant::now(), state: Mutex::new(State { said: Duration::ZERO, out, bar }) }
+        Listing { mode, of, began: Instant::now(), state: Mutex::new(ListingState { said: Duration::ZERO, out, bar }) }
     }
 
     /// So many records are done. May be called from several threads.

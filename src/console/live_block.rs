@@ -1,8 +1,8 @@
 //! The words of the live block and of the lines that stand in for it where there is no terminal. Pure.
 
-use super::names::Names;
-use super::tally::View;
-use super::text::shortened;
+use super::names::JobNames;
+use super::run_tally::View;
+use super::text::shorten_for_terminal;
 use crate::engine::{PauseReason, StopCause};
 use crate::outcome::Status;
 use crate::units::{count, counted, duration, size};
@@ -14,9 +14,9 @@ const LARGE: u64 = 5_000_000;
 const LARGE_SHOWN: usize = 5;
 
 /// The lines below the bar, none wider than the terminal.
-pub(super) fn block(view: &View, names: &dyn Names, width: usize) -> Vec<String> {
+pub(super) fn block(view: &View, names: &dyn JobNames, width: usize) -> Vec<String> {
     let mut lines = packed(&parts(view), "   ", width);
-    lines.extend(halt(view).map(|line| shortened(&line, width).into_owned()));
+    lines.extend(halt(view).map(|line| shorten_for_terminal(&line, width).into_owned()));
     lines.extend(large_files(view, names, width));
     lines
 }
@@ -82,7 +82,7 @@ fn halt(view: &View) -> Option<String> {
     Some(format!("pausing: {why}; next try in {}", duration(left)))
 }
 
-fn large_files(view: &View, names: &dyn Names, width: usize) -> Vec<String> {
+fn large_files(view: &View, names: &dyn JobNames, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (job, sent) in &view.under_way {
         let name = names.name(*job);
@@ -91,7 +91,7 @@ fn large_files(view: &View, names: &dyn Names, width: usize) -> Vec<String> {
         let percent = (sent.min(&bytes) * 100) / bytes;
         let tail = format!("  {percent:>3} % of {}", size(bytes));
         let room = width.saturating_sub(tail.chars().count() + 2).min(60);
-        lines.push(format!("  {:room$}{tail}", shortened(&name.source, room)));
+        lines.push(format!("  {:room$}{tail}", shorten_for_terminal(&name.source, room)));
         if lines.len() == LARGE_SHOWN {
             break;
         }
@@ -108,7 +108,7 @@ fn packed(parts: &[String], gap: &str, width: usize) -> Vec<String> {
                 line.push_str(gap);
                 line.push_str(part);
             }
-            _ => lines.push(shortened(part, width).into_owned()),
+            _ => lines.push(shorten_for_terminal(part, width).into_owned()),
         }
     }
     lines
@@ -118,16 +118,16 @@ fn packed(parts: &[String], gap: &str, width: usize) -> Vec<String> {
 pub(super) mod tests {
     use std::time::Duration;
 
-    use super::super::names::Name;
-    use super::super::tally::{Rates, Scope, Tally};
+    use super::super::names::JobName;
+    use super::super::run_tally::{Rates, RunTally, Scope};
     use super::*;
-    use crate::engine::{Counts, JobId};
+    use crate::engine::{JobId, StatusCounts};
 
     pub(in crate::console) struct Scans;
 
-    impl Names for Scans {
-        fn name(&self, job: JobId) -> Name {
-            Name {
+    impl JobNames for Scans {
+        fn name(&self, job: JobId) -> JobName {
+            JobName {
                 line: Some(job.0 + 2),
                 module: "Leads".to_owned(),
                 record: "738964000000291009".to_owned(),
@@ -142,7 +142,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::console) fn busy() -> View {
-        let mut ended = Counts::default();
+        let mut ended = StatusCounts::default();
         for status in [Status::Uploaded, Status::Uploaded, Status::Failed] {
             ended.add(status);
         }
@@ -161,7 +161,7 @@ pub(super) mod tests {
             credits_left: Some(38_112),
             credits_last: Some(Duration::from_secs(3_873)),
             under_way: vec![(JobId(0), 10), (JobId(8), 60_000_000), (JobId(9), 1)],
-            ..Tally::new(scope).view(Duration::ZERO)
+            ..RunTally::new(scope).view(Duration::ZERO)
         }
     }
 
