@@ -47,6 +47,14 @@ impl Status {
         matches!(self, Status::InDoubt | Status::Unknown | Status::Sending)
     }
 
+    /// Whether there may be an attachment for the row, made by us or there before: such a line is never forgotten.
+    pub fn may_have_created(self) -> bool {
+        match self {
+            Status::Uploaded | Status::AlreadyPresent | Status::InDoubt | Status::Unknown | Status::Sending => true,
+            Status::Failed | Status::NotSent | Status::Invalid => false,
+        }
+    }
+
     /// The word in the results file.
     pub fn as_str(self) -> &'static str {
         match self {

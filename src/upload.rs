@@ -92,10 +92,12 @@ impl Serialize for ServiceId {
 pub struct RowKey(pub u64);
 
 impl RowKey {
-    /// The key of a row: `source` is as written in the manifest, `name` as sent (a link's title, or empty), `ordinal`
-    /// counts from 1 among rows that say the same.
+    /// The key of a row: `source` is as written in the manifest, `name` as sent, `ordinal` counts from 1 among rows that
+    /// say the same. A link is known by its address alone, whatever its title: whether one is sent depends on the version
+    /// of the API.
     pub fn of(module: &str, record: &str, kind: SourceKind, source: &str, name: &str, ordinal: u32) -> RowKey {
         use sha2::{Digest, Sha256};
+        let name = if kind == SourceKind::Link { "" } else { name };
         let ordinal = ordinal.to_string();
         let parts = [module, record, kind.column(), source, name, &ordinal];
         // In one piece, since there may be a million rows and each call costs as much as some ten bytes.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::ambiguity::AmbiguousRows;
 use super::cells::RowSource;
 use super::checked::{LeftOut, file_name};
+use super::earlier::{Earlier, RowsSoFar, Stage};
 use super::files::look;
 use super::ids::Ids;
 use super::keys::Keys;
@@ -18,14 +19,11 @@ use crate::manifest::{Field, Manifest, ManifestReader, RawRow};
 use crate::problem::{Place, Problem, Severity, mask_secrets};
 use crate::upload::{RecordId, RowKey, SourceKind};
 
-/// Says which rows earlier runs have settled.
-type Settled<'a> = &'a (dyn Fn(RowKey) -> bool + Sync);
-
 /// The state of a check while rows come in.
 pub(super) struct Checker<'a> {
     pub(super) options: &'a CheckOptions,
-    /// `None`: nothing is settled.
-    settled: Option<Settled<'a>>,
+    /// Who knows earlier runs; `None`: there was none.
+    earlier: Option<&'a mut dyn Earlier>,
     pub(super) problems: Vec<Problem>,
     pub(super) modules: KnownModules,
     pub(super) store: RowStore,
@@ -85,10 +83,10 @@ impl FirstAndCount {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(options: &'a CheckOptions, settled: Option<Settled<'a>>) -> Checker<'a> {
+    pub(super) fn new(options: &'a CheckOptions, earlier: Option<&'a mut dyn Earlier>) -> Checker<'a> {
         Checker {
             options,
-            settled,
+            earlier,
             problems: Vec::new(),
             modules: KnownModules::new(options.version),
             store: RowStore::default(),
@@ -141,7 +139,9 @@ impl<'a> Checker<'a> {
                 "check that this is the right file, and that the export that made it was complete",
             ));
         }
+        self.recognise(&base, Stage::BeforeFiles);
         self.judge_files(&base);
+        self.recognise(&base, Stage::AfterFiles);
         self.judge_ambiguous(&base);
         self.judge_ids();
         self.add_notes();
@@ -221,14 +221,12 @@ impl<'a> Checker<'a> {
         self.store.rests.push(Rest { line: row.line, source: source_ix, name, module });
         let key = row.get(Field::Key).trim_matches([' ', '\t']);
         self.store.push_record_key(ix, Some(key).filter(|key| !key.is_empty()))?;
-        let settled = match self.settled {
-            Some(settled) => {
-                let key = self.key(ix, 1);
-                self.store.keys.push(key);
-                settled(key)
-            }
-            None => false,
-        };
+        let mut settled = false;
+        if self.earlier.is_some() {
+            let key = self.key(ix, 1);
+            self.store.keys.push(key);
+            settled = self.is_settled(key);
+        }
         self.store.carried.push(ix, row.carried())?;
         let place = row.place(source.field);
         self.details.push(Detail {
@@ -258,9 +256,33 @@ impl<'a> Checker<'a> {
         for (ix, ordinal) in self.ambiguous.ordinals(&self.store.keys) {
             let key = self.key(ix, ordinal);
             self.store.keys[ix] = key;
+            let settled = self.is_settled(key);
             if let Some(detail) = self.details.get_mut(ix) {
-                detail.settled = self.settled.is_some_and(|settled| settled(key));
+                detail.settled = settled;
             }
+        }
+    }
+
+    fn is_settled(&self, key: RowKey) -> bool {
+        self.earlier.as_deref().is_some_and(|earlier| earlier.is_settled(key))
+    }
+
+    /// Asks for rows that earlier runs sent under other words.
+    fn recognise(&mut self, base: &Path, stage: Stage) {
+        let Some(earlier) = self.earlier.as_deref_mut() else { return };
+        let (store, modules, incomplete) = (&self.store, &self.modules.used[..], &self.incomplete[..]);
+        let recognised = earlier.recognise(&RowsSoFar { store, modules, base, incomplete }, stage);
+        for row in recognised.settled {
+            if let Some(detail) = self.details.get_mut(row as usize) {
+                detail.settled = true;
+            }
+        }
+        for doubt in recognised.problems {
+            let ix = doubt.row as usize;
+            let (Some(detail), rest) = (self.details.get(ix), self.store.rests[ix]) else { continue };
+            let problem = Problem::new(doubt.code, doubt.message, doubt.hint).at(detail.place(rest.line));
+            let field = self.store.source(ix).kind.column();
+            self.problems.push(problem.in_row(detail.number).about(field, self.store.source_text(ix)));
         }
     }
 

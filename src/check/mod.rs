@@ -10,6 +10,7 @@
 //! | what is asked of each cell, in which order | `cells.rs` |
 //! | how files are looked at, what may be wrong with one | `files.rs`, `presence.rs` |
 //! | rows that say the same | `ambiguity.rs` |
+//! | what is asked about earlier runs | `earlier.rs` |
 //! | the way of a check; what is let through | `checker.rs`, `conclude.rs` |
 //! | how a million rows are held | `store.rs`, `checked.rs` |
 
@@ -18,6 +19,7 @@ mod cells;
 mod checked;
 mod checker;
 mod conclude;
+mod earlier;
 mod files;
 mod ids;
 mod keys;
@@ -32,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use checked::{Checked, LeftOut, RowIx};
+pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 
 use crate::explain::ProblemCode;
 use crate::manifest::{Manifest, ManifestInfo};
@@ -120,7 +123,12 @@ pub struct CrosswalkInfo {
 /// Reads a manifest to its end and judges it. `settled` says which rows earlier runs have settled: of those only the form
 /// is judged, since their files may be gone.
 pub fn check(manifest: Manifest, options: &CheckOptions, settled: &(dyn Fn(RowKey) -> bool + Sync)) -> Checkup {
-    checker::Checker::new(options, Some(settled)).judge(manifest)
+    check_after(manifest, options, &mut |key| settled(key))
+}
+
+/// [`check`] with somebody who also recognises rows that earlier runs sent under other words.
+pub fn check_after(manifest: Manifest, options: &CheckOptions, earlier: &mut dyn Earlier) -> Checkup {
+    checker::Checker::new(options, Some(earlier)).judge(manifest)
 }
 
 /// [`check`] where no earlier run can have settled anything. Keys, which only serve to find a row again, are then not

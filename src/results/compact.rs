@@ -1,6 +1,7 @@
 //! Writes the results anew, one line a row, into a file beside them that then takes their place at once: a crash leaves
 //! either the old file or the new one, both of which the next run can read.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -83,8 +84,8 @@ pub(super) struct Old<'a, D: Disk> {
 
 /// Which lines go into the new file.
 pub(super) enum Which<'a> {
-    /// Those that the old one has, in their order.
-    Kept,
+    /// Those that the old one has, in their order. A row that took a line over says where its file is today.
+    Kept { rows: &'a dyn ResultsRows },
     /// One for each row of the manifest, then those of rows that are no longer in it.
     Table {
         rows: &'a dyn ResultsRows,
@@ -113,7 +114,9 @@ pub(super) fn write<D: Disk>(
     let temp = temp_of(old.path, fastrand::u64(..));
     let file = old.disk.create(&temp)?;
     let buffer = Vec::with_capacity(CHUNK);
-    let mut writer = Writer { old, layout, file: &file, buffer, len: 0, history: History::default() };
+    let (Which::Kept { rows } | Which::Table { rows, .. }) = *which;
+    let takers = takers(history, rows);
+    let mut writer = Writer { old, layout, file: &file, buffer, len: 0, history: History::default(), rows, takers };
     match writer.write_all(history, which) {
         Ok(totals) => {
             let Writer { len, history, .. } = writer;
@@ -181,6 +184,18 @@ struct Writer<'a, D: Disk> {
     buffer: Vec<u8>,
     len: u64,
     history: History,
+    /// The rows of the manifest.
+    rows: &'a dyn ResultsRows,
+    /// Which of them took over the line of another one, by key.
+    takers: HashMap<RowKey, u32>,
+}
+
+/// The rows that took over the line of another one, as they are written today.
+fn takers(history: &History, rows: &dyn ResultsRows) -> HashMap<RowKey, u32> {
+    if !history.has_moves() {
+        return HashMap::new();
+    }
+    (0..rows.len()).map(|row| (rows.key(row), row)).filter(|(key, _)| history.is_taken_over(*key)).collect()
 }
 
 impl<D: Disk> Writer<'_, D> {
@@ -189,7 +204,7 @@ impl<D: Disk> Writer<'_, D> {
         let mut source = OldLines::new(self.old);
         let mut totals = ResultsTotals::default();
         match *which {
-            Which::Kept => self.write_rest(history, &mut source, None, 0)?,
+            Which::Kept { .. } => self.write_rest(history, &mut source, None, 0)?,
             Which::Table { rows, run_start } => {
                 for row in 0..rows.len() {
                     let status = self.write_row(history, &mut source, rows, row, run_start)?;
@@ -212,7 +227,7 @@ impl<D: Disk> Writer<'_, D> {
         run_start: u64,
     ) -> io::Result<Status> {
         let kept = history.find_mut(rows.key(row)).map(|kept| {
-            kept.written = true;
+            kept.mark_written();
             *kept
         });
         // What an earlier run did not come to says less than what the manifest says today.
@@ -249,11 +264,15 @@ impl<D: Disk> Writer<'_, D> {
         mut gone: Option<&mut ResultsTally>,
         run_start: u64,
     ) -> io::Result<()> {
-        let mut rest: Vec<Kept> = history.iter().filter(|kept| !kept.written).copied().collect();
+        let mut rest: Vec<Kept> = history.iter().filter(|kept| !kept.is_written()).copied().collect();
         rest.sort_unstable_by_key(|kept| kept.offset);
         for kept in rest {
             let mut line = source.line(&kept)?;
             line.carried = self.layout.rearranged(source.layout, line.carried);
+            if let Some(row) = self.takers.get(&kept.key()) {
+                let Line { file, url, .. } = self.rows.blank(*row);
+                line = Line { line: self.rows.line(*row), file, url, ..line };
+            }
             if let Some(gone) = &mut gone {
                 // Nothing was ever created for such a row, and the manifest does not ask for it any more. What this run
                 // found out is reported once.
@@ -328,6 +347,11 @@ impl<'a, D: Disk> OldLines<'a, D> {
         Ok(line)
     }
 
+    /// The cells of a row's last line, unread.
+    pub(super) fn cells(&mut self, kept: &Kept) -> io::Result<Cells<'_>> {
+        cells_at(self.lines.as_mut(), self.layout, &mut self.ranges, kept)
+    }
+
     /// The last line of a row as it stands. An edited line gets here only if the user accepted it.
     pub(super) fn stored(&mut self, kept: &Kept) -> io::Result<Line> {
         let cells = cells_at(self.lines.as_mut(), self.layout, &mut self.ranges, kept)?;
@@ -336,7 +360,8 @@ impl<'a, D: Disk> OldLines<'a, D> {
             Err(LineError::Edited { .. }) => cells.salvaged_line(),
             Err(LineError::Torn | LineError::Shape) => None,
         };
-        line.filter(|line| line.key == kept.key()).ok_or_else(changed)
+        let line = line.filter(|line| kept.is_moved() || line.key == kept.key()).ok_or_else(changed)?;
+        Ok(Line { key: kept.key(), status: if kept.is_moved() { kept.status } else { line.status }, ..line })
     }
 }
 

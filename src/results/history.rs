@@ -48,15 +48,32 @@ pub(super) struct Kept {
     sent_at: u32,
     code: u16,
     pub(super) status: Status,
-    /// Whether a compaction has written it already.
-    pub(super) written: bool,
+    marks: u8,
 }
+
+/// A compaction has written the row's line already.
+const WRITTEN: u8 = 1;
+/// The line stands in the file under another key: the row took it over, or was superseded.
+const MOVED: u8 = 2;
 
 const _: () = assert!(size_of::<Kept>() == 24);
 
 impl Kept {
     pub(super) fn key(&self) -> RowKey {
         RowKey(self.key)
+    }
+
+    pub(super) fn is_written(&self) -> bool {
+        self.marks & WRITTEN != 0
+    }
+
+    pub(super) fn mark_written(&mut self) {
+        self.marks |= WRITTEN;
+    }
+
+    /// Whether the line in the file has another key, and perhaps another status, than counts.
+    pub(super) fn is_moved(&self) -> bool {
+        self.marks & MOVED != 0
     }
 
     pub(super) fn sent_at(&self) -> Option<i64> {
@@ -113,6 +130,35 @@ impl History {
     /// Whether no row has a line.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Gives the last line of one row to another, which may have a line of its own: what that says is forgotten, so it
+    /// must be one that created nothing. Says whether there was a line to give.
+    pub(super) fn take_over(&mut self, from: RowKey, to: RowKey) -> bool {
+        let Ok(found) = self.rows.find_entry(from.0, |kept| kept.key == from.0) else { return false };
+        let (mut kept, _) = found.remove();
+        kept.key = to.0;
+        kept.marks |= MOVED;
+        match self.rows.entry(to.0, |other| other.key == to.0, |other| other.key) {
+            Slot::Occupied(mut slot) => *slot.get_mut() = kept,
+            Slot::Vacant(slot) => drop(slot.insert(kept)),
+        }
+        true
+    }
+
+    /// Whether the row has taken over the line of another one, and that is not in the file yet.
+    pub fn is_taken_over(&self, key: RowKey) -> bool {
+        self.find(key).is_some_and(Kept::is_moved)
+    }
+
+    /// Whether the file is yet to be told of a line that was given to another row.
+    pub(super) fn has_moves(&self) -> bool {
+        self.rows.iter().any(Kept::is_moved)
+    }
+
+    /// How many rows have a line that may have created something.
+    pub fn created(&self) -> usize {
+        self.rows.iter().filter(|kept| kept.status.may_have_created()).count()
     }
 
     /// The status in the row's last line.
@@ -196,7 +242,7 @@ impl History {
         let code = self.intern(&note.code);
         let sent_at = note.sent_at.map_or(0, |seconds| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX));
         let key = note.key.0;
-        let mut kept = Kept { key, offset, sent_at, code, status: note.status, written: false };
+        let mut kept = Kept { key, offset, sent_at, code, status: note.status, marks: 0 };
         match self.rows.entry(key, |other| other.key == key, |other| other.key) {
             Slot::Occupied(mut slot) => {
                 let before = slot.get();

@@ -65,6 +65,15 @@ pub(super) fn see<D: Disk>(
     Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan })
 }
 
+/// The line of a row that the manifest no longer has goes to one that is the same upload in other words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Taking {
+    /// The key that the line has.
+    pub from: RowKey,
+    /// The key of the row that takes it.
+    pub to: RowKey,
+}
+
 impl<D: Disk> ResultsSnapshot<D> {
     pub(super) fn source(&self) -> OldLines<'_, D> {
         let old = Old { disk: &self.disk, path: &self.path, file: self.file.as_ref(), layout: &self.scan.layout };
@@ -88,6 +97,14 @@ impl<D: Disk> ResultsSnapshot<D> {
     /// What earlier runs left behind.
     pub fn history(&self) -> &History {
         &self.scan.history
+    }
+
+    /// Gives the last lines of rows to others, each to at most one: what was sent is then known under the key of the row
+    /// that asks for it today. The file says so once a run begins to write it.
+    pub fn take_over(&mut self, takings: impl IntoIterator<Item = Taking>) {
+        for Taking { from, to } in takings {
+            self.scan.history.take_over(from, to);
+        }
     }
 
     /// The last line of a row.
@@ -168,6 +185,11 @@ impl<D: Disk> LockedResults<D> {
         &self.seen
     }
 
+    /// The same, to have lines taken over.
+    pub fn seen_mut(&mut self) -> &mut ResultsSnapshot<D> {
+        &mut self.seen
+    }
+
     /// Makes the file ready to be appended to: a new one gets its header, a torn end is cut off, a file with damage
     /// inside or with other carried columns is written anew.
     pub fn begin(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
@@ -175,7 +197,8 @@ impl<D: Disk> LockedResults<D> {
         let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan }, lock } = self;
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
         let failed = |cause| ResultsError::io("write", &path, cause);
-        let usable = file.filter(|_| scan.len > 0 && scan.layout == layout && !scan.damaged_inside);
+        let moved = scan.history.has_moves();
+        let usable = file.filter(|_| scan.len > 0 && scan.layout == layout && !scan.damaged_inside && !moved);
         let (file, len) = match usable {
             Some(file) => {
                 if scan.whole < scan.len {
@@ -188,7 +211,7 @@ impl<D: Disk> LockedResults<D> {
                 (file, scan.whole)
             }
             None => {
-                let fresh = rewrite(&disk, &path, &mut scan, &layout).map_err(failed)?;
+                let fresh = rewrite(&disk, &path, &mut scan, &layout, rows).map_err(failed)?;
                 (fresh.file, fresh.len)
             }
         };
@@ -210,10 +233,16 @@ impl<D: Disk> LockedResults<D> {
     }
 }
 
-fn rewrite<D: Disk>(disk: &D, path: &Path, scan: &mut Scan, layout: &Layout) -> io::Result<compact::Fresh<D>> {
+fn rewrite<D: Disk>(
+    disk: &D,
+    path: &Path,
+    scan: &mut Scan,
+    layout: &Layout,
+    rows: &dyn ResultsRows,
+) -> io::Result<compact::Fresh<D>> {
     let file = if scan.history.is_empty() { None } else { disk.open(path)? };
     let old = Old { disk, path, file: file.as_ref(), layout: &scan.layout };
-    let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept)?;
+    let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept { rows })?;
     drop(file);
     compact::replace(disk, &fresh.temp, path)?;
     scan.history = std::mem::take(&mut fresh.history);

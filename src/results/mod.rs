@@ -8,6 +8,7 @@
 //! | how a cell is escaped | `cell.rs` |
 //! | which rows are settled, which go again | `history.rs` |
 //! | what is durable when, how a run takes the file | `log.rs` |
+//! | where lines stand, by record | `placed.rs` |
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |
 //! | what `verify` and `report` read | `read.rs` |
@@ -33,6 +34,7 @@ mod journal;
 mod line;
 mod log;
 mod paths;
+mod placed;
 mod read;
 mod runs;
 mod salvage;
@@ -50,8 +52,11 @@ pub use error::ResultsError;
 pub use history::{History, ResendRules, Standing, Why};
 pub use journal::GroupLog;
 pub use line::Line;
-pub use log::{Batch, CompactError, Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, hold, look};
+pub use log::{
+    Batch, CompactError, Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look,
+};
 pub use paths::{PlaceError, default_results, is_same_file, lock_of, preflight, runs_of};
+pub use placed::{LineReader, PlacedLine};
 pub use read::{ResultsTable, read};
 pub use runs::{ManifestRef, RunRecord, new_run_id, record_run, runs};
 

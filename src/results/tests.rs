@@ -545,3 +545,49 @@ fn a_file_of_the_first_version_is_written_anew_before_the_first_line() {
         assert_eq!(seen.line(line.key).expect("readable"), Some(line));
     }
 }
+
+#[test]
+fn a_line_that_a_row_takes_over_is_moved_by_one_rewrite_and_never_copied() {
+    let disk = SimDisk::default();
+    let before = TestManifest::of([1, 2, 3]);
+    let mut log = begun(&disk, &before);
+    for line in [line(1, Status::Uploaded), line(2, Status::Failed), sent(3, 700)] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    // The rows 1 and 3 are written otherwise today, as 11 and 13; the row 13 has failed under that name before.
+    let after = TestManifest::of([11, 2, 13]);
+    let takings = [(1, 11), (3, 13)].map(|(from, to)| Taking { from: RowKey(from), to: RowKey(to) });
+    let old = text(&disk);
+    let mut seen = look(disk.clone(), Path::new(PATH), &options()).expect("sound");
+    seen.take_over(takings);
+    assert_eq!(seen.history().standing(RowKey(11), &ResendRules::default()), Standing::Settled(Status::Uploaded));
+    assert_eq!(seen.history().standing(RowKey(1), &ResendRules::default()), Standing::New);
+    assert_eq!(seen.line(RowKey(11)).expect("readable").map(|line| line.key), Some(RowKey(11)));
+    assert_eq!(text(&disk), old, "a look changes nothing");
+    let mut held = held(&disk);
+    held.seen_mut().take_over(takings);
+    let log = held.begin(&after).expect("begins");
+    assert_eq!(
+        log.history().standing(RowKey(13), &ResendRules::default()),
+        Standing::InDoubt { sent_at: 700, why: Why::Unfinished }
+    );
+    assert_eq!(table(&disk), [(11, Status::Uploaded, 2), (2, Status::Failed, 1), (13, Status::InDoubt, 4)]);
+    log.compact(&after).expect("compacted");
+    assert_eq!(table(&disk), [(11, Status::Uploaded, 2), (2, Status::Failed, 3), (13, Status::InDoubt, 4)]);
+}
+
+#[test]
+fn lines_are_found_by_their_record_with_those_that_are_open_behind_the_others() {
+    let disk = SimDisk::default();
+    let mut log = begun(&disk, &TestManifest::of(1..=6));
+    for line in [sent(1, 5), line(3, Status::Uploaded), line(5, Status::Failed), line(2, Status::Uploaded)] {
+        log.append(&line).expect("written");
+    }
+    drop(log);
+    let seen = look(disk.clone(), Path::new(PATH), &options()).expect("sound");
+    let keys = |found: Vec<PlacedLine>| found.into_iter().map(|placed| placed.key.0).collect::<Vec<_>>();
+    assert_eq!(keys(seen.placed(|_| true, |_| true).expect("readable")), [2, 3, 1], "even keys are of another record");
+    assert_eq!(keys(seen.placed(|key| key.0 > 1, |record| record.get() % 2 == 1).expect("readable")), [3]);
+    assert_eq!(seen.reader().line(RowKey(3)).expect("readable"), seen.line(RowKey(3)).expect("readable"));
+}

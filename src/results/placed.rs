@@ -1,0 +1,76 @@
+//! Where lines stand, by record: how rows that are written otherwise today are compared with what was sent, without
+//! holding all lines in memory.
+
+use std::io;
+
+use super::columns::ResultsColumn;
+use super::compact::OldLines;
+use super::disk::Disk;
+use super::history::Kept;
+use super::line::Line;
+use super::log::ResultsSnapshot;
+use crate::upload::{RecordId, RowKey};
+
+/// A row's last line, by the record that it is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct PlacedLine {
+    /// The record.
+    pub record: RecordId,
+    /// Whether it is open what became of it: such lines come behind the others of their record.
+    pub is_open: bool,
+    /// Where the line begins, in bytes from the beginning of the file: the order in which lines stand.
+    pub offset: u64,
+    /// The key of the row.
+    pub key: RowKey,
+}
+
+impl<D: Disk> ResultsSnapshot<D> {
+    /// Every line that may have created something, of the rows and records that are wanted, by record.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or has changed since it was.
+    pub fn placed(
+        &self,
+        wanted: impl Fn(RowKey) -> bool,
+        of_interest: impl Fn(RecordId) -> bool,
+    ) -> io::Result<Vec<PlacedLine>> {
+        let created = |kept: &&Kept| kept.status.may_have_created() && wanted(kept.key());
+        let mut kept: Vec<Kept> = self.history().iter().filter(created).copied().collect();
+        kept.sort_unstable_by_key(|kept| kept.offset);
+        let mut source = self.source();
+        let mut placed = Vec::new();
+        for kept in kept {
+            // An invalid row may have anything for a record, but created nothing; an edited one is read by its key.
+            let record = source.cells(&kept)?.parsed::<u64>(ResultsColumn::Record).ok().and_then(RecordId::new);
+            if let Some(record) = record.filter(|record| of_interest(*record)) {
+                let is_open = kept.status.is_open();
+                placed.push(PlacedLine { record, is_open, offset: kept.offset, key: kept.key() });
+            }
+        }
+        placed.sort_unstable();
+        Ok(placed)
+    }
+
+    /// Reads lines one after the other; cheap where each stands behind the one before.
+    pub fn reader(&self) -> LineReader<'_, D> {
+        LineReader { seen: self, source: self.source() }
+    }
+}
+
+/// Reads lines of a results file.
+pub struct LineReader<'s, D: Disk> {
+    seen: &'s ResultsSnapshot<D>,
+    source: OldLines<'s, D>,
+}
+
+impl<D: Disk> LineReader<'_, D> {
+    /// The last line of a row.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn line(&mut self, key: RowKey) -> io::Result<Option<Line>> {
+        self.seen.history().find(key).map(|kept| self.source.stored(kept)).transpose()
+    }
+}
