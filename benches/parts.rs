@@ -130,9 +130,11 @@ fn answer(task: &Task) -> TaskResult {
         Task::List { .. } => {
             TaskResult::Listed { reply: ListReply::Listed(Vec::new()), claimed: Vec::new(), clock: Clock::Service }
         }
-        Task::Upload { job, .. } => {
-            TaskResult::Replied { reply: uploaded(u64::from(job.0)), sent_at: Some(jiff::Timestamp::UNIX_EPOCH) }
-        }
+        Task::Upload { job, .. } => TaskResult::Replied {
+            reply: uploaded(u64::from(job.0)),
+            sent_at: Some(jiff::Timestamp::UNIX_EPOCH),
+            held: false,
+        },
     }
 }
 

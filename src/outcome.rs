@@ -145,6 +145,8 @@ pub enum OwnCode {
     CredentialsRefused,
     /// Ends the run: too many tokens were asked for, and the accounts server gives out no more for some minutes.
     TooManyTokens,
+    /// Ends the run: the accounts server's address answers with a web page instead of a token.
+    LoginPage,
     /// Ends the run: the token belongs to another data centre than the target.
     OtherTarget,
     /// Ends the run: the other side could not show that it is who it should be.
@@ -159,7 +161,7 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// Every code of our own, in the order of the documentation.
-    pub const ALL: [OwnCode; 31] = [
+    pub const ALL: [OwnCode; 32] = [
         OwnCode::SettledByListing,
         OwnCode::Exists,
         OwnCode::Assumed,
@@ -186,6 +188,7 @@ impl OwnCode {
         OwnCode::TooLarge,
         OwnCode::CredentialsRefused,
         OwnCode::TooManyTokens,
+        OwnCode::LoginPage,
         OwnCode::OtherTarget,
         OwnCode::Certificate,
         OwnCode::ProxyRefused,
@@ -222,6 +225,7 @@ impl OwnCode {
             OwnCode::TooLarge => "too-large",
             OwnCode::CredentialsRefused => "credentials-refused",
             OwnCode::TooManyTokens => "too-many-tokens",
+            OwnCode::LoginPage => "login-page",
             OwnCode::OtherTarget => "other-target",
             OwnCode::Certificate => "certificate",
             OwnCode::ProxyRefused => "proxy-refused",

@@ -24,7 +24,7 @@ pub struct Reply {
     pub credits_left: Option<u64>,
 }
 
-/// The five classes of an answer.
+/// The classes of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// The attachment exists.
@@ -39,6 +39,8 @@ pub enum Verdict {
     InDoubt(DoubtBecause),
     /// Nothing further can work; the row itself was surely not created.
     Stop(StopBecause),
+    /// Nothing further can work, and bytes of the row have left without a proof: it is in doubt, too.
+    StopInDoubt(StopBecause),
 }
 
 /// What a success says of the new attachment.
@@ -93,8 +95,27 @@ pub enum DoubtBecause {
     ServerError,
     /// An answer came that proves neither success nor refusal.
     Unreadable,
+    /// A refusal that need not be the service's own: a 4xx without one of its codes (a firewall's page, a proxy's 413),
+    /// or a code that nobody knows in an answer that speaks of success. Where nothing came of it, the row fails by it.
+    Refused,
+    /// The service says with a 4xx that something went wrong inside. Where nothing came of it, the row fails by it.
+    InternalError,
+    /// A 401 without a code of the service; a fresh token has been fetched.
+    TokenRefused,
     /// The file changed while it was being sent; after settling, the row fails.
     FileChanged,
+}
+
+impl DoubtBecause {
+    /// Whether the row, once it is proved that nothing was created, fails by the answer instead of being sent again.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, DoubtBecause::Refused | DoubtBecause::InternalError)
+    }
+
+    /// Whether the service may be in trouble. A firewall that dislikes some files is not: others get through.
+    pub fn is_trouble(self) -> bool {
+        !matches!(self, DoubtBecause::Refused | DoubtBecause::TokenRefused)
+    }
 }
 
 /// Why the run as a whole must stop.

@@ -86,7 +86,7 @@ fn is_meant(kind: FaultKind, verdict: &Verdict) -> bool {
         FaultKind::Early401 => exactly(Verdict::Retry(RetryBecause::TokenRenewed)),
         FaultKind::Early413 => exactly(Verdict::Failed(FailedBy::Row)),
         FaultKind::NoPermission | FaultKind::NotAuthorized => exactly(Verdict::Failed(FailedBy::Permission)),
-        FaultKind::Redirect => exactly(Verdict::Stop(StopBecause::Target)),
+        FaultKind::Redirect => exactly(Verdict::StopInDoubt(StopBecause::Target)),
         FaultKind::ErrorBefore | FaultKind::ErrorAfter => exactly(Verdict::InDoubt(DoubtBecause::ServerError)),
         FaultKind::CutBefore | FaultKind::CutInside | FaultKind::CutAfter | FaultKind::CutStored => {
             matches!(verdict, Verdict::InDoubt(_))

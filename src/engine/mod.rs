@@ -183,6 +183,8 @@ pub enum TaskResult {
         reply: Reply,
         /// The service's time at the `sending` line, if one was written for this try.
         sent_at: Option<Timestamp>,
+        /// Whether the attachment that a success names is one that the results held before this run began.
+        held: bool,
     },
     /// The results file failed: the `sending` line could not be made durable, so nothing was sent; or what it holds for
     /// the record could not be read. The run must stop.

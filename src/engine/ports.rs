@@ -51,6 +51,13 @@ pub trait Journal: Sync {
     ///
     /// When they cannot be read; the message says why. The run then stops: without them nothing can be settled.
     fn claimed(&self, job: JobId) -> Result<Vec<ServiceId>, String>;
+
+    /// Whether the results held this attachment, for whatever row, before this run wrote its first line.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read; the message says why. The run then stops: a success cannot be believed without them.
+    fn holds(&self, attachment: ServiceId) -> Result<bool, String>;
 }
 
 /// Looks on. Called from several threads at once; must not block for long.

@@ -1,5 +1,7 @@
 //! Whole runs of the engine on a virtual clock, against a service that answers as each test says.
 
+mod answers;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
@@ -187,7 +189,8 @@ impl ScriptedAnswer {
         let list = |reply| TaskResult::Listed { reply, claimed: Vec::new(), clock: Clock::Service };
         match self {
             ScriptedAnswer::Upload(reply) => {
-                TaskResult::Replied { reply, sent_at: Some(Timestamp::from_second(SENT_AT).expect("a time")) }
+                let sent_at = Some(Timestamp::from_second(SENT_AT).expect("a time"));
+                TaskResult::Replied { reply, sent_at, held: false }
             }
             ScriptedAnswer::List(all) => list(ListReply::Listed(all)),
             ScriptedAnswer::NoList(reply) => list(ListReply::Not(reply)),

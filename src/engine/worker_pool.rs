@@ -182,7 +182,15 @@ impl<'a> WorkerPool<'a> {
         match catch_unwind(AssertUnwindSafe(|| service.upload(job, &sent))) {
             Ok(reply) => {
                 self.note_reply(job, &reply);
-                TaskResult::Replied { reply, sent_at }
+                let held = match &reply.verdict {
+                    Verdict::Uploaded(created) => catch_unwind(AssertUnwindSafe(|| journal.holds(created.id))),
+                    _ => Ok(Ok(false)),
+                };
+                match held {
+                    Ok(Ok(held)) => TaskResult::Replied { reply, sent_at, held },
+                    // The row is in doubt then, and the next question to the results file stops the run.
+                    Ok(Err(_)) | Err(_) => TaskResult::Panicked { begun: true, sent_at },
+                }
             }
             Err(_) => TaskResult::Panicked { begun: true, sent_at },
         }
@@ -192,7 +200,7 @@ impl<'a> WorkerPool<'a> {
         if let Some(left) = reply.credits_left {
             self.show(RunEvent::Credits { left });
         }
-        if matches!(reply.verdict, Verdict::Retry(_) | Verdict::InDoubt(_)) {
+        if matches!(reply.verdict, Verdict::Retry(_) | Verdict::InDoubt(_) | Verdict::StopInDoubt(_)) {
             self.show(RunEvent::Postponed { job, reply });
         }
     }
@@ -400,6 +408,10 @@ mod tests {
 
         fn claimed(&self, _job: JobId) -> Result<Vec<ServiceId>, String> {
             Ok(Vec::new())
+        }
+
+        fn holds(&self, _attachment: ServiceId) -> Result<bool, String> {
+            Ok(false)
         }
     }
 

@@ -258,7 +258,8 @@ pub const PAGES: &[ExplainPage] = &[
         code: "unreadable",
         title: "an answer came that says neither yes nor no",
         meaning: "Its status speaks of success, but there is no attachment id in it: cut off, no JSON, or of a shape \
-                  that the service is not known to use.",
+                  that the service is not known to use. Or it names an attachment that another row has already, so that \
+                  it must be the answer to another request.",
         remedy: "Run the same command again: it looks the record up before anything else. If every row ends so, the \
                  address may belong to another service: check --api-domain.",
     },
@@ -323,14 +324,16 @@ pub const PAGES: &[ExplainPage] = &[
         code: "refused",
         title: "the service refused without a code",
         meaning: "The answer is a refusal by its status, without a code of the service: it may come from something in \
-                  between, such as a proxy or firewall. Nothing was created.",
-        remedy: "See the message and http_status of the row. Several of one kind in a row end the run.",
+                  between, such as a proxy or firewall, perhaps after the service had done its work. So the row was in \
+                  doubt, and its record was looked up. A row that failed was not there: nothing was created.",
+        remedy: "See the message and http_status of the row. If a firewall dislikes the file, ask for an exception, or \
+                 attach a link to where the file is kept; then run again with --resend code=refused.",
     },
     ExplainPage {
         code: "too-large",
         title: "something on the way takes no request of this size",
         meaning: "The answer was 413 without a code of the service: a proxy or the entrance of the service refused it. \
-                  Nothing was created.",
+                  The record was looked up: nothing was created.",
         remedy: "Make the file smaller, attach a link to where it is kept, or have the limit of the proxy raised.",
     },
     ExplainPage {
@@ -350,6 +353,14 @@ pub const PAGES: &[ExplainPage] = &[
         remedy: "Wait 15 minutes and run the same command again; asking sooner makes it last longer.",
     },
     ExplainPage {
+        code: "login-page",
+        title: "the accounts server's address gives a web page",
+        meaning: "A request for a token was answered with a web page, as a site for people or the page of a network that \
+                  wants a sign-in does. The message has its title. Nothing was sent to the CRM.",
+        remedy: "Check --accounts-url and --dc: the address must be that of an accounts server, like \
+                 https://accounts.zoho.eu. If the page belongs to the network you are in, sign in there first.",
+    },
+    ExplainPage {
         code: "other-target",
         title: "the token belongs to another place than the target",
         meaning: "The accounts server says that the organisation of this token lives at another API domain than the one \
@@ -367,15 +378,17 @@ pub const PAGES: &[ExplainPage] = &[
     ExplainPage {
         code: "proxy-refused",
         title: "the proxy would not let us through",
-        meaning: "The proxy that the environment names refused the connection or wants a user name and password.",
+        meaning: "The proxy that the environment names refused the connection or wants a user name and password. If the \
+                  body of a row had left by then, the row is in doubt, and the next run looks it up first.",
         remedy: "Correct HTTPS_PROXY, add the host to NO_PROXY, or use --no-proxy if there is a direct way.",
     },
     ExplainPage {
         code: "redirected",
         title: "the target sent us elsewhere",
         meaning: "The answer names another address. It is not followed: the token was meant for the host that was named, \
-                  and an upload that is redirected arrives as something else.",
-        remedy: "Name the right address with --dc or --api-domain.",
+                  and an upload that is redirected arrives as something else. The run stops, and the row is in doubt: \
+                  some servers redirect after the work is done.",
+        remedy: "Name the right address with --dc or --api-domain. The next run looks the row up first.",
     },
     ExplainPage {
         code: "program-error",

@@ -133,6 +133,11 @@ impl<D: Disk> GroupLog<D> {
         self.shared.log().claimed(record)
     }
 
+    /// Whether the file named this attachment for some row before this run began.
+    pub fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {
+        self.shared.log().held_before(attachment)
+    }
+
     /// Writes what is left and gives the log back.
     pub fn close(self) -> io::Result<ResultsLog<D>> {
         let flushed = self.flush();

@@ -329,6 +329,14 @@ impl<D: Disk> ResultsLog<D> {
         Ok(self.claims.of(record))
     }
 
+    /// Whether the file named this attachment for some row when it was opened.
+    pub fn held_before(&mut self, attachment: ServiceId) -> io::Result<bool> {
+        if self.history.is_empty() {
+            return Ok(false);
+        }
+        self.claims.held_before(&self.disk, &self.file, &self.layout, attachment)
+    }
+
     /// Returns once everything appended is on the disk.
     pub fn sync(&mut self) -> io::Result<()> {
         self.unless_broken(|log| log.disk.sync(&log.file))

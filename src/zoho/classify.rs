@@ -1,7 +1,9 @@
 //! What came of a request, and what that means for the row: one table.
 //!
-//! The code decides first, then the status, then the shape. Once bytes have left, only an answer that proves a refusal
-//! is not in doubt: there is no arm that resends by default.
+//! Once bytes have left, only the service's own refusal takes a row out of doubt: a 4xx with a JSON error object that has
+//! a code, 429, 503 with the code of a throttle, or a 2xx that holds one error under a code that is known. Whoever else
+//! answers (a proxy, a firewall, a page for signing in) may do so after the service has done the work. There is no arm
+//! that sends again by default.
 
 use super::answer::{Answer, AnswerContent, ApiError};
 use crate::outcome::OwnCode;
@@ -61,41 +63,65 @@ pub(crate) fn classify(ask: Ask, exchange: &Exchange) -> Verdict {
 }
 
 fn answered(ask: Ask, answer: &Answer) -> Verdict {
-    if let (AnswerContent::Created(created), 200 | 201, Ask::File | Ask::Link) = (&answer.content, answer.status, ask) {
-        return Verdict::Uploaded(created.clone());
+    let (status, error) = (answer.status, answer.content.error());
+    if is_throttle(status, error) {
+        return match answer.credits_left {
+            Some(0) => Verdict::Stop(StopBecause::Limit),
+            _ => Verdict::Retry(RetryBecause::Throttled),
+        };
     }
-    let nothing = ApiError::default();
-    let api_error = answer.content.api_error().unwrap_or(&nothing);
-    let message = api_error.message.to_ascii_lowercase();
-    match (api_error.code.as_str(), answer.status) {
-        // Whatever a broken server says, it may have done the work; only one that turned us away at the door did not.
-        ("TOO_MANY_REQUESTS" | "RATE_LIMIT_EXCEEDED", 503) => Verdict::Retry(RetryBecause::Throttled),
-        (_, 500.. | 408 | ..=199) => doubt(ask, DoubtBecause::ServerError),
-        // Success and refusal in one answer; and `303 See Other`, which says that the work was done.
-        _ if matches!(answer.content, AnswerContent::Created(_)) => doubt(ask, DoubtBecause::Unreadable),
-        (_, 303) if ask != Ask::List => doubt(ask, DoubtBecause::Unreadable),
+    match (status, &answer.content, error) {
+        (200 | 201, AnswerContent::Created(created), _) if ask != Ask::List => Verdict::Uploaded(created.clone()),
 
-        // Never followed: the token belongs to the host that the user named, and a POST would become a GET.
-        (_, 300..=399 | 407) => Verdict::Stop(StopBecause::Target),
+        // Never followed: the token belongs to the host that the user named, and a POST would become a GET. A redirect
+        // may come after the work was done (303 says so), and 407 from a proxy that has passed the body on.
+        (300..=399 | 407, ..) => match ask {
+            Ask::File | Ask::Link => Verdict::StopInDoubt(StopBecause::Target),
+            Ask::List => Verdict::Stop(StopBecause::Target),
+        },
 
+        // Whatever a broken server says, it may have done the work.
+        (500.. | 408 | ..=199, ..) => doubt(ask, DoubtBecause::ServerError),
+
+        (200..=299, _, Some(error)) => match refusal(ask, status, error) {
+            Some(verdict) => verdict,
+            None if is_internal(error) => doubt(ask, DoubtBecause::ServerError),
+            None => doubt(ask, DoubtBecause::Refused),
+        },
+        (400..=499, _, Some(error)) if is_internal(error) => doubt(ask, DoubtBecause::InternalError),
+        (400..=499, _, Some(error)) => refusal(ask, status, error).unwrap_or(Verdict::Failed(FailedBy::Unlisted)),
+
+        // Success and refusal in one answer.
+        (400..=499, AnswerContent::Created(_), None) => doubt(ask, DoubtBecause::Unreadable),
+        // A 4xx without a code of the service: perhaps not of the service at all.
+        (401, _, None) => match ask {
+            Ask::File | Ask::Link => Verdict::InDoubt(DoubtBecause::TokenRefused),
+            Ask::List => Verdict::Retry(RetryBecause::TokenRenewed),
+        },
+        (400..=499, _, None) => doubt(ask, DoubtBecause::Refused),
+
+        (200..=299, _, None) => doubt(ask, DoubtBecause::Unreadable),
+    }
+}
+
+/// The meaning of the service's own codes where they are known; `None` for any other code.
+fn refusal(ask: Ask, status: u16, error: &ApiError) -> Option<Verdict> {
+    let message = error.message.to_ascii_lowercase();
+    let fields_refused = error.param.as_deref() == Some("fields");
+    Some(match (error.code.as_str(), status) {
         // The same for every row to come.
         ("OAUTH_SCOPE_MISMATCH", _) => Verdict::Stop(StopBecause::Scope),
-        ("LIMIT_REACHED" | "LIMIT_EXCEEDED", _) => Verdict::Stop(StopBecause::Limit),
-        ("TOO_MANY_REQUESTS" | "RATE_LIMIT_EXCEEDED", _) | (_, 429) if answer.credits_left == Some(0) => {
-            Verdict::Stop(StopBecause::Limit)
+        ("LIMIT_EXCEEDED", _) if fields_refused => Verdict::Stop(StopBecause::OurMistake),
+        _ if is_used_up(error) => Verdict::Stop(StopBecause::Limit),
+        ("INVALID_REQUEST_METHOD" | "MANDATORY_NOT_FOUND" | "REQUIRED_PARAM_MISSING", _) => {
+            Verdict::Stop(StopBecause::OurMistake)
         }
-        ("INVALID_REQUEST_METHOD", _) => Verdict::Stop(StopBecause::OurMistake),
-        ("MANDATORY_NOT_FOUND" | "REQUIRED_PARAM_MISSING", _) => Verdict::Stop(StopBecause::OurMistake),
         ("INVALID_URL_PATTERN", 400) if ask == Ask::Link => Verdict::Failed(FailedBy::Row),
-        ("INVALID_URL_PATTERN", _) => Verdict::Stop(StopBecause::Target),
+        ("INVALID_URL_PATTERN" | "INVALID_HOST", _) => Verdict::Stop(StopBecause::Target),
 
-        // Later.
-        ("TOO_MANY_REQUESTS" | "RATE_LIMIT_EXCEEDED", _) | (_, 429) => Verdict::Retry(RetryBecause::Throttled),
-        ("DISCRETE_PAGINATION_LIMIT_EXCEEDED" | "EXPIRED_VALUE" | "TOKEN_BOUND_DATA_MISMATCH", _)
-            if ask == Ask::List =>
-        {
-            Verdict::Retry(RetryBecause::Passing)
-        }
+        // About this list: it may go better from the start, or it is too long to be had at all.
+        ("EXPIRED_VALUE" | "TOKEN_BOUND_DATA_MISMATCH", _) if ask == Ask::List => Verdict::Retry(RetryBecause::Passing),
+        ("DISCRETE_PAGINATION_LIMIT_EXCEEDED", _) if ask == Ask::List => Verdict::Failed(FailedBy::Record),
 
         // About the module, the user's rights, the record, the row.
         ("INVALID_MODULE", _) => Verdict::Failed(FailedBy::Module),
@@ -105,21 +131,85 @@ fn answered(ask: Ask, answer: &Answer) -> Verdict {
         }
         ("INVALID_DATA", 415) => Verdict::Failed(FailedBy::Row),
         ("INVALID_DATA", _) if message.contains("invalid file type") => Verdict::Failed(FailedBy::Row),
-        ("INVALID_DATA", _) if api_error.path_index == Some(1) || message.contains("related id") => {
+        ("INVALID_DATA", _) if error.path_index == Some(1) || message.contains("related id") => {
             Verdict::Failed(FailedBy::Record)
         }
+        ("INVALID_DATA", 400..=499) => Verdict::Failed(FailedBy::Unlisted),
         ("FILE_SIZE_MORE_THAN_ALLOWED_SIZE" | "BODY_SIZE_REACHED" | "EMPTY_FILE_NOT_ALLOWED", _)
         | ("INVALID_FILE_NAME" | "INVALID_FILE_EXTENSION" | "UNMATCHED_FILE_CONTENT_TYPE" | "VIRUS_DETECTED", _)
         | (_, 413 | 415) => Verdict::Failed(FailedBy::Row),
 
-        // The token, whatever this version calls it. That a fresh one was fetched is seen to by the caller.
+        // The token, whatever this version calls it. That a fresh one is fetched is seen to by the caller.
         ("INVALID_TOKEN" | "INVALID_OAUTHTOKEN" | "AUTHENTICATION_FAILURE", _) | (_, 401) => {
             Verdict::Retry(RetryBecause::TokenRenewed)
         }
+        _ => return None,
+    })
+}
 
-        (_, 200..=299) => doubt(ask, DoubtBecause::Unreadable),
-        (_, 400..=499) => Verdict::Failed(FailedBy::Unlisted),
+/// Whether the service says that something went wrong inside. With a status of 4xx, too, that may be after the work.
+fn is_internal(error: &ApiError) -> bool {
+    matches!(error.code.as_str(), "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR")
+}
+
+/// Words that ask to slow down, in codes and messages, as they begin.
+const THROTTLES: [&str; 5] = ["THROTTL", "CONCURREN", "RATE_LIMIT", "TOO_MANY_REQUEST", "REQUEST_LIMIT"];
+
+/// Codes whose messages may quote what the row holds, so that only the code counts.
+const ABOUT_THE_ROW: [&str; 7] = [
+    "INVALID_DATA",
+    "DUPLICATE_DATA",
+    "INVALID_FILE_NAME",
+    "INVALID_FILE_EXTENSION",
+    "UNMATCHED_FILE_CONTENT_TYPE",
+    "INVALID_URL_PATTERN",
+    "VIRUS_DETECTED",
+];
+
+/// Whether the service asks to slow down, under whatever name. A 5xx or 2xx needs a code that says so: what went wrong
+/// inside may have gone wrong after the work.
+fn is_throttle(status: u16, error: Option<&ApiError>) -> bool {
+    let by_code = || error.is_some_and(|error| says_throttle(&error.code) && !says_size(error));
+    let by_message = || {
+        error.is_some_and(|error| {
+            says_throttle(&error.message) && !says_size(error) && !ABOUT_THE_ROW.contains(&error.code.as_str())
+        })
+    };
+    match status {
+        429 => !error.is_some_and(is_used_up),
+        400..=499 => by_code() || by_message(),
+        503 | 200..=299 => by_code(),
+        _ => false,
     }
+}
+
+fn says_throttle(text: &str) -> bool {
+    let text = underscored(text);
+    THROTTLES.iter().any(|word| text.starts_with(word) || text.contains(&format!("_{word}")))
+}
+
+/// A limit of a size is no limit of a pace.
+fn says_size(error: &ApiError) -> bool {
+    [&error.code, &error.message].iter().any(|text| text.to_ascii_uppercase().contains("SIZE"))
+}
+
+/// Whether storage or credits of the whole organisation are used up, which passes, but not within a run.
+fn is_used_up(error: &ApiError) -> bool {
+    let code = underscored(&error.code);
+    if ABOUT_THE_ROW.contains(&code.as_str()) || says_size(error) {
+        return false;
+    }
+    let has_word = |text: &str| text.split('_').any(|word| matches!(word, "STORAGE" | "CREDIT" | "CREDITS"));
+    let message = underscored(&error.message);
+    let ends = ["EXCEED", "EXHAUST", "INSUFFICIENT", "LIMIT", "FULL", "NOT_ENOUGH", "NO_MORE", "USED_UP", "OUT_OF"];
+    matches!(code.as_str(), "LIMIT_REACHED" | "LIMIT_EXCEEDED") && !says_throttle(&message)
+        || has_word(&code)
+        || has_word(&message) && ends.iter().any(|end| message.contains(end))
+}
+
+/// In capitals, with `_` for everything that is neither letter nor digit.
+fn underscored(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
 fn doubt(ask: Ask, why: DoubtBecause) -> Verdict {
@@ -168,7 +258,8 @@ mod tests {
             "" => AnswerContent::Nothing(String::new()),
             "SUCCESS" => AnswerContent::Created(Created { id: ServiceId::new(7), time: None, by: None }),
             code => {
-                AnswerContent::Said(ApiError { code: code.to_owned(), message: message.to_owned(), path_index: None })
+                let (code, message) = (code.to_owned(), message.to_owned());
+                AnswerContent::Error(ApiError { code, message, ..ApiError::default() })
             }
         };
         Exchange::Answer(Answer { status, content, body: None, retry_after: None, credits_left: None, date: None })
@@ -177,6 +268,10 @@ mod tests {
     const LOST: Verdict = Verdict::InDoubt(DoubtBecause::AnswerLost);
     const SERVER: Verdict = Verdict::InDoubt(DoubtBecause::ServerError);
     const UNREADABLE: Verdict = Verdict::InDoubt(DoubtBecause::Unreadable);
+    const REFUSED: Verdict = Verdict::InDoubt(DoubtBecause::Refused);
+    const INTERNAL: Verdict = Verdict::InDoubt(DoubtBecause::InternalError);
+    const TOKEN_IN_DOUBT: Verdict = Verdict::InDoubt(DoubtBecause::TokenRefused);
+    const ELSEWHERE: Verdict = Verdict::StopInDoubt(StopBecause::Target);
     const ROW: Verdict = Verdict::Failed(FailedBy::Row);
     const RECORD: Verdict = Verdict::Failed(FailedBy::Record);
     const MODULE: Verdict = Verdict::Failed(FailedBy::Module);
@@ -197,22 +292,29 @@ mod tests {
         let table: &[(u16, &str, &str, Verdict)] = &[
             (200, "SUCCESS", "", created()),
             (201, "SUCCESS", "", created()),
+            // Any other 2xx that is not one clean success.
             (202, "SUCCESS", "", UNREADABLE),
-            (500, "SUCCESS", "", SERVER),
-            // An error object in a 2xx counts by its code, as if it came with a 4xx.
+            (200, "", "", UNREADABLE),
+            (204, "", "", UNREADABLE),
+            (206, "", "", UNREADABLE),
+            // One error under a known code counts as that 4xx.
             (200, "INVALID_DATA", related, RECORD),
             (202, "INVALID_MODULE", "", MODULE),
             (207, "NO_PERMISSION", "", PERMISSION),
-            (200, "SOMETHING_NEW", "", UNREADABLE),
-            (200, "INTERNAL_ERROR", "", UNREADABLE),
-            (200, "", "", UNREADABLE),
-            (204, "", "", UNREADABLE),
+            (200, "TOO_MANY_REQUESTS", "", THROTTLED),
+            (200, "LIMIT_REACHED", "", LIMIT),
+            (200, "INVALID_TOKEN", "", TOKEN),
+            (200, "SOMETHING_NEW", "", REFUSED),
+            (200, "INVALID_DATA", "nobody has described this", REFUSED),
+            (200, "INTERNAL_ERROR", "", SERVER),
+            (200, "INTERNAL_ERROR", "URL_FIXED_THROTTLES_LIMIT_EXCEEDED", SERVER),
             // The documented errors.
             (400, "INVALID_MODULE", "the module name given seems to be invalid", MODULE),
             (400, "INVALID_MODULE", "The given module is not supported in API", MODULE),
             (404, "INVALID_MODULE", "", MODULE),
             (404, "INVALID_URL_PATTERN", "Please check if the URL trying to access is a correct one", TARGET),
             (400, "INVALID_URL_PATTERN", "", TARGET),
+            (400, "INVALID_HOST", "", TARGET),
             (401, "OAUTH_SCOPE_MISMATCH", "Unauthorized", SCOPE),
             (403, "OAUTH_SCOPE_MISMATCH", "required oauth scope is missing", SCOPE),
             (403, "NO_PERMISSION", "Permission denied to upload attachment", PERMISSION),
@@ -224,55 +326,86 @@ mod tests {
             (415, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "please check the size", ROW),
             // Their variants in other versions and on the way there.
             (413, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "", ROW),
-            (413, "BODY_SIZE_REACHED", "", ROW),
-            (413, "", "", ROW),
-            (415, "", "", ROW),
+            (413, "BODY_SIZE_REACHED", "The request body limit reached", ROW),
+            (413, "SOMETHING_NEW", "", ROW),
             (400, "VIRUS_DETECTED", "", ROW),
             (400, "EMPTY_FILE_NOT_ALLOWED", "", ROW),
             (400, "MANDATORY_NOT_FOUND", "required field not found", MISTAKE),
             (400, "INVALID_DATA", "the request does not contain any file", UNLISTED),
             (400, "INVALID_DATA", "Attachment link already exists", UNLISTED),
+            // What the whole organisation has used up.
             (400, "LIMIT_REACHED", "", LIMIT),
             (403, "LIMIT_EXCEEDED", "", LIMIT),
+            (400, "STORAGE_LIMIT_EXCEEDED", "", LIMIT),
+            (400, "NOT_ALLOWED", "File storage is full", LIMIT),
+            (403, "NOT_ENOUGH_CREDITS", "", LIMIT),
+            (429, "LIMIT_EXCEEDED", "API credits exhausted", LIMIT),
+            (400, "NOT_ALLOWED", "the storage type is unknown", UNLISTED),
             // The token, under all its names.
             (401, "INVALID_TOKEN", "invalid oauth token", TOKEN),
             (401, "INVALID_OAUTHTOKEN", "", TOKEN),
             (401, "AUTHENTICATION_FAILURE", "Authentication failed", TOKEN),
             (400, "INVALID_TOKEN", "", TOKEN),
             (401, "SOMETHING_NEW", "", TOKEN),
-            (401, "", "", TOKEN),
             // Slower, please.
             (429, "TOO_MANY_REQUESTS", "", THROTTLED),
             (429, "RATE_LIMIT_EXCEEDED", "", THROTTLED),
+            (429, "SOMETHING_NEW", "", THROTTLED),
             (429, "", "", THROTTLED),
-            (200, "TOO_MANY_REQUESTS", "", THROTTLED),
             (503, "TOO_MANY_REQUESTS", "", THROTTLED),
+            (400, "INTERNAL_ERROR", "URL_FIXED_THROTTLES_LIMIT_EXCEEDED", THROTTLED),
+            (400, "THROTTLED", "", THROTTLED),
+            (403, "api_throttled", "", THROTTLED),
+            (400, "CONCURRENCY_LIMIT_EXCEEDED", "", THROTTLED),
+            (400, "BAD_REQUEST", "Too many requests", THROTTLED),
+            (400, "BAD_REQUEST", "concurrent calls exceed the limit", THROTTLED),
+            (403, "LIMIT_EXCEEDED", "you exceeded the concurrency limit", THROTTLED),
+            (400, "REQUEST_LIMIT_EXCEEDED", "", THROTTLED),
+            (400, "Rate-Limit-Reached", "", THROTTLED),
+            // A limit of a size is none of a pace, and a message that may quote the row is not taken at its word.
+            (400, "REQUEST_LIMIT_SIZE", "", UNLISTED),
+            (400, "BAD_REQUEST", "request limit: the size is too large", UNLISTED),
+            (400, "INVALID_DATA", "the name throttle.pdf is not allowed", UNLISTED),
+            (400, "SOMETHING_NEW", "unthrottled", UNLISTED),
             // Broken servers: the work may have been done.
             (502, "", "", SERVER),
             (503, "", "", SERVER),
             (503, "SERVICE_UNAVAILABLE", "", SERVER),
+            (503, "SERVICE_UNAVAILABLE", "too many requests", SERVER),
             (504, "", "", SERVER),
+            (507, "", "", SERVER),
             (520, "", "", SERVER),
             (599, "", "", SERVER),
             (999, "", "", SERVER),
+            (500, "SUCCESS", "", SERVER),
             (500, "INVALID_DATA", related, SERVER),
             (500, "TOO_MANY_REQUESTS", "", SERVER),
             (408, "", "", SERVER),
             (101, "", "", SERVER),
-            // Somewhere else.
-            (301, "", "", TARGET),
-            (302, "", "", TARGET),
-            (303, "", "", UNREADABLE),
+            (400, "INTERNAL_ERROR", "Internal Server Error", INTERNAL),
+            (404, "INTERNAL_SERVER_ERROR", "", INTERNAL),
+            // Somewhere else: the run stops, and the row may have arrived.
+            (300, "", "", ELSEWHERE),
+            (301, "", "", ELSEWHERE),
+            (301, "SUCCESS", "", ELSEWHERE),
+            (302, "", "", ELSEWHERE),
+            (302, "INVALID_DATA", related, ELSEWHERE),
+            (303, "", "", ELSEWHERE),
+            (307, "", "", ELSEWHERE),
+            (308, "", "", ELSEWHERE),
+            (407, "", "", ELSEWHERE),
+            (407, "INVALID_DATA", related, ELSEWHERE),
+            // Refusals nobody has described; without a code they need not be the service's own.
             (400, "SUCCESS", "", UNREADABLE),
-            (301, "SUCCESS", "", UNREADABLE),
-            (307, "", "", TARGET),
-            (407, "", "", TARGET),
-            // Refusals nobody has described.
             (400, "SOMETHING_NEW", "", UNLISTED),
-            (400, "", "", UNLISTED),
-            (403, "", "", UNLISTED),
-            (404, "", "", UNLISTED),
-            (418, "", "", UNLISTED),
+            (400, "", "", REFUSED),
+            (401, "", "", TOKEN_IN_DOUBT),
+            (403, "", "", REFUSED),
+            (404, "", "", REFUSED),
+            (413, "", "", REFUSED),
+            (415, "", "", REFUSED),
+            (418, "", "", REFUSED),
+            (451, "", "", REFUSED),
         ];
         for (status, code, message, verdict) in table {
             let exchange = answer(*status, code, message);
@@ -304,11 +437,16 @@ mod tests {
             (400, "EXPIRED_VALUE", PASSING),
             (429, "", THROTTLED),
             (401, "INVALID_TOKEN", TOKEN),
+            (401, "", TOKEN),
+            (403, "", PASSING),
+            (400, "INTERNAL_ERROR", PASSING),
+            (400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", RECORD),
             (401, "OAUTH_SCOPE_MISMATCH", SCOPE),
             (403, "NO_PERMISSION", PERMISSION),
             (400, "INVALID_MODULE", MODULE),
             (302, "", TARGET),
             (303, "", TARGET),
+            (407, "", TARGET),
         ] {
             assert_eq!(classify(Ask::List, &answer(status, code, "")), verdict, "{status} {code}");
         }

@@ -247,7 +247,7 @@ impl Client {
                 return Err(Box::new(reply));
             }
         };
-        self.tokens.worked();
+        self.tokens.worked(lease.generation);
         reading.take(body).map_err(|why| {
             let verdict = Verdict::Retry(RetryBecause::Passing);
             Box::new(Reply { http_status: Some(status), ..plain(verdict, OwnCode::Unreadable, why) })
@@ -266,7 +266,7 @@ impl Client {
             if let Exchange::Answer(Answer { status: 200, body: Some(body), .. }) = &exchange
                 && let Ok(value) = serde_json::from_slice(body)
             {
-                self.tokens.worked();
+                self.tokens.worked(lease.generation);
                 return Ok(value);
             }
             let reply = self.reply(Ask::List, &exchange, &lease, format_args!(""));
@@ -341,19 +341,29 @@ impl Client {
 
     fn reply(&self, ask: Ask, exchange: &Exchange, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {
         let verdict = classify(ask, exchange);
-        let told = reply_for(verdict, exchange, sent);
+        let told = reply_for(verdict, exchange, sent, self.server_time());
         let [code, message] = [told.code, told.message].map(|text| lease.token.masked_in(text));
         let reply = Reply { code, message, ..told };
         match reply.verdict {
-            Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::Failed(_) => self.tokens.worked(),
+            Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::Failed(_) => {
+                self.tokens.worked(lease.generation);
+            }
             // Whoever is told to wait was not turned away for his token.
-            Verdict::Retry(RetryBecause::Throttled) | Verdict::Stop(StopBecause::Limit) => self.tokens.worked(),
+            Verdict::Retry(RetryBecause::Throttled) | Verdict::Stop(StopBecause::Limit) => {
+                self.tokens.worked(lease.generation);
+            }
             Verdict::Retry(RetryBecause::TokenRenewed) => {
                 if let Err(error) = self.tokens.refused(lease.generation) {
-                    return Reply { http_status: reply.http_status, ..no_token(error) };
+                    return Reply { http_status: reply.http_status, retry_after: reply.retry_after, ..no_token(error) };
                 }
             }
-            Verdict::Retry(_) | Verdict::InDoubt(_) | Verdict::Stop(_) => {}
+            // What became of the row stays in doubt, whether there is another token or not.
+            Verdict::InDoubt(DoubtBecause::TokenRefused) => {
+                if let Err(TokenError { verdict: Verdict::Stop(because), .. }) = self.tokens.refused(lease.generation) {
+                    return Reply { verdict: Verdict::StopInDoubt(because), ..reply };
+                }
+            }
+            Verdict::Retry(_) | Verdict::InDoubt(_) | Verdict::Stop(_) | Verdict::StopInDoubt(_) => {}
         }
         reply
     }
@@ -419,7 +429,7 @@ fn is_about_pages(code: &str) -> bool {
 /// Which fields to ask for instead, if it was the fields that were refused.
 fn other_fields(fields: Fields, exchange: &Exchange) -> Option<Fields> {
     let Exchange::Answer(answer) = exchange else { return None };
-    let code = &answer.content.api_error()?.code;
+    let code = &answer.content.error()?.code;
     match fields {
         Fields::All if code == "REQUIRED_PARAM_MISSING" => Some(Fields::Named),
         Fields::Named
@@ -432,12 +442,12 @@ fn other_fields(fields: Fields, exchange: &Exchange) -> Option<Fields> {
 }
 
 /// The reply for what came, in the service's words where it had any.
-fn reply_for(verdict: Verdict, exchange: &Exchange, sent: fmt::Arguments<'_>) -> Reply {
+fn reply_for(verdict: Verdict, exchange: &Exchange, sent: fmt::Arguments<'_>, clock: Option<Timestamp>) -> Reply {
     match exchange {
         Exchange::Answer(answer) => {
             let (code, message) = match &answer.content {
                 AnswerContent::Created(_) => (String::new(), String::new()),
-                AnswerContent::Said(api_error) => (api_error.code.clone(), api_error.message.clone()),
+                AnswerContent::Error(error) => (error.code.clone(), error.message.clone()),
                 AnswerContent::Nothing(text) => (own_code(exchange).into(), text.clone()),
             };
             Reply {
@@ -446,7 +456,10 @@ fn reply_for(verdict: Verdict, exchange: &Exchange, sent: fmt::Arguments<'_>) ->
                 message,
                 http_status: Some(answer.status),
                 took: Duration::ZERO,
-                retry_after: answer.retry_after,
+                retry_after: answer.retry_after.map(|after| {
+                    // A date is meant by the clock of whoever names it.
+                    after.wait(answer.date.or(clock).unwrap_or_else(Timestamp::now))
+                }),
                 credits_left: answer.credits_left,
             }
         }
@@ -470,7 +483,7 @@ fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>) -> Reply {
 }
 
 fn no_token(error: TokenError) -> Reply {
-    plain(error.verdict, error.code, error.message)
+    Reply { retry_after: error.retry_after, ..plain(error.verdict, error.code, error.message) }
 }
 
 /// A file that cannot be sent fails its row; but once bytes have left, a listing must show that nothing came of them.

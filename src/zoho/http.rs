@@ -10,9 +10,10 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
-use super::answer::{self, Answer, AnswerContent, MAX_BODY, strip_for_terminal};
+use super::answer::{self, Answer, AnswerContent, Arrived, MAX_BODY, strip_for_terminal};
 use super::body::is_shortage;
 use super::classify::{Exchange, TransportError};
+use super::encoding;
 use super::hosts::Base;
 
 /// Larger writes gain nothing; smaller ones cost processor time.
@@ -210,37 +211,62 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
 pub(crate) fn exchange(result: Result<Response<ureq::Body>, ureq::Error>, bytes_left: bool) -> Exchange {
     match result {
         Ok(mut response) => {
-            let body = read_body(&mut response);
-            let content = match AnswerContent::of(body.as_deref()) {
+            let arrived = read(&mut response);
+            let content = match AnswerContent::of(&arrived) {
                 AnswerContent::Nothing(_) if response.status().is_redirection() => {
                     answer::elsewhere(response.headers())
                 }
                 content => content,
             };
+            let (status, headers) = (response.status(), response.headers());
             Exchange::Answer(Answer {
-                status: response.status().as_u16(),
+                status: status.as_u16(),
                 content,
-                body,
-                retry_after: answer::retry_after(response.headers()),
-                credits_left: answer::credits_left(response.headers()),
-                date: answer::date(response.headers()),
+                body: whole(arrived),
+                retry_after: answer::retry_after(headers).filter(|_| status.as_u16() >= 400),
+                credits_left: answer::credits_left(headers),
+                date: answer::date(headers),
             })
         }
         Err(error) => Exchange::Broken { how: broken(&error), bytes_left, detail: detail(&error) },
     }
 }
 
-/// The whole body, so that the connection can be used again; `None` if it was cut off, came too slowly or is too long.
-pub(crate) fn read_body(response: &mut Response<ureq::Body>) -> Option<Vec<u8>> {
+/// How long a 4xx or 5xx asks to wait, a date taken by the answer's own clock or else by ours.
+pub(crate) fn asks_to_wait(response: &Response<ureq::Body>) -> Option<Duration> {
+    let now = answer::date(response.headers()).unwrap_or_else(jiff::Timestamp::now);
+    let after = answer::retry_after(response.headers()).filter(|_| response.status().as_u16() >= 400)?;
+    Some(after.wait(now))
+}
+
+/// The whole body, so that the connection can be used again, without a compression that nobody asked for.
+fn read(response: &mut Response<ureq::Body>) -> Arrived {
     // Most answers fit at once.
     let mut body = Vec::with_capacity(1024);
-    response.body_mut().as_reader().take(MAX_BODY as u64 + 1).read_to_end(&mut body).ok()?;
-    (body.len() <= MAX_BODY).then_some(body)
+    let read = response.body_mut().as_reader().take(MAX_BODY as u64 + 1).read_to_end(&mut body);
+    if read.is_err() || body.len() > MAX_BODY {
+        return Arrived::Cut;
+    }
+    let encoding = response.headers().get("content-encoding").and_then(|value| value.to_str().ok());
+    encoding::decoded(body, encoding.unwrap_or_default())
+}
+
+/// The whole body; `None` if it was cut off, came too slowly, is too long, or is compressed in a way that we do not read.
+pub(crate) fn read_body(response: &mut Response<ureq::Body>) -> Option<Vec<u8>> {
+    whole(read(response))
+}
+
+fn whole(arrived: Arrived) -> Option<Vec<u8>> {
+    match arrived {
+        Arrived::Whole(body) => Some(body),
+        Arrived::Cut | Arrived::Compressed(_) => None,
+    }
 }
 
 /// How a request without an answer ended.
 pub(crate) fn broken(error: &ureq::Error) -> TransportError {
     match error {
+        ureq::Error::ConnectProxyFailed(why) if proxy_was_busy(why) => TransportError::Connection,
         ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => TransportError::Proxy,
         ureq::Error::Tls(_) | ureq::Error::TlsRequired | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
             TransportError::Certificate
@@ -250,6 +276,13 @@ pub(crate) fn broken(error: &ureq::Error) -> TransportError {
         ureq::Error::Io(error) if is_shortage(error) => TransportError::Shortage,
         _ => TransportError::Connection,
     }
+}
+
+/// Whether a proxy could not make the connection this time: it answered CONNECT with 429 or 5xx, or not at all. Any other
+/// refusal, such as 403 and 407, is its last word. The library gives the status only as text.
+fn proxy_was_busy(why: &str) -> bool {
+    let status = why.rsplit([' ', '/']).next().and_then(|status| status.parse::<u16>().ok());
+    status.map_or(why.contains("did not respond"), |status| status == 429 || (500..600).contains(&status))
 }
 
 /// The same for people.
@@ -330,6 +363,18 @@ mod tests {
         for wrong in ["socks5://user:canary@host:1", "http://", "ftp://host", "http://user:canary@:x"] {
             let error = proxies(&[("HTTPS_PROXY", wrong)]).expect_err(wrong).to_string();
             assert!(error.contains("HTTPS_PROXY") && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_is_busy_is_no_proxy_that_refuses() {
+        let broken = |why: &str| broken(&ureq::Error::ConnectProxyFailed(why.to_owned()));
+        for busy in ["502/502", "503/503", "504/504", "500/500", "429/429"] {
+            assert_eq!(broken(&format!("proxy server responded {busy}")), TransportError::Connection, "{busy}");
+        }
+        assert_eq!(broken("proxy server did not respond"), TransportError::Connection);
+        for refused in ["403/403", "407/407", "400/400", "302/302"] {
+            assert_eq!(broken(&format!("proxy server responded {refused}")), TransportError::Proxy, "{refused}");
         }
     }
 

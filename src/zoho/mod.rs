@@ -5,7 +5,7 @@
 //! | data centres, API versions, which hosts may see a token | `hosts.rs` |
 //! | what stands in the body of an upload | `multipart.rs`, `body.rs` |
 //! | what an answer means for a row | `classify.rs` |
-//! | how answers are read | `json.rs`, `answer.rs`, `list.rs` |
+//! | how answers are read | `encoding.rs`, `json.rs`, `answer.rs`, `list.rs` |
 //! | how a token is renewed and shared | `token.rs`, `credentials.rs` |
 //! | time limits, proxy, certificates | `http.rs` |
 
@@ -15,6 +15,7 @@ mod body;
 mod classify;
 mod client;
 mod credentials;
+mod encoding;
 mod hosts;
 mod http;
 mod json;

@@ -163,7 +163,7 @@ fn a_redirect_is_never_followed_and_stops_the_run() {
     let receiver = Receiver::start(move |number, _| with_headers([302, 307][number], &location, ""));
     for _ in 0..2 {
         let reply = send_file(&receiver.client(), &content(b"hello"), "a.txt");
-        assert_eq!(reply.verdict, Verdict::Stop(StopBecause::Target));
+        assert_eq!(reply.verdict, Verdict::StopInDoubt(StopBecause::Target));
         assert_eq!(reply.code, "redirected");
     }
     assert!(elsewhere.requests().is_empty());

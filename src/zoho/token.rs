@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 use zeroize::Zeroizing;
 
-use super::answer::strip_for_terminal;
+use super::answer::{strip_for_terminal, web_page};
 use super::classify::{TransportError, broken_code};
 use super::credentials::{Credentials, Renewal, Secret};
 use super::hosts::{Base, Target};
@@ -34,13 +34,16 @@ const USUAL_LIFE: Duration = Duration::from_secs(3600);
 const AHEAD_AGAIN: Duration = Duration::from_secs(30);
 /// So many new tokens without one request that succeeds: the fault is not the token's.
 const UNPROVED_AT_MOST: u32 = 3;
+/// A longer pause than this that the accounts server names is not sat through: the usual tries are made, and then the run
+/// stops.
+const LONGEST_DENIED_WAIT: Duration = Duration::from_secs(15 * 60);
 /// How long another process may be busy renewing.
 const LOCK_AT_MOST: Duration = Duration::from_secs(15 * 60);
 
 /// How tokens are renewed.
 #[derive(Clone, Debug)]
 pub struct TokenOptions {
-    /// Least time between two renewals: a token refused sooner is refused for another reason than its age.
+    /// Least time between two renewals.
     pub least_between: Duration,
     /// Waits when the accounts server says that too many tokens were asked for; after the last one the run stops.
     pub denied_waits: Vec<Duration>,
@@ -65,11 +68,13 @@ pub(crate) struct TokenError {
     pub(crate) verdict: Verdict,
     pub(crate) code: OwnCode,
     pub(crate) message: String,
+    /// How long the accounts server asked to wait.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl TokenError {
     fn stop(because: StopBecause, code: OwnCode, message: impl Into<String>) -> TokenError {
-        TokenError { verdict: Verdict::Stop(because), code, message: message.into() }
+        TokenError { verdict: Verdict::Stop(because), code, message: message.into(), retry_after: None }
     }
 
     fn credentials(message: impl Into<String>) -> TokenError {
@@ -77,7 +82,7 @@ impl TokenError {
     }
 
     fn passing(because: RetryBecause, code: OwnCode, message: impl Into<String>) -> TokenError {
-        TokenError { verdict: Verdict::Retry(because), code, message: message.into() }
+        TokenError { verdict: Verdict::Retry(because), code, message: message.into(), retry_after: None }
     }
 
     fn is_final(&self) -> bool {
@@ -208,7 +213,10 @@ pub(crate) struct Tokens {
     agent: Option<Agent>,
     settings: TokenOptions,
     state: Mutex<TokenState>,
+    /// New tokens since the last request that was let in.
     unproved: AtomicU32,
+    /// One more than the latest generation with which a request was let in; 0 if none was.
+    proved: AtomicU64,
     cut: Arc<CutSignal>,
 }
 
@@ -235,6 +243,7 @@ impl Tokens {
             settings,
             state: Mutex::new(state),
             unproved: AtomicU32::new(0),
+            proved: AtomicU64::new(0),
             cut,
         }
     }
@@ -286,9 +295,10 @@ impl Tokens {
         self.remember(&mut state, result)
     }
 
-    /// A request with the current token was let in.
-    pub(crate) fn worked(&self) {
+    /// A request with the token of this generation was let in.
+    pub(crate) fn worked(&self, generation: u64) {
         self.unproved.store(0, Ordering::Relaxed);
+        self.proved.fetch_max(generation + 1, Ordering::Relaxed);
     }
 
     /// Where the current token may be used.
@@ -321,18 +331,20 @@ impl Tokens {
         result
     }
 
-    /// A refusal soon after a renewal is not about age; asking for ever more tokens would only lock us out.
+    /// A token that was let in and is refused now has lapsed, however young it is: somebody revoked it, or asked for so
+    /// many that the oldest ended. One that never worked is refused for another reason, and more of them would only lock
+    /// us out. Before another is asked for, the least time between two renewals passes.
     fn check_age(&self, state: &TokenState) -> Result<(), TokenError> {
         let Some(held) = &state.held else { return Ok(()) };
         let Some(age) = held.age() else { return Ok(()) };
-        if age >= self.settings.least_between {
+        let Some(rest) = self.settings.least_between.checked_sub(age).filter(|rest| !rest.is_zero()) else {
             return Ok(());
-        }
-        if held.has_ended() {
-            return self.cut.wait(self.settings.least_between - age);
+        };
+        if held.has_ended() || self.proved.load(Ordering::Relaxed) > state.generation {
+            return self.cut.wait(rest);
         }
         Err(TokenError::credentials(format!(
-            "a token only {} s old was refused, so its age is not the reason",
+            "a token only {} s old was refused before it ever worked, so its age is not the reason",
             age.as_secs()
         )))
     }
@@ -433,14 +445,15 @@ impl Tokens {
                         scope: grant.scope,
                     });
                 }
-                (Err(OAuthRefusal::TooMany), Some(wait)) => {
+                (Err(OAuthRefusal::TooMany(named)), Some(wait)) => {
+                    let wait = named.filter(|named| *named <= LONGEST_DENIED_WAIT).unwrap_or_default().max(*wait);
                     log::warn!(
                         "the accounts server gives out no more tokens for now; asking again in {} s",
                         wait.as_secs()
                     );
-                    self.cut.wait(*wait)?;
+                    self.cut.wait(wait)?;
                 }
-                (Err(OAuthRefusal::TooMany), None) => return Err(too_many()),
+                (Err(OAuthRefusal::TooMany(_)), None) => return Err(too_many()),
                 (Err(OAuthRefusal::Other(failure)), _) => return Err(failure),
             }
         }
@@ -495,7 +508,7 @@ pub(crate) struct Grant {
 /// Why it grants nothing.
 pub(crate) enum OAuthRefusal {
     /// Too many were asked for; passes after minutes.
-    TooMany,
+    TooMany(Option<Duration>),
     /// Anything else.
     Other(TokenError),
 }
@@ -503,7 +516,7 @@ pub(crate) enum OAuthRefusal {
 impl From<OAuthRefusal> for TokenError {
     fn from(refusal: OAuthRefusal) -> TokenError {
         match refusal {
-            OAuthRefusal::TooMany => too_many(),
+            OAuthRefusal::TooMany(_) => too_many(),
             OAuthRefusal::Other(failure) => failure,
         }
     }
@@ -521,12 +534,13 @@ pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Resu
         let message = format!("{accounts} redirects instead of answering; check --dc or --accounts-url");
         return Err(OAuthRefusal::Other(TokenError::stop(StopBecause::Target, OwnCode::Redirected, message)));
     }
+    let retry_after = http::asks_to_wait(&response);
     let body = Zeroizing::new(http::read_body(&mut response).unwrap_or_default());
     granted(accounts, status, &body).map_err(|refusal| match refusal {
-        OAuthRefusal::TooMany => OAuthRefusal::TooMany,
+        OAuthRefusal::TooMany(_) => OAuthRefusal::TooMany(retry_after),
         OAuthRefusal::Other(failure) => {
             let message = without_secrets(failure.message, form);
-            OAuthRefusal::Other(TokenError { message, ..failure })
+            OAuthRefusal::Other(TokenError { message, retry_after, ..failure })
         }
     })
 }
@@ -545,7 +559,7 @@ fn not_reached(accounts: &Base, error: &ureq::Error) -> TokenError {
         TransportError::Shortage => Verdict::Retry(RetryBecause::LocalShortage),
         TransportError::Connection => Verdict::Retry(RetryBecause::NotConnected),
     };
-    TokenError { verdict, code: broken_code(how), message }
+    TokenError { verdict, code: broken_code(how), message, retry_after: None }
 }
 
 /// The answer of the accounts server; whether it is a grant is told by the token in it, since refusals come with status
@@ -579,7 +593,7 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, OAuthRefu
         || String::from_utf8_lossy(&body[..body.len().min(512)]).to_ascii_lowercase().contains("access denied");
     let denied = matches!(error.to_ascii_lowercase().as_str(), "access_denied" | "access denied");
     if denied || status == 429 || described.contains("too many requests") || (error.is_empty() && in_text()) {
-        return Err(OAuthRefusal::TooMany);
+        return Err(OAuthRefusal::TooMany(None));
     }
     let refused = |message: String| TokenError::credentials(message);
     Err(OAuthRefusal::Other(match error.as_str() {
@@ -591,6 +605,14 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, OAuthRefu
             "{accounts} does not know this client id and secret ({error}); most often the data centre is the wrong one: the \
              client must have been made where the organisation lives, and --dc must name that place"
         )),
+        "" if status < 500 && let Some(page) = web_page(body) => TokenError::stop(
+            StopBecause::Target,
+            OwnCode::LoginPage,
+            format!(
+                "{accounts} gave {page}, instead of a token (HTTP {status}): is it the address of an accounts server? Check \
+                 --accounts-url and --dc"
+            ),
+        ),
         "" if (400..500).contains(&status) => refused(format!("{accounts} refused to give a token (HTTP {status})")),
         "" => TokenError::passing(RetryBecause::Passing, OwnCode::ServerError, format!("{accounts} gave no usable answer (HTTP {status})")),
         other => refused(format!("{accounts} refused to give a token: {other}")),

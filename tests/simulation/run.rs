@@ -9,7 +9,7 @@ use attache::engine::{
     Clock, Descriptor, Descriptors, Ended, Engine, Job, JobId, Next, PriorAttempt, PriorDoubt, RecordIx, Task,
     TaskResult, Ticket,
 };
-use attache::reply::{ListReply, Reply};
+use attache::reply::{ListReply, Reply, Verdict};
 use attache::results::testing::SimDisk;
 use attache::results::{Line, ResultsError, ResultsLog, ResultsOptions, ResultsRows, Standing, Why, hold};
 use attache::upload::{RecordId, RowKey, ServiceId};
@@ -371,7 +371,13 @@ impl<'a, 'e> VirtualPool<'a, 'e> {
             let Some((ticket, news)) = self.under_way[number as usize].take() else { continue };
             self.busy -= 1;
             let told = match news {
-                News::Replied { reply, sent_at } => TaskResult::Replied { reply, sent_at },
+                News::Replied { reply, sent_at } => match self.held(&reply) {
+                    Ok(held) => TaskResult::Replied { reply, sent_at, held },
+                    Err(_) => {
+                        self.die_if_down()?;
+                        TaskResult::Panicked { begun: true, sent_at }
+                    }
+                },
                 News::ResultsFailed(why) => TaskResult::ResultsFailed(why),
                 News::Listed { reply, record } => match self.claimed(record) {
                     Ok(claimed) => TaskResult::Listed { reply, claimed, clock: Clock::Service },
@@ -387,6 +393,13 @@ impl<'a, 'e> VirtualPool<'a, 'e> {
             }
         }
         Ok(())
+    }
+
+    fn held(&mut self, reply: &Reply) -> std::io::Result<bool> {
+        match &reply.verdict {
+            Verdict::Uploaded(created) => self.log.held_before(created.id),
+            _ => Ok(false),
+        }
     }
 
     fn claimed(&mut self, record: RecordId) -> Result<Vec<ServiceId>, String> {

@@ -184,4 +184,8 @@ impl Journal for ResultsJournal<'_> {
         let (_, record) = self.plan.record(job).ok_or_else(|| not_ours(job).message)?;
         self.log.claimed(record).map_err(|error| format!("the results file cannot be read: {error}"))
     }
+
+    fn holds(&self, attachment: ServiceId) -> Result<bool, String> {
+        self.log.held_before(attachment).map_err(|error| format!("the results file cannot be read: {error}"))
+    }
 }

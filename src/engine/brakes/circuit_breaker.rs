@@ -159,18 +159,19 @@ impl CircuitBreaker {
         }
     }
 
-    /// The service asked to slow down, perhaps for a time that it named (jitter included), while something or nothing
-    /// else was under way.
-    pub fn throttled(&mut self, now: Elapsed, probe: bool, named: Option<Duration>, alone: bool) -> BreakerChange {
+    /// The service asked to slow down without naming a time, while something or nothing else was under way.
+    pub fn throttled(&mut self, now: Elapsed, probe: bool, alone: bool) -> BreakerChange {
         self.refused = if alone { self.refused + 1 } else { 0 };
-        let Some(named) = named else {
-            return self.bad(now, probe, self.refused >= SHUT_OUT_FROM, PauseReason::Throttled);
-        };
+        self.bad(now, probe, self.refused >= SHUT_OUT_FROM, PauseReason::Throttled)
+    }
+
+    /// An answer of whatever kind named the time (jitter included) that everybody is to wait.
+    pub fn named(&mut self, now: Elapsed, wait: Duration) -> BreakerChange {
         let failing = self.failing.get_or_insert(FailingSince { since: now, closed: 0 });
-        if named > self.waits.patience || now - failing.since > self.waits.patience {
-            return BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(now + named) };
+        if wait > self.waits.patience || now - failing.since > self.waits.patience {
+            return BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(now + wait) };
         }
-        self.trip(now + named, PauseReason::Throttled)
+        self.trip(now + wait, PauseReason::Throttled)
     }
 
     /// There is nothing to spend before this instant.
@@ -281,21 +282,17 @@ mod tests {
     #[test]
     fn a_time_that_the_service_names_is_kept_whatever_comes_back_meanwhile() {
         let mut breaker = breaker();
-        let closed = breaker.throttled(s(0), false, Some(s(30)), false);
+        let closed = breaker.named(s(0), s(30));
         assert_eq!(closed, BreakerChange::Tripped { until: s(30), reason: PauseReason::Throttled });
         assert_eq!(breaker.good(false), BreakerChange::None);
-        assert_eq!(
-            breaker.throttled(s(1), false, Some(s(10)), false),
-            BreakerChange::None,
-            "an earlier end changes nothing"
-        );
+        assert_eq!(breaker.named(s(1), s(10)), BreakerChange::None, "an earlier end changes nothing");
         assert_eq!(breaker.permit(s(29)), Permit::Wait(Some(s(30))));
         assert_eq!(breaker.permit(s(30)), Permit::Probe);
     }
 
     #[test]
     fn a_named_time_beyond_patience_stops_the_run() {
-        let change = breaker().throttled(s(0), false, Some(s(901)), false);
+        let change = breaker().named(s(0), s(901));
         assert_eq!(change, BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(s(901)) });
     }
 
@@ -303,10 +300,10 @@ mod tests {
     fn refusals_pause_everybody_only_when_nothing_at_all_is_served() {
         let mut breaker = breaker();
         for alone in [true, true, false, true, true] {
-            assert_eq!(breaker.throttled(s(0), false, None, alone), BreakerChange::None);
+            assert_eq!(breaker.throttled(s(0), false, alone), BreakerChange::None);
         }
         assert_eq!(
-            breaker.throttled(s(0), false, None, true),
+            breaker.throttled(s(0), false, true),
             BreakerChange::Tripped { until: s(5), reason: PauseReason::Throttled }
         );
     }
@@ -314,7 +311,7 @@ mod tests {
     #[test]
     fn a_probe_that_asked_nothing_is_followed_by_another_at_once() {
         let mut breaker = breaker();
-        breaker.throttled(s(0), false, Some(s(3)), false);
+        breaker.named(s(0), s(3));
         breaker.probe_sent();
         breaker.probe_wasted(s(4));
         assert_eq!(breaker.permit(s(4)), Permit::Probe);

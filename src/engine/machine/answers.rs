@@ -34,8 +34,9 @@ impl Engine<'_> {
             }
         }
         match result {
-            TaskResult::Replied { reply, sent_at } => {
+            TaskResult::Replied { reply, sent_at, held } => {
                 self.note_sent_at(id, sent_at);
+                let reply = self.believed(reply, held);
                 self.handle_reply(now, id, ticket, reply, out);
             }
             TaskResult::ResultsFailed(why) => {
@@ -74,11 +75,26 @@ impl Engine<'_> {
         }
     }
 
+    /// An answer that names an attachment which some row has already is the answer to another request: a proxy repeats
+    /// it, or a connection is out of step. It says nothing about this row.
+    fn believed(&self, reply: Reply, held: bool) -> Reply {
+        match &reply.verdict {
+            Verdict::Uploaded(created) if held || self.given.contains(&created.id) => Reply {
+                message: format!("the answer names attachment {}, which another row has already", created.id),
+                code: OwnCode::Unreadable.into(),
+                verdict: Verdict::InDoubt(DoubtBecause::Unreadable),
+                ..reply
+            },
+            _ => reply,
+        }
+    }
+
     fn handle_reply(&mut self, now: Elapsed, id: JobId, ticket: &Ticket, reply: Reply, out: &mut Vec<Ended>) {
         if let Some(left) = reply.credits_left {
             self.credits.learn(now, left);
         }
         let module = self.job(id).module;
+        let named = reply.retry_after;
         match reply.verdict.clone() {
             Verdict::Uploaded(created) => {
                 self.note_served(now, ticket);
@@ -100,12 +116,35 @@ impl Engine<'_> {
             }
             Verdict::Retry(because) => self.retry(now, id, ticket, because, reply, out),
             Verdict::InDoubt(because) => {
-                let change = self.breaker.doubted(now, ticket.probe, because == DoubtBecause::ServerError);
-                self.apply_breaker(now, change);
+                self.brake_in_doubt(now, ticket, because);
                 self.doubt(now, id, reply, out);
             }
             Verdict::Stop(because) => self.stopped_by_upload(now, id, because, reply),
+            Verdict::StopInDoubt(because) => {
+                self.stop_by_service(because, &reply);
+                self.doubt(now, id, reply, out);
+            }
         }
+        self.wait_as_named(now, named);
+    }
+
+    fn brake_in_doubt(&mut self, now: Elapsed, ticket: &Ticket, because: DoubtBecause) {
+        let server_error = matches!(because, DoubtBecause::ServerError | DoubtBecause::InternalError);
+        if because.is_trouble() {
+            let change = self.breaker.doubted(now, ticket.probe, server_error);
+            self.apply_breaker(now, change);
+        } else if ticket.probe {
+            // It says nothing about what the pause is for: the next row tries.
+            self.breaker.probe_wasted(now);
+        }
+    }
+
+    /// A time to wait that any answer names is kept by everybody.
+    pub(super) fn wait_as_named(&mut self, now: Elapsed, named: Option<Duration>) {
+        let Some(named) = named else { return };
+        let wait = named_wait(named, &mut self.random);
+        let change = self.breaker.named(now, wait);
+        self.apply_breaker(now, change);
     }
 
     /// The service answered as it should.
@@ -173,8 +212,9 @@ impl Engine<'_> {
     ) {
         self.brake(now, ticket, because, &reply);
         let progress = self.in_progress.entry(id).or_default();
-        // A row that happens to try whether a pause is over must not use its tries up on that.
-        progress.failures += u32::from(!ticket.probe);
+        // A row that happens to try whether a pause is over must not use its tries up on that; but a row whose token is
+        // refused each time would have it renewed for ever.
+        progress.failures += u32::from(!ticket.probe || because == RetryBecause::TokenRenewed);
         let failures = progress.failures;
         if self.policy.retry_policy().allows(because, failures) {
             progress.last = Some(reply);
@@ -183,8 +223,7 @@ impl Engine<'_> {
         } else if because == RetryBecause::TokenRenewed {
             self.stopped_by_upload(now, id, StopBecause::Credentials, reply);
         } else {
-            let code = temporary_code(because, &reply.code);
-            self.end_by_reply(id, Status::Failed, &Reply { code, ..reply }, out);
+            self.end_by_reply(id, Status::Failed, &temporary(because, reply), out);
         }
     }
 
@@ -193,8 +232,11 @@ impl Engine<'_> {
         let change = match because {
             RetryBecause::Throttled => {
                 self.ending.throttled += 1;
-                let named = reply.retry_after.map(|named| named_wait(named, &mut self.random));
-                let change = self.breaker.throttled(now, ticket.probe, named, self.in_flight == 0);
+                let change = match reply.retry_after {
+                    // The named time is kept for every kind of answer.
+                    Some(_) => BreakerChange::None,
+                    None => self.breaker.throttled(now, ticket.probe, self.in_flight == 0),
+                };
                 self.reduce_concurrency(now, ticket);
                 change
             }
@@ -248,19 +290,23 @@ pub(super) fn never_reached_service(result: &TaskResult) -> bool {
             Verdict::Failed(FailedBy::File)
                 | Verdict::Retry(RetryBecause::LocalShortage | RetryBecause::TokenRenewed)
                 | Verdict::Stop(_)
+                | Verdict::StopInDoubt(_)
         ),
         TaskResult::ResultsFailed(_) | TaskResult::Panicked { .. } => true,
     }
 }
 
-/// The code of a failure whose cause will pass: one that the next run knows to try again.
-pub(super) fn temporary_code(because: RetryBecause, code: &str) -> String {
-    if is_temporary(code) {
-        return code.to_owned();
+/// The end of a row whose tries were used up by something that will pass: with a code that the next run knows to try
+/// again, and with the service's own, if that is another, in its words.
+pub(super) fn temporary(because: RetryBecause, reply: Reply) -> Reply {
+    if is_temporary(&reply.code) {
+        return reply;
     }
-    match because {
-        RetryBecause::Throttled => OwnCode::Throttled.into(),
-        RetryBecause::LocalShortage => OwnCode::LocalShortage.into(),
-        RetryBecause::NotConnected | RetryBecause::TokenRenewed | RetryBecause::Passing => OwnCode::NotConnected.into(),
-    }
+    let code = match because {
+        RetryBecause::Throttled => OwnCode::Throttled,
+        RetryBecause::LocalShortage => OwnCode::LocalShortage,
+        RetryBecause::NotConnected | RetryBecause::TokenRenewed | RetryBecause::Passing => OwnCode::NotConnected,
+    };
+    let message = if code.as_str() == reply.code { reply.message } else { answer_text(&reply) };
+    Reply { code: code.into(), message, ..reply }
 }

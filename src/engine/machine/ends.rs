@@ -29,6 +29,7 @@ impl Engine<'_> {
         let Some(ended) = self.ended.get_mut(id.0 as usize).filter(|ended| !**ended) else { return };
         *ended = true;
         self.in_progress.remove(&id);
+        self.given.extend(outcome.attachment_id);
         self.scheduler.release_group(&self.jobs, id);
         out.push(Ended { job: id, outcome });
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::answers::temporary_code;
+use super::answers::temporary;
 use super::ends::{answer_text, internal_error};
 use super::{Engine, FirstRequest};
 use crate::engine::policy::IfExists;
@@ -34,6 +34,7 @@ impl Engine<'_> {
                     Verdict::Failed(_) => self.note_served(now, ticket),
                     _ => {}
                 }
+                self.wait_as_named(now, reply.retry_after);
             }
         }
     }
@@ -126,8 +127,7 @@ impl Engine<'_> {
                         let at = now + self.backoff(because, failures);
                         self.baselines.delayed.insert((at, record));
                     } else {
-                        let code = temporary_code(because, &reply.code);
-                        self.fail_untouched_rows(record, &Reply { code, ..reply }, out);
+                        self.fail_untouched_rows(record, &temporary(because, reply), out);
                     }
                 }
                 Verdict::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
@@ -230,7 +230,10 @@ pub(super) fn without_panic(task: Task, result: TaskResult) -> TaskResult {
 pub(super) fn without_doubt(reply: ListReply) -> ListReply {
     match reply {
         ListReply::Not(reply)
-            if matches!(reply.verdict, Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::InDoubt(_)) =>
+            if matches!(
+                reply.verdict,
+                Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::InDoubt(_) | Verdict::StopInDoubt(_)
+            ) =>
         {
             ListReply::Not(Reply { verdict: Verdict::Retry(RetryBecause::Passing), ..reply })
         }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use self::answers::never_reached_service;
@@ -61,6 +61,8 @@ pub struct Engine<'a> {
     listable: bool,
     /// The user that our attachments belong to.
     author: Option<ServiceId>,
+    /// Every attachment that a row of this run has. An answer that names one of them is another row's.
+    given: HashSet<ServiceId>,
     /// By how many seconds an attachment of ours ever seemed older than its `sending` line.
     behind_seconds: i64,
     in_flight: u32,
@@ -141,6 +143,7 @@ impl<'a> Engine<'a> {
             closed_modules: HashMap::new(),
             listable: true,
             author: None,
+            given: HashSet::new(),
             behind_seconds: 0,
             in_flight: 0,
             begun: 0,

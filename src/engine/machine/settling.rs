@@ -210,6 +210,11 @@ impl Engine<'_> {
         } else if doubt == Some(DoubtBecause::FileChanged) {
             let message = progress.last.as_ref().map(answer_text).unwrap_or_default();
             Some((Status::Failed, OwnCode::FileChanged, message))
+        } else if doubt.is_some_and(DoubtBecause::is_refusal)
+            && let Some(last) = progress.last.take()
+        {
+            self.end_by_reply(id, Status::Failed, &last, out);
+            return;
         } else if progress.rounds == ROUNDS {
             let times = ROUNDS + 1;
             let message = format!("sent {times} times; no answer came, and each time nothing had been created");

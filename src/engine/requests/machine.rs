@@ -11,7 +11,7 @@ use crate::engine::brakes::rate::RequestRate;
 use crate::engine::policy::MOST_AT_ONCE;
 use crate::engine::retry::named_wait;
 use crate::engine::{Elapsed, Notice, PauseReason};
-use crate::reply::{Reply, RetryBecause, StopBecause, Verdict};
+use crate::reply::{DoubtBecause, Reply, RetryBecause, StopBecause, Verdict};
 
 /// Jobs that wait, the brakes, and what was learnt from the answers so far.
 pub struct RequestEngine<J> {
@@ -227,6 +227,23 @@ impl<J: RequestJob> RequestEngine<J> {
             }
             Err(reply) => reply,
         };
+        let named = reply.retry_after;
+        let done = self.handle_failure(now, ticket, reply);
+        if let Some(named) = named {
+            let wait = named_wait(named, &mut self.random);
+            let change = self.breaker.named(now, wait);
+            self.apply(now, change);
+        }
+        done.map(|(job, failure)| (job, Err(failure)))
+    }
+
+    /// What follows from an answer that is none to the job.
+    fn handle_failure(
+        &mut self,
+        now: Elapsed,
+        ticket: RequestTicket<J>,
+        reply: Box<Reply>,
+    ) -> Option<(J, RequestFailure)> {
         if ticket.probe && never_reached_service(&reply) {
             self.breaker.probe_wasted(now);
         }
@@ -245,13 +262,17 @@ impl<J: RequestJob> RequestEngine<J> {
                 self.apply(now, change);
                 RequestFailure::InDoubt { because, reply }
             }
-            Verdict::Retry(because) => return self.retry(now, ticket, because, reply).map(failed),
+            Verdict::StopInDoubt(because) => {
+                self.stop(RequestStop::Service { because, reply: reply.clone() });
+                RequestFailure::InDoubt { because: DoubtBecause::Unreadable, reply }
+            }
+            Verdict::Retry(because) => return self.retry(now, ticket, because, reply),
             // No answer to a request of this kind says so; whoever says it is not the service.
             Verdict::Uploaded(_) | Verdict::AlreadyPresent => {
-                return self.retry(now, ticket, RetryBecause::Passing, reply).map(failed);
+                return self.retry(now, ticket, RetryBecause::Passing, reply);
             }
         };
-        Some((ticket.job, Err(failure)))
+        Some((ticket.job, failure))
     }
 
     /// The service answered as it should.
@@ -303,17 +324,16 @@ impl<J: RequestJob> RequestEngine<J> {
         let change = match because {
             RetryBecause::Throttled => {
                 self.counts.throttled += 1;
-                let named = reply.retry_after.map(|named| named_wait(named, &mut self.random));
-                let change = self.breaker.throttled(now, ticket.probe, named, self.in_flight == 0);
+                let change = match reply.retry_after {
+                    Some(_) => BreakerChange::None,
+                    None => self.breaker.throttled(now, ticket.probe, self.in_flight == 0),
+                };
                 self.reduce_concurrency(now, ticket);
                 change
             }
             RetryBecause::NotConnected | RetryBecause::Passing => match reply.retry_after {
                 // Whoever says when to come back is down for that long.
-                Some(named) => {
-                    let named = named_wait(named, &mut self.random);
-                    self.breaker.throttled(now, ticket.probe, Some(named), self.in_flight == 0)
-                }
+                Some(_) => BreakerChange::None,
                 None => self.breaker.missed(now, ticket.probe),
             },
             RetryBecause::LocalShortage => {
@@ -341,10 +361,6 @@ impl<J: RequestJob> RequestEngine<J> {
             BreakerChange::GiveUp { reason, .. } => self.stop(RequestStop::ServiceDown { reason }),
         }
     }
-}
-
-fn failed<J, A>((job, failure): (J, RequestFailure)) -> (J, Result<A, RequestFailure>) {
-    (job, Err(failure))
 }
 
 /// Whether the request came back without a word of the service about it.

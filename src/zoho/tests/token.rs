@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::testing::{CREATED, Receiver, TestRequest, answer, secret, settings};
+use super::super::testing::{CREATED, Receiver, TestRequest, answer, secret, settings, with_headers};
 use super::*;
 
 /// A service whose tokens live as long as it is told, and which remembers whom it gave them to.
@@ -155,6 +155,57 @@ fn a_new_token_that_is_refused_at_once_is_not_renewed_again() {
 }
 
 #[test]
+fn a_token_that_worked_and_is_refused_is_renewed_however_young_it_is() {
+    let service = Arc::new(TokenServer { life: Duration::from_secs(3600), ..TokenServer::default() });
+    let behind = Arc::clone(&service);
+    let receiver = Receiver::start(move |_, request| behind.answer(request));
+    let least_between = Duration::from_millis(300);
+    let client = client_of(&receiver, refreshing(), TokenOptions { least_between, ..eager() });
+    assert!(matches!(send(&client).verdict, Verdict::Uploaded(_)));
+    let first = Instant::now();
+    // Somebody revokes it.
+    service.tokens.lock().expect("not poisoned").clear();
+    assert_eq!(send(&client).verdict, Verdict::Retry(RetryBecause::TokenRenewed));
+    assert!(first.elapsed() + Duration::from_millis(50) >= least_between, "not before the least time between two");
+    assert!(matches!(send(&client).verdict, Verdict::Uploaded(_)));
+    assert_eq!(service.asked.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_401_without_a_code_of_the_service_leaves_the_upload_in_doubt_and_renews_the_token() {
+    let receiver = Receiver::start(|number, request| match number {
+        _ if request.first_line().contains("/oauth/") => answer(200, r#"{"access_token":"1000.new"}"#),
+        0 | 1 => answer(401, "<html>Who are you?</html>"),
+        _ => answer(200, CREATED),
+    });
+    let client = client_of(&receiver, refreshing(), eager());
+    let reply = send(&client);
+    assert_eq!(reply.verdict, Verdict::InDoubt(DoubtBecause::TokenRefused), "{reply:?}");
+    assert!(matches!(send(&client).verdict, Verdict::Uploaded(_)));
+    let alone = Receiver::start(|_, _| answer(401, ""));
+    assert_eq!(send(&alone.client()).verdict, Verdict::StopInDoubt(StopBecause::Credentials));
+}
+
+#[test]
+fn an_accounts_address_that_gives_a_web_page_is_named_with_its_title() {
+    for status in [200, 404] {
+        let receiver =
+            Receiver::start(move |_, _| answer(status, "<!DOCTYPE html><html><title>Sign in</title></html>"));
+        let reply = send(&client_of(&receiver, refreshing(), eager()));
+        assert_eq!((reply.verdict, reply.code.as_str()), (Verdict::Stop(StopBecause::Target), "login-page"));
+        assert!(reply.message.contains("titled \u{201c}Sign in\u{201d}"), "{}", reply.message);
+        assert_eq!(receiver.requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_wait_that_the_accounts_server_names_is_passed_on() {
+    let receiver = Receiver::start(|_, _| with_headers(503, "Retry-After: 7.5\r\n", ""));
+    let reply = send(&client_of(&receiver, refreshing(), eager()));
+    assert_eq!(reply.retry_after, Some(Duration::from_secs(8)));
+}
+
+#[test]
 fn three_new_tokens_without_a_success_are_enough() {
     let service = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&service);
@@ -163,7 +214,7 @@ fn three_new_tokens_without_a_success_are_enough() {
             asked.fetch_add(1, Ordering::SeqCst);
             return answer(200, &format!(r#"{{"access_token":"1000.new{number}"}}"#));
         }
-        answer(401, "")
+        answer(401, r#"{"code":"INVALID_TOKEN"}"#)
     });
     let client = client_of(&receiver, refreshing(), eager());
     let ended = (0..10).find(|_| matches!(send(&client).verdict, Verdict::Stop(StopBecause::Credentials)));
@@ -203,7 +254,7 @@ fn a_wrong_client_is_told_about_the_data_centre() {
 
 #[test]
 fn an_accounts_server_that_is_down_is_asked_again_later() {
-    for (status, body) in [(500, ""), (503, "<html>"), (200, "<html>"), (200, "{}")] {
+    for (status, body) in [(500, ""), (503, "<html>"), (200, ""), (200, "{}")] {
         let receiver = Receiver::start(move |_, _| answer(status, body));
         let reply = send(&client_of(&receiver, refreshing(), eager()));
         assert_eq!(reply.verdict, Verdict::Retry(RetryBecause::Passing), "{status} {body}");
