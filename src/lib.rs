@@ -51,6 +51,7 @@ mod crosswalk;
 pub mod engine;
 pub mod exit;
 pub mod explain;
+pub mod file_id;
 pub mod manifest;
 pub mod outcome;
 pub mod owner;

@@ -41,7 +41,7 @@ pub fn write(path: &Path) -> io::Result<()> {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a thread panicked"))?)
     })?;
-    log.close()?.compact(&LogRows).map_err(io::Error::other)?;
+    log.close().and_then(|log| log.compact(&LogRows)).map_err(io::Error::other)?;
     Ok(())
 }
 

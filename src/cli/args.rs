@@ -375,6 +375,9 @@ pub struct ExistingArgs {
     /// Go on with a results file that was edited or saved by a spreadsheet
     #[arg(long)]
     pub accept_edited_results: bool,
+    /// Begin new results although earlier ones are known of: every row is sent anew
+    #[arg(long)]
+    pub new_results: bool,
 }
 
 /// Where the output goes.

@@ -57,11 +57,13 @@ pub const PAGES: &[ExplainPage] = &[
     ExplainPage {
         code: "6",
         title: "trouble with the results file or the disk",
-        meaning: "The results file cannot be written, is in use by another run, was edited, or belongs to another \
-                  target; or the disk is full. Since the results are what keeps rows from being attached twice, \
-                  nothing is sent without them.",
+        meaning: "The results file cannot be written, is in use by another run, was edited, vanished, has a second name \
+                  (a hard link), or belongs to another target; or the disk is full. Since the results are what keeps \
+                  rows from being attached twice, nothing is sent without them. A run whose file is taken away while \
+                  it writes stops, and saves what it held beside it as NAME.rescued-RUN.csv.",
         remedy: "The message names the file and the cause. Close the program that holds it open, free space, or go \
-                 back to the copy from before it was edited; --accept-edited-results goes on with an edited one.",
+                 back to the copy from before it was edited; --accept-edited-results goes on with an edited one. Put \
+                 back a file that vanished or was saved; --new-results sends every row anew.",
     },
     ExplainPage {
         code: "130",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::cell;
 use super::codec::{Cells, LineError};
 use super::columns::{Layout, ResultsColumn};
-use super::disk::Disk;
+use super::disk::{Disk, Placement};
 use super::history::{History, Kept, Note};
 use super::line::Line;
 use super::paths::{folder_of, temp_of};
@@ -131,13 +131,43 @@ pub(super) fn write<D: Disk>(
     }
 }
 
-/// Puts the new file in the place of the old one.
-pub(super) fn replace<D: Disk>(disk: &D, temp: &Path, path: &Path) -> io::Result<()> {
-    if let Err(error) = disk.rename(temp, path) {
-        let _ = disk.remove(temp);
-        return Err(error);
+/// Puts the new file in the place of the old one, or of none. The new one is locked before it gets there, so that at no
+/// moment it can be taken by somebody else.
+pub(super) fn replace<D: Disk>(disk: &D, fresh: &Fresh<D>, path: &Path, old: Option<D::File>) -> io::Result<()> {
+    // Windows replaces no file that is open. Elsewhere the old one stays locked until the new one is there.
+    let old = if cfg!(windows) { None } else { old };
+    let placed = claim(disk, fresh).and_then(|()| disk.rename(&fresh.temp, path));
+    drop(old);
+    if placed.is_err() {
+        let _ = disk.remove(&fresh.temp);
     }
+    placed?;
     disk.sync_folder(folder_of(path))
+}
+
+fn claim<D: Disk>(disk: &D, fresh: &Fresh<D>) -> io::Result<()> {
+    if disk.claim(&fresh.file)? { Ok(()) } else { Err(io::Error::other("another program has locked the new file")) }
+}
+
+/// Whether the path still leads where it led when it was read. Where there was no file, one that is there now is another
+/// run's that began at the same moment.
+pub(super) fn is_as_it_was<D: Disk>(
+    disk: &D,
+    fresh: &Fresh<D>,
+    path: &Path,
+    old: Option<&D::File>,
+) -> io::Result<bool> {
+    Ok(match old {
+        Some(old) => disk.placement(old, path)? == Placement::InPlace,
+        None => disk.placement(&fresh.file, path)? == Placement::Gone,
+    })
+}
+
+/// Takes away a new file that is not wanted any more. A leftover is harmless: the next run takes it away.
+pub(super) fn abandon<D: Disk>(disk: &D, fresh: Fresh<D>) {
+    let Fresh { temp, file, .. } = fresh;
+    drop(file);
+    let _ = disk.remove(&temp);
 }
 
 /// What the table says if it need not be written: one line for each row, in order, as the manifest now is.

@@ -6,6 +6,23 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::paths::{PlaceError, preflight};
+use crate::file_id::Identity;
+
+/// What has become of the path under which a file was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placement {
+    /// It leads to the file, and no other name does.
+    InPlace,
+    /// It leads to the file, and so do other names.
+    Linked {
+        /// How many names the file has in all.
+        names: u64,
+    },
+    /// It leads to another file.
+    Replaced,
+    /// It leads nowhere.
+    Gone,
+}
 
 /// The operations. A file opened here is read at any place and written only at its end.
 pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
@@ -19,6 +36,12 @@ pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     /// Takes the exclusive lock on this file without waiting, and makes the file if there is none; `None` if somebody
     /// else has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
+    /// Takes the exclusive lock on an open file itself, without waiting; `false` if somebody else has it. It lasts until
+    /// the file is closed. A lock beside a file does not hold those off who come to the file by another name, or who took
+    /// the lock's file away.
+    fn claim(&self, file: &Self::File) -> io::Result<bool>;
+    /// Whether this path still leads to the open file, and to it alone.
+    fn placement(&self, file: &Self::File, path: &Path) -> io::Result<Placement>;
     /// Opens a file that is there, only to read it; `None` if there is none.
     fn open_to_read(&self, path: &Path) -> io::Result<Option<Self::File>>;
     /// Opens a file that is there; `None` if there is none.
@@ -30,7 +53,7 @@ pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     /// Writes all of this at the file's end. After an error any part of it may stand there.
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<()>;
     /// Cuts the file to this length.
-    fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
+    fn truncate(&self, file: &Self::File, len: u64) -> io::Result<()>;
     /// Returns once everything written to the file is on the disk. Never to be repeated after an error: the system may
     /// have thrown away what it could not write, and the second try would come back as if all were well.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
@@ -66,6 +89,31 @@ impl Disk for RealDisk {
         }
     }
 
+    fn claim(&self, file: &File) -> io::Result<bool> {
+        // On Windows a lock would keep others from reading; there the file is opened so that nobody else may write it.
+        if cfg!(windows) {
+            return Ok(true);
+        }
+        match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn placement(&self, file: &File, path: &Path) -> io::Result<Placement> {
+        let ours = Identity::of(file)?;
+        match Identity::at(path) {
+            Ok(there) if there.id != ours.id => Ok(Placement::Replaced),
+            Ok(there) if there.names > 1 => Ok(Placement::Linked { names: there.names }),
+            Ok(_) => Ok(Placement::InPlace),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Placement::Gone)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn open_to_read(&self, path: &Path) -> io::Result<Option<File>> {
         // Whoever only looks may look through a link, and at a file that he may not change.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
@@ -75,15 +123,15 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<File>> {
-        if_there(guarded(OpenOptions::new().read(true).append(true)).open(path))
+        if_there(for_one_writer(guarded(appending(OpenOptions::new().read(true)))).open(path))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
-        guarded(OpenOptions::new().read(true).append(true).create_new(true)).open(path)
+        for_one_writer(guarded(appending(OpenOptions::new().read(true).create_new(true)))).open(path)
     }
 
     fn read_at(&self, mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        // Moving the file's position does no harm: appending goes to the end wherever it is.
+        // Moving the file's position does no harm: whoever appends goes to the end first.
         file.seek(SeekFrom::Start(offset))?;
         loop {
             match file.read(buffer) {
@@ -94,12 +142,12 @@ impl Disk for RealDisk {
     }
 
     fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        #[cfg(windows)]
+        file.seek(SeekFrom::End(0))?;
         file.write_all(bytes)
     }
 
-    fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
-        // Not through the open file: Windows does not let a handle cut that may only append.
-        let file = guarded(OpenOptions::new().write(true)).open(path)?;
+    fn truncate(&self, file: &File, len: u64) -> io::Result<()> {
         file.set_len(len)?;
         file.sync_all()
     }
@@ -132,6 +180,24 @@ fn guarded(options: &mut OpenOptions) -> &mut OpenOptions {
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    options
+}
+
+/// Writes at the end. On Windows a file that may only be appended to cannot be cut, so the end is sought by hand there.
+fn appending(options: &mut OpenOptions) -> &mut OpenOptions {
+    if cfg!(windows) { options.write(true) } else { options.append(true) }
+}
+
+/// On Windows nobody else may write the file while it is open, by whatever name: others may read it, and it may be given
+/// another name, since a new file takes the place of the results while it is open.
+fn for_one_writer(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        const FILE_SHARE_READ: u32 = 1;
+        const FILE_SHARE_DELETE: u32 = 4;
+        options.share_mode(FILE_SHARE_READ | FILE_SHARE_DELETE);
     }
     options
 }
@@ -193,11 +259,40 @@ mod tests {
         assert_eq!(RealDisk.read_at(&file, 1, &mut buffer).expect("read"), 2);
         assert_eq!(&buffer, b"ne");
         RealDisk.append(&file, b"two").expect("written");
-        RealDisk.truncate(&path, 5).expect("cut");
+        RealDisk.truncate(&file, 5).expect("cut");
         RealDisk.append(&file, b"!").expect("written");
         RealDisk.sync(&file).expect("synced");
         RealDisk.sync_folder(dir.path()).expect("synced");
         assert_eq!(std::fs::read(&path).expect("read"), b"one t!");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_itself_is_locked_whatever_name_it_is_opened_by() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let (path, link) = (dir.path().join("a"), dir.path().join("b"));
+        let file = RealDisk.create(&path).expect("created");
+        assert!(RealDisk.claim(&file).expect("asked"));
+        std::fs::hard_link(&path, &link).expect("linked");
+        let other = RealDisk.open(&link).expect("opened").expect("there");
+        assert!(!RealDisk.claim(&other).expect("asked"));
+        drop(file);
+        assert!(RealDisk.claim(&other).expect("asked"));
+    }
+
+    #[test]
+    fn what_becomes_of_an_open_files_path_is_told() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let (path, link) = (dir.path().join("a"), dir.path().join("b"));
+        let file = RealDisk.create(&path).expect("created");
+        let placement = || RealDisk.placement(&file, &path).expect("told");
+        assert_eq!(placement(), Placement::InPlace);
+        std::fs::hard_link(&path, &link).expect("linked");
+        assert_eq!(placement(), Placement::Linked { names: 2 });
+        std::fs::rename(&path, dir.path().join("c")).expect("renamed");
+        assert_eq!(placement(), Placement::Gone);
+        std::fs::write(&path, "another").expect("written");
+        assert_eq!(placement(), Placement::Replaced);
     }
 
     #[cfg(unix)]

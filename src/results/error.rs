@@ -15,8 +15,31 @@ pub enum ResultsError {
     Place(PlaceError),
     /// Another run has the lock.
     Locked {
-        /// The lock file.
+        /// The lock file, or the results file itself.
         lock: PathBuf,
+    },
+    /// Other names lead to the file, by which another run could use it at the same time.
+    Linked {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has in all.
+        names: u64,
+    },
+    /// The file was to be replaced, but tells of something else than rehearsals.
+    NotReplaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Earlier runs left results here, and now there are none.
+    Vanished {
+        /// The results file.
+        path: PathBuf,
+        /// The list of runs that knows of it.
+        list: PathBuf,
+        /// So many rows were uploaded.
+        known: u32,
+        /// When the last run ended that says so.
+        finished: jiff::Timestamp,
     },
     /// The file is not a results file.
     NotResults {
@@ -89,6 +112,27 @@ impl fmt::Display for ResultsError {
                 f,
                 "another run is using these results (it holds the lock {}); wait for it to end, or stop it",
                 lock.display()
+            ),
+            ResultsError::Linked { path, names } => write!(
+                f,
+                "{} has {names} names (hard links), and a run that uses it by another one would send rows twice; remove \
+                 the others, or make a copy and name it with --results",
+                path.display()
+            ),
+            ResultsError::NotReplaced { path } => write!(
+                f,
+                "{} is not the results of a rehearsal, so a rehearsal does not write over it; move it away, or name \
+                 another file with --results",
+                path.display()
+            ),
+            ResultsError::Vanished { path, list, known, finished } => write!(
+                f,
+                "there is no {}, but by {} the run that ended at {finished} left {} uploaded in it; without it every row \
+                 would be sent again. Put it back, or name it where it is now with --results; if all rows are to be sent \
+                 anew, go on with --new-results",
+                path.display(),
+                list.display(),
+                counted(*known, "row"),
             ),
             ResultsError::NotResults { path } => write!(
                 f,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::sim_disk::SimDisk;
+use super::sim_disk::{Meddling, SimDisk};
 use super::tests::{PATH, TestManifest, line, options, sent};
 use super::*;
 use crate::outcome::Status;
@@ -34,23 +34,48 @@ impl CountingService {
     }
 }
 
+/// Why a run stopped.
+#[derive(Debug)]
+enum Stopped {
+    /// Before it had begun.
+    Refused(ResultsError),
+    /// On the way.
+    Ended(EndError<SimDisk>),
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stopped::Refused(error) => error.fmt(f),
+            Stopped::Ended(error) => error.fmt(f),
+        }
+    }
+}
+
 /// One run by the rules: announce durably, send, write the end; look first for what is in doubt.
-fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -> Result<ResultsTotals, String> {
-    let held = hold(disk.clone(), Path::new(PATH), &options()).map_err(|error| error.to_string())?;
-    let mut log = held.begin(manifest).map_err(|error| error.to_string())?;
+fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -> Result<ResultsTotals, Stopped> {
+    let held = hold(disk.clone(), Path::new(PATH), &options()).map_err(Stopped::Refused)?;
+    let mut log = held.begin(manifest).map_err(Stopped::Refused)?;
+    if let Err(cause) = send_all(&mut log, service) {
+        return Err(Stopped::Ended(log.ended(cause, Batch::default())));
+    }
+    log.compact(manifest).map(|finished| finished.totals).map_err(Stopped::Ended)
+}
+
+fn send_all(log: &mut ResultsLog<SimDisk>, service: &mut CountingService) -> std::io::Result<()> {
     for key in 1..=ROWS {
         let end = match log.history().standing(RowKey(key), &ResendRules::default()) {
             Standing::Settled(_) => continue,
             Standing::InDoubt { .. } if service.has(key) => line(key, Status::Uploaded),
             Standing::New | Standing::Again(_) | Standing::InDoubt { .. } => {
                 let at = i64::try_from(key).expect("small");
-                log.append(&sent(key, at)).and_then(|()| log.sync()).map_err(|error| error.to_string())?;
+                log.append(&sent(key, at)).and_then(|()| log.sync())?;
                 service.send(key)
             }
         };
-        log.append(&end).map_err(|error| error.to_string())?;
+        log.append(&end)?;
     }
-    log.compact(manifest).map(|finished| finished.totals).map_err(|error| error.to_string())
+    Ok(())
 }
 
 /// The truth of what the file says now: no row is called `uploaded` that is not there, or `failed` that is.
@@ -164,5 +189,85 @@ fn crashes_may_follow_each_other() {
             no_end_is_a_lie(&disk, &service, &format!("seed {seed}"));
         }
         finish(&disk, &manifest, &mut service, &format!("seed {seed}"));
+    }
+}
+
+const ELSEWHERE: &str = "work/b.results.csv";
+
+/// What others may do to the file, with what puts it right where the run was refused.
+fn meddlings(older: &[u8]) -> [Meddling; 4] {
+    let (path, elsewhere) = (Path::new(PATH).to_owned(), Path::new(ELSEWHERE).to_owned());
+    [
+        Meddling::Remove(path.clone()),
+        Meddling::Replace(path.clone(), older.to_vec()),
+        Meddling::Link(path.clone(), elsewhere.clone()),
+        Meddling::Rename(path, elsewhere),
+    ]
+}
+
+/// How many operations it takes until the file is open: what is done to it before is another beginning.
+fn until_open(disk: &SimDisk) -> u64 {
+    hold(disk.clone(), Path::new(PATH), &options()).expect("free");
+    disk.operations()
+}
+
+#[test]
+fn whatever_others_do_to_the_file_no_row_is_sent_twice_or_lost() {
+    let manifest = TestManifest::of(1..=ROWS);
+    let (mut noticed, mut refused) = (0, 0);
+    for (start, lines, created) in starts() {
+        let older = disk_for(&lines).contents(Path::new(PATH)).unwrap_or_default();
+        let opened = until_open(&disk_for(&lines));
+        for operation in operations(&lines, &created).filter(|operation| *operation >= opened) {
+            for meddling in meddlings(&older) {
+                let context = format!("{start}, before operation {operation}: {meddling:?}");
+                let (disk, mut service) = (disk_for(&lines), service_with(&created));
+                disk.meddle_at(operation, meddling);
+                match run(&disk, &manifest, &mut service) {
+                    // It came when the table was in its place already, or right before.
+                    Ok(_) => {}
+                    Err(Stopped::Refused(_)) => {
+                        assert_eq!(service.created, service_with(&created).created, "{context}");
+                        refused += 1;
+                    }
+                    Err(Stopped::Ended(EndError::Displaced(displaced))) => {
+                        noticed += 1;
+                        let saved = displaced.rescue(displaced.folder(), "run").expect("saved");
+                        drop(displaced);
+                        disk.meddle(&Meddling::Rename(saved, Path::new(PATH).to_owned()));
+                        finish(&disk, &manifest, &mut service, &context);
+                    }
+                    Err(Stopped::Ended(error)) => panic!("{context}: {error}"),
+                }
+            }
+        }
+    }
+    assert!(noticed > 100 && refused > 0, "{noticed} noticed, {refused} refused");
+}
+
+#[test]
+fn what_was_saved_survives_a_loss_of_power() {
+    let manifest = TestManifest::of(1..=ROWS);
+    for seed in 0..20 {
+        let (disk, mut service) = (SimDisk::default(), CountingService::default());
+        let mut log = hold(disk.clone(), Path::new(PATH), &options()).expect("free").begin(&manifest).expect("begins");
+        log.append(&sent(1, 1)).and_then(|()| log.sync()).expect("durable");
+        disk.meddle(&Meddling::Remove(Path::new(PATH).to_owned()));
+        log.append(&service.send(1)).expect("taken");
+        let cause = log.append(&sent(2, 2)).and_then(|()| log.sync()).expect_err("noticed before row 2 is sent");
+        let mut unwritten = Batch::default();
+        unwritten.push(&line(4, Status::Unknown), log.layout());
+        let EndError::Displaced(displaced) = log.ended(cause, unwritten) else { panic!("displaced") };
+        assert_eq!(displaced.tally().of(Status::Uploaded), 1);
+        let saved = displaced.rescue(displaced.folder(), "run").expect("saved");
+        drop(displaced);
+        disk.lose_power(&mut fastrand::Rng::with_seed(seed));
+        let seen = look(disk.clone(), &saved, &options()).expect("sound");
+        let statuses = [1, 2, 3, 4].map(|key| seen.history().status(RowKey(key)));
+        assert_eq!(
+            statuses,
+            [Some(Status::Uploaded), Some(Status::Sending), None, Some(Status::Unknown)],
+            "seed {seed}"
+        );
     }
 }

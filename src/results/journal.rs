@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::columns::Layout;
 use super::disk::Disk;
+use super::end::EndError;
 use super::line::Line;
 use super::log::{Batch, ResultsLog};
 use crate::upload::{RecordId, ServiceId};
@@ -107,13 +108,19 @@ impl<D: Disk> GroupLog<D> {
     /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
     /// in the file, and nothing further is written.
     pub fn begin(&self, line: &Line) -> io::Result<()> {
-        let (queue, ours) = self.shared.enqueue(line)?;
+        let mut queue = self.shared.queue();
+        queue.check()?;
+        queue.push(line, &self.shared.layout);
+        let ours = queue.queued;
         self.shared.wait_for(queue, ours)
     }
 
-    /// Writes a line soon, and has it on the disk soon after.
+    /// Writes a line soon, and has it on the disk soon after. Where nothing is written any more it is kept in memory all
+    /// the same, for whoever saves what there is.
     pub fn finish(&self, line: &Line) -> io::Result<()> {
-        let (queue, _) = self.shared.enqueue(line)?;
+        let mut queue = self.shared.queue();
+        queue.push(line, &self.shared.layout);
+        queue.check()?;
         if queue.standby_sleeps {
             self.shared.standby.notify_one();
         }
@@ -139,13 +146,20 @@ impl<D: Disk> GroupLog<D> {
     }
 
     /// Writes what is left and gives the log back.
-    pub fn close(self) -> io::Result<ResultsLog<D>> {
+    pub fn close(self) -> Result<ResultsLog<D>, EndError<D>> {
         let flushed = self.flush();
         let GroupLog { standby, shared } = self;
         drop(standby);
-        flushed?;
-        let shared = Arc::into_inner(shared).ok_or_else(|| io::Error::other("the results are still in use"))?;
-        Ok(shared.log.into_inner().unwrap_or_else(PoisonError::into_inner))
+        // The standby had the only other handle.
+        let Some(GroupState { queue, log, .. }) = Arc::into_inner(shared) else {
+            unreachable!("nobody but the standby shares the log, and it has ended")
+        };
+        let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let queue = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match flushed {
+            Ok(()) => Ok(log),
+            Err(cause) => Err(log.ended(cause, queue.waiting)),
+        }
     }
 }
 
@@ -158,15 +172,6 @@ impl<D: Disk> GroupState<D> {
 
     fn log(&self) -> MutexGuard<'_, ResultsLog<D>> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enqueue(&self, line: &Line) -> io::Result<(MutexGuard<'_, Queue>, u64)> {
-        let mut queue = self.queue();
-        queue.check()?;
-        queue.waiting.push(line, &self.layout);
-        queue.queued += 1;
-        let ours = queue.queued;
-        Ok((queue, ours))
     }
 
     /// Returns once so many lines are on the disk; leads if nobody does.
@@ -243,6 +248,11 @@ impl<D: Disk> GroupState<D> {
 }
 
 impl Queue {
+    fn push(&mut self, line: &Line, layout: &Layout) {
+        self.waiting.push(line, layout);
+        self.queued += 1;
+    }
+
     fn check(&self) -> io::Result<()> {
         match &self.failed {
             Some(why) => Err(io::Error::other(why.clone())),

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use super::claims::Claims;
 use super::columns::Layout;
 use super::compact::{self, Old, OldLines, ResultsRows, ResultsTotals, Which};
-use super::disk::Disk;
+use super::disk::{Disk, Placement};
+use super::end::{Displaced, EndError, displacement};
 use super::error::ResultsError;
 use super::history::{History, Note};
 use super::line::Line;
-use super::paths::{folder_of, is_temp_of, lock_of};
+use super::paths::{folder_of, is_temp_of, lock_of, runs_of};
 use super::runs::RunRecord;
-use super::scan::{OrderHash, Scan, ScanExpectation, scan};
+use super::scan::{OrderHash, Scan, ScanExpectation, scan, tells_only_of};
 use crate::outcome::Status;
 use crate::upload::{RecordId, RowKey, ServiceId};
 
@@ -26,7 +27,7 @@ pub struct ResultsOptions {
     pub target: Option<String>,
     /// Whether lines that somebody edited are taken at what their key and status say.
     pub accept_edited: bool,
-    /// Whether what is there is to be replaced without being read.
+    /// Whether what is there is to be replaced: only where all of it tells of the same target.
     pub afresh: bool,
 }
 
@@ -42,16 +43,22 @@ pub struct ResultsSnapshot<D: Disk> {
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
 pub fn look<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<ResultsSnapshot<D>, ResultsError> {
     disk.check_place(path).map_err(ResultsError::Place)?;
-    let file = opened(path, options, |path| disk.open_to_read(path))?;
+    let file = disk.open_to_read(path).map_err(|cause| ResultsError::io("open", path, cause))?;
+    if let Some(file) = &file
+        // What a run was cut off at may have left a second name, which the next run takes away.
+        && strays(&disk, path).next().is_none()
+    {
+        has_one_name(&disk, path, file)?;
+    }
     see(disk, path, file, options)
 }
 
-fn opened<F>(
-    path: &Path,
-    options: &ResultsOptions,
-    open: impl FnOnce(&Path) -> io::Result<Option<F>>,
-) -> Result<Option<F>, ResultsError> {
-    if options.afresh { Ok(None) } else { open(path).map_err(|cause| ResultsError::io("open", path, cause)) }
+/// Refuses a file that has further names: by each of them another run could use it.
+fn has_one_name<D: Disk>(disk: &D, path: &Path, file: &D::File) -> Result<Placement, ResultsError> {
+    match disk.placement(file, path).map_err(|cause| ResultsError::io("look at", path, cause))? {
+        Placement::Linked { names } => Err(ResultsError::Linked { path: path.to_owned(), names }),
+        other => Ok(other),
+    }
 }
 
 pub(super) fn see<D: Disk>(
@@ -61,8 +68,21 @@ pub(super) fn see<D: Disk>(
     options: &ResultsOptions,
 ) -> Result<ResultsSnapshot<D>, ResultsError> {
     let wanted = ScanExpectation { path, target: options.target.as_deref(), accept_edited: options.accept_edited };
-    let scan = file.as_ref().map(|file| scan(&disk, file, &wanted)).transpose()?.unwrap_or_default();
+    let scan = match &file {
+        Some(file) if options.afresh => may_be_replaced(&disk, file, &wanted).map(|()| Scan::default())?,
+        Some(file) => scan(&disk, file, &wanted)?,
+        None => Scan::default(),
+    };
     Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan })
+}
+
+/// Refuses to write over a file that tells of anything but the target of this run: what it says would be lost.
+fn may_be_replaced<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'_>) -> Result<(), ResultsError> {
+    let target = wanted.target.unwrap_or_default();
+    match tells_only_of(disk, file, target).map_err(|cause| ResultsError::io("read", wanted.path, cause))? {
+        true => Ok(()),
+        false => Err(ResultsError::NotReplaced { path: wanted.path.to_owned() }),
+    }
 }
 
 /// The line of a row that the manifest no longer has goes to one that is the same upload in other words.
@@ -123,15 +143,29 @@ impl<D: Disk> ResultsSnapshot<D> {
     }
 
     /// Refuses a file that has lost lines, which looks like one of fewer rows, so that the rest would be sent again: the
-    /// last run knows how many rows were uploaded when it ended, and that number never falls by itself. No file at all
-    /// is a new beginning.
+    /// last run knows how many rows were uploaded when it ended, and that number never falls by itself.
     pub fn is_as_long_as_after(&self, last: &RunRecord) -> Result<(), ResultsError> {
-        let known = last.counts.get(Status::Uploaded.as_str()).copied().unwrap_or(0);
+        let known = last.uploaded();
         let there = self.history().count(Status::Uploaded);
         if self.file.is_none() || there >= known as usize {
             return Ok(());
         }
         Err(ResultsError::LinesMissing { path: self.path.clone(), there, known })
+    }
+
+    /// Refuses to begin anew where these runs left results: a file that vanished is no new beginning, since every row
+    /// would be sent again.
+    pub fn has_not_vanished(&self, runs: &[RunRecord]) -> Result<(), ResultsError> {
+        let last = runs.iter().rfind(|run| run.uploaded() > 0);
+        match last.filter(|_| self.file.is_none()) {
+            Some(last) => Err(ResultsError::Vanished {
+                path: self.path.clone(),
+                list: runs_of(&self.path),
+                known: last.uploaded(),
+                finished: last.finished,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Refuses the results of another manifest: those of which no row is in this one. Where nothing was ever created
@@ -165,18 +199,38 @@ pub fn hold<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<L
     let lock = disk.lock(&lock_path).map_err(|cause| ResultsError::io("lock", &lock_path, cause))?;
     let lock = lock.ok_or(ResultsError::Locked { lock: lock_path })?;
     remove_strays(&disk, path);
-    let file = opened(path, options, |path| disk.open(path))?;
+    let file = disk.open(path).map_err(|cause| ResultsError::io("open", path, cause))?;
+    if let Some(file) = &file {
+        claim(&disk, path, file)?;
+    }
     Ok(LockedResults { seen: see(disk, path, file, options)?, lock })
+}
+
+/// Locks the file itself, beside the lock that stands next to it: who comes to it by another name, or took that lock's
+/// file away, must not get at it either.
+fn claim<D: Disk>(disk: &D, path: &Path, file: &D::File) -> Result<(), ResultsError> {
+    let in_use = || ResultsError::Locked { lock: path.to_owned() };
+    if !disk.claim(file).map_err(|cause| ResultsError::io("lock", path, cause))? {
+        return Err(in_use());
+    }
+    match has_one_name(disk, path, file)? {
+        // A run that was ending has put its table there since the file was opened.
+        Placement::Replaced | Placement::Gone => Err(in_use()),
+        Placement::InPlace | Placement::Linked { .. } => Ok(()),
+    }
 }
 
 /// Only under the lock, so that no file that somebody is still writing is taken away.
 fn remove_strays<D: Disk>(disk: &D, path: &Path) {
-    // A stray file does no harm, so neither does failing to remove it.
-    for stray in disk.list(folder_of(path)).unwrap_or_default() {
-        if is_temp_of(path, &stray) {
-            let _ = disk.remove(&stray);
-        }
+    for stray in strays(disk, path) {
+        // It does no harm, so neither does failing to remove it.
+        let _ = disk.remove(&stray);
     }
+}
+
+/// What runs that were cut off left behind when they were replacing the file.
+fn strays<D: Disk>(disk: &D, path: &Path) -> impl Iterator<Item = PathBuf> {
+    disk.list(folder_of(path)).unwrap_or_default().into_iter().filter(move |name| is_temp_of(path, name))
 }
 
 impl<D: Disk> LockedResults<D> {
@@ -198,11 +252,11 @@ impl<D: Disk> LockedResults<D> {
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
         let failed = |cause| ResultsError::io("write", &path, cause);
         let moved = scan.history.has_moves();
-        let usable = file.filter(|_| scan.len > 0 && scan.layout == layout && !scan.damaged_inside && !moved);
-        let (file, len) = match usable {
-            Some(file) => {
+        let usable = scan.len > 0 && scan.layout == layout && !scan.damaged_inside && !moved;
+        let (file, len) = match file {
+            Some(file) if usable => {
                 if scan.whole < scan.len {
-                    disk.truncate(&path, scan.whole).map_err(failed)?;
+                    disk.truncate(&file, scan.whole).map_err(failed)?;
                 }
                 // An earlier run may have been killed between writing a line and syncing it, or between making the file
                 // and syncing its folder: then a power cut would take the whole file.
@@ -210,8 +264,8 @@ impl<D: Disk> LockedResults<D> {
                 disk.sync_folder(folder_of(&path)).map_err(failed)?;
                 (file, scan.whole)
             }
-            None => {
-                let fresh = rewrite(&disk, &path, &mut scan, &layout, rows).map_err(failed)?;
+            old => {
+                let fresh = rewrite(&disk, &path, old, &mut scan, &layout, rows).map_err(failed)?;
                 (fresh.file, fresh.len)
             }
         };
@@ -228,7 +282,7 @@ impl<D: Disk> LockedResults<D> {
             history: scan.history,
             order,
             claims,
-            broken: false,
+            condition: Condition::Sound,
         })
     }
 }
@@ -236,15 +290,18 @@ impl<D: Disk> LockedResults<D> {
 fn rewrite<D: Disk>(
     disk: &D,
     path: &Path,
+    file: Option<D::File>,
     scan: &mut Scan,
     layout: &Layout,
     rows: &dyn ResultsRows,
 ) -> io::Result<compact::Fresh<D>> {
-    let file = if scan.history.is_empty() { None } else { disk.open(path)? };
     let old = Old { disk, path, file: file.as_ref(), layout: &scan.layout };
     let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept { rows })?;
-    drop(file);
-    compact::replace(disk, &fresh.temp, path)?;
+    if !compact::is_as_it_was(disk, &fresh, path, file.as_ref())? {
+        compact::abandon(disk, fresh);
+        return Err(io::Error::other("another program has put another file in its place"));
+    }
+    compact::replace(disk, &fresh, path, file)?;
     scan.history = std::mem::take(&mut fresh.history);
     scan.order = None;
     Ok(fresh)
@@ -270,11 +327,26 @@ impl Batch {
         self.notes.is_empty()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Takes all lines out and keeps the room.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.notes.clear();
     }
+}
+
+/// In what condition the log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Condition {
+    /// All is well.
+    Sound,
+    /// The path leads elsewhere. Lines are still taken, to be saved, but none is called durable any more.
+    Displaced(Placement),
+    /// A write or a sync failed.
+    Broken,
 }
 
 /// The results being written. After the first error nothing more is written, so that what stands there stays true.
@@ -291,7 +363,7 @@ pub struct ResultsLog<D: Disk> {
     history: History,
     order: Option<OrderHash>,
     claims: Claims,
-    broken: bool,
+    condition: Condition,
 }
 
 impl<D: Disk> ResultsLog<D> {
@@ -337,72 +409,106 @@ impl<D: Disk> ResultsLog<D> {
         self.claims.held_before(&self.disk, &self.file, &self.layout, attachment)
     }
 
-    /// Returns once everything appended is on the disk.
+    /// Returns once everything appended is on the disk, in the file that the next run will find.
     pub fn sync(&mut self) -> io::Result<()> {
-        self.unless_broken(|log| log.disk.sync(&log.file))
+        self.unless_broken(|log| log.disk.sync(&log.file))?;
+        self.check_placement()
+    }
+
+    /// A file that somebody moved away, replaced or linked is not what the next run goes by: nothing may be sent on the
+    /// strength of it.
+    fn check_placement(&mut self) -> io::Result<()> {
+        if self.condition == Condition::Sound {
+            let mut placement = Placement::InPlace;
+            self.unless_broken(|log| {
+                placement = log.disk.placement(&log.file, &log.path)?;
+                Ok(())
+            })?;
+            if placement != Placement::InPlace {
+                self.condition = Condition::Displaced(placement);
+            }
+        }
+        match self.condition {
+            Condition::Displaced(placement) => Err(io::Error::other(displacement(placement))),
+            Condition::Sound | Condition::Broken => Ok(()),
+        }
     }
 
     fn unless_broken(&mut self, work: impl FnOnce(&Self) -> io::Result<()>) -> io::Result<()> {
-        if self.broken {
+        if self.condition == Condition::Broken {
             return Err(io::Error::other("writing the results failed before"));
         }
         let done = work(self);
-        self.broken = done.is_err();
+        if done.is_err() {
+            self.condition = Condition::Broken;
+        }
         done
+    }
+
+    /// What is to be said when this log can be written no further. `unwritten` are lines that it was not even asked for.
+    pub(super) fn ended(self, cause: io::Error, unwritten: Batch) -> EndError<D> {
+        match self.condition {
+            Condition::Displaced(placement) => {
+                EndError::Displaced(Box::new(Displaced::new(self, placement, unwritten)))
+            }
+            Condition::Sound | Condition::Broken => EndError::Unwritten { path: self.path, cause },
+        }
+    }
+
+    /// Takes in lines that are in no file.
+    pub(super) fn note_unwritten(&mut self, batch: &Batch) {
+        for (at, note) in &batch.notes {
+            self.history.note(note, self.len + *at as u64);
+        }
+    }
+
+    pub(super) fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    pub(super) fn file(&self) -> &D::File {
+        &self.file
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Makes the file a table: one line for each row of the manifest, in its order; what was under way is in doubt.
     /// Where it is one already, nothing is written.
-    pub fn compact(mut self, rows: &dyn ResultsRows) -> Result<Finished<D>, CompactError> {
-        let failed = |path: &Path, cause| CompactError { path: path.to_owned(), cause };
+    pub fn compact(mut self, rows: &dyn ResultsRows) -> Result<Finished<D>, EndError<D>> {
         let in_order = self.order.take().and_then(|order| compact::totals_if_in_order(&mut self.history, &order, rows));
         if let Some(totals) = in_order {
-            return Ok(Finished { totals, _lock: self.lock });
+            return Ok(Finished { totals, _lock: self.lock, _file: self.file });
         }
         // What goes into the table must be in the log, should the machine go down in between.
-        self.sync().map_err(|cause| failed(&self.path, cause))?;
-        let ResultsLog { disk, path, lock, file, layout, begun_at, mut history, .. } = self;
-        let old = Old { disk: &disk, path: &path, file: Some(&file), layout: &layout };
-        let which = Which::Table { rows, run_start: begun_at };
-        let fresh = compact::write(&old, &mut history, &layout, &which).map_err(|cause| failed(&path, cause))?;
-        let totals = fresh.totals;
-        // Windows replaces no file that is open.
-        drop(file);
-        drop(fresh.file);
-        compact::replace(&disk, &fresh.temp, &path).map_err(|cause| failed(&path, cause))?;
-        Ok(Finished { totals, _lock: lock })
+        if let Err(cause) = self.sync() {
+            return Err(self.ended(cause, Batch::default()));
+        }
+        let old = Old { disk: &self.disk, path: &self.path, file: Some(&self.file), layout: &self.layout };
+        let which = Which::Table { rows, run_start: self.begun_at };
+        let fresh = match compact::write(&old, &mut self.history, &self.layout, &which) {
+            Ok(fresh) => fresh,
+            Err(cause) => return Err(EndError::Unordered { path: self.path, cause }),
+        };
+        // Once more, for writing the table may have taken a while.
+        if let Err(cause) = self.check_placement() {
+            compact::abandon(&self.disk, fresh);
+            return Err(self.ended(cause, Batch::default()));
+        }
+        let ResultsLog { disk, path, lock, file, .. } = self;
+        match compact::replace(&disk, &fresh, &path, Some(file)) {
+            Ok(()) => Ok(Finished { totals: fresh.totals, _lock: lock, _file: fresh.file }),
+            Err(cause) => Err(EndError::Unordered { path, cause }),
+        }
     }
 }
 
-/// The results are a table. The lock is held until this is dropped.
+/// The results are a table. They stay locked until this is dropped.
 #[derive(Debug)]
 pub struct Finished<D: Disk> {
     /// What the table says.
     pub totals: ResultsTotals,
     _lock: D::Lock,
-}
-
-/// The log could not be made a table. It stays as it is and loses nothing: the next run goes on from it.
-#[derive(Debug)]
-pub struct CompactError {
-    path: PathBuf,
-    cause: io::Error,
-}
-
-impl std::fmt::Display for CompactError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} could not be put in order: {}; nothing is lost: close it if another program has it open, \
-             then run the same command again",
-            self.path.display(),
-            self.cause
-        )
-    }
-}
-
-impl std::error::Error for CompactError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
-    }
+    _file: D::File,
 }

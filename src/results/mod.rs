@@ -11,6 +11,7 @@
 //! | where lines stand, by record | `placed.rs` |
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |
+//! | what is saved when somebody takes the file away | `end.rs` |
 //! | what `verify` and `report` read | `read.rs` |
 //! | the list of runs beside the results | `runs.rs` |
 //! | where the files are, what places are refused | `paths.rs` |
@@ -26,6 +27,7 @@ mod columns;
 mod compact;
 mod disk;
 mod edited;
+mod end;
 mod error;
 #[cfg(test)]
 mod fault_tests;
@@ -47,14 +49,13 @@ pub(crate) use cell::{decode as decode_cell, push as push_cell};
 pub use codec::LineError;
 pub use columns::Layout;
 pub use compact::{ResultsRows, ResultsTally, ResultsTotals};
-pub use disk::{Disk, RealDisk};
+pub use disk::{Disk, Placement, RealDisk};
+pub use end::{Displaced, EndError};
 pub use error::ResultsError;
 pub use history::{History, ResendRules, Standing, Why};
 pub use journal::GroupLog;
 pub use line::Line;
-pub use log::{
-    Batch, CompactError, Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look,
-};
+pub use log::{Batch, Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
 pub use paths::{PlaceError, default_results, is_same_file, lock_of, preflight, runs_of};
 pub use placed::{LineReader, PlacedLine};
 pub use read::{ResultsTable, read};
@@ -63,5 +64,5 @@ pub use runs::{ManifestRef, RunRecord, new_run_id, record_run, runs};
 /// What tests of other rooms need of this one.
 #[doc(hidden)]
 pub mod testing {
-    pub use super::sim_disk::{SimDisk, SimFile, SimLock};
+    pub use super::sim_disk::{Meddling, SimDisk, SimFile, SimLock};
 }

@@ -16,12 +16,21 @@ pub fn default_results(manifest: &Path, sandbox: bool) -> PathBuf {
 
 /// The list of runs beside a results file.
 pub fn runs_of(results: &Path) -> PathBuf {
+    results.with_file_name(with_ending(stem_of(results), ".runs.jsonl"))
+}
+
+/// The name of the file in which the lines of a run are saved when the results file was taken away from it.
+pub(super) fn rescued_of(results: &Path, run: &str) -> OsString {
+    with_ending(stem_of(results), &format!(".rescued-{run}.csv"))
+}
+
+/// The name of the results without what says that they are results.
+fn stem_of(results: &Path) -> &OsStr {
     let name = results.file_name().unwrap_or_default();
-    let stem = match name.to_str() {
+    match name.to_str() {
         Some(text) => OsStr::new(text.strip_suffix(ENDING).or(text.strip_suffix(".csv")).unwrap_or(text)),
         None => name,
-    };
-    results.with_file_name(with_ending(stem, ".runs.jsonl"))
+    }
 }
 
 /// The lock beside a results file. It holds no state and is never removed.
@@ -198,6 +207,7 @@ mod tests {
         assert_eq!(runs_of(Path::new("out.csv")), Path::new("out.runs.jsonl"));
         assert_eq!(runs_of(Path::new("a.sandbox-results.csv")), Path::new("a.sandbox-results.runs.jsonl"));
         assert_eq!(runs_of(Path::new("out")), Path::new("out.runs.jsonl"));
+        assert_eq!(rescued_of(&results, "R"), "first.manifest.rescued-R.csv");
         assert_eq!(lock_of(&results), Path::new("work/first.manifest.results.csv.lock"));
     }
 

@@ -1,5 +1,6 @@
 //! The list of runs beside the results, one line of JSON each: what a report says at its head, and how many rows were
-//! uploaded when the last run ended. No run needs it, so a line that cannot be read is passed over.
+//! uploaded when the last run ended, by which results that vanished or were shortened are noticed. No run needs it, so a
+//! line that cannot be read is passed over.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk as _, RealDisk};
 use super::paths::runs_of;
+use crate::outcome::Status;
 
 /// One run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +45,13 @@ pub struct RunRecord {
     pub stopped: Option<String>,
     /// Its exit status.
     pub exit: u8,
+}
+
+impl RunRecord {
+    /// How many rows were uploaded when it ended, by it and by those before it.
+    pub fn uploaded(&self) -> u32 {
+        self.counts.get(Status::Uploaded.as_str()).copied().unwrap_or(0)
+    }
 }
 
 /// Which manifest a run was about.
@@ -104,6 +113,24 @@ mod rfc3339 {
     }
 }
 
+/// A run with this name, for tests.
+#[cfg(test)]
+pub(super) fn sample(id: &str) -> RunRecord {
+    let now: Timestamp = "2026-03-10T09:15:00Z".parse().expect("a time");
+    RunRecord {
+        id: id.to_owned(),
+        version: "0.1.0".to_owned(),
+        started: now,
+        finished: now,
+        target: "sandbox".to_owned(),
+        manifest: ManifestRef { path: "a.yaml".to_owned(), sha256: "00".to_owned() },
+        options: BTreeMap::from([("rate".to_owned(), "10/s".to_owned())]),
+        counts: BTreeMap::from([("uploaded".to_owned(), 3)]),
+        stopped: None,
+        exit: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,19 +140,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let results = dir.path().join("a.results.csv");
         assert_eq!(runs(&results).expect("no list"), []);
-        let now: Timestamp = "2026-03-10T09:15:00Z".parse().expect("a time");
-        let run = |id: &str| RunRecord {
-            id: id.to_owned(),
-            version: "0.1.0".to_owned(),
-            started: now,
-            finished: now,
-            target: "sandbox".to_owned(),
-            manifest: ManifestRef { path: "a.yaml".to_owned(), sha256: "00".to_owned() },
-            options: BTreeMap::from([("rate".to_owned(), "10/s".to_owned())]),
-            counts: BTreeMap::from([("uploaded".to_owned(), 3)]),
-            stopped: None,
-            exit: 0,
-        };
+        let run = sample;
         record_run(&results, &run("one")).expect("written");
         let list = runs_of(&results);
         let whole = std::fs::read(&list).expect("there");

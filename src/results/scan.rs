@@ -184,6 +184,22 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'
     Ok(reading.scan)
 }
 
+/// Whether every line of the file that can be read at all tells of this target. An empty file is anybody's; one without
+/// our header is not ours.
+pub(super) fn tells_only_of<D: Disk>(disk: &D, file: &D::File, target: &str) -> io::Result<bool> {
+    let mut lines = ResultsLines::new(disk, file);
+    let Some(header) = lines.next()? else { return Ok(true) };
+    let Some(layout) = Layout::decode_header(header.bytes) else { return Ok(false) };
+    let mut ranges = Vec::new();
+    while let Some(physical) = lines.next()? {
+        let cells = Cells::split(physical.bytes, &layout, &mut ranges);
+        if cells.is_ok_and(|cells| cells.raw(ResultsColumn::Target) != target.as_bytes()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 struct Reading<'a> {
     wanted: &'a ScanExpectation<'a>,
     scan: Scan,

@@ -1,4 +1,5 @@
-//! A disk in memory that loses power, tears what was not synced, and fails when it is told to.
+//! A disk in memory that loses power, tears what was not synced, fails when it is told to, and on which others do to files
+//! what they like.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk::Disk;
+use super::disk::{Disk, Placement};
 use super::paths::PlaceError;
 
 /// The disk; a clone is the same disk.
@@ -24,9 +25,13 @@ struct SimDiskState {
     pending: Vec<Naming>,
     /// Who has each lock.
     locks: BTreeMap<PathBuf, u64>,
+    /// Which open file has locked each file itself.
+    claims: BTreeMap<usize, u64>,
+    /// How many locks were taken and files opened: the next one's number.
     holders: u64,
     operations: u64,
     trouble: Option<DiskFault>,
+    meddling: Option<(u64, Meddling)>,
     /// After a crash nothing works until the machine is up again.
     down: bool,
 }
@@ -54,9 +59,35 @@ enum DiskFault {
     Panic(u64),
 }
 
+/// What another program does to a results file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meddling {
+    /// It removes this name.
+    Remove(PathBuf),
+    /// It puts another file in its place.
+    Replace(PathBuf, Vec<u8>),
+    /// It gives the file a second name.
+    Link(PathBuf, PathBuf),
+    /// It gives the file another name.
+    Rename(PathBuf, PathBuf),
+}
+
 /// An open file of a [`SimDisk`].
 #[derive(Debug)]
-pub struct SimFile(usize);
+pub struct SimFile {
+    disk: SimDisk,
+    file: usize,
+    holder: u64,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut world = self.disk.world();
+        if world.claims.get(&self.file) == Some(&self.holder) {
+            world.claims.remove(&self.file);
+        }
+    }
+}
 
 /// A lock of a [`SimDisk`].
 #[derive(Debug)]
@@ -115,6 +146,17 @@ impl SimDisk {
         world.down = false;
         world.trouble = None;
         world.locks.clear();
+        world.claims.clear();
+    }
+
+    /// Lets another program come in before this operation.
+    pub fn meddle_at(&self, operation: u64, meddling: Meddling) {
+        self.world().meddling = Some((operation, meddling));
+    }
+
+    /// Lets another program come in now. What it does to names is as lasting as if its folder were synced.
+    pub fn meddle(&self, meddling: &Meddling) {
+        self.world().meddle(meddling);
     }
 
     /// The machine is gone: what was not synced is lost, or there in part, or there with holes.
@@ -152,6 +194,10 @@ impl SimDisk {
         self.world().names.keys().cloned().collect()
     }
 
+    fn handle(&self, (file, holder): (usize, u64)) -> SimFile {
+        SimFile { disk: self.clone(), file, holder }
+    }
+
     fn begin(&self) -> io::Result<(MutexGuard<'_, SimDiskState>, Course)> {
         let mut world = self.world();
         if world.down {
@@ -159,6 +205,9 @@ impl SimDisk {
         }
         let operation = world.operations;
         world.operations += 1;
+        if let Some((_, meddling)) = world.meddling.take_if(|(at, _)| *at == operation) {
+            world.meddle(&meddling);
+        }
         let course = match world.trouble {
             Some(DiskFault::Fail(at)) if at == operation => Course::Half(io::Error::other("told to fail")),
             Some(DiskFault::Crash(at)) if at == operation => {
@@ -193,6 +242,34 @@ impl SimDiskState {
     fn name(&mut self, naming: Naming) {
         naming.apply(&mut self.names);
         self.pending.push(naming);
+    }
+
+    fn meddle(&mut self, meddling: &Meddling) {
+        let there = |world: &SimDiskState, path: &Path| world.names.get(path).copied();
+        match meddling {
+            Meddling::Remove(path) => self.name(Naming::IsNot(path.clone())),
+            Meddling::Replace(path, bytes) => {
+                self.files.push(Contents { bytes: bytes.clone(), durable: bytes.len() });
+                self.name(Naming::Is(path.clone(), self.files.len() - 1));
+            }
+            Meddling::Link(path, link) => {
+                if let Some(file) = there(self, path) {
+                    self.name(Naming::Is(link.clone(), file));
+                }
+            }
+            Meddling::Rename(from, to) => {
+                if let Some(file) = there(self, from) {
+                    self.name(Naming::Is(to.clone(), file));
+                    self.name(Naming::IsNot(from.clone()));
+                }
+            }
+        }
+    }
+
+    /// The file, and the number of who has it open now.
+    fn opened(&mut self, file: usize) -> (usize, u64) {
+        self.holders += 1;
+        (file, self.holders)
     }
 
     fn named(&self, path: &Path) -> io::Result<usize> {
@@ -243,29 +320,47 @@ impl Disk for SimDisk {
         Ok(holder.map(|holder| SimLock { disk: self.clone(), path: path.to_owned(), holder }))
     }
 
+    fn claim(&self, file: &SimFile) -> io::Result<bool> {
+        self.whole(|world| Ok(*world.claims.entry(file.file).or_insert(file.holder) == file.holder))
+    }
+
+    fn placement(&self, file: &SimFile, path: &Path) -> io::Result<Placement> {
+        self.whole(|world| {
+            let names = world.names.values().filter(|named| **named == file.file).count() as u64;
+            Ok(match world.names.get(path) {
+                None => Placement::Gone,
+                Some(there) if *there != file.file => Placement::Replaced,
+                Some(_) if names > 1 => Placement::Linked { names },
+                Some(_) => Placement::InPlace,
+            })
+        })
+    }
+
     fn open_to_read(&self, path: &Path) -> io::Result<Option<SimFile>> {
         self.open(path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<SimFile>> {
-        self.whole(|world| Ok(world.names.get(path).copied().map(SimFile)))
+        let opened = self.whole(|world| Ok(world.names.get(path).copied().map(|file| world.opened(file))))?;
+        Ok(opened.map(|opened| self.handle(opened)))
     }
 
     fn create(&self, path: &Path) -> io::Result<SimFile> {
-        self.whole(|world| {
+        let opened = self.whole(|world| {
             if world.names.contains_key(path) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             world.files.push(Contents::default());
             let file = world.files.len() - 1;
             world.name(Naming::Is(path.to_owned(), file));
-            Ok(SimFile(file))
-        })
+            Ok(world.opened(file))
+        })?;
+        Ok(self.handle(opened))
     }
 
     fn read_at(&self, file: &SimFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.whole(|world| {
-            let bytes = &world.files[file.0].bytes;
+            let bytes = &world.files[file.file].bytes;
             let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
             let read = rest.len().min(buffer.len());
             buffer[..read].copy_from_slice(&rest[..read]);
@@ -279,14 +374,13 @@ impl Disk for SimDisk {
             Course::Well => (bytes.len(), Ok(())),
             Course::Half(error) => (bytes.len() / 2, Err(error)),
         };
-        world.files[file.0].bytes.extend_from_slice(&bytes[..written]);
+        world.files[file.file].bytes.extend_from_slice(&bytes[..written]);
         done
     }
 
-    fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
+    fn truncate(&self, file: &SimFile, len: u64) -> io::Result<()> {
         self.whole(|world| {
-            let file = world.named(path)?;
-            let contents = &mut world.files[file];
+            let contents = &mut world.files[file.file];
             contents.bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
             contents.durable = contents.bytes.len();
             Ok(())
@@ -295,7 +389,7 @@ impl Disk for SimDisk {
 
     fn sync(&self, file: &SimFile) -> io::Result<()> {
         self.whole(|world| {
-            let contents = &mut world.files[file.0];
+            let contents = &mut world.files[file.file];
             contents.durable = contents.bytes.len();
             Ok(())
         })

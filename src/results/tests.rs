@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::line::samples::full;
-use super::sim_disk::SimDisk;
+use super::sim_disk::{Meddling, SimDisk};
 use super::*;
 use crate::outcome::{OwnCode, Status};
 use crate::upload::{RowKey, ServiceId};
@@ -437,14 +437,79 @@ fn accepted_edits_count_by_key_and_status_and_what_cannot_be_told_is_unknown() {
 }
 
 #[test]
-fn a_rehearsal_begins_afresh_whatever_is_there() {
+fn a_rehearsal_begins_afresh_over_a_rehearsal_and_over_nothing_else() {
     let disk = SimDisk::default();
-    disk.put(Path::new(PATH), b"anything at all");
-    let afresh = ResultsOptions { afresh: true, ..options() };
-    let held = hold(disk.clone(), Path::new(PATH), &afresh).expect("free");
-    held.begin(&TestManifest::of([1])).expect("begins");
-    assert!(text(&disk).starts_with("line,module,record,"));
-    assert_eq!(table(&disk), []);
+    let rehearsal = ResultsOptions { target: Some("sandbox".to_owned()), afresh: true, ..ResultsOptions::default() };
+    let mut log = begun(&disk, &TestManifest::of([1]));
+    log.append(&line(1, Status::Uploaded)).expect("written");
+    drop(log);
+    let real = text(&disk);
+    for there in [real.as_str(), "anything at all"] {
+        disk.put(Path::new(PATH), there.as_bytes());
+        for refused in [
+            hold(disk.clone(), Path::new(PATH), &rehearsal).map(|_| ()),
+            look(disk.clone(), Path::new(PATH), &rehearsal).map(|_| ()),
+        ] {
+            let refused = refused.expect_err("not a rehearsal's").to_string();
+            assert!(refused.contains("not the results of a rehearsal"), "{refused}");
+        }
+        assert_eq!(text(&disk), there, "left alone");
+    }
+    let rehearsed = real.replace(&full().target, "sandbox");
+    let torn = &rehearsed[..rehearsed.len() - 20];
+    for there in [rehearsed.as_str(), torn, ""] {
+        disk.put(Path::new(PATH), there.as_bytes());
+        let held = hold(disk.clone(), Path::new(PATH), &rehearsal).expect("free");
+        held.begin(&TestManifest::of([1])).expect("begins");
+        assert!(text(&disk).starts_with("line,module,record,"));
+        assert_eq!(table(&disk), []);
+    }
+}
+
+#[test]
+fn a_file_with_two_names_is_refused_by_both() {
+    let disk = SimDisk::default();
+    drop(begun(&disk, &TestManifest::of([1])));
+    let other = Path::new("work/b.results.csv");
+    disk.meddle(&Meddling::Link(Path::new(PATH).to_owned(), other.to_owned()));
+    for path in [Path::new(PATH), other] {
+        for refused in
+            [hold(disk.clone(), path, &options()).map(|_| ()), look(disk.clone(), path, &options()).map(|_| ())]
+        {
+            assert!(matches!(refused, Err(ResultsError::Linked { names: 2, .. })), "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_in_use_is_refused_by_its_new_name_and_without_its_lock_file() {
+    let disk = SimDisk::default();
+    let manifest = TestManifest::of([1, 2]);
+    let mut log = begun(&disk, &manifest);
+    let other = Path::new("work/b.results.csv");
+    disk.meddle(&Meddling::Rename(Path::new(PATH).to_owned(), other.to_owned()));
+    assert!(matches!(hold(disk.clone(), other, &options()), Err(ResultsError::Locked { .. })));
+    disk.meddle(&Meddling::Rename(other.to_owned(), Path::new(PATH).to_owned()));
+    log.append(&sent(1, 5)).and_then(|()| log.sync()).expect("it is back before anything was asked of it");
+    let finished = log.compact(&manifest).expect("compacted");
+    // Its table is locked as the log was.
+    disk.meddle(&Meddling::Rename(Path::new(PATH).to_owned(), other.to_owned()));
+    assert!(matches!(hold(disk.clone(), other, &options()), Err(ResultsError::Locked { .. })));
+    drop(finished);
+    assert!(hold(disk, other, &options()).is_ok());
+}
+
+#[test]
+fn results_that_vanished_are_no_new_beginning() {
+    let disk = SimDisk::default();
+    let run = |uploaded: u32| RunRecord { counts: [("uploaded".to_owned(), uploaded)].into(), ..runs::sample("one") };
+    let seen = look(disk.clone(), Path::new(PATH), &options()).expect("none");
+    assert!(seen.has_not_vanished(&[]).is_ok() && seen.has_not_vanished(&[run(0)]).is_ok());
+    let refused = seen.has_not_vanished(&[run(3), run(0)]).expect_err("three rows are forgotten").to_string();
+    assert!(refused.contains("3 rows") && refused.contains("--new-results"), "{refused}");
+    drop(begun(&disk, &TestManifest::of([1])));
+    let seen = look(disk, Path::new(PATH), &options()).expect("there");
+    assert!(seen.has_not_vanished(&[run(3)]).is_ok(), "a file that is there is held against its length");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod answers;
 mod auth;
 mod case;
+mod displaced;
 mod exits;
 mod faults;
 mod files;

@@ -31,7 +31,9 @@ use crate::outcome::Status;
 use crate::plan::facts::Facts;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
-use crate::results::{self, GroupLog, LockedResults, RealDisk, ResultsSnapshot, ResultsTotals};
+use crate::results::{
+    self, EndError, Finished, GroupLog, LockedResults, RealDisk, ResultsSnapshot, ResultsTally, ResultsTotals,
+};
 use crate::units;
 
 /// Runs the command.
@@ -61,7 +63,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         return Ok(Exit::Unsound);
     };
     say_what_was_torn(&prepared, results.seen());
-    check_that_no_line_is_missing(&prepared, results.seen())?;
+    check_that_nothing_is_missing(&prepared, results.seen())?;
     let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.resend, &prepared.plan);
     let plan = plan.or_exit(Exit::Results)?;
     match results {
@@ -118,12 +120,17 @@ fn say_what_was_torn(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
     }
 }
 
-fn check_that_no_line_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) -> Result<(), Failure> {
-    if prepared.results.afresh || prepared.results.accept_edited {
+/// The list of runs knows how much the results once held.
+fn check_that_nothing_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) -> Result<(), Failure> {
+    if prepared.results.afresh {
         return Ok(());
     }
     // No run needs the list: one that is not there or cannot be read says nothing.
-    match results::runs(seen.path()).unwrap_or_default().last() {
+    let runs = results::runs(seen.path()).unwrap_or_default();
+    if !prepared.args.existing.new_results {
+        seen.has_not_vanished(&runs).or_exit(Exit::Results)?;
+    }
+    match runs.last().filter(|_| !prepared.results.accept_edited) {
         Some(last) => seen.is_as_long_as_after(last).or_exit(Exit::Results),
         None => Ok(()),
     }
@@ -271,29 +278,45 @@ fn execute(prepared: &Prepared, plan: &Plan, held: LockedResults<RealDisk>) -> R
             let ports = Ports { service: &sender, journal: &memory, observer, stop: &stop };
             worker_pool::run(engine, prepared.threads(), ports)
         });
-    let finished = finish(log, &rows, &prepared.plan.results);
-    let exit = status(&ending, finished.as_ref().ok(), &signal);
-    let over = SummaryInput {
-        plan: plan.facts(),
-        run: &run_id,
-        ending: &ending,
-        seen: &seen,
-        totals: finished.as_ref().ok(),
-        exit,
-    };
+    // The results stay locked until the list of runs says how this one ended.
+    let finished = log.close().and_then(|log| log.compact(&rows));
+    let totals = finished.as_ref().ok().map(|finished| &finished.totals);
+    let exit = status(&ending, totals, &signal);
+    let over = SummaryInput { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals, exit };
     let summary = Summary::of(&over);
-    note_run(prepared, &over, started);
+    note_run(prepared, &over, started, &tally_of(&finished));
     show_summary(prepared, &summary);
-    finished.map(|_| exit)
+    finished.map(|_| exit).map_err(|error| unfinished(error, &run_id)).or_exit(Exit::Results)
 }
 
-/// Makes the log a table.
-fn finish(log: GroupLog<RealDisk>, rows: &ManifestRows<'_>, path: &Path) -> Result<ResultsTotals, Failure> {
-    let unwritten = |error| {
-        anyhow!("cannot write {}: {error}; make room or mend the disk, then run the same command again", path.display())
-    };
-    let log = log.close().map_err(unwritten).or_exit(Exit::Results)?;
-    log.compact(rows).map(|finished| finished.totals).or_exit(Exit::Results)
+/// How many rows have which status, as far as it is known.
+fn tally_of(finished: &Result<Finished<RealDisk>, EndError<RealDisk>>) -> ResultsTally {
+    match finished {
+        Ok(finished) => finished.totals.rows,
+        Err(EndError::Displaced(displaced)) => displaced.tally(),
+        Err(_) => ResultsTally::default(),
+    }
+}
+
+/// Why the results did not become a table. Where somebody took the file away, what it held is saved first.
+fn unfinished(error: EndError<RealDisk>, run: &str) -> anyhow::Error {
+    let what = error.to_string();
+    let EndError::Displaced(displaced) = error else { return anyhow!(what) };
+    let beside = displaced.rescue(displaced.folder(), run);
+    let path = displaced.path().display();
+    match beside.or_else(|_| displaced.rescue(&std::env::temp_dir(), run)) {
+        Ok(saved) => {
+            let saved = saved.display();
+            anyhow!(
+                "{what}; so the run stopped. Everything that was in it, with this run's last lines, is saved in {saved}: to \
+                 go on, see what {path} is now, put {saved} in its place, and run the same command again"
+            )
+        }
+        Err(cause) => anyhow!(
+            "{what}; so the run stopped. What it held could not be saved ({cause}): if it was given another name, put it \
+             back under the old one; if not, run again with --new-results and --if-exists skip"
+        ),
+    }
 }
 
 /// The exit status: of the whole results file, not of this run alone.
@@ -329,10 +352,9 @@ fn show_summary(prepared: &Prepared, summary: &Summary) {
     }
 }
 
-/// Adds the run to the list beside the results. Losing it costs the head of a report and nothing else, so that it cannot
-/// be written is said, and does not change how the run ends.
-fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp) {
-    let counts = over.totals.map(|totals| totals.rows.iter()).into_iter().flatten();
+/// Adds the run to the list beside the results. Losing it costs the head of a report, and that lost results are noticed;
+/// so that it cannot be written is said, and does not change how the run ends.
+fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp, tally: &ResultsTally) {
     let run = results::RunRecord {
         id: over.run.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -344,7 +366,7 @@ fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp) {
             sha256: over.plan.manifest.sha256.clone(),
         },
         options: prepared.options(),
-        counts: counts.map(|(status, rows)| (status.to_string(), rows)).collect(),
+        counts: tally.iter().map(|(status, rows)| (status.to_string(), rows)).collect(),
         stopped: over.ending.stopped.as_ref().map(|stopped| stopped.message.clone()),
         exit: over.exit.code(),
     };

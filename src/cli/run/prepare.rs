@@ -428,6 +428,7 @@ fn switches(args: &RunArgs) -> Vec<String> {
         (args.checks.allow_rounded_ids, "--allow-rounded-ids"),
         (args.read.allow_outside, "--allow-outside"),
         (args.existing.accept_edited_results, "--accept-edited-results"),
+        (args.existing.new_results, "--new-results"),
         (args.run_pace.wait_for_credits, "--wait-for-credits"),
         (args.out.sha256, "--sha256"),
     ];
