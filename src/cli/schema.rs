@@ -67,6 +67,8 @@ struct ResultsRow {
     module: String,
     /// The record's id.
     record: String,
+    /// What the old system calls the record; empty for a row that names it by its id.
+    record_key: String,
     /// The path as written in the manifest; empty for a link.
     file: String,
     /// The address as written in the manifest; empty for a file.

@@ -243,6 +243,7 @@ fn text_of<'l>(name: &str, line: &'l Line, carried: &mut impl Iterator<Item = &'
     match name {
         "module" => Cow::Borrowed(&line.module),
         "record" => Cow::Borrowed(&line.record),
+        "record_key" => Cow::Borrowed(&line.record_key),
         "file" => Cow::Borrowed(&line.file),
         "url" => Cow::Borrowed(&line.url),
         "name" => Cow::Borrowed(&line.name),
@@ -386,17 +387,17 @@ mod tests {
             assert_eq!(row[0], Data::Float(f64::from(line.line)));
             assert_eq!(text(&row[2]), line.record);
             if let Some(id) = line.attachment_id {
-                assert_eq!(text(&row[7]), id.to_string());
+                assert_eq!(text(&row[8]), id.to_string());
             }
-            assert_eq!(text(&row[19]), line.carried[0]);
-            assert_eq!(text(&row[23]), line.key.to_string());
+            assert_eq!(text(&row[20]), line.carried[0]);
+            assert_eq!(text(&row[24]), line.key.to_string());
         }
     }
 
     #[test]
     fn the_sheet_of_what_is_not_in_place_has_those_rows_only() {
         let sheet = opened(900).worksheet_range(OPEN).expect("the sheet");
-        let statuses: Vec<&str> = sheet.rows().skip(1).map(|row| text(&row[6])).collect();
+        let statuses: Vec<&str> = sheet.rows().skip(1).map(|row| text(&row[7])).collect();
         assert_eq!(statuses, ["failed", "failed", "failed", "unknown", "in_doubt", "invalid", "not_sent", "not_sent"]);
     }
 
@@ -404,7 +405,7 @@ mod tests {
     fn a_name_that_looks_like_a_formula_or_markup_is_that_name() {
         let mut workbook = opened(40);
         let sheet = workbook.worksheet_range(OPEN).expect("the sheet");
-        assert_eq!(text(&sheet.rows().nth(1).expect("a row")[5]), sample::HOSTILE);
+        assert_eq!(text(&sheet.rows().nth(1).expect("a row")[6]), sample::HOSTILE);
         let formulas = workbook.worksheet_formula(OPEN).expect("the sheet");
         assert!(formulas.rows().flatten().all(String::is_empty));
     }

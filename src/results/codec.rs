@@ -49,6 +49,7 @@ impl Line {
             ResultsColumn::Line => push_number(out, (self.line > 0).then_some(self.line)),
             ResultsColumn::Module => cell::push(out, &self.module),
             ResultsColumn::Record => cell::push(out, &self.record),
+            ResultsColumn::RecordKey => cell::push(out, &self.record_key),
             ResultsColumn::File => cell::push(out, &self.file),
             ResultsColumn::Url => cell::push(out, &self.url),
             ResultsColumn::Name => cell::push(out, &self.name),
@@ -259,6 +260,7 @@ impl<'a> Cells<'a> {
             line: self.line_number()?,
             module: self.text(ResultsColumn::Module)?,
             record: self.text(ResultsColumn::Record)?,
+            record_key: self.text(ResultsColumn::RecordKey)?,
             file: self.text(ResultsColumn::File)?,
             url: self.text(ResultsColumn::Url)?,
             name: self.text(ResultsColumn::Name)?,
@@ -321,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_line_is_written_as_the_format_says() {
-        let expected = "7,Leads,738964000000291009,\"Angebote/50% März, \"\"neu\"\".pdf\",,'=März%0A.pdf,uploaded,\
+        let expected = "7,Leads,738964000000291009,K-7,\"Angebote/50% März, \"\"neu\"\".pdf\",,'=März%0A.pdf,uploaded,\
              738964000000300001,settled-by-listing,\"found in the record's list, 2 tries\",200,3,52431,xxh3:00112233445566778899aabbccddeeff,1.234,\
              2026-03-10T09:15:00Z,2026-03-10T09:15:02.5Z,2026-03-10T14:45:01+05:30,738964000000100001,\"see, mail\",,\
              www.zohoapis.eu,org:10234695,20260310T091459Z-4f2a,r0123456789abcdef";
@@ -406,7 +408,7 @@ mod tests {
                 any::<u64>().prop_map(|id| CrmOwner::Organisation(ServiceId::new(id))),
                 any::<u64>().prop_map(CrmOwner::Client),
             ]),
-            texts in prop::collection::vec("[\\PC\\p{Cc}%,\"'=+@-]{0,12}", 9),
+            texts in prop::collection::vec("[\\PC\\p{Cc}%,\"'=+@-]{0,12}", 10),
             carried in prop::collection::vec("[\\PC\\p{Cc}]{0,6}", 2),
             numbers in (any::<u32>(), any::<u32>(), any::<u64>(), 0_u64..1_000_000_000),
             ids in (prop::option::of(any::<u64>()), prop::option::of(any::<u64>()), prop::option::of(any::<u16>()), prop::option::of(any::<u64>())),
@@ -417,7 +419,7 @@ mod tests {
             let mut text = || texts.next().unwrap_or_default();
             Line {
                 line: numbers.0,
-                module: text(), record: text(), file: text(), url: text(), name: text(),
+                module: text(), record: text(), record_key: text(), file: text(), url: text(), name: text(),
                 status,
                 attachment_id: ids.0.map(ServiceId::new),
                 code: text(), message: text(),

@@ -15,6 +15,7 @@ pub(super) enum ResultsColumn {
     Line,
     Module,
     Record,
+    RecordKey,
     File,
     Url,
     Name,
@@ -77,10 +78,11 @@ impl ColumnSpec {
 }
 
 /// Every column of ours, in its order; in the order of [`ResultsColumn`], too.
-const COLUMNS: [ColumnSpec; 24] = [
+const COLUMNS: [ColumnSpec; 25] = [
     front(ResultsColumn::Line, "line"),
     front(ResultsColumn::Module, "module"),
     front(ResultsColumn::Record, "record"),
+    front(ResultsColumn::RecordKey, "record_key").later(),
     front(ResultsColumn::File, "file"),
     front(ResultsColumn::Url, "url"),
     front(ResultsColumn::Name, "name"),

@@ -19,6 +19,8 @@ pub struct Line {
     pub module: String,
     /// The record's id, or what an invalid row says.
     pub record: String,
+    /// What the old system calls the record, as the row says; empty for a row that names it by its id.
+    pub record_key: String,
     /// The path as written in the manifest; empty for a link.
     pub file: String,
     /// The address as written in the manifest; empty for a file.
@@ -74,6 +76,7 @@ impl Line {
             line: upload.line,
             module: upload.module.to_owned(),
             record: upload.record.to_string(),
+            record_key: String::new(),
             file: file.to_owned(),
             url: url.to_owned(),
             name: upload.name.to_owned(),
@@ -163,6 +166,7 @@ pub(super) mod samples {
         };
         let mut line = Line::of(&upload, Some(52_431), "www.zohoapis.eu", "20260310T091459Z-4f2a").ended(&outcome, 1);
         line.carried = vec!["see, mail".to_owned(), String::new()];
+        "K-7".clone_into(&mut line.record_key);
         line.content = Some(Fingerprint::Xxh3(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff));
         line.org = Some(CrmOwner::Organisation(ServiceId::new(10_234_695)));
         line

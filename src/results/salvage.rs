@@ -20,6 +20,7 @@ impl Cells<'_> {
             line: self.line_number().unwrap_or_default(),
             module: self.text(ResultsColumn::Module).unwrap_or_default(),
             record: self.text(ResultsColumn::Record).unwrap_or_default(),
+            record_key: self.text(ResultsColumn::RecordKey).unwrap_or_default(),
             file: self.text(ResultsColumn::File).unwrap_or_default(),
             url: self.text(ResultsColumn::Url).unwrap_or_default(),
             name: self.text(ResultsColumn::Name).unwrap_or_default(),

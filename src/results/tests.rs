@@ -596,7 +596,7 @@ fn a_file_of_the_first_version_is_written_anew_before_the_first_line() {
     let manifest = TestManifest { columns: ["note", "x_batch"].map(str::to_owned).to_vec(), ..TestManifest::of(keys) };
     let held = hold(disk.clone(), Path::new(PATH), &options).expect("free");
     let log = held.begin(&manifest).expect("begins");
-    assert!(text(&disk).starts_with("line,module,record,file,url,name,status,attachment_id,code,message,http_status,"));
+    assert!(text(&disk).starts_with("line,module,record,record_key,file,url,name,status,attachment_id,code,message,"));
     assert!(text(&disk).lines().next().is_some_and(|header| header.contains(",bytes,content,seconds,")));
     assert!(
         text(&disk).lines().next().is_some_and(|header| header.ends_with(",note,x_batch,target,org,run,key,check"))

@@ -12,6 +12,7 @@ mod files;
 mod first;
 mod identity;
 mod interface;
+mod keys;
 mod names;
 mod options;
 mod output;

@@ -154,10 +154,42 @@ fn yaml() -> Vec<Sample> {
     ]
 }
 
+/// Rows by key, with a crosswalk and without one.
+fn keys() -> Vec<Sample> {
+    let crosswalk = "version: 1\ncrosswalk: crosswalk.csv\nuploads:\n";
+    let row = |rest: &str| format!("- {{module: Leads, file: a.txt, {rest}}}\n");
+    let joined = [
+        ("key: K-7", "record-key-unknown"),
+        ("key: twice", "record-key-ambiguous"),
+        ("key: '4711.0'", "record-key-damaged"),
+        ("key: \"a\\tb\"", "record-key-text"),
+        ("key: K-1, record: 738964000000291009", "record-key-both"),
+        ("key: ANNA@example.org", "record-key-spelling"),
+    ];
+    let rows: String = joined.iter().map(|(rest, _)| row(rest)).collect();
+    let mut codes: Vec<&'static str> = joined.iter().map(|(_, code)| *code).collect();
+    codes.push("crosswalk-tolerated");
+    vec![
+        sample("yaml", format!("{crosswalk}{rows}"), &codes),
+        sample("yaml", format!("version: 1\nuploads:\n{}", row("key: K-1")), &["crosswalk-missing"]),
+        sample("yaml", crosswalk.replace("crosswalk.csv", "a.txt") + &row("key: K-1"), &["crosswalk-damaged"]),
+    ]
+}
+
+const CROSSWALK: &str = "module,key,record,Owner\nLeads,K-1,738964000000291001,\nLeads,twice,738964000000291002,\n\
+                         Leads,twice,738964000000291003,\nLeads,anna@example.org,738964000000291004,\n";
+
 /// What a dry run cannot be made to meet here: trouble of the disk, rights that root does not miss, a race with an editor,
-/// gigabytes of manifest, and a results file, which is met below.
-const NOT_HERE: [&str; 6] =
-    ["read-failed", "file-unreadable", "file-denied", "manifest-changed", "manifest-too-large", "results-as-manifest"];
+/// gigabytes of manifest, an organisation, which nobody is asked for, and a results file, which is met below.
+const NOT_HERE: [&str; 7] = [
+    "read-failed",
+    "file-unreadable",
+    "file-denied",
+    "manifest-changed",
+    "manifest-too-large",
+    "crosswalk-organisation",
+    "results-as-manifest",
+];
 
 fn codes_found(case: &Case, sample: &Sample) -> BTreeSet<String> {
     let name = format!("m.{}", sample.extension);
@@ -173,13 +205,13 @@ fn codes_found(case: &Case, sample: &Sample) -> BTreeSet<String> {
 #[test]
 fn every_code_is_reached_and_has_a_page() {
     let case = Case::new().file("a.txt", "a").file("b.txt", "b").file("empty.txt", "").file("folder/a.txt", "a");
-    let case = case.file("setup.EXE", "x").file("con.txt", "c");
+    let case = case.file("setup.EXE", "x").file("con.txt", "c").file("crosswalk.csv", CROSSWALK);
     for (name, size) in [("huge.bin", 5_000_000_000), ("large.bin", 101_000_000)] {
         let file = std::fs::File::create(case.path(name)).expect("a file");
         file.set_len(size).expect("a sparse file");
     }
     let mut all = BTreeSet::new();
-    for sample in [rows_of_csv()].into_iter().chain(whole_files_of_csv()).chain(yaml()) {
+    for sample in [rows_of_csv()].into_iter().chain(whole_files_of_csv()).chain(yaml()).chain(keys()) {
         let found = codes_found(&case, &sample);
         for code in &sample.codes {
             assert!(found.contains(*code), "{code} is not among {found:?}");

@@ -207,7 +207,9 @@ impl RawState {
 
     fn log(&self) -> Vec<String> {
         let Ok(mut reader) = csv::Reader::from_path(&self.results) else { return Vec::new() };
-        reader.records().flatten().filter_map(|line| line.get(6).map(str::to_owned)).collect()
+        let status = reader.headers().ok().and_then(|names| names.iter().position(|name| name == "status"));
+        let Some(status) = status else { return Vec::new() };
+        reader.records().flatten().filter_map(|line| line.get(status).map(str::to_owned)).collect()
     }
 }
 

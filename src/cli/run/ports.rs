@@ -149,7 +149,8 @@ impl ResultsJournal<'_> {
             let checked = self.plan.checked();
             let bytes = checked.facts(row).map_or(0, |facts| facts.size);
             let carried = checked.carried(row).map(str::to_owned).collect();
-            return Some(Line { carried, ..Line::of(&upload, Some(bytes), self.target, self.run) });
+            let record_key = checked.record_key(row).to_owned();
+            return Some(Line { record_key, carried, ..Line::of(&upload, Some(bytes), self.target, self.run) });
         }
         let line = self.plan.orphan(job)?.line.clone();
         let carried = self.log.layout().rearranged(&self.old_layout, line.carried);

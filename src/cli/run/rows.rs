@@ -101,7 +101,8 @@ impl ResultsRows for ManifestRows<'_> {
                 let bytes = self.checked.facts(row).map(|facts| facts.size);
                 let line = Line::of(&self.checked.upload(row), bytes, self.target, self.run);
                 let carried = self.checked.carried(row).map(str::to_owned).collect();
-                Line { code: OwnCode::RunEnded.into(), carried, ..line }
+                let record_key = self.checked.record_key(row).to_owned();
+                Line { code: OwnCode::RunEnded.into(), record_key, carried, ..line }
             }
             RowPlace::LeftOut(left_out) => self.invalid(left_out),
         }
@@ -114,6 +115,7 @@ impl ManifestRows<'_> {
             line: left_out.line,
             module: left_out.module.clone(),
             record: left_out.record.clone(),
+            record_key: left_out.record_key.clone(),
             file: left_out.file.clone(),
             url: left_out.url.clone(),
             name: left_out.name.clone(),
