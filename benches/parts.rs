@@ -15,7 +15,7 @@ use attache::plan;
 use attache::reply::{Created, ListReply, Reply, Verdict};
 use attache::results::{self, RealDisk, ResendRules};
 use attache::units::Rate;
-use attache::upload::{FileFacts, RecordId, RowKey, ServiceId, SourceKind, Upload};
+use attache::upload::{FileFacts, FileSource, RecordId, RowKey, ServiceId, SourceKind, Upload};
 use attache::zoho::{ApiVersion, Client, Credentials, HttpOptions, Secret, Target, TokenOptions};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -159,7 +159,7 @@ fn upload_a_file_of(bencher: Bencher<'_, '_>, bytes: usize) {
         key: RowKey(1),
     };
     bencher.bench_local(|| {
-        let reply = client.upload(&upload, Some((&path, facts)), &|_| {}).reply;
+        let reply = client.upload(&upload, Some(&FileSource::plain(&path, facts)), &|_| {}).reply;
         assert!(matches!(reply.verdict, Verdict::Uploaded(_)), "{reply:?}");
     });
 }

@@ -17,6 +17,9 @@
 //! | what a flag is called, what it means | [`cli`] |
 //! | how a CSV or YAML manifest is read | [`manifest`] |
 //! | a rule about rows, ids, files, links, names | [`check`] |
+//! | how a member of a zip is found and read | `archive` |
+//! | how the bytes of a file are read, and what must hold of them | `open_file` |
+//! | checksums that a manifest gives | [`checksum`] |
 //! | what a code means to a user (`attache explain`) | [`explain`] |
 //! | what a run is going to do, credits, scopes, time | [`plan`] |
 //! | order, pacing, retry, settling, when to stop | [`engine`] |
@@ -43,7 +46,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, rust_2018_idioms, unreachable_pub, clippy::dbg_macro, clippy::todo, clippy::unimplemented)]
 
+pub(crate) mod archive;
 pub mod check;
+pub mod checksum;
 pub mod cli;
 pub mod console;
 pub mod content;
@@ -53,6 +58,7 @@ pub mod exit;
 pub mod explain;
 pub mod file_id;
 pub mod manifest;
+pub(crate) mod open_file;
 pub mod outcome;
 pub mod owner;
 pub mod plan;

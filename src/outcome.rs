@@ -115,6 +115,8 @@ pub enum OwnCode {
     FileChanged,
     /// `failed`: reading the file went wrong.
     FileRead,
+    /// `failed`: the bytes that were read while sending are not those that the manifest gives a checksum of.
+    ChecksumDiffers,
     /// `in_doubt`: the connection ended or fell silent after bytes had left.
     AnswerLost,
     /// `in_doubt`: the service answered that something went wrong on its side, maybe after the work was done.
@@ -161,7 +163,7 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// Every code of our own, in the order of the documentation.
-    pub const ALL: [OwnCode; 32] = [
+    pub const ALL: [OwnCode; 33] = [
         OwnCode::SettledByListing,
         OwnCode::Exists,
         OwnCode::Assumed,
@@ -173,6 +175,7 @@ impl OwnCode {
         OwnCode::FileDenied,
         OwnCode::FileChanged,
         OwnCode::FileRead,
+        OwnCode::ChecksumDiffers,
         OwnCode::AnswerLost,
         OwnCode::ServerError,
         OwnCode::Unreadable,
@@ -210,6 +213,7 @@ impl OwnCode {
             OwnCode::FileDenied => "file-denied",
             OwnCode::FileChanged => "file-changed",
             OwnCode::FileRead => "file-read",
+            OwnCode::ChecksumDiffers => "checksum-differs",
             OwnCode::AnswerLost => "answer-lost",
             OwnCode::ServerError => "server-error",
             OwnCode::Unreadable => "unreadable",

@@ -3,9 +3,13 @@
 //! A value of these types cannot be malformed. How the text of a manifest becomes one is the business of `check`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+
+use crate::archive::Member;
+use crate::checksum::Checksums;
 
 /// The id of a CRM record: 10 to 19 digits, no leading zero, at most 9223372036854775807.
 ///
@@ -201,6 +205,34 @@ impl FileFacts {
         #[cfg(not(unix))]
         let identity = (0, 0);
         FileFacts { size: metadata.len(), modified_ns, identity }
+    }
+}
+
+/// Where the bytes of a file lie and what the check saw of them: all that a sender needs to send just these bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileSource {
+    /// The file itself, or the archive that holds it.
+    pub path: PathBuf,
+    /// What the look said. Of a member of an archive: the member's size, and time and identity of the archive.
+    pub facts: FileFacts,
+    /// Where in the archive; `None` for a file that stands by itself.
+    pub member: Option<Member>,
+    /// What the manifest says that the bytes hash to.
+    pub checksums: Checksums,
+}
+
+impl FileSource {
+    /// A file that stands by itself, of which nothing is known but what the look said.
+    pub fn plain(path: impl Into<PathBuf>, facts: FileFacts) -> FileSource {
+        FileSource { path: path.into(), facts, member: None, checksums: Checksums::default() }
+    }
+
+    /// What the file at `path` must still be like when it is opened, and when its last byte was read.
+    pub fn facts_on_disk(&self) -> FileFacts {
+        match &self.member {
+            Some(member) => FileFacts { size: member.archive_size(), ..self.facts },
+            None => self.facts,
+        }
     }
 }
 

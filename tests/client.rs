@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use attache::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
 use attache::sandbox::{Dialect, FaultKind, ListOrder, SandboxOptions, SandboxServer, SandboxUser, SizeAs};
-use attache::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
+use attache::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
 use attache::zoho::{Client, Credentials, HttpOptions, Renewal, Secret, Target, TokenOptions};
 
 const RECORD: u64 = 738_964_000_000_291_009;
@@ -53,7 +53,9 @@ impl ClientFixture {
     fn upload(&self, name: &str, bytes: usize) -> Reply {
         let path = self.file("source", bytes);
         let facts = FileFacts::of(&std::fs::metadata(&path).expect("facts"));
-        self.client.upload(&row(SourceKind::File, "source", name), Some((&path, facts)), &|_| ()).reply
+        self.client
+            .upload(&row(SourceKind::File, "source", name), Some(&FileSource::plain(&path, facts)), &|_| ())
+            .reply
     }
 
     fn link(&self, url: &str) -> Reply {

@@ -5,6 +5,8 @@ use super::checker::Checker;
 use super::record::ReadRecord;
 use super::store::SourceIx;
 use super::{CheckFinding, link, name, record};
+use crate::archive;
+use crate::checksum::{ChecksumKind, Checksums};
 use crate::explain::ProblemCode;
 use crate::manifest::{Field, RawRow};
 use crate::problem::{Place, Problem, Severity};
@@ -178,7 +180,7 @@ impl Checker<'_> {
             let hint = "map the share to a drive, or mount it, and name that with --root";
             self.report(row, Field::File, CheckFinding::new(ProblemCode::FileNetwork, message, hint));
             good = false;
-        } else if !cfg!(windows) && path.contains('\\') {
+        } else if !cfg!(windows) && outside_archives(path).contains('\\') {
             let hint = format!("write {}", crate::problem::masked_excerpt(&path.replace('\\', "/")));
             let finding = CheckFinding::new(ProblemCode::FileBackslash, "the path has a backslash in it", hint);
             self.report(row, Field::File, finding);
@@ -228,6 +230,30 @@ impl Checker<'_> {
             self.report(row, Field::Name, finding);
         }
         good.then_some(if titleless { None } else { Some(given) })
+    }
+
+    /// The checksums that the row gives; `None` if one is wrong.
+    pub(super) fn checksums_of(&mut self, row: &RawRow, kind: Option<SourceKind>) -> Option<Checksums> {
+        let mut checksums = Checksums::default();
+        let mut good = true;
+        for (field, checksum) in [(Field::Sha256, ChecksumKind::Sha256), (Field::Md5, ChecksumKind::Md5)] {
+            let given = self.trimmed(row, field)?;
+            if given.is_empty() {
+                continue;
+            }
+            let finding = if kind == Some(SourceKind::Link) {
+                let message = format!("a link has no bytes that could have the {checksum} given here");
+                CheckFinding::new(ProblemCode::ChecksumForm, message, "empty the cell")
+            } else if !checksums.set(checksum, given) {
+                let message = format!("this is no {checksum}, which has {} hexadecimal digits", checksum.digits());
+                CheckFinding::new(ProblemCode::ChecksumForm, message, "correct it, or empty the cell")
+            } else {
+                continue;
+            };
+            self.report(row, field, finding);
+            good = false;
+        }
+        good.then_some(checksums)
     }
 
     /// Judges a file's own name as it would be sent.
@@ -291,6 +317,11 @@ impl Checker<'_> {
         let problem = located(finding.problem(), row.place(field), row);
         self.problems.push(problem.about(field.as_str(), row.get(field)));
     }
+}
+
+/// The part of a path that the system sees: names inside an archive are its own affair.
+fn outside_archives(path: &str) -> &str {
+    path.split_once(archive::SEPARATOR).map_or(path, |(outside, _)| outside)
 }
 
 /// At this place, in this row, if it is one.

@@ -8,7 +8,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::store::{RowStore, TextId};
 use crate::explain::ProblemCode;
-use crate::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
+use crate::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
 
 /// Which of the rows that passed, from 0, in manifest order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,6 +39,10 @@ pub struct LeftOut {
     pub url: String,
     /// The cell of that name.
     pub name: String,
+    /// The cell of that name.
+    pub sha256: String,
+    /// The cell of that name.
+    pub md5: String,
     /// One for each carried column.
     pub carried: Vec<String>,
     /// Which row this is, for the results.
@@ -128,9 +132,9 @@ impl Checked {
         self.store.rests[row.get()].module
     }
 
-    /// Where the file of a row is; `None` for a link.
-    pub fn path(&self, row: RowIx) -> Option<PathBuf> {
-        self.store.path(self.store.rests[row.get()].source, &self.base)
+    /// The file of a row, for reading; `None` for a link, and for a file that was not looked at.
+    pub fn file(&self, row: RowIx) -> Option<FileSource> {
+        self.store.file(self.store.rests[row.get()].source, &self.base, self.store.checksums_of(row.get()))
     }
 
     /// What the look at the file of a row said; `None` for a link, and for a file that only rows name which an earlier

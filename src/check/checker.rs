@@ -6,6 +6,7 @@ use std::path::Path;
 use super::ambiguity::AmbiguousRows;
 use super::cells::RowSource;
 use super::checked::{LeftOut, file_name};
+use super::checksums;
 use super::earlier::{Earlier, RowsSoFar, Stage};
 use super::files::look;
 use super::ids::Ids;
@@ -142,6 +143,7 @@ impl<'a> Checker<'a> {
         self.recognise(&base, Stage::BeforeFiles);
         self.judge_files(&base);
         self.recognise(&base, Stage::AfterFiles);
+        self.judge_checksums(&base);
         self.judge_ambiguous(&base);
         self.judge_ids();
         self.add_notes();
@@ -184,15 +186,19 @@ impl<'a> Checker<'a> {
         let record = self.record_of(row, module);
         let source = self.source_of(row);
         let given = self.given_name_of(row, source.as_ref().map(|source| source.kind));
+        let checksums = self.checksums_of(row, source.as_ref().map(|source| source.kind));
         let own_is_good = match (&source, given) {
             (Some(source), Some(None)) => self.judge_own_name(row, source),
             _ => true,
         };
-        match (module, record, source, given) {
-            (Some(module), Some(record), Some(source), Some(given)) if own_is_good && !row.broken => {
+        match (module, record, source, given, checksums) {
+            (Some(module), Some(record), Some(source), Some(given), Some(checksums)) if own_is_good && !row.broken => {
+                if !checksums.is_empty() {
+                    self.store.checksums.push((self.store.len() as u32, checksums));
+                }
                 self.add_complete(row, module, record, &source, given)
             }
-            (_, record, source, given) => {
+            (_, record, source, given, _) => {
                 self.records_of_incomplete.extend(record);
                 if let Some(source) = &source {
                     self.look_later(row, source, given.flatten())?;
@@ -337,6 +343,8 @@ impl<'a> Checker<'a> {
             file: cell(Field::File),
             url: mask_secrets(row.get(Field::Url)).into_owned(),
             name: cell(Field::Name),
+            sha256: cell(Field::Sha256),
+            md5: cell(Field::Md5),
             carried,
             key: of(*seen),
             code: ProblemCode::Tolerated,
@@ -368,6 +376,33 @@ impl<'a> Checker<'a> {
                 self.problems.push(if file.number == 0 { problem } else { problem.in_row(file.number) });
             }
         }
+    }
+
+    /// Reads the files that rows give checksums of. One that cannot be sent anyway is not read: a row with two problems
+    /// about one file helps nobody, and it may have any size.
+    fn judge_checksums(&mut self, base: &Path) {
+        let store = &self.store;
+        let sendable = |row: usize| {
+            let size = store.source(row).facts.map(|facts| facts.size);
+            size.is_some_and(|size| size <= self.options.max_size)
+        };
+        let details = &self.details;
+        let judged = || {
+            let given = store.checksums.iter().map(|(row, checksums)| (*row as usize, *checksums));
+            given.filter(|(row, _)| !details.get(*row).is_some_and(|detail| detail.settled) && sendable(*row))
+        };
+        let of_sources = judged().map(|(row, checksums)| (store.rests[row].source, checksums));
+        let files = checksums::files(store, base, of_sources);
+        let read = checksums::read(&files, &self.options.checksum_watch);
+        let mut problems = Vec::new();
+        for (row, wanted) in judged() {
+            let (Some(detail), Rest { line, source, .. }) = (details.get(row), store.rests[row]) else { continue };
+            if let Some(finding) = read.get(&source).and_then(|read| checksums::judge(&wanted, read)) {
+                let problem = finding.problem().at(detail.place(line)).in_row(detail.number);
+                problems.push(problem.about("file", store.source_text(row)));
+            }
+        }
+        self.problems.extend(problems);
     }
 
     /// Distinct files of rows that may still be sent, in the order of their first appearance.

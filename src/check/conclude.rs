@@ -7,6 +7,7 @@ use super::Checkup;
 use super::checked::{Checked, LeftOut};
 use super::checker::Checker;
 use super::store::TextId;
+use crate::checksum::ChecksumKind;
 use crate::explain::{Extent, ProblemCode};
 use crate::manifest::ManifestInfo;
 use crate::problem::Severity;
@@ -97,6 +98,8 @@ impl Checker<'_> {
             file,
             url,
             name: if given == TextId::NONE { String::new() } else { store.texts.get(given).to_owned() },
+            sha256: store.checksums_of(ix).hex(ChecksumKind::Sha256),
+            md5: store.checksums_of(ix).hex(ChecksumKind::Md5),
             carried: store.carried.row(ix).map(str::to_owned).collect(),
             key: store.key(&self.modules.used, ix, 1),
             code: ProblemCode::Tolerated,

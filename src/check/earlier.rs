@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::checked::LeftOut;
 use super::store::RowStore;
+use crate::checksum::Checksums;
 use crate::explain::ProblemCode;
-use crate::upload::{FileFacts, RecordId, RowKey, Upload};
+use crate::upload::{FileFacts, FileSource, RecordId, RowKey, Upload};
 
 /// Knows earlier runs.
 pub trait Earlier {
@@ -107,7 +108,13 @@ impl<'c> RowsSoFar<'c> {
         self.store.source(row as usize).facts
     }
 
-    /// Where the file of a row is; `None` for a link.
+    /// The file of a row, for reading; `None` for a link, and where the look found nothing that can be sent.
+    pub fn file(&self, row: u32) -> Option<FileSource> {
+        self.store.file(self.store.rests[row as usize].source, self.base, Checksums::default())
+    }
+
+    /// Where the file of a row is, to tell it from others by: of a member of an archive, no path of the system. `None` for
+    /// a link.
     pub fn path(&self, row: u32) -> Option<PathBuf> {
         self.store.path(self.store.rests[row as usize].source, self.base)
     }

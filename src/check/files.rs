@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 
+use super::members::{MemberTrouble, look_inside};
 use super::store::{RowStore, SourceIx};
 use crate::upload::FileFacts;
 
@@ -35,6 +36,10 @@ pub(super) enum FileFault {
     Outside(PathBuf),
     /// Another error of the system.
     Unreadable(String),
+    /// The archive that holds it cannot be read; says why.
+    Archive(String),
+    /// The archive that should hold it has no such member, or none that can be sent.
+    Member(MemberTrouble),
 }
 
 /// Looks at these files. What is found goes into the store; what is wrong is given back, by source.
@@ -104,6 +109,7 @@ pub(super) fn look(
         }
     }
     store.paths.folders = folders.into_iter().map(Result::unwrap_or_default).collect();
+    look_inside(store, &mut troubles, &fence);
     troubles
 }
 
@@ -134,7 +140,7 @@ struct Looked {
 }
 
 /// The folder that files must be in.
-struct Fence<'a> {
+pub(super) struct Fence<'a> {
     base: &'a Path,
     allow_outside: bool,
 }
@@ -154,6 +160,14 @@ impl Fence<'_> {
 
     fn inside(&self, path: PathBuf) -> Result<PathBuf, FileFault> {
         if self.allow_outside || path.starts_with(self.base) { Ok(path) } else { Err(FileFault::Outside(path)) }
+    }
+
+    /// Looks at the file with this path as written, and resolves it.
+    pub(super) fn file_at(&self, text: &str) -> Result<(PathBuf, FileFacts), FileFault> {
+        let parent = Path::new(text).parent().and_then(Path::to_str).unwrap_or_default();
+        let folder = self.folder(parent)?;
+        let Looked { facts, target } = self.file(&folder, text)?;
+        Ok((target.unwrap_or_else(|| folder.join(Path::new(text).file_name().unwrap_or_default())), facts))
     }
 
     fn file(&self, folder: &Path, text: &str) -> Result<Looked, FileFault> {

@@ -9,6 +9,8 @@
 //! | names, and programs in disguise | `name.rs` |
 //! | what is asked of each cell, in which order | `cells.rs` |
 //! | how files are looked at, what may be wrong with one | `files.rs`, `presence.rs` |
+//! | members of zip archives | `members.rs` |
+//! | files against the checksums that rows give | `checksums.rs` |
 //! | rows that say the same | `ambiguity.rs` |
 //! | what is asked about earlier runs | `earlier.rs` |
 //! | the way of a check; what is let through | `checker.rs`, `conclude.rs` |
@@ -18,12 +20,14 @@ mod ambiguity;
 mod cells;
 mod checked;
 mod checker;
+mod checksums;
 mod conclude;
 mod earlier;
 mod files;
 mod ids;
 mod keys;
 mod link;
+mod members;
 mod module;
 mod name;
 mod presence;
@@ -34,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use checked::{Checked, LeftOut, RowIx};
+pub use checksums::ChecksumWatch;
 pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 
 use crate::explain::ProblemCode;
@@ -68,6 +73,8 @@ pub struct CheckOptions {
     pub allow_outside: bool,
     /// Largest request body, in bytes.
     pub max_size: u64,
+    /// Who is told how far the reading of files for their checksums is.
+    pub checksum_watch: ChecksumWatch,
 }
 
 impl Default for CheckOptions {
@@ -83,6 +90,7 @@ impl Default for CheckOptions {
             allow_rounded_ids: false,
             allow_outside: false,
             max_size: MAX_BODY,
+            checksum_watch: ChecksumWatch::default(),
         }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::files::{FileFault, Nearby};
+use super::members::MemberTrouble;
 use super::name::MAX_CHARS;
 use super::store::{RowStore, SourceIx};
 use super::{CheckFinding, CheckOptions};
+use crate::archive::{self, Unusable};
 use crate::explain::ProblemCode;
 use crate::zoho::overhead;
 
@@ -104,7 +106,38 @@ impl<'a> Presence<'a> {
                 format!("the file cannot be looked at: {why}"),
                 "look at the path and at what it leads to",
             ),
+            FileFault::Archive(why) => CheckFinding::new(
+                ProblemCode::ArchiveUnreadable,
+                format!("the zip archive that should hold the file cannot be read: {why}"),
+                "download or copy the archive anew",
+            ),
+            FileFault::Member(trouble) => judge_member(*trouble),
         })
+    }
+}
+
+/// What is wrong with a member of an archive.
+fn judge_member(trouble: MemberTrouble) -> CheckFinding {
+    let packed_anew = "unpack it with another program and name the file itself";
+    match trouble {
+        MemberTrouble::Missing => CheckFinding::new(
+            ProblemCode::MemberMissing,
+            "the zip archive has no file of this name",
+            "write the name as the archive has it, with the folders in front and in the same case",
+        ),
+        MemberTrouble::Twice => CheckFinding::new(
+            ProblemCode::MemberTwice,
+            "the zip archive has more than one file of this name, and nobody knows which is meant",
+            packed_anew,
+        ),
+        MemberTrouble::Unusable(unusable) => {
+            let code = match unusable {
+                Unusable::Encrypted => ProblemCode::MemberEncrypted,
+                Unusable::Method(_) => ProblemCode::MemberPacking,
+                Unusable::Bomb { .. } => ProblemCode::MemberBomb,
+            };
+            CheckFinding::new(code, format!("this file in the zip archive cannot be sent: {unusable}"), packed_anew)
+        }
     }
 }
 
@@ -116,6 +149,10 @@ fn missing_hint(text: &str, base: &Path, nearby: &mut Nearby) -> String {
     let scheme = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if scheme("http://") || scheme("https://") {
         return "an address belongs in the column url".to_owned();
+    }
+    if let Some((outside, _)) = text.split_once(archive::SEPARATOR) {
+        let outside = crate::problem::masked_excerpt(outside);
+        return format!("for a file inside a zip archive, the archive {outside} must be there");
     }
     if text.starts_with('~') {
         return "~ does not stand for your home folder here; write the path out".to_owned();

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::checked::composed;
-use crate::upload::{FileFacts, RecordId, RowKey, SourceKind};
+use crate::archive::{self, Member};
+use crate::checksum::Checksums;
+use crate::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind};
 
 /// Which text of a [`Texts`]: where it begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -197,6 +199,8 @@ pub(super) struct RowStore {
     pub(super) carried: CarriedCells,
     /// The path of a file, where it is not the base folder and the text of the source.
     pub(super) paths: Paths,
+    /// Of the rows that give any: the row and its checksums, in manifest order.
+    pub(super) checksums: Vec<(u32, Checksums)>,
 }
 
 impl RowStore {
@@ -261,7 +265,24 @@ impl RowStore {
         }
     }
 
-    /// Where a file is; `None` for a link. A file that was not looked at is where its text says.
+    /// The checksums that a row gives.
+    pub(super) fn checksums_of(&self, row: usize) -> Checksums {
+        let found = self.checksums.binary_search_by_key(&row, |(row, _)| *row as usize).ok();
+        found.and_then(|at| self.checksums.get(at)).map_or(Checksums::default(), |(_, checksums)| *checksums)
+    }
+
+    /// A file that was looked at, for reading; `None` for a link, and where there was nothing.
+    pub(super) fn file(&self, source: SourceIx, base: &Path, checksums: Checksums) -> Option<FileSource> {
+        let facts = self.sources.get(source).facts?;
+        let (path, member) = match self.paths.members.get(&source.0) {
+            Some((archive, member)) => (self.paths.archives.get(*archive as usize)?.clone(), Some(*member)),
+            None => (self.path(source, base)?, None),
+        };
+        Some(FileSource { path, facts, member, checksums })
+    }
+
+    /// Where a file is, as something to tell it from others by: for a member of an archive that is no path of the
+    /// system. `None` for a link. A file that was not looked at is where its text says.
     pub(super) fn path(&self, source: SourceIx, base: &Path) -> Option<PathBuf> {
         let StoredSource { kind, text, .. } = *self.sources.get(source);
         if kind == SourceKind::Link {
@@ -271,6 +292,12 @@ impl RowStore {
             return Some(target.clone());
         }
         let text = self.texts.get(text);
+        if let Some((archive, _)) = self.paths.members.get(&source.0)
+            && let Some(archive) = self.paths.archives.get(*archive as usize)
+        {
+            let (_, member) = text.split_once(archive::SEPARATOR).unwrap_or(("", text));
+            return Some(archive.join(member));
+        }
         let folder = self.paths.folder_of.get(source.0 as usize).copied().flatten();
         let folder = folder.and_then(|folder| self.paths.folders.get(folder as usize));
         Some(match (folder, Path::new(text).file_name()) {
@@ -288,6 +315,7 @@ impl RowStore {
                 wanted(row - 1)
             });
         }
+        self.keep_checksums(&wanted);
         retain(&mut self.keys, &wanted);
         retain(&mut self.records, &wanted);
         retain(&mut self.rests, &wanted);
@@ -296,6 +324,23 @@ impl RowStore {
         self.sources.forget_how_to_find();
         self.texts.shrink();
         self.carried.cells.shrink();
+    }
+}
+
+impl RowStore {
+    /// Keeps the checksums of these rows, by the numbers that the rows will have.
+    fn keep_checksums(&mut self, wanted: &impl Fn(usize) -> bool) {
+        let (mut row, mut kept) = (0, 0);
+        self.checksums.retain_mut(|(of, _)| {
+            while row < *of {
+                kept += u32::from(wanted(row as usize));
+                row += 1;
+            }
+            let keep = wanted(*of as usize);
+            *of = kept;
+            keep
+        });
+        self.checksums.shrink_to_fit();
     }
 }
 
@@ -355,6 +400,10 @@ pub(super) struct Paths {
     pub(super) folder_of: Vec<Option<u32>>,
     /// Files that are symbolic links, by source: where they lead.
     pub(super) targets: std::collections::HashMap<u32, PathBuf>,
+    /// Archives that rows name members of, resolved.
+    pub(super) archives: Vec<PathBuf>,
+    /// Sources that are members, by source: in which of the archives, and where in it.
+    pub(super) members: std::collections::HashMap<u32, (u32, Member)>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Whole manifests through the check: what is found, where, and what is let through.
 
+mod archives;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -287,8 +289,13 @@ fn every_code_is_reached_by_a_real_manifest() {
         "link-user-info", "link-blank", "link-control", "link-direction", "link-escape", "link-title", "link-twice",
         "name-dots", "name-character", "name-control", "name-direction", "identical-rows", "same-name",
     ];
-    // Tests of their own; a full disk of texts cannot be reached in a test, and root may read everything.
-    let elsewhere = ["manifest-changed", "read-failed", "manifest-too-large", "file-denied", "crosswalk-organisation"];
+    #[rustfmt::skip]
+    // Tests of their own below and in `archives`; a full disk of texts cannot be reached in a test, and root may read everything.
+    let elsewhere = [
+        "manifest-changed", "read-failed", "manifest-too-large", "file-denied", "archive-unreadable", "member-missing",
+        "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
+        "crosswalk-organisation",
+    ];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
     reached.extend(in_tables.iter().chain(&elsewhere));
     let missing: Vec<_> = all.difference(&reached).filter(|code| cfg!(unix) || **code != "file-backslash").collect();
@@ -342,8 +349,8 @@ fn what_passes_is_let_through_as_it_will_be_sent() {
     );
     let key = |row: u32| checked.upload(RowIx(row)).key;
     assert_eq!(key(1), RowKey::of("Sales_Orders", ID, crate::upload::SourceKind::File, "./a.pdf", "Named.pdf", 1));
-    assert_eq!(checked.path(RowIx(0)), Some(folder.path().join("docs").join("Ünï.txt")));
-    assert_eq!(checked.path(RowIx(2)), None);
+    assert_eq!(checked.file(RowIx(0)).map(|file| file.path), Some(folder.path().join("docs").join("Ünï.txt")));
+    assert_eq!(checked.file(RowIx(2)).map(|file| file.path), None);
     assert_eq!(checked.facts(RowIx(0)).map(|facts| facts.size), Some(7));
     assert_eq!(checked.carried_columns(), ["x_old"]);
     assert_eq!(checked.renamed().collect::<Vec<_>>(), [(RowIx(3), " blank .pdf", "_blank .pdf")]);
@@ -586,8 +593,8 @@ fn symbolic_links_are_followed_inside_and_refused_outside() {
     );
     let trusting = CheckOptions { allow_outside: true, skip_invalid: true, ..CheckOptions::default() };
     let checked = folder.check_bytes("m.csv", content.as_bytes(), &trusting).checked.unwrap();
-    assert_eq!(checked.path(RowIx(0)), Some(here.join("a.pdf")));
-    assert_eq!(checked.path(RowIx(1)), Some(other.path().join("a.pdf")));
+    assert_eq!(checked.file(RowIx(0)).map(|file| file.path), Some(here.join("a.pdf")));
+    assert_eq!(checked.file(RowIx(1)).map(|file| file.path), Some(other.path().join("a.pdf")));
 }
 
 #[cfg(unix)]
@@ -636,7 +643,7 @@ fn both_formats_give_the_same_rows() {
                 upload.name.to_owned(),
                 upload.key,
                 carried,
-                checked.path(ix),
+                checked.file(ix).map(|file| file.path),
             )
         };
         checked.rows().map(row).collect::<Vec<_>>()

@@ -6,6 +6,7 @@
 pub mod causes;
 pub mod check;
 pub mod events;
+pub mod gauge;
 mod live_block;
 pub mod names;
 pub mod plan;

@@ -11,8 +11,13 @@ use crate::problem::{Problem, Severity};
 /// What a manifest may name, `key` apart.
 const OWN: [&str; 5] = ["module", "record", "file", "url", "name"];
 
-/// The column for what an old system calls the records; written where a row has it.
-const KEY: &str = "key";
+/// What it may name as well, and what is written only where some row has it: what an old system calls the record, and
+/// checksums.
+const WHERE_GIVEN: [(&str, Cell); 3] =
+    [("key", |row| &row.record_key), ("sha256", |row| &row.sha256), ("md5", |row| &row.md5)];
+
+/// A cell of a row.
+type Cell = fn(&LeftOut) -> &str;
 
 /// What this adds. A manifest that was written by this before and still has problems has them already.
 const ADDED: [&str; 3] = ["x_line", "x_problem", "x_what_to_do"];
@@ -29,17 +34,19 @@ pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems
     let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     let kept: Vec<usize> = (0..columns.len()).filter(|at| !is_added(&columns[*at])).collect();
     let carried = kept.iter().filter_map(|at| columns.get(*at)).map(String::as_str);
-    let has_keys = rows.iter().any(|row| !row.record_key.is_empty());
-    out.write_record(OWN.into_iter().chain(has_keys.then_some(KEY)).chain(carried).chain(ADDED))?;
+    let given: Vec<_> =
+        WHERE_GIVEN.into_iter().filter(|(_, cell)| rows.iter().any(|row| !cell(row).is_empty())).collect();
+    let names = given.iter().map(|(name, _)| *name);
+    out.write_record(OWN.into_iter().chain(names).chain(carried).chain(ADDED))?;
     let of_row = by_row(problems);
     for row in rows {
         let problems = of_row.get(&row.row).map_or(&[] as &[&Problem], Vec::as_slice);
         let own = [&row.module, &row.record, &row.file, &row.url, &row.name].map(String::as_str);
-        let own = own.into_iter().chain(has_keys.then_some(row.record_key.as_str()));
         let carried = kept.iter().map(|at| row.carried.get(*at).map_or("", String::as_str));
         let line = row.line.to_string();
         let (wrong, what_to_do) = (joined(problems, wrong), joined(problems, todo));
-        out.write_record(own.chain(carried).chain([line.as_str(), &wrong, &what_to_do]))?;
+        let given = given.iter().map(|(_, cell)| cell(row));
+        out.write_record(own.into_iter().chain(given).chain(carried).chain([line.as_str(), &wrong, &what_to_do]))?;
     }
     out.flush()
 }
@@ -99,6 +106,8 @@ mod tests {
             file: file.to_owned(),
             url: String::new(),
             name: String::new(),
+            sha256: String::new(),
+            md5: String::new(),
             carried: vec!["from the old CRM".to_owned(), "an earlier problem".to_owned()],
             key: RowKey(1),
             code: ProblemCode::NoRows,

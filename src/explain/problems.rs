@@ -606,6 +606,62 @@ problem_codes! {
     example: "Leads,738964000000291009,scans/";
     remedy: "Name a file. A folder has to be packed first, or gets a row for each file.";
 
+    ArchiveUnreadable = "archive-unreadable", Error, Row;
+    title: "the zip archive that should hold the file cannot be read";
+    meaning: "The path leads into a zip archive by `!/`, and the file before it has no directory of members at its end, \
+              or a damaged one. Most often the archive was cut off while it was downloaded or copied.";
+    example: "Leads,738964000000291009,exports/Attachments_001.zip!/Attachments/700_a.pdf";
+    remedy: "Download or copy the archive anew.";
+
+    MemberMissing = "member-missing", Error, Row;
+    title: "the zip archive has no file of this name";
+    meaning: "The archive before `!/` is there, and its directory does not name what stands behind. Names inside an \
+              archive count as they are written there: with their folders, in the same case.";
+    example: "Leads,738964000000291009,exports/Attachments_001.zip!/700_a.pdf";
+    remedy: "Write the name as the archive has it; a program that opens zip archives shows it.";
+
+    MemberTwice = "member-twice", Error, Row;
+    title: "the zip archive has more than one file of this name";
+    meaning: "Programs differ in which of them they take for the file, so none is taken.";
+    example: "Leads,738964000000291009,exports/A.zip!/a.pdf";
+    remedy: "Unpack the archive with another program, look which file is meant, and name that.";
+
+    MemberEncrypted = "member-encrypted", Error, Row;
+    title: "the file in the zip archive is encrypted";
+    meaning: "It cannot be read without a password, and passwords have no place in a manifest.";
+    example: "Leads,738964000000291009,exports/secret.zip!/a.pdf";
+    remedy: "Unpack the archive with its password and name the file itself.";
+
+    MemberPacking = "member-packing", Error, Row;
+    title: "the file in the zip archive is packed in a way that is not read";
+    meaning: "Members that are stored as they are or packed with Deflate are read, which is what nearly all programs \
+              write. This one uses another method.";
+    example: "Leads,738964000000291009,exports/rare.zip!/a.pdf";
+    remedy: "Unpack the archive with another program and name the file itself.";
+
+    MemberBomb = "member-bomb", Error, Row;
+    title: "the file in the zip archive would grow out of all proportion";
+    meaning: "It announces more than 200 times its packed size. Archives are made so to fill disks; no document packs \
+              that well.";
+    example: "Leads,738964000000291009,exports/bomb.zip!/zeros.bin";
+    remedy: "Look at what it is. If it is meant so, unpack it with another program and name the file itself.";
+
+    ChecksumForm = "checksum-form", Error, Row;
+    title: "a checksum is not one, or stands beside a link";
+    meaning: "`sha256` takes 64 hexadecimal digits and `md5` takes 32, in either case. They are about the bytes of a \
+              file, so a link can have none.";
+    example: "module,record,file,md5\nLeads,738964000000291009,a.pdf,9001-5098";
+    remedy: "Correct the checksum, or empty the cell.";
+
+    ChecksumDiffers = "checksum-differs", Error, Row;
+    title: "the file is not the one that its checksum is of";
+    meaning: "The file was read and its bytes have another SHA-256 or MD5 than the manifest gives. It was damaged or \
+              changed on its way from where the checksum was made. As a code in the results it says that this was \
+              found while the file was being sent: the upload was left incomplete on purpose.";
+    example: "module,record,file,md5\nLeads,738964000000291009,a.pdf,900150983cd24fb0d6963f7d28e17f72";
+    remedy: "Copy the file anew from where it came. If it was changed on purpose, correct the checksum or empty the \
+             cell, then run again; with --resend code=checksum-differs where it stands in the results.";
+
     FileOutside = "file-outside", Error, Row;
     title: "the file leads outside the folder of the manifest";
     meaning: "A manifest may come from somebody else and must not be able to send other files of yours away. So no \

@@ -438,7 +438,7 @@ impl YamlDocument {
         let problem = if key == "<<" {
             merge_key(place)
         } else {
-            let known = ["module", "record", "key", "file", "url", "name", "note"];
+            let known: Vec<&str> = Field::ALL.into_iter().map(Field::as_str).chain(["note"]).collect();
             unknown_key(key, place, &known, "; a key of your own begins with x_")
         };
         problems.push(in_row(problem, row));

@@ -94,6 +94,12 @@ struct YamlRowSchema {
     /// Name shown in the CRM; the file's own if absent.
     #[serde(default)]
     name: Option<Text>,
+    /// SHA-256 of the file: a row whose file has another is not sent.
+    #[serde(default)]
+    sha256: Option<Sha256>,
+    /// MD5 of the file: a row whose file has another is not sent.
+    #[serde(default)]
+    md5: Option<Md5>,
     /// A remark of yours, carried into the results.
     #[serde(default)]
     note: Option<Text>,
@@ -128,6 +134,12 @@ schema_of!(
     })
 );
 schema_of!(Link, json_schema!({ "type": "string", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://\\S+\\s*$" }));
+schema_of!(Sha256, json_schema!({ "type": "string", "pattern": "^\\s*[0-9A-Fa-f]{64}\\s*$" }));
+schema_of!(
+    Md5,
+    // Digits alone are a number to an editor, and are taken as written.
+    json_schema!({ "type": ["string", "integer"], "pattern": "^\\s*[0-9A-Fa-f]{32}\\s*$" })
+);
 schema_of!(
     Text,
     json_schema!({

@@ -13,10 +13,13 @@ pub(crate) enum Field {
     File,
     Url,
     Name,
+    Sha256,
+    Md5,
 }
 
 impl Field {
-    pub(crate) const ALL: [Field; 6] = [Field::Module, Field::Record, Field::Key, Field::File, Field::Url, Field::Name];
+    pub(crate) const ALL: [Field; 8] =
+        [Field::Module, Field::Record, Field::Key, Field::File, Field::Url, Field::Name, Field::Sha256, Field::Md5];
 
     /// As the column or key is called.
     pub(crate) fn as_str(self) -> &'static str {
@@ -27,6 +30,8 @@ impl Field {
             Field::File => "file",
             Field::Url => "url",
             Field::Name => "name",
+            Field::Sha256 => "sha256",
+            Field::Md5 => "md5",
         }
     }
 

@@ -340,6 +340,6 @@ pub(super) fn absent(header: &Header, field: Field) -> bool {
     match field {
         Field::File | Field::Url => !header.has(Field::File) && !header.has(Field::Url),
         Field::Record | Field::Key => !header.has(Field::Record) && !header.has(Field::Key),
-        Field::Module | Field::Name => !header.has(field),
+        Field::Module | Field::Name | Field::Sha256 | Field::Md5 => !header.has(field),
     }
 }

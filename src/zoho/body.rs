@@ -5,134 +5,14 @@
 //! bytes that never come. And the closing boundary is given out only after the file was looked at once more: what the
 //! service accepts as complete is the file that was planned.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::multipart::Form;
-use crate::content::{Fingerprint, FingerprintKind, Fingerprinter};
-use crate::upload::FileFacts;
-
-/// Why a file could not be sent, or not to its end.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum FileError {
-    /// It is not there any more.
-    Gone,
-    /// It may not be read any more.
-    Denied,
-    /// It is another one than was checked; says in what.
-    Changed(&'static str),
-    /// The disk does not give it back.
-    Read(String),
-    /// This machine has no file handle left; nothing is wrong with the file.
-    Shortage,
-}
-
-impl FileError {
-    fn of(error: &io::Error) -> FileError {
-        if is_shortage(error) {
-            return FileError::Shortage;
-        }
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::Gone,
-            io::ErrorKind::PermissionDenied => FileError::Denied,
-            _ => FileError::Read(error.to_string()),
-        }
-    }
-}
-
-/// Whether the machine has run out of file handles, which passes by itself when fewer things happen at once.
-#[cfg(unix)]
-pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS))
-}
-
-#[cfg(windows)]
-pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    const TOO_MANY_OPEN_FILES: i32 = 4;
-    const TOO_MANY_SOCKETS: i32 = 10024;
-    matches!(error.raw_os_error(), Some(TOO_MANY_OPEN_FILES | TOO_MANY_SOCKETS))
-}
-
-#[cfg(not(any(unix, windows)))]
-pub(crate) fn is_shortage(_error: &io::Error) -> bool {
-    false
-}
-
-/// A file that is open and, so far, the one that was checked. All reads go through this handle, never the path again.
-pub(crate) struct OpenFile {
-    file: File,
-    facts: FileFacts,
-    /// Bytes that are still to be read.
-    left: u64,
-    /// Sees every byte that is read.
-    fingerprinter: Fingerprinter,
-}
-
-impl OpenFile {
-    pub(crate) fn open(path: &Path, facts: FileFacts, kind: FingerprintKind) -> Result<OpenFile, FileError> {
-        let file = open_without_waiting(path).map_err(|error| FileError::of(&error))?;
-        check_unchanged(&file, facts)?;
-        Ok(OpenFile { file, facts, left: facts.size, fingerprinter: Fingerprinter::new(kind) })
-    }
-
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, FileError> {
-        let wanted = usize::try_from(self.left).map_or(out.len(), |left| left.min(out.len()));
-        let count = loop {
-            match self.file.read(&mut out[..wanted]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read.map_err(|error| FileError::Read(error.to_string()))?,
-            }
-        };
-        if count == 0 && wanted > 0 {
-            return Err(FileError::Changed("has become shorter"));
-        }
-        self.left -= count as u64;
-        self.fingerprinter.update(&out[..count]);
-        Ok(count)
-    }
-
-    /// Whether the file ends where it should and is still the same. Its metadata alone does not tell: some file systems
-    /// say 0 bytes of files that have more.
-    fn check_end(&mut self) -> Result<(), FileError> {
-        match self.file.read(&mut [0]) {
-            Ok(0) => check_unchanged(&self.file, self.facts),
-            Ok(_) => Err(FileError::Changed("has become longer")),
-            Err(error) => Err(FileError::Read(error.to_string())),
-        }
-    }
-}
-
-/// A pipe in the place of the file must not make us wait for its writer.
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(libc::O_NONBLOCK);
-    }
-    options.open(path)
-}
-
-fn check_unchanged(file: &File, planned: FileFacts) -> Result<(), FileError> {
-    let metadata = file.metadata().map_err(|error| FileError::of(&error))?;
-    let found = FileFacts::of(&metadata);
-    if !metadata.is_file() {
-        Err(FileError::Changed("is no regular file any more"))
-    } else if found.identity != planned.identity {
-        Err(FileError::Changed("is another file now"))
-    } else if found.size != planned.size {
-        Err(FileError::Changed("has another size now"))
-    } else if found.modified_ns != planned.modified_ns {
-        Err(FileError::Changed("was written to"))
-    } else {
-        Ok(())
-    }
-}
+use crate::content::Fingerprint;
+use crate::open_file::{FileTrouble, OpenFile};
 
 /// One limit of bytes per second for all threads together.
 #[derive(Debug)]
@@ -178,7 +58,7 @@ pub(crate) struct Body<'a> {
     tail_at: usize,
     handed_out: u64,
     first_byte: Option<Instant>,
-    error: Option<FileError>,
+    error: Option<FileTrouble>,
     bandwidth: Option<&'a Bandwidth>,
     progress: BytesObserver<'a>,
 }
@@ -206,7 +86,7 @@ impl<'a> Body<'a> {
 
     /// Length of the whole, from what was planned.
     pub(crate) fn length(&self) -> u64 {
-        let file = self.file.as_ref().map_or(0, |file| file.facts.size);
+        let file = self.file.as_ref().map_or(0, OpenFile::size);
         (self.form.head.len() + self.form.tail.len()) as u64 + file
     }
 
@@ -218,8 +98,7 @@ impl<'a> Body<'a> {
     /// The fingerprint of the file, once all of the request was handed out: bytes of a request that was broken off made no
     /// attachment. `None` for a link.
     pub(crate) fn content(&self) -> Option<Fingerprint> {
-        let file = self.file.as_ref().filter(|_| self.handed_out == self.length())?;
-        Some(file.fingerprinter.clone().finish())
+        self.file.as_ref().filter(|_| self.handed_out == self.length())?.fingerprint()
     }
 
     /// Since the first byte was handed out; zero if none was.
@@ -228,17 +107,17 @@ impl<'a> Body<'a> {
     }
 
     /// What was wrong with the file, if that is what ended the request.
-    pub(crate) fn error(&self) -> Option<&FileError> {
+    pub(crate) fn error(&self) -> Option<&FileTrouble> {
         self.error.as_ref()
     }
 
-    fn fill(&mut self, out: &mut [u8]) -> Result<usize, FileError> {
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize, FileTrouble> {
         let mut filled = copy(&self.form.head, &mut self.head_at, out);
         if let Some(file) = &mut self.file {
-            while file.left > 0 && filled < out.len() {
+            while file.left() > 0 && filled < out.len() {
                 filled += file.read(&mut out[filled..])?;
             }
-            if file.left > 0 {
+            if file.left() > 0 {
                 return Ok(filled);
             }
         }
@@ -285,12 +164,19 @@ impl Read for Body<'_> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::fs::File;
     use std::io::Write;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::content::FingerprintKind;
+    use crate::upload::{FileFacts, FileSource};
 
     const KIND: FingerprintKind = FingerprintKind::Xxh3;
+
+    fn open(source: &FileSource) -> Result<OpenFile, FileTrouble> {
+        OpenFile::open(source).map(|file| file.fingerprinting(KIND))
+    }
 
     fn file_of(bytes: &[u8]) -> (tempfile::NamedTempFile, FileFacts) {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -321,7 +207,7 @@ mod tests {
             let count = |bytes| {
                 progress.fetch_add(bytes, Ordering::Relaxed);
             };
-            let open = OpenFile::open(file.path(), facts, KIND).expect("unchanged");
+            let open = open(&FileSource::plain(file.path(), facts)).expect("unchanged");
             let mut body = Body::new(&form, Some(open), None, &count);
             let all = read_in_steps(&mut body, step, |_| {}).expect("read");
             assert_eq!(all.len() as u64, body.length());
@@ -336,15 +222,21 @@ mod tests {
     fn a_file_that_changes_before_it_is_opened_hands_out_nothing() {
         let (mut file, facts) = file_of(b"before");
         file.write_all(b" and after").expect("written");
-        assert_eq!(OpenFile::open(file.path(), facts, KIND).err(), Some(FileError::Changed("has another size now")));
+        assert_eq!(
+            open(&FileSource::plain(file.path(), facts)).err(),
+            Some(FileTrouble::Changed("has another size now"))
+        );
         let other = FileFacts { identity: (1, 1), ..facts };
         #[cfg(unix)]
-        assert_eq!(OpenFile::open(file.path(), other, KIND).err(), Some(FileError::Changed("is another file now")));
+        assert_eq!(
+            open(&FileSource::plain(file.path(), other)).err(),
+            Some(FileTrouble::Changed("is another file now"))
+        );
         #[cfg(not(unix))]
         let _ = other;
         let path = file.path().to_owned();
         drop(file);
-        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileError::Gone));
+        assert_eq!(open(&FileSource::plain(&path, facts)).err(), Some(FileTrouble::Gone));
     }
 
     #[cfg(unix)]
@@ -355,8 +247,11 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
         assert!(made.success());
         let (_file, facts) = file_of(b"x");
-        assert_eq!(OpenFile::open(&path, facts, KIND).err(), Some(FileError::Changed("is no regular file any more")));
-        assert!(matches!(OpenFile::open(folder.path(), facts, KIND).err(), Some(FileError::Changed(_))));
+        assert_eq!(
+            open(&FileSource::plain(&path, facts)).err(),
+            Some(FileTrouble::Changed("is no regular file any more"))
+        );
+        assert!(matches!(open(&FileSource::plain(folder.path(), facts)).err(), Some(FileTrouble::Changed(_))));
     }
 
     #[test]
@@ -372,7 +267,7 @@ mod tests {
         for (what, change) in changes {
             let (file, facts) = file_of(&[7; 5000]);
             let form = Form::file("a.bin");
-            let open = OpenFile::open(file.path(), facts, KIND).expect("unchanged");
+            let open = open(&FileSource::plain(file.path(), facts)).expect("unchanged");
             let mut body = Body::new(&form, Some(open), None, &|_| {});
             let done = Cell::new(false);
             let result = read_in_steps(&mut body, 1024, |round| {
@@ -381,7 +276,7 @@ mod tests {
                 }
             });
             assert!(result.is_err(), "a file that {what} was sent as if nothing had happened");
-            assert!(matches!(body.error(), Some(FileError::Changed(_))), "{what}");
+            assert!(matches!(body.error(), Some(FileTrouble::Changed(_))), "{what}");
             assert!(body.handed_out() > 0 && body.handed_out() < body.length(), "{what}");
             assert_eq!(body.content(), None, "what was broken off was not sent");
         }
@@ -391,7 +286,7 @@ mod tests {
     fn a_small_file_that_changes_hands_out_nothing_at_all() {
         let (file, facts) = file_of(b"small");
         let form = Form::file("a.txt");
-        let open = OpenFile::open(file.path(), facts, KIND).expect("unchanged");
+        let open = open(&FileSource::plain(file.path(), facts)).expect("unchanged");
         file.as_file().set_len(2).expect("cut");
         let mut body = Body::new(&form, Some(open), None, &|_| {});
         assert!(body.read(&mut [0; 4096]).is_err());

@@ -1,7 +1,6 @@
 //! The client: one upload, one listing, one answer each. Repeats nothing by itself; what follows is the engine's choice.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use ureq::{Agent, SendBody};
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, AnswerContent};
-use super::body::{Bandwidth, Body, FileError, OpenFile};
+use super::body::{Bandwidth, Body};
 use super::classify::{Ask, Exchange, classify, own_code};
 use super::credentials::{Credentials, Secret};
 use super::hosts::Target;
@@ -22,9 +21,10 @@ use super::list::{Fields, ListReading, PER_PAGE, PageRequest};
 use super::multipart::Form;
 use super::token::{CutSignal, Lease, TokenError, TokenOptions, Tokens};
 use crate::content::{Fingerprint, FingerprintKind};
+use crate::open_file::{FileTrouble, OpenFile};
 use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
-use crate::upload::{FileFacts, RecordId, SourceKind, Upload};
+use crate::upload::{FileSource, RecordId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
 pub struct Client {
@@ -168,19 +168,16 @@ impl Client {
         self.agent.clone().shutdown();
     }
 
-    /// Sends one row. `file` is where its bytes are and what the check saw of them; `progress` is told of bytes as they
+    /// Sends one row. `file` is where its bytes lie and what the check saw of them; `progress` is told of bytes as they
     /// leave.
-    pub fn upload(
-        &self,
-        upload: &Upload<'_>,
-        file: Option<(&Path, FileFacts)>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Sent {
+    pub fn upload(&self, upload: &Upload<'_>, file: Option<&FileSource>, progress: &(dyn Fn(u64) + Sync)) -> Sent {
         let unsent = |reply| Sent { reply, content: None };
         let open = match (upload.kind, file) {
             (SourceKind::Link, _) => Ok(None),
-            (SourceKind::File, Some((path, facts))) => OpenFile::open(path, facts, self.fingerprints).map(Some),
-            (SourceKind::File, None) => Err(FileError::Changed("was not looked at by the check")),
+            (SourceKind::File, Some(file)) => {
+                OpenFile::open(file).map(|file| Some(file.fingerprinting(self.fingerprints)))
+            }
+            (SourceKind::File, None) => Err(FileTrouble::Changed("was not looked at by the check")),
         };
         let open = match open {
             Ok(open) => open,
@@ -487,20 +484,21 @@ fn no_token(error: TokenError) -> Reply {
 }
 
 /// A file that cannot be sent fails its row; but once bytes have left, a listing must show that nothing came of them.
-fn file_reply(error: &FileError, handed_out: u64) -> Reply {
-    let (code, message) = match error {
-        FileError::Gone => (OwnCode::FileGone, "the file is not there any more".to_owned()),
-        FileError::Denied => (OwnCode::FileDenied, "the file may not be read any more".to_owned()),
-        FileError::Changed(how) => (OwnCode::FileChanged, format!("since the check, the file {how}")),
-        FileError::Read(error) => (OwnCode::FileRead, format!("the file cannot be read: {error}")),
-        FileError::Shortage => (OwnCode::LocalShortage, "no file handle is left on this machine".to_owned()),
+fn file_reply(error: &FileTrouble, handed_out: u64) -> Reply {
+    let code = match error {
+        FileTrouble::Gone => OwnCode::FileGone,
+        FileTrouble::Denied => OwnCode::FileDenied,
+        FileTrouble::Changed(_) => OwnCode::FileChanged,
+        FileTrouble::Checksum(_) => OwnCode::ChecksumDiffers,
+        FileTrouble::Read(_) => OwnCode::FileRead,
+        FileTrouble::Shortage => OwnCode::LocalShortage,
     };
     let verdict = match (error, handed_out) {
-        (FileError::Shortage, 0) => Verdict::Retry(RetryBecause::LocalShortage),
+        (FileTrouble::Shortage, 0) => Verdict::Retry(RetryBecause::LocalShortage),
         (_, 0) => Verdict::Failed(FailedBy::File),
         _ => Verdict::InDoubt(DoubtBecause::FileChanged),
     };
-    plain(verdict, code, message)
+    plain(verdict, code, error.to_string())
 }
 
 #[cfg(test)]

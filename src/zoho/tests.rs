@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::testing::{CREATED, Receiver, TestRequest, answer, client, client_with, limited, with_headers};
 use super::*;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
-use crate::upload::{FileFacts, RecordId, RowKey, SourceKind, Upload};
+use crate::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
 
 fn record() -> RecordId {
     RecordId::new(738_964_000_000_291_009).expect("a record id")
@@ -36,7 +36,9 @@ fn content(bytes: &[u8]) -> MultipartStream {
 }
 
 fn send_file(client: &Client, content: &MultipartStream, name: &str) -> Reply {
-    client.upload(&upload(SourceKind::File, name, name), Some((&content.path, content.facts)), &|_| {}).reply
+    client
+        .upload(&upload(SourceKind::File, name, name), Some(&FileSource::plain(&content.path, content.facts)), &|_| {})
+        .reply
 }
 
 fn send_link(client: &Client, address: &str, title: &str) -> Reply {

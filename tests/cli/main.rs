@@ -3,6 +3,7 @@
 #![cfg(feature = "sandbox")]
 
 mod answers;
+mod archives;
 mod auth;
 mod case;
 mod displaced;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use attache::explain::ProblemCode;
 
+use crate::archives::{zip_of, zip_that_says};
 use crate::case::Case;
 
 /// A manifest with its extension, what it is to be read with, and the codes that it must have.
@@ -130,6 +131,33 @@ fn whole_files_of_csv() -> Vec<Sample> {
     ]
 }
 
+/// Members of the archives that [`with_archives`] makes, and checksums.
+fn archives_and_checksums() -> Sample {
+    rows(
+        "module,record,file,sha256",
+        &[
+            ("Leads,738964000000291009,a.txt!/a.txt,", "archive-unreadable"),
+            ("Leads,738964000000291009,two.zip!/b.txt,", "member-missing"),
+            ("Leads,738964000000291009,two.zip!/a.txt,", "member-twice"),
+            ("Leads,738964000000291009,locked.zip!/a.txt,", "member-encrypted"),
+            ("Leads,738964000000291009,bzip2.zip!/a.txt,", "member-packing"),
+            ("Leads,738964000000291009,bomb.zip!/a.txt,", "member-bomb"),
+            ("Leads,738964000000291009,a.txt,123", "checksum-form"),
+            (
+                "Leads,738964000000291019,a.txt,0000000000000000000000000000000000000000000000000000000000000000",
+                "checksum-differs",
+            ),
+        ],
+    )
+}
+
+fn with_archives(case: Case) -> Case {
+    case.file("two.zip", zip_of(&[("a.txt", b"one"), ("a.txt", b"two")]))
+        .file("locked.zip", zip_that_says(8, &[1]))
+        .file("bzip2.zip", zip_that_says(10, &[12]))
+        .file("bomb.zip", zip_that_says(24, &5_000_u32.to_le_bytes()))
+}
+
 fn yaml() -> Vec<Sample> {
     let row = "{module: Leads, record: 738964000000291009, file: a.txt}";
     let yaml = |text: String, code| sample("yaml", text, &[code]);
@@ -205,13 +233,14 @@ fn codes_found(case: &Case, sample: &Sample) -> BTreeSet<String> {
 #[test]
 fn every_code_is_reached_and_has_a_page() {
     let case = Case::new().file("a.txt", "a").file("b.txt", "b").file("empty.txt", "").file("folder/a.txt", "a");
-    let case = case.file("setup.EXE", "x").file("con.txt", "c").file("crosswalk.csv", CROSSWALK);
+    let case = with_archives(case.file("setup.EXE", "x").file("con.txt", "c")).file("crosswalk.csv", CROSSWALK);
     for (name, size) in [("huge.bin", 5_000_000_000), ("large.bin", 101_000_000)] {
         let file = std::fs::File::create(case.path(name)).expect("a file");
         file.set_len(size).expect("a sparse file");
     }
     let mut all = BTreeSet::new();
-    for sample in [rows_of_csv()].into_iter().chain(whole_files_of_csv()).chain(yaml()).chain(keys()) {
+    let of_csv = [rows_of_csv(), archives_and_checksums()].into_iter().chain(whole_files_of_csv());
+    for sample in of_csv.chain(yaml()).chain(keys()) {
         let found = codes_found(&case, &sample);
         for code in &sample.codes {
             assert!(found.contains(*code), "{code} is not among {found:?}");

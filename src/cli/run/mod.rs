@@ -19,8 +19,9 @@ use super::failure::{Failure, OrExit};
 use super::screen::Screen;
 use super::signals;
 use super::values::Output;
-use crate::check::Checkup;
+use crate::check::{self, ChecksumWatch, Checkup};
 use crate::console::check::CheckOutput;
+use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::console::summary::{Summary, SummaryInput};
 use crate::console::{self, progress, run_tally::Scope};
 use crate::engine::worker_pool::{self, Ports};
@@ -46,7 +47,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     // Before the results are locked, so that a mistyped name leaves no lock file behind.
     let manifest = open(&prepared)?;
     let found = Results::find(&prepared);
-    let checkup = check(&prepared, manifest, found.as_ref().ok());
+    let checkup = judge(&prepared, manifest, found.as_ref().ok());
     show_problems(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.
     let results = match found {
@@ -153,13 +154,16 @@ fn open(prepared: &Prepared) -> Result<Manifest, Failure> {
 
 /// Reads and judges the manifest. Where the results could not be read, nobody knows which files may be gone, so none is
 /// looked at.
-fn check(prepared: &Prepared, manifest: Manifest, results: Option<&Results>) -> Checkup {
+fn judge(prepared: &Prepared, manifest: Manifest, results: Option<&Results>) -> Checkup {
+    let gauge = Gauge::new(prepared.progress().mode, "checksums", GaugeUnit::Bytes, Box::new(io::stderr()));
+    let checksum_watch = ChecksumWatch::new(move |bytes, of| gauge.at(bytes, Some(of)));
+    let settings = check::CheckOptions { checksum_watch, ..prepared.check.clone() };
     if prepared.args.dry_run && results.is_some_and(|results| results.seen().history().is_empty()) {
-        return crate::check::check_anew(manifest, &prepared.check);
+        return check::check_anew(manifest, &settings);
     }
     let resend = &prepared.resend;
     let settled = |key| results.is_none_or(|results| results.seen().history().is_settled(key, resend));
-    crate::check::check(manifest, &prepared.check, &settled)
+    check::check(manifest, &settings, &settled)
 }
 
 fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> {

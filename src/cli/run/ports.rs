@@ -44,12 +44,11 @@ impl Service for ClientUploader<'_> {
             return not_ours(job);
         };
         let checked = self.plan.checked();
-        let path = checked.path(row);
-        let file = path.as_deref().zip(checked.facts(row));
+        let file = checked.file(row);
         // The client tells of each piece; whoever looks on is told how far the row is.
         let so_far = AtomicU64::new(0);
         let piece = |bytes| sent(so_far.fetch_add(bytes, Ordering::Relaxed) + bytes);
-        let sent = self.client.upload(&upload, file, &piece);
+        let sent = self.client.upload(&upload, file.as_ref(), &piece);
         // A row is sent again only while its file is the one that was checked, so the last one speaks for all.
         if let Some(content) = sent.content {
             self.contents.note(job, content);
