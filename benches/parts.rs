@@ -8,15 +8,17 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use attache::check::{self, Checkup};
-use attache::engine::{self, Clock, Descriptor, Descriptors, Engine, Job, JobId, Next, RecordIx, Task, TaskResult};
-use attache::manifest::{self, Input};
-use attache::plan;
-use attache::reply::{Created, ListReply, Reply, Verdict};
-use attache::results::{self, RealDisk, ResendRules};
-use attache::units::Rate;
-use attache::upload::{FileFacts, FileSource, RecordId, RowKey, ServiceId, SourceKind, Upload};
-use attache::zoho::{ApiVersion, Client, Credentials, HttpOptions, Secret, Target, TokenOptions};
+use attache::internals::check::{self, Checkup};
+use attache::internals::engine::{
+    self, Clock, Descriptor, Descriptors, Engine, Job, JobId, Next, RecordIx, Task, TaskResult,
+};
+use attache::internals::manifest::{self, Input};
+use attache::internals::plan;
+use attache::internals::reply::{Created, ListReply, Reply, Verdict};
+use attache::internals::results::{self, RealDisk, ResendRules};
+use attache::internals::units::Rate;
+use attache::internals::upload::{FileFacts, FileSource, RecordId, RowKey, ServiceId, SourceKind, Upload};
+use attache::internals::zoho::{ApiVersion, Client, Credentials, HttpOptions, Secret, Target, TokenOptions};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 

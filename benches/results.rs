@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use attache::outcome::{Outcome, Status};
-use attache::results::{GroupLog, Layout, Line, RealDisk, ResultsOptions, ResultsRows, hold, read};
-use attache::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
+use attache::internals::outcome::{Outcome, Status};
+use attache::internals::results::{GroupLog, Layout, Line, RealDisk, ResultsOptions, ResultsRows, hold, read};
+use attache::internals::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
 use divan::Bencher;
 
 fn main() {

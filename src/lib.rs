@@ -14,24 +14,38 @@
 //!
 //! | to change | open |
 //! | --- | --- |
-//! | what a flag is called, what it means | [`cli`] |
-//! | how a CSV or YAML manifest is read | [`manifest`] |
-//! | a rule about rows, ids, files, links, names | [`check`] |
-//! | how a member of a zip is found and read | `archive` |
-//! | how the bytes of a file are read, and what must hold of them | `open_file` |
-//! | checksums that a manifest gives | [`checksum`] |
-//! | what a code means to a user (`attache explain`) | [`explain`] |
-//! | what a run is going to do, credits, scopes, time | [`plan`] |
-//! | order, pacing, retry, settling, when to stop | [`engine`] |
-//! | what an answer of the service means | [`zoho`] |
-//! | a column of the results, what is durable when | [`results`] |
-//! | what a person sees on the screen | [`console`] |
-//! | the page or workbook for the client | [`report`] |
-//! | whether the service has what the results say | [`verify`] |
-//! | the server to rehearse against | `sandbox` |
-//! | the exit statuses and which of them speaks | [`exit`] |
-//! | by what an upload's bytes, and a CRM, are recognised | [`content`], [`owner`] |
-//! | the words shared by all rooms | [`upload`], [`problem`], [`outcome`], [`reply`], [`units`] |
+//! | what a flag is called, its help | `cli/args.rs` |
+//! | what `attache.toml` may hold | `cli/config.rs` |
+//! | the order of steps of `attache run` | `cli/run/mod.rs` |
+//! | how a CSV or YAML manifest is read | `manifest/` |
+//! | how the delimiter and the encoding are found | `manifest/decode.rs` |
+//! | a rule about rows, ids, files, links, names | `check/` |
+//! | what makes an id refused as rounded | `check/ids.rs`, `check/record.rs` |
+//! | old keys in place of record ids | `crosswalk/`, `check/keys.rs` |
+//! | what a code means to a user (`attache explain`) | `explain/` |
+//! | what a run is going to do, its credits and scopes | `plan/` |
+//! | how the plan's duration is made | `plan/time.rs` |
+//! | which rows may not be under way together | `engine/scheduler.rs` |
+//! | how long a row waits before a further try | `engine/retry.rs` |
+//! | rate, concurrency, pauses, credits, giving up | `engine/brakes/` |
+//! | what a list says about a row in doubt | `engine/settle.rs` |
+//! | the threads of a run, what is written when | `engine/worker_pool.rs` |
+//! | requests that only read | `engine/requests/` |
+//! | which answers put a row in doubt | `zoho/classify.rs` |
+//! | how a token is renewed, shared, kept out of logs | `zoho/token.rs`, `zoho/credentials.rs` |
+//! | how the bytes of a file are read, where a changed file is noticed | `open_file.rs` |
+//! | how a member of a zip is found and read | `archive.rs` |
+//! | checksums that a manifest gives | `checksum.rs`, `check/checksums.rs` |
+//! | the columns of the results and their order | `results/columns.rs` |
+//! | where a `sending` line becomes durable | `results/journal.rs`, `results/log.rs` |
+//! | what a person sees on the screen | `console/` |
+//! | the page or workbook for the client | `report/` |
+//! | whether the service has what the results say | `verify/` |
+//! | the server to rehearse against | `sandbox/` |
+//! | what happens on Ctrl-C | `cli/signals.rs`, then `engine/ports.rs` |
+//! | the exit statuses and which of them speaks | `exit.rs` |
+//! | by what an upload's bytes, and a CRM, are recognised | `content.rs`, `owner.rs` |
+//! | the words shared by all modules | `upload.rs`, `problem.rs`, `outcome.rs`, `reply.rs`, `units.rs` |
 //!
 //! # What always holds
 //!
@@ -41,34 +55,39 @@
 //!    the disk before its first byte leaves, and what was sent without an answer is settled by listing, never resent
 //!    blindly.
 //! 4. The engine does no input and no output; time is passed in.
-//! 5. Only [`zoho`] speaks HTTP to the CRM; `sandbox` imports nothing of the rest.
+//! 5. Only `zoho` speaks HTTP to the CRM; `sandbox` imports nothing of the rest.
 
 #![forbid(unsafe_code)]
-#![warn(missing_docs, rust_2018_idioms, unreachable_pub, clippy::dbg_macro, clippy::todo, clippy::unimplemented)]
+#![warn(missing_docs, rust_2018_idioms, clippy::dbg_macro, clippy::todo, clippy::unimplemented)]
 
-pub(crate) mod archive;
-pub mod check;
-pub mod checksum;
-pub mod cli;
-pub mod console;
-pub mod content;
+// Nothing is public but the way in, so the compiler sees what nobody uses.
+mod archive;
+mod check;
+mod checksum;
+mod cli;
+mod console;
+mod content;
 mod crosswalk;
-pub mod engine;
-pub mod exit;
-pub mod explain;
-pub mod file_id;
-pub mod manifest;
-pub(crate) mod open_file;
-pub mod outcome;
-pub mod owner;
-pub mod plan;
-pub mod problem;
-pub mod reply;
-pub mod report;
-pub mod results;
+mod engine;
+mod exit;
+mod explain;
+mod file_id;
+#[doc(hidden)]
+pub mod internals;
+mod manifest;
+mod open_file;
+mod outcome;
+mod owner;
+mod plan;
+mod problem;
+mod reply;
+mod report;
+mod results;
 #[cfg(feature = "sandbox")]
-pub mod sandbox;
-pub mod units;
-pub mod upload;
-pub mod verify;
-pub mod zoho;
+mod sandbox;
+mod units;
+mod upload;
+mod verify;
+mod zoho;
+
+pub use cli::main;

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use attache::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
-use attache::sandbox::{Dialect, FaultKind, ListOrder, SandboxOptions, SandboxServer, SandboxUser, SizeAs};
-use attache::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
-use attache::zoho::{Client, Credentials, HttpOptions, Renewal, Secret, Target, TokenOptions};
+use attache::internals::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
+use attache::internals::sandbox::{Dialect, FaultKind, ListOrder, SandboxOptions, SandboxServer, SandboxUser, SizeAs};
+use attache::internals::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
+use attache::internals::zoho::{Client, Credentials, HttpOptions, Renewal, Secret, Target, TokenOptions};
 
 const RECORD: u64 = 738_964_000_000_291_009;
 

@@ -22,7 +22,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use attache::sandbox::SandboxOptions;
+use attache::internals::sandbox::SandboxOptions;
 use case::Case;
 use service::RunningSandbox;
 

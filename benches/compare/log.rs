@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use attache::outcome::{Outcome, Status};
-use attache::results::{GroupLog, Line, RealDisk, ResultsOptions, ResultsRows, hold};
-use attache::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
+use attache::internals::outcome::{Outcome, Status};
+use attache::internals::results::{GroupLog, Line, RealDisk, ResultsOptions, ResultsRows, hold};
+use attache::internals::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
 
 use crate::input::FIRST_RECORD;
 

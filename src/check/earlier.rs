@@ -59,6 +59,7 @@ pub struct RowDoubt {
 }
 
 /// The rows of a manifest whose parts are all well-formed, in the middle of a check.
+#[allow(dead_code, reason = "what asks for them is on its way")]
 pub struct RowsSoFar<'c> {
     pub(super) store: &'c RowStore,
     pub(super) modules: &'c [Box<str>],
@@ -66,6 +67,7 @@ pub struct RowsSoFar<'c> {
     pub(super) incomplete: &'c [LeftOut],
 }
 
+#[allow(dead_code, reason = "what asks for them is on its way")]
 impl<'c> RowsSoFar<'c> {
     /// How many there are; they are numbered from 0.
     pub fn len(&self) -> u32 {

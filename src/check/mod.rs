@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 pub use checked::{Checked, LeftOut, RowIx};
 pub use checksums::ChecksumWatch;
+#[allow(unused_imports, reason = "their users are on their way")]
 pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 
 use crate::explain::ProblemCode;

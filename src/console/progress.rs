@@ -322,7 +322,7 @@ mod tests {
     fn eventful(watch: &dyn Observer) {
         let at = Duration::from_millis(1_500);
         let throttled = reply(Verdict::Retry(RetryBecause::Throttled));
-        watch.event(at, RunEvent::Started { job: JobId(0), tries: 1 });
+        watch.event(at, RunEvent::Started { job: JobId(0) });
         watch.event(at, RunEvent::Postponed { job: JobId(0), reply: &throttled });
         watch.event(at, RunEvent::Ended(&ended(0, Status::Uploaded, "", "")));
         watch.event(at, RunEvent::Ended(&ended(1, Status::Failed, "NO_PERMISSION", "permission \u{1b}[2Jdenied")));

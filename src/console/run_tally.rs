@@ -154,7 +154,7 @@ impl RunTally {
     /// Counts an event.
     pub fn event(&mut self, at: Elapsed, event: &RunEvent<'_>) {
         match event {
-            RunEvent::Started { job, .. } => {
+            RunEvent::Started { job } => {
                 self.under_way.insert(*job, 0);
             }
             RunEvent::Sent { job, bytes } => {
@@ -328,7 +328,7 @@ pub(super) mod tests {
     fn a_row_in_doubt_counts_until_it_is_settled() {
         let mut tally = RunTally::new(SCOPE);
         let lost = reply(Verdict::InDoubt(DoubtBecause::AnswerLost));
-        tally.event(at(1), &RunEvent::Started { job: JobId(7), tries: 1 });
+        tally.event(at(1), &RunEvent::Started { job: JobId(7) });
         tally.event(at(1), &RunEvent::Postponed { job: JobId(7), reply: &lost });
         assert_eq!(tally.view(at(1)).in_doubt, 1);
         assert!(tally.view(at(1)).under_way.is_empty());
@@ -344,7 +344,7 @@ pub(super) mod tests {
         }
         let throttled = reply(Verdict::Retry(RetryBecause::Throttled));
         tally.event(at(1), &RunEvent::Postponed { job: JobId(0), reply: &throttled });
-        tally.event(at(2), &RunEvent::Started { job: JobId(0), tries: 2 });
+        tally.event(at(2), &RunEvent::Started { job: JobId(0) });
         tally.event(at(2), &RunEvent::Sent { job: JobId(0), bytes: 250 });
         let view = tally.view(at(2));
         assert_eq!((view.bytes, view.throttled, view.under_way), (500, 1, vec![(JobId(0), 250)]));

@@ -16,7 +16,8 @@ pub const DEFAULT_EACH_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// How a run behaves. Made from flags; the defaults are those of the command line.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
-    /// Most requests at once; the window grows up to this, and never above [`MOST_AT_ONCE`].
+    /// Most requests at once; the window grows up to this, and never above what the service
+    /// allows anybody.
     pub concurrency: u32,
     /// Most requests in a time, listings included.
     pub rate: Rate,

@@ -73,8 +73,6 @@ pub enum RunEvent<'a> {
     Started {
         /// Which.
         job: JobId,
-        /// Which try in this run, from 1.
-        tries: u32,
     },
     /// Bytes of a row have left.
     Sent {

@@ -116,11 +116,6 @@ impl Scheduler {
         self.held.entry(record).or_default();
     }
 
-    /// Whether nobody may start on the record.
-    pub fn is_record_held(&self, record: RecordIx) -> bool {
-        self.held.contains_key(&record)
-    }
-
     /// The record is free again.
     pub fn release_record(&mut self, jobs: &[Job], record: RecordIx) {
         for id in self.held.remove(&record).unwrap_or_default() {

@@ -168,7 +168,7 @@ impl<'a> WorkerPool<'a> {
 
     fn upload(&self, job: JobId, announce: bool, tries: u32) -> TaskResult {
         let Ports { service, journal, .. } = self.ports;
-        self.show(RunEvent::Started { job, tries });
+        self.show(RunEvent::Started { job });
         let mut sent_at = None;
         if announce {
             let (time, _) = service.now();

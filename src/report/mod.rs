@@ -26,9 +26,8 @@ mod xlsx;
 
 use std::io;
 
-pub use model::{Module, Origin, Report, ReportCause, ReportRow, ReportSource, ReportTotals, SizeClass};
+pub use model::{Origin, Report};
 pub use save::replace;
-pub use timeline::{AnswerTimes, Bin, Stretch, Timeline};
 
 use crate::results::{Line, RunRecord};
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::log::Batch;
 use super::sim_disk::{Meddling, SimDisk};
 use super::tests::{PATH, TestManifest, line, options, sent};
 use super::*;

@@ -46,23 +46,21 @@ mod sim_disk;
 mod tests;
 
 pub(crate) use cell::{decode as decode_cell, push as push_cell};
-pub use codec::LineError;
 pub use columns::Layout;
 pub use compact::{ResultsRows, ResultsTally, ResultsTotals};
-pub use disk::{Disk, Placement, RealDisk};
-pub use end::{Displaced, EndError};
+pub use disk::{Disk, RealDisk};
+pub use end::EndError;
 pub use error::ResultsError;
-pub use history::{History, ResendRules, Standing, Why};
+pub use history::{ResendRules, Standing, Why};
 pub use journal::GroupLog;
 pub use line::Line;
-pub use log::{Batch, Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
-pub use paths::{PlaceError, default_results, is_same_file, lock_of, preflight, runs_of};
-pub use placed::{LineReader, PlacedLine};
+pub use log::{Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, hold, look};
+pub use paths::{default_results, is_same_file, lock_of, runs_of};
 pub use read::{ResultsTable, read};
 pub use runs::{ManifestRef, RunRecord, new_run_id, record_run, runs};
 
 /// What tests of other rooms need of this one.
 #[doc(hidden)]
 pub mod testing {
-    pub use super::sim_disk::{Meddling, SimDisk, SimFile, SimLock};
+    pub use super::sim_disk::SimDisk;
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::line::samples::full;
+use super::log::Taking;
+use super::placed::PlacedLine;
 use super::sim_disk::{Meddling, SimDisk};
 use super::*;
 use crate::outcome::{OwnCode, Status};

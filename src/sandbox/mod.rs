@@ -32,11 +32,11 @@ mod vault;
 mod wire;
 mod work;
 
-pub use fault::{Fault, FaultError, FaultKind, On, When};
+pub use fault::{Fault, FaultKind};
 pub use meter::Stats;
 pub use options::{
-    DateHeader, Dialect, ErrorShape, Expiry, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules,
-    SandboxOptions, SandboxUser, SizeAs,
+    DateHeader, Dialect, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions, SandboxUser,
+    SizeAs,
 };
 pub use records::read_records;
 pub use store::Attachment;

@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{
-    DateHeader, Dialect, ErrorShape, Keep, ListOrder, Rename, SandboxModules, SandboxOptions, SandboxServer,
-    SandboxUser,
-};
+use super::options::ErrorShape;
+use super::{DateHeader, Dialect, Keep, ListOrder, Rename, SandboxModules, SandboxOptions, SandboxServer, SandboxUser};
 
 const RECORD: &str = "738964000000291009";
 const ATTACHMENTS: &str = "/crm/v2/Leads/738964000000291009/Attachments";

@@ -28,13 +28,12 @@ mod testing;
 mod tests;
 mod token;
 
-pub use account::{Allowance, Organisation, User};
-pub use client::{Client, ClientError, Sent};
-pub use credentials::{Credentials, NotASecret, Renewal, Secret};
+pub use account::{Organisation, User};
+pub use client::{Client, ClientError};
+pub use credentials::{Credentials, Renewal, Secret};
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
-pub use http::{HttpError, HttpOptions, Proxies, TimeLimits};
-pub use list::ListReading;
-pub use login::{Login, LoginError, log_in};
+pub use http::{HttpError, HttpOptions, Proxies};
+pub use login::log_in;
 pub use multipart::overhead;
 pub use token::TokenOptions;
 

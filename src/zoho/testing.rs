@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Client, Credentials, HttpOptions, Secret, Target, TimeLimits, TokenOptions, Where};
+use super::http::TimeLimits;
+use super::{Client, Credentials, HttpOptions, Secret, Target, TokenOptions, Where};
 
 /// A request as it came.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use attache::sandbox::{SandboxCredentials, SandboxOptions, SandboxServer};
+use attache::internals::sandbox::{SandboxCredentials, SandboxOptions, SandboxServer};
 
 use crate::case::{Case, Done};
 use crate::service::RunningSandbox;

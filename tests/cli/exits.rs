@@ -110,9 +110,9 @@ fn results_over_the_manifest_are_2() {
 fn interrupted_is_130_and_terminated_143_and_the_same_command_goes_on() {
     for (signal, status) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
         let case = Case::new().many_rows(12);
-        let settings = attache::sandbox::SandboxOptions {
+        let settings = attache::internals::sandbox::SandboxOptions {
             latency: std::time::Duration::from_millis(100),
-            ..attache::sandbox::SandboxOptions::default()
+            ..attache::internals::sandbox::SandboxOptions::default()
         };
         let service = RunningSandbox::start(settings);
         let mut command = service.command(&case, &["--concurrency", "2"]);

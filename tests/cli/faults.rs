@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use attache::sandbox::{DateHeader, Dialect, ListOrder, Rename, SandboxModules, SandboxOptions, SizeAs};
+use attache::internals::sandbox::{DateHeader, Dialect, ListOrder, Rename, SandboxModules, SandboxOptions, SizeAs};
 
 use crate::case::Case;
 use crate::service::RunningSandbox;

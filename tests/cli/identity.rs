@@ -1,6 +1,6 @@
 //! What was sent is recognised, however its row is written today: nothing is attached twice.
 
-use attache::content::{Fingerprint, FingerprintKind};
+use attache::internals::content::{Fingerprint, FingerprintKind};
 
 use crate::case::Case;
 use crate::service::RunningSandbox;

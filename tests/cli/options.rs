@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use attache::sandbox::SandboxOptions;
+use attache::internals::sandbox::SandboxOptions;
 
 use crate::case::Case;
 use crate::raw::{Raw, Step, answer, error, success};

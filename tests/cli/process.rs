@@ -228,9 +228,9 @@ fn what_is_told_of_a_settled_row_is_what_was_sent_whatever_the_manifest_and_the_
 #[test]
 fn a_machine_short_of_file_handles_sends_less_at_once() {
     let case = Case::new().many_rows(30);
-    let settings = attache::sandbox::SandboxOptions {
+    let settings = attache::internals::sandbox::SandboxOptions {
         latency: std::time::Duration::from_millis(10),
-        ..attache::sandbox::SandboxOptions::default()
+        ..attache::internals::sandbox::SandboxOptions::default()
     };
     let service = RunningSandbox::start(settings);
     let command = service.command(&case, &["--concurrency", "16", "--retries", "20"]);

@@ -88,9 +88,9 @@ fn results_of_another_target_are_refused() {
 #[test]
 fn two_runs_at_once_on_one_results_file_are_told_apart() {
     let case = Case::new().many_rows(3);
-    let settings = attache::sandbox::SandboxOptions {
+    let settings = attache::internals::sandbox::SandboxOptions {
         latency: Duration::from_millis(300),
-        ..attache::sandbox::SandboxOptions::default()
+        ..attache::internals::sandbox::SandboxOptions::default()
     };
     let service = RunningSandbox::start(settings);
     let mut first = service.command(&case, &[]).stderr(std::process::Stdio::null()).spawn().expect("a first run");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use attache::sandbox::{SandboxCredentials, SandboxOptions};
+use attache::internals::sandbox::{SandboxCredentials, SandboxOptions};
 
 use crate::case::{Case, Done};
 use crate::raw::{Raw, Step, answer, error};

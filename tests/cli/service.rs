@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use attache::sandbox::{SandboxOptions, SandboxServer, SandboxUser, Stats};
+use attache::internals::sandbox::{SandboxOptions, SandboxServer, SandboxUser, Stats};
 
 use crate::case::{Case, Done};
 

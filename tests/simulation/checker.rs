@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use attache::outcome::Status;
-use attache::results::{Line, ResendRules, ResultsOptions, look};
+use attache::internals::outcome::Status;
+use attache::internals::results::{Line, ResendRules, ResultsOptions, look};
 
 use crate::world::World;
 
@@ -150,7 +150,7 @@ fn check_line(world: &World, index: usize, line: &Line) -> Result<(), String> {
     Ok(())
 }
 
-fn made_by(world: &World, row: usize) -> Option<attache::upload::ServiceId> {
+fn made_by(world: &World, row: usize) -> Option<attache::internals::upload::ServiceId> {
     world.server.made.iter().find(|made| made.by == Some(row)).map(|made| made.id)
 }
 

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use attache::engine::{
+use attache::internals::engine::{
     Clock, Descriptor, Descriptors, Ended, Engine, Job, JobId, Next, PriorAttempt, PriorDoubt, RecordIx, Task,
     TaskResult, Ticket,
 };
-use attache::reply::{ListReply, Reply, Verdict};
-use attache::results::testing::SimDisk;
-use attache::results::{Line, ResultsError, ResultsLog, ResultsOptions, ResultsRows, Standing, Why, hold};
-use attache::upload::{RecordId, RowKey, ServiceId};
+use attache::internals::reply::{ListReply, Reply, Verdict};
+use attache::internals::results::SimDisk;
+use attache::internals::results::{Line, ResultsError, ResultsLog, ResultsOptions, ResultsRows, Standing, Why, hold};
+use attache::internals::upload::{RecordId, RowKey, ServiceId};
 use jiff::Timestamp;
 
 use crate::server::SimServer;
@@ -355,7 +355,7 @@ impl<'a, 'e> VirtualPool<'a, 'e> {
     /// An operation failed: was it the end of the process?
     fn die_if_down(&self) -> Result<(), Dead> {
         // A process that is gone cannot even look at a folder.
-        use attache::results::Disk;
+        use attache::internals::results::Disk;
         self.world.disk.list(&self.world.path).map(drop).map_err(|_| Dead)
     }
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use attache::reply::{Created, DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, Verdict};
-use attache::upload::{RecordId, ServiceId, SourceKind};
+use attache::internals::reply::{Created, DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, Verdict};
+use attache::internals::upload::{RecordId, ServiceId, SourceKind};
 use jiff::Timestamp;
 
 use crate::world::WorldRow;

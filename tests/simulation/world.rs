@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use attache::engine::policy::{Backoff, IfExists, MaxFailures};
-use attache::engine::{Descriptor, Policy};
-use attache::results::ResendRules;
-use attache::results::testing::SimDisk;
-use attache::upload::{RecordId, RowKey, SourceKind, Upload};
+use attache::internals::engine::{Backoff, IfExists, MaxFailures};
+use attache::internals::engine::{Descriptor, Policy};
+use attache::internals::results::ResendRules;
+use attache::internals::results::SimDisk;
+use attache::internals::upload::{RecordId, RowKey, SourceKind, Upload};
 
 use crate::server::SimServer;
 
@@ -218,7 +218,7 @@ fn settings(random: &mut fastrand::Rng, server: &SimServer, broken: Option<Broke
     };
     Policy {
         concurrency: random.u32(1..=5),
-        rate: if random.bool() { attache::units::Rate::Unlimited } else { defaults.rate },
+        rate: if random.bool() { attache::internals::units::Rate::Unlimited } else { defaults.rate },
         retries: random.u32(1..=5),
         backoff: Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) },
         settle_time,
