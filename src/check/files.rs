@@ -53,40 +53,44 @@ pub(super) fn look(
         return HashMap::new();
     }
     let fence = Fence { base, allow_outside };
-    // One file needs no pool; a system that grants no threads gets the work done in this one.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let most = wanted.len().div_ceil(CHUNK);
-    let threads = cores.clamp(*THREADS.start(), *THREADS.end()).min(most);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|ix| format!("look-{ix}")).build();
     let sources = store.sources.len();
     let (parents, parent_of) = parents(store, wanted);
-    let both = || {
-        let folders: Vec<_> = parents
-            .par_chunks(CHUNK / 8)
-            .flat_map_iter(|chunk| chunk.iter().map(|parent| fence.folder(parent)))
-            .collect();
-        let looks: Vec<_> = wanted
-            .par_chunks(CHUNK)
-            .zip(parent_of.par_chunks(CHUNK))
+    let folder = |parent: &String| fence.folder(parent);
+    let file = |folders: &[Result<PathBuf, FileFault>], source: &SourceIx, parent: &u32| {
+        let text = store.texts.get(store.sources.get(*source).text);
+        match folders.get(*parent as usize) {
+            Some(Ok(folder)) => fence.file(folder, text),
+            Some(Err(FileFault::Outside(folder))) => {
+                Err(FileFault::Outside(folder.join(Path::new(text).file_name().unwrap_or_default())))
+            }
+            Some(Err(trouble)) => Err(trouble.clone()),
+            None => Err(FileFault::Missing),
+        }
+    };
+    let one_by_one = || {
+        let folders: Vec<_> = parents.iter().map(folder).collect();
+        let looks: Vec<_> =
+            wanted.iter().zip(&parent_of).map(|(source, parent)| file(&folders, source, parent)).collect();
+        (folders, looks)
+    };
+    let at_once = || {
+        let folders: Vec<_> = parents.par_chunks(CHUNK / 8).flat_map_iter(|chunk| chunk.iter().map(folder)).collect();
+        let chunks = wanted.par_chunks(CHUNK).zip(parent_of.par_chunks(CHUNK));
+        let looks: Vec<_> = chunks
             .flat_map_iter(|(chunk, parents)| {
-                chunk.iter().zip(parents).map(|(source, parent)| {
-                    let text = store.texts.get(store.sources.get(*source).text);
-                    match folders.get(*parent as usize) {
-                        Some(Ok(folder)) => fence.file(folder, text),
-                        Some(Err(FileFault::Outside(folder))) => {
-                            Err(FileFault::Outside(folder.join(Path::new(text).file_name().unwrap_or_default())))
-                        }
-                        Some(Err(trouble)) => Err(trouble.clone()),
-                        None => Err(FileFault::Missing),
-                    }
-                })
+                chunk.iter().zip(parents).map(|(source, parent)| file(&folders, source, parent))
             })
             .collect();
         (folders, looks)
     };
-    let (folders, looks) = match (&pool, threads) {
-        (Ok(pool), 2..) => pool.install(both),
-        _ => both(),
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.clamp(*THREADS.start(), *THREADS.end()).min(wanted.len().div_ceil(CHUNK));
+    // A few files need no pool; a system that grants no threads gets the work done in this one.
+    let pool = (threads > 1)
+        .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|ix| format!("look-{ix}")).build());
+    let (folders, looks) = match pool {
+        Some(Ok(pool)) => pool.install(at_once),
+        _ => one_by_one(),
     };
     let mut troubles = HashMap::new();
     store.paths.folder_of = vec![None; sources];
