@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use attache::internals::outcome::{Outcome, Status};
-use attache::internals::results::{GroupLog, Layout, Line, RealDisk, ResultsOptions, ResultsRows, hold, read};
+use attache::internals::results::{
+    GroupLog, Layout, Line, RealDisk, ResultsOptions, ResultsRows, SharedLog, hold, read,
+};
 use attache::internals::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
 use divan::Bencher;
 

@@ -12,10 +12,8 @@ pub mod content {
 
 pub mod engine {
     //! The run as a state machine.
-    pub use crate::engine::policy::{Backoff, IfExists, MaxFailures};
     pub use crate::engine::{
-        Clock, Descriptor, Descriptors, Elapsed, Ended, Engine, Job, JobId, Next, Policy, PriorAttempt, PriorDoubt,
-        RecordIx, Task, TaskResult, Ticket,
+        Clock, Descriptor, Descriptors, Engine, Job, JobId, Next, Policy, RecordIx, Task, TaskResult,
     };
 }
 
@@ -48,10 +46,9 @@ pub mod reply {
 
 pub mod results {
     //! The results file.
-    pub use crate::results::testing::SimDisk;
     pub use crate::results::{
         Disk, GroupLog, Layout, Line, RealDisk, ResendRules, ResultsError, ResultsLog, ResultsOptions, ResultsRows,
-        Standing, Why, hold, look, read,
+        SharedLog, Standing, Why, hold, look, read,
     };
 }
 

@@ -85,6 +85,8 @@ mod report;
 mod results;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(test)]
+mod simulation;
 mod units;
 mod upload;
 mod verify;

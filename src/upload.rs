@@ -51,7 +51,7 @@ pub struct ServiceId(u64);
 
 impl ServiceId {
     /// The id with this value.
-    pub fn new(value: u64) -> ServiceId {
+    pub const fn new(value: u64) -> ServiceId {
         ServiceId(value)
     }
 

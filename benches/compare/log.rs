@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use attache::internals::outcome::{Outcome, Status};
-use attache::internals::results::{GroupLog, Line, RealDisk, ResultsOptions, ResultsRows, hold};
+use attache::internals::results::{GroupLog, Line, RealDisk, ResultsOptions, ResultsRows, SharedLog, hold};
 use attache::internals::upload::{RecordId, RowKey, ServiceId, SourceKind, Upload};
 
 use crate::input::FIRST_RECORD;

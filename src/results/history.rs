@@ -189,6 +189,12 @@ impl History {
         found.into_iter().map(|(_, key)| key).collect()
     }
 
+    /// Every row that has a line, in no order.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = RowKey> {
+        self.rows.iter().map(Kept::key)
+    }
+
     /// How many rows have this status.
     pub fn count(&self, status: Status) -> usize {
         self.rows.iter().filter(|kept| kept.status == status).count()

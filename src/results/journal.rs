@@ -84,6 +84,26 @@ struct Queue {
     failed: Option<String>,
 }
 
+/// What the threads of a run do with the log.
+pub trait SharedLog {
+    /// The columns of the file.
+    fn layout(&self) -> &Layout;
+
+    /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
+    /// in the file, and nothing further is written.
+    fn begin(&self, line: &Line) -> io::Result<()>;
+
+    /// Writes a line soon, and has it on the disk soon after. Where nothing is written any more it is kept in memory all
+    /// the same, for whoever saves what there is.
+    fn finish(&self, line: &Line) -> io::Result<()>;
+
+    /// Every attachment that the file names for this record.
+    fn claimed(&self, record: RecordId) -> io::Result<Vec<ServiceId>>;
+
+    /// Whether the file named this attachment for some row before this run began.
+    fn held_before(&self, attachment: ServiceId) -> io::Result<bool>;
+}
+
 impl<D: Disk> GroupLog<D> {
     /// Shares the log.
     pub fn new(log: ResultsLog<D>) -> io::Result<GroupLog<D>> {
@@ -100,49 +120,11 @@ impl<D: Disk> GroupLog<D> {
         Ok(GroupLog { standby, shared })
     }
 
-    /// The columns of the file.
-    pub fn layout(&self) -> &Layout {
-        &self.shared.layout
-    }
-
-    /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
-    /// in the file, and nothing further is written.
-    pub fn begin(&self, line: &Line) -> io::Result<()> {
-        let mut queue = self.shared.queue();
-        queue.check()?;
-        queue.push(line, &self.shared.layout);
-        let ours = queue.queued;
-        self.shared.wait_for(queue, ours)
-    }
-
-    /// Writes a line soon, and has it on the disk soon after. Where nothing is written any more it is kept in memory all
-    /// the same, for whoever saves what there is.
-    pub fn finish(&self, line: &Line) -> io::Result<()> {
-        let mut queue = self.shared.queue();
-        queue.push(line, &self.shared.layout);
-        queue.check()?;
-        if queue.standby_sleeps {
-            self.shared.standby.notify_one();
-        }
-        Ok(())
-    }
-
     /// Returns once every line so far is on the disk.
     pub fn flush(&self) -> io::Result<()> {
         let queue = self.shared.queue();
         let all = queue.queued;
         self.shared.wait_for(queue, all)
-    }
-
-    /// Every attachment that the file names for this record.
-    pub fn claimed(&self, record: RecordId) -> io::Result<Vec<ServiceId>> {
-        self.flush()?;
-        self.shared.log().claimed(record)
-    }
-
-    /// Whether the file named this attachment for some row before this run began.
-    pub fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {
-        self.shared.log().held_before(attachment)
     }
 
     /// Writes what is left and gives the log back.
@@ -160,6 +142,39 @@ impl<D: Disk> GroupLog<D> {
             Ok(()) => Ok(log),
             Err(cause) => Err(log.ended(cause, queue.waiting)),
         }
+    }
+}
+
+impl<D: Disk> SharedLog for GroupLog<D> {
+    fn layout(&self) -> &Layout {
+        &self.shared.layout
+    }
+
+    fn begin(&self, line: &Line) -> io::Result<()> {
+        let mut queue = self.shared.queue();
+        queue.check()?;
+        queue.push(line, &self.shared.layout);
+        let ours = queue.queued;
+        self.shared.wait_for(queue, ours)
+    }
+
+    fn finish(&self, line: &Line) -> io::Result<()> {
+        let mut queue = self.shared.queue();
+        queue.push(line, &self.shared.layout);
+        queue.check()?;
+        if queue.standby_sleeps {
+            self.shared.standby.notify_one();
+        }
+        Ok(())
+    }
+
+    fn claimed(&self, record: RecordId) -> io::Result<Vec<ServiceId>> {
+        self.flush()?;
+        self.shared.log().claimed(record)
+    }
+
+    fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {
+        self.shared.log().held_before(attachment)
     }
 }
 

@@ -41,7 +41,8 @@ mod read;
 mod runs;
 mod salvage;
 mod scan;
-mod sim_disk;
+#[cfg(test)]
+pub mod sim_disk;
 #[cfg(test)]
 mod tests;
 
@@ -52,15 +53,9 @@ pub use disk::{Disk, RealDisk};
 pub use end::EndError;
 pub use error::ResultsError;
 pub use history::{ResendRules, Standing, Why};
-pub use journal::GroupLog;
+pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
 pub use log::{Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, hold, look};
 pub use paths::{default_results, is_same_file, lock_of, runs_of};
 pub use read::{ResultsTable, read};
 pub use runs::{ManifestRef, RunRecord, new_run_id, record_run, runs};
-
-/// What tests of other rooms need of this one.
-#[doc(hidden)]
-pub mod testing {
-    pub use super::sim_disk::SimDisk;
-}

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, Placement};
 use super::paths::PlaceError;
+use crate::simulation::mistakes::{Mistake, is_made};
 
 /// The disk; a clone is the same disk.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ struct SimDiskState {
     meddling: Option<(u64, Meddling)>,
     /// After a crash nothing works until the machine is up again.
     down: bool,
+    /// Whether the last change to a file as a whole was that its end was cut off.
+    cut: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -187,6 +190,17 @@ impl SimDisk {
         let file = world.files.len() - 1;
         world.names.insert(path.to_owned(), file);
         world.durable_names.insert(path.to_owned(), file);
+    }
+
+    /// The user replaces a file by a copy of it, and nobody sees to it that the name is on the disk.
+    pub fn copy_over(&self, path: &Path) {
+        let mut world = self.world();
+        let Ok(file) = world.named(path) else { return };
+        let bytes = world.files[file].bytes.clone();
+        let durable = bytes.len();
+        world.files.push(Contents { bytes, durable });
+        let copy = world.files.len() - 1;
+        world.name(Naming::Is(path.to_owned(), copy));
     }
 
     /// All names.
@@ -383,6 +397,7 @@ impl Disk for SimDisk {
             let contents = &mut world.files[file.file];
             contents.bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
             contents.durable = contents.bytes.len();
+            world.cut = true;
             Ok(())
         })
     }
@@ -397,6 +412,9 @@ impl Disk for SimDisk {
 
     fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
         self.whole(|world| {
+            if std::mem::take(&mut world.cut) && is_made(Mistake::TakesOverTornWithoutFolder) {
+                return Ok(());
+            }
             world.durable_names = world.names.clone();
             world.pending.clear();
             Ok(())

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ureq::http::HeaderMap;
+use ureq::http::{HeaderMap, StatusCode};
 
 use super::json::Json;
 use crate::reply::Created;
@@ -34,6 +34,27 @@ pub(crate) struct Answer {
     pub(crate) credits_left: Option<u64>,
     /// The service's clock.
     pub(crate) date: Option<Timestamp>,
+}
+
+impl Answer {
+    /// Reads an answer.
+    pub(crate) fn of(status: StatusCode, headers: &HeaderMap, arrived: Arrived) -> Answer {
+        let content = match AnswerContent::of(&arrived) {
+            AnswerContent::Nothing(_) if status.is_redirection() => elsewhere(headers),
+            content => content,
+        };
+        Answer {
+            status: status.as_u16(),
+            content,
+            body: match arrived {
+                Arrived::Whole(body) => Some(body),
+                Arrived::Cut | Arrived::Compressed(_) => None,
+            },
+            retry_after: retry_after(headers).filter(|_| status.as_u16() >= 400),
+            credits_left: credits_left(headers),
+            date: date(headers),
+        }
+    }
 }
 
 /// What the header `Retry-After` asks for.

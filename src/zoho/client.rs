@@ -439,7 +439,12 @@ fn other_fields(fields: Fields, exchange: &Exchange) -> Option<Fields> {
 }
 
 /// The reply for what came, in the service's words where it had any.
-fn reply_for(verdict: Verdict, exchange: &Exchange, sent: fmt::Arguments<'_>, clock: Option<Timestamp>) -> Reply {
+pub(crate) fn reply_for(
+    verdict: Verdict,
+    exchange: &Exchange,
+    sent: fmt::Arguments<'_>,
+    clock: Option<Timestamp>,
+) -> Reply {
     match exchange {
         Exchange::Answer(answer) => {
             let (code, message) = match &answer.content {
@@ -467,7 +472,7 @@ fn reply_for(verdict: Verdict, exchange: &Exchange, sent: fmt::Arguments<'_>, cl
     }
 }
 
-fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>) -> Reply {
+pub(crate) fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>) -> Reply {
     Reply {
         verdict,
         code: code.into(),

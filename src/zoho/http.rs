@@ -10,7 +10,7 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
-use super::answer::{self, Answer, AnswerContent, Arrived, MAX_BODY, strip_for_terminal};
+use super::answer::{self, Answer, Arrived, MAX_BODY, strip_for_terminal};
 use super::classify::{Exchange, TransportError};
 use super::encoding;
 use super::hosts::Base;
@@ -212,21 +212,7 @@ pub(crate) fn exchange(result: Result<Response<ureq::Body>, ureq::Error>, bytes_
     match result {
         Ok(mut response) => {
             let arrived = read(&mut response);
-            let content = match AnswerContent::of(&arrived) {
-                AnswerContent::Nothing(_) if response.status().is_redirection() => {
-                    answer::elsewhere(response.headers())
-                }
-                content => content,
-            };
-            let (status, headers) = (response.status(), response.headers());
-            Exchange::Answer(Answer {
-                status: status.as_u16(),
-                content,
-                body: whole(arrived),
-                retry_after: answer::retry_after(headers).filter(|_| status.as_u16() >= 400),
-                credits_left: answer::credits_left(headers),
-                date: answer::date(headers),
-            })
+            Exchange::Answer(Answer::of(response.status(), response.headers(), arrived))
         }
         Err(error) => Exchange::Broken { how: broken(&error), bytes_left, detail: detail(&error) },
     }
@@ -253,11 +239,7 @@ fn read(response: &mut Response<ureq::Body>) -> Arrived {
 
 /// The whole body; `None` if it was cut off, came too slowly, is too long, or is compressed in a way that we do not read.
 pub(crate) fn read_body(response: &mut Response<ureq::Body>) -> Option<Vec<u8>> {
-    whole(read(response))
-}
-
-fn whole(arrived: Arrived) -> Option<Vec<u8>> {
-    match arrived {
+    match read(response) {
         Arrived::Whole(body) => Some(body),
         Arrived::Cut | Arrived::Compressed(_) => None,
     }

@@ -10,16 +10,16 @@
 //! | time limits, proxy, certificates | `http.rs` |
 
 mod account;
-mod answer;
+pub(crate) mod answer;
 mod body;
-mod classify;
-mod client;
+pub(crate) mod classify;
+pub(crate) mod client;
 mod credentials;
 mod encoding;
 mod hosts;
 mod http;
 mod json;
-mod list;
+pub(crate) mod list;
 mod login;
 mod multipart;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
 
-mod ports;
+pub(crate) mod ports;
 mod prepare;
-mod rows;
+pub(crate) mod rows;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;

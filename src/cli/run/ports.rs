@@ -12,24 +12,24 @@ use crate::engine::{Clock, Ended, JobId, Journal, Service};
 use crate::outcome::OwnCode;
 use crate::plan::Plan;
 use crate::reply::{FailedBy, ListReply, Reply, Verdict};
-use crate::results::{Disk, GroupLog, Layout, Line, RealDisk, ResultsSnapshot};
+use crate::results::{Disk, Layout, Line, ResultsSnapshot, SharedLog};
 use crate::upload::{RowKey, ServiceId};
 use crate::zoho::Client;
 
 /// Sends the rows of a plan through a client.
-pub(super) struct ClientUploader<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) client: &'a Client,
+pub(crate) struct ClientUploader<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) client: &'a Client,
     /// Where it is noted what was sent.
-    pub(super) contents: &'a Contents,
+    pub(crate) contents: &'a Contents,
 }
 
 /// The fingerprints of what was sent and has no final line yet.
 #[derive(Default)]
-pub(super) struct Contents(Mutex<HashMap<JobId, Fingerprint>>);
+pub(crate) struct Contents(Mutex<HashMap<JobId, Fingerprint>>);
 
 impl Contents {
-    fn note(&self, job: JobId, content: Fingerprint) {
+    pub(crate) fn note(&self, job: JobId, content: Fingerprint) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, content);
     }
 
@@ -95,22 +95,22 @@ fn not_ours(job: JobId) -> Reply {
 }
 
 /// Writes the lines of a plan's rows.
-pub(super) struct ResultsJournal<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) log: &'a GroupLog<RealDisk>,
-    pub(super) target: &'a str,
-    pub(super) run: &'a str,
+pub(crate) struct ResultsJournal<'a, L> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) log: &'a L,
+    pub(crate) target: &'a str,
+    pub(crate) run: &'a str,
     /// What earlier runs did about the rows that this one goes on with.
-    pub(super) earlier: HashMap<RowKey, EarlierTries>,
+    pub(crate) earlier: HashMap<RowKey, EarlierTries>,
     /// What this run sent.
-    pub(super) contents: &'a Contents,
+    pub(crate) contents: &'a Contents,
     /// The columns of the file as the earlier runs left it.
-    pub(super) old_layout: Layout,
+    pub(crate) old_layout: Layout,
 }
 
 /// What earlier runs did about a row.
 #[derive(Clone, Copy)]
-pub(super) struct EarlierTries {
+pub(crate) struct EarlierTries {
     /// The requests that they made: a row's count is of all runs together.
     tries: u32,
     /// Size and content of what they sent, where it is still open what became of it: the file may be another one now.
@@ -118,7 +118,7 @@ pub(super) struct EarlierTries {
 }
 
 /// What earlier runs did about the rows that this one goes on with.
-pub(super) fn earlier_tries<D: Disk>(
+pub(crate) fn earlier_tries<D: Disk>(
     plan: &Plan,
     seen: &ResultsSnapshot<D>,
 ) -> io::Result<HashMap<RowKey, EarlierTries>> {
@@ -138,7 +138,7 @@ pub(super) fn earlier_tries<D: Disk>(
     Ok(earlier)
 }
 
-impl ResultsJournal<'_> {
+impl<L: SharedLog> ResultsJournal<'_, L> {
     fn tries_before(&self, line: &Line) -> u32 {
         self.earlier.get(&line.key).map_or(0, |earlier| earlier.tries)
     }
@@ -161,7 +161,7 @@ impl ResultsJournal<'_> {
     }
 }
 
-impl Journal for ResultsJournal<'_> {
+impl<L: SharedLog + Sync> Journal for ResultsJournal<'_, L> {
     fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String> {
         let line = self.line(job).ok_or_else(|| not_ours(job).message)?;
         let tries = self.tries_before(&line).saturating_add(tries);

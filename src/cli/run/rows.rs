@@ -13,7 +13,7 @@ enum RowPlace<'c> {
 
 /// All rows of a manifest. Holds nothing of its own but a few numbers: a left-out row's place among all rows is found by
 /// its line, since both kinds are in manifest order.
-pub(super) struct ManifestRows<'c> {
+pub(crate) struct ManifestRows<'c> {
     checked: &'c Checked,
     /// For each left-out row, how many rows that passed stand before it.
     before: Vec<u32>,
@@ -23,7 +23,7 @@ pub(super) struct ManifestRows<'c> {
 
 impl<'c> ManifestRows<'c> {
     /// The rows of a manifest, for results of this target and run.
-    pub(super) fn new(checked: &'c Checked, target: &'c str, run: &'c str) -> ManifestRows<'c> {
+    pub(crate) fn new(checked: &'c Checked, target: &'c str, run: &'c str) -> ManifestRows<'c> {
         let mut passed = checked.rows().map(|row| checked.line(row)).peekable();
         let mut count = 0;
         let before = checked

@@ -27,6 +27,8 @@ use super::{
 };
 use crate::outcome::Status;
 use crate::reply::{DoubtBecause, Reply, StopBecause};
+#[cfg(test)]
+use crate::simulation::mistakes::{Mistake, is_made};
 use crate::upload::ServiceId;
 
 mod answers;
@@ -215,6 +217,10 @@ impl<'a> Engine<'a> {
                     continue;
                 }
             }
+            #[cfg(test)]
+            if matches!(task, Task::List { purpose: Purpose::Settle, .. }) && is_made(Mistake::SettlesUnpaced) {
+                return Next::Do(self.start(now, task, probe));
+            }
             return match self.rate.take(now) {
                 Ok(()) => Next::Do(self.start(now, task, probe)),
                 Err(at) => Next::Wait(Some(at)),
@@ -378,6 +384,10 @@ impl<'a> Engine<'a> {
             return None;
         }
         let due = || self.doubts.queued(turn).take_while(|(at, _)| *at <= now).map(|(_, record)| record);
+        #[cfg(test)]
+        if is_made(Mistake::ListsWhileSending) {
+            return due().next();
+        }
         // At most as many records are passed over as rows are on their way.
         let busy: Vec<RecordIx> = due().take_while(|record| self.uploading.contains_key(record)).collect();
         let free = due().nth(busy.len());

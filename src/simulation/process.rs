@@ -1,0 +1,176 @@
+//! One run of the program, as `attache run` puts it together: takes the results as the last run left them, reads and
+//! checks the manifest, plans, and lets the engine work; and ends well, or by a signal, a kill, a power cut or a disk
+//! that fails.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::mistakes::Mistake;
+use super::virtual_pool::VirtualPool;
+use super::wishes;
+use super::world::SimWorld;
+use crate::check::{self, Checked, Checkup};
+use crate::cli::run::ports;
+use crate::cli::run::rows::ManifestRows;
+use crate::engine::{Engine, JobId, PriorAttempt};
+use crate::manifest::{self, ManifestInfo};
+use crate::plan::{self, Plan};
+use crate::results::sim_disk::SimDisk;
+use crate::results::{LockedResults, ResultsError, ResultsOptions, hold};
+use crate::upload::RowKey;
+
+pub(super) const TARGET: &str = "www.zohoapis.test";
+
+/// How a run is going to end, if not well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    Well,
+    /// Killed at this turn.
+    Kill(u32),
+    /// Power lost at this turn.
+    PowerCut(u32),
+    /// The process ends within this operation on the disk; afterwards the power may be lost, too.
+    CrashInDisk {
+        operation: u64,
+        power: bool,
+    },
+    /// The disk fails once, at this operation.
+    DiskFails(u64),
+    /// A signal at this turn.
+    Signal(u32),
+}
+
+/// The process has ended before its time.
+pub(super) struct Dead;
+
+/// Runs once. `Err` tells of a promise that was broken, or of a run that does not end.
+pub(super) fn run(world: &mut SimWorld) -> Result<(), String> {
+    world.runs += 1;
+    world.done = false;
+    world.edit_manifest();
+    let fate = if world.is_bad() { fate(&mut world.random) } else { Fate::Well };
+    world.tell(|| format!("a run begins, and ends so: {fate:?}"));
+    let operations = world.disk.operations();
+    match fate {
+        Fate::CrashInDisk { operation, .. } => world.disk.crash_at(operations + operation),
+        Fate::DiskFails(operation) => world.disk.fail_at(operations + operation),
+        _ => {}
+    }
+    let ended = process(world, fate)?;
+    let power = match fate {
+        Fate::PowerCut(_) | Fate::CrashInDisk { power: true, .. } => ended.is_err(),
+        _ => false,
+    };
+    if ended.is_err() {
+        world.crashes += 1;
+        world.server.client_dies(world.clock);
+    }
+    if power {
+        world.disk.lose_power(&mut world.random)
+    } else {
+        world.disk.kill()
+    }
+    world.clock += Duration::from_millis(world.random.u64(..3_000));
+    Ok(())
+}
+
+fn fate(random: &mut fastrand::Rng) -> Fate {
+    match random.u8(..10) {
+        0 | 1 => Fate::Kill(random.u32(..80)),
+        2 | 3 => Fate::PowerCut(random.u32(..80)),
+        4 | 5 => Fate::CrashInDisk { operation: random.u64(..60), power: random.bool() },
+        6 => Fate::DiskFails(random.u64(..60)),
+        7 => Fate::Signal(random.u32(..60)),
+        _ => Fate::Well,
+    }
+}
+
+/// A process, from its start to its end.
+fn process(world: &mut SimWorld, fate: Fate) -> Result<Result<(), Dead>, String> {
+    let settings = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
+    let Ok(held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
+    let (info, checked) = check(world, &held)?;
+    let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(world)) else {
+        return Ok(Err(Dead));
+    };
+    let run = format!("run-{}", world.runs);
+    let rows = ManifestRows::new(plan.checked(), TARGET, &run);
+    let Ok(earlier) = ports::earlier_tries(&plan, held.seen()) else { return Ok(Err(Dead)) };
+    let old_layout = held.seen().layout().clone();
+    let log = match held.begin(&rows) {
+        Ok(log) => log,
+        Err(ResultsError::OtherManifest { .. }) => {
+            // No row is left that the results know: refused, and rightly so.
+            world.take_edits_back();
+            return Ok(Err(Dead));
+        }
+        Err(_) => return Ok(Err(Dead)),
+    };
+    world.accept();
+    if plan.is_empty() {
+        let finished = log.compact(&rows);
+        world.done = finished.is_ok();
+        return Ok(finished.map(drop).map_err(|_| Dead));
+    }
+    let log = super::virtual_pool::Alone::new(log);
+    let contents = ports::Contents::default();
+    let memory = ports::ResultsJournal {
+        plan: &plan,
+        log: &log,
+        target: TARGET,
+        run: &run,
+        earlier,
+        contents: &contents,
+        old_layout,
+    };
+    let engine =
+        Engine::new(plan.jobs().to_vec(), prior_attempts(&plan, world.mistake), &plan, world.settings_of_the_run());
+    let ended = VirtualPool::new(world, &plan, &memory, engine).drive(fate)?;
+    Ok(ended.and_then(|()| log.into_inner().compact(&rows).map(drop).map_err(|_| Dead)))
+}
+
+/// Writes the manifest and checks it.
+fn check(world: &SimWorld, held: &LockedResults<SimDisk>) -> Result<(ManifestInfo, Checked), String> {
+    let (history, resend) = (held.seen().history(), world.resend());
+    checked(world, &|key| history.is_settled(key, &resend))
+}
+
+/// The rows of the manifest, row by row those of [`SimWorld::rows`].
+pub(super) fn checked(
+    world: &SimWorld,
+    settled: &(dyn Fn(RowKey) -> bool + Sync),
+) -> Result<(ManifestInfo, Checked), String> {
+    let path = wishes::place(world.seed, world.format);
+    std::fs::write(&path, wishes::written(world.rows(), world.format)).map_err(|error| error.to_string())?;
+    let read = manifest::ReadOptions { root: Some(wishes::root().to_owned()), ..manifest::ReadOptions::default() };
+    let opened = manifest::open(&manifest::Input::Path(path.clone()), &read).map_err(|error| error.to_string())?;
+    let settings = check::CheckOptions { allow_identical: true, ..check::CheckOptions::default() };
+    let Checkup { manifest, checked, problems, .. } = check::check(opened, &settings, settled);
+    std::fs::remove_file(&path).map_err(|error| error.to_string())?;
+    let checked = checked.ok_or_else(|| format!("the manifest is not sound: {problems:#?}"))?;
+    if checked.len() != world.rows().count() {
+        return Err(format!("{} rows were written, {} came", world.rows().count(), checked.len()));
+    }
+    Ok((manifest, checked))
+}
+
+fn plan_settings(world: &SimWorld) -> plan::PlanOptions {
+    plan::PlanOptions {
+        results: world.path.clone(),
+        target: None,
+        engine: world.settings_of_the_run(),
+        bandwidth: None,
+        credits_per_day: None,
+        flags: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn prior_attempts(plan: &Plan, mistake: Option<Mistake>) -> Vec<(JobId, PriorAttempt)> {
+    let mut prior = plan.prior_attempts().to_vec();
+    if mistake == Some(Mistake::ForgetsTime) {
+        prior.iter_mut().for_each(|(_, prior)| prior.sent_at = Timestamp::UNIX_EPOCH);
+    }
+    prior
+}

@@ -1,0 +1,278 @@
+//! The service as it might be: it works on after the client has hung up, shows attachments late, loses answers, refuses
+//! for passing reasons, pages its lists, and other people use it, too.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::wire::{self, SimEntry, WireAnswer};
+use super::wishes::{Attached, Wish, WishKind};
+use crate::upload::{RecordId, ServiceId};
+use crate::zoho::classify::TransportError;
+use crate::zoho::list::PageRequest;
+
+/// The second in which the worlds begin.
+const EPOCH: i64 = 1_800_000_000;
+/// How long the client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Ids as the service gives them.
+const FIRST_ID: u64 = 738_964_000_000_500_000;
+const US: ServiceId = ServiceId::new(738_964_000_000_000_007);
+const SOMEBODY: ServiceId = ServiceId::new(738_964_000_000_000_008);
+
+pub(super) struct SimServer {
+    /// After the server is done, a list shows the attachment within this time.
+    pub(super) lag: Duration,
+    /// So long the server works after the last byte, at most.
+    pub(super) work: Duration,
+    /// Of 100 requests, so many go wrong in some way.
+    faults: u8,
+    /// Entries on a page.
+    page: usize,
+    renames: bool,
+    /// By how many seconds the clock of `Created_Time` is behind that of the `Date` header.
+    behind: i64,
+    pub(super) made: Vec<Made>,
+    next_id: u64,
+}
+
+/// An attachment.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) id: ServiceId,
+    pub(super) record: RecordId,
+    pub(super) name: String,
+    pub(super) size: u64,
+    pub(super) url: Option<String>,
+    /// What it was made for; `None`: somebody else made it.
+    pub(super) by: Option<WishKind>,
+    author: ServiceId,
+    /// When its last byte came in. A client that dies before never sends it.
+    body: Duration,
+    created: Duration,
+    visible: Duration,
+}
+
+impl SimServer {
+    pub(super) fn new(random: &mut fastrand::Rng, wishes: &[Wish]) -> SimServer {
+        let lag = if random.bool() { Duration::ZERO } else { Duration::from_millis(random.u64(..8_000)) };
+        let work = Duration::from_millis(if random.bool() { 200 } else { random.u64(200..8_000) });
+        let mut server = SimServer {
+            lag,
+            work,
+            faults: [0, 10, 30, 60][random.usize(..4)],
+            page: random.usize(1..6),
+            renames: random.u8(..20) == 0,
+            behind: if random.u8(..10) == 0 { random.i64(0..4) } else { 0 },
+            made: Vec::new(),
+            next_id: FIRST_ID,
+        };
+        if random.bool() {
+            for _ in 0..random.usize(1..6) {
+                let wish = &wishes[random.usize(..wishes.len())];
+                server.somebody_attaches(random, wish);
+            }
+        }
+        server
+    }
+
+    /// Somebody else puts something on a record of ours: long ago, exactly what we are about to put there; lately or
+    /// meanwhile, something that resembles it in name or size.
+    fn somebody_attaches(&mut self, random: &mut fastrand::Rng, wish: &Wish) {
+        let (name, size) = (wish.name(), wish.size());
+        let (created, name, size) = match random.u8(..4) {
+            0 => (random.u64(..800), name, size),
+            1 => (random.u64(1_000..1_100), name, size + 1),
+            2 => (random.u64(1_000..1_100), format!("{name} (1)"), size),
+            _ => (random.u64(..1_100), "something else".to_owned(), 3),
+        };
+        let created = Duration::from_secs(created);
+        let made = Made {
+            id: self.new_id(),
+            record: wish.record,
+            name,
+            size,
+            url: None,
+            by: None,
+            author: if random.bool() { US } else { SOMEBODY },
+            body: created,
+            created,
+            visible: created,
+        };
+        self.made.push(made);
+    }
+
+    fn new_id(&mut self) -> ServiceId {
+        self.next_id += 1;
+        ServiceId::new(self.next_id)
+    }
+
+    pub(super) fn time(clock: Duration) -> Timestamp {
+        Timestamp::from_second(EPOCH).expect("a second of this century") + clock
+    }
+
+    /// Whether somebody else's attachments, or the server's habits, may make it impossible to tell what became of a
+    /// wish.
+    pub(super) fn may_confuse(&self, kind: &WishKind, size: u64) -> bool {
+        let resembles = |made: &&Made| made.record == kind.record && (made.name == kind.name || made.size == size);
+        self.renames
+            || self.behind > 0
+            || self.made.iter().filter(|made| made.by.is_none()).any(|made| resembles(&made))
+    }
+
+    /// How many attachments were made for this, and their ids.
+    pub(super) fn made_for(&self, kind: &WishKind) -> impl Iterator<Item = ServiceId> {
+        self.made.iter().filter(move |made| made.by.as_ref() == Some(kind)).map(|made| made.id)
+    }
+
+    /// The client is gone: what it had not sent whole by then never arrives.
+    pub(super) fn client_dies(&mut self, clock: Duration) {
+        self.made.retain(|made| made.body <= clock);
+    }
+
+    /// A row arrives. What the client hears of it, and when.
+    pub(super) fn upload(
+        &mut self,
+        random: &mut fastrand::Rng,
+        clock: Duration,
+        bad: bool,
+        wish: &Wish,
+    ) -> (Duration, WireAnswer) {
+        let start = clock + Duration::from_millis(random.u64(1..30));
+        let body = start + Duration::from_millis(random.u64(5..500));
+        let done = body + Duration::from_millis(random.u64(10..=200));
+        if bad && random.u8(..100) < self.faults {
+            return self.go_wrong(random, start, body, wish);
+        }
+        if wish.refused {
+            let exchange = if wish.is_link() {
+                WireAnswer::refusal(400, "INVALID_URL_PATTERN", "please check the link")
+            } else {
+                WireAnswer::refusal(400, "INVALID_DATA", "invalid file type")
+            };
+            return (done, exchange);
+        }
+        if self.has_link(wish) {
+            return (done, WireAnswer::refusal(400, "INVALID_DATA", "the link already exists in this record"));
+        }
+        let (id, created) = self.make(random, wish, body, done);
+        (done, WireAnswer::answer(200, wire::success(id, created, US)))
+    }
+
+    fn go_wrong(
+        &mut self,
+        random: &mut fastrand::Rng,
+        start: Duration,
+        body: Duration,
+        wish: &Wish,
+    ) -> (Duration, WireAnswer) {
+        let soon = start + Duration::from_millis(random.u64(1..50));
+        let late = body + PATIENCE;
+        let lost = WireAnswer::Broken { how: TransportError::Connection, bytes_left: true };
+        match random.u8(..8) {
+            0 => (soon, WireAnswer::Broken { how: TransportError::Connection, bytes_left: false }),
+            1 => (soon, throttle(random)),
+            2 => (soon, WireAnswer::Broken { how: TransportError::Shortage, bytes_left: false }),
+            3 => (soon, lost),
+            4 => (late, WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server")),
+            // The answer is lost, or is an error, and yet the work is done, perhaps long after.
+            which => {
+                if !wish.refused && !self.has_link(wish) {
+                    let done = body + Duration::from_millis(random.u64(..=self.work.as_millis() as u64));
+                    self.make(random, wish, body, done);
+                }
+                (late, if which == 5 { after_storing(random) } else { lost })
+            }
+        }
+    }
+
+    fn has_link(&self, wish: &Wish) -> bool {
+        let Attached::Link(address) = &wish.source else { return false };
+        self.made.iter().any(|made| made.record == wish.record && made.url.as_ref() == Some(address))
+    }
+
+    fn make(
+        &mut self,
+        random: &mut fastrand::Rng,
+        wish: &Wish,
+        body: Duration,
+        created: Duration,
+    ) -> (ServiceId, Timestamp) {
+        let id = self.new_id();
+        let url = match &wish.source {
+            Attached::File(..) => None,
+            Attached::Link(address) => Some(address.clone()),
+        };
+        let name = if self.renames && random.bool() { format!("{} (1)", wish.name()) } else { wish.name() };
+        let visible = created + Duration::from_millis(random.u64(..=self.lag.as_millis() as u64));
+        let (record, size, by) = (wish.record, wish.size(), Some(wish.kind()));
+        self.made.push(Made { id, record, name, size, url, by, author: US, body, created, visible });
+        (id, self.second_of(created))
+    }
+
+    fn second_of(&self, created: Duration) -> Timestamp {
+        let second = EPOCH + i64::try_from(created.as_secs()).unwrap_or(0) - self.behind;
+        Timestamp::from_second(second).expect("a second of this century")
+    }
+
+    /// A page of a record's list is asked for. What the client hears, and when.
+    pub(super) fn list(
+        &self,
+        random: &mut fastrand::Rng,
+        clock: Duration,
+        bad: bool,
+        record: RecordId,
+        page: &PageRequest,
+    ) -> (Duration, WireAnswer) {
+        let done = clock + Duration::from_millis(random.u64(5..200));
+        if bad && random.u8(..100) < self.faults {
+            let exchange = match random.u8(..3) {
+                0 => WireAnswer::Broken { how: TransportError::Connection, bytes_left: false },
+                1 => throttle(random),
+                _ => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
+            };
+            return (done, exchange);
+        }
+        let PageRequest::Number(number) = page else {
+            return (done, WireAnswer::refusal(400, "EXPIRED_VALUE", "the token"));
+        };
+        let number = usize::try_from(*number).unwrap_or(usize::MAX);
+        let all: Vec<&Made> = self.made.iter().filter(|made| made.record == record && made.visible <= clock).collect();
+        let on_page: Vec<SimEntry<'_>> =
+            all.iter().skip((number - 1) * self.page).take(self.page).map(|made| self.entry(made)).collect();
+        if all.is_empty() {
+            return (done, WireAnswer::answer(204, ""));
+        }
+        let more = number * self.page < all.len();
+        (done, WireAnswer::answer(200, wire::page(&on_page, number, more)))
+    }
+
+    fn entry<'m>(&self, made: &'m Made) -> SimEntry<'m> {
+        SimEntry {
+            id: made.id,
+            name: &made.name,
+            size: made.size,
+            url: made.url.as_deref(),
+            created: self.second_of(made.created),
+            by: made.author,
+        }
+    }
+}
+
+fn throttle(random: &mut fastrand::Rng) -> WireAnswer {
+    let throttled = WireAnswer::refusal(429, "TOO_MANY_REQUESTS", "slow down");
+    if random.bool() { throttled.with("retry-after", random.u64(..20)) } else { throttled }
+}
+
+/// What a client may hear although the work is done: nothing here proves that it is not.
+fn after_storing(random: &mut fastrand::Rng) -> WireAnswer {
+    match random.u8(..6) {
+        0 => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
+        1 => WireAnswer::answer(502, "<html>bad gateway</html>"),
+        2 => WireAnswer::answer(504, ""),
+        3 => WireAnswer::answer(408, ""),
+        4 => WireAnswer::answer(200, r#"{"data":[{"code":"SUCC"#),
+        _ => WireAnswer::answer(200, "{}"),
+    }
+}

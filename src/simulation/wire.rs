@@ -1,0 +1,138 @@
+//! What goes over the wire, as far as the client can tell: a status, headers and bytes, or no answer. From here on the
+//! real reader takes over.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ureq::http::{HeaderMap, HeaderName, StatusCode};
+
+use crate::outcome::OwnCode;
+use crate::reply::{ListReply, Reply, RetryBecause, Verdict};
+use crate::upload::{ServiceId, SourceKind};
+use crate::zoho::answer::{Answer, AnswerContent, Arrived};
+use crate::zoho::classify::{Ask, Exchange, TransportError, classify};
+use crate::zoho::client::{plain, reply_for};
+use crate::zoho::list::{ListReading, PageRequest};
+
+/// What came of a request.
+#[derive(Debug)]
+pub(super) enum WireAnswer {
+    Answer { status: u16, headers: HeaderMap, body: Arrived },
+    Broken { how: TransportError, bytes_left: bool },
+}
+
+impl WireAnswer {
+    /// An answer with this body.
+    pub(super) fn answer(status: u16, body: impl Into<String>) -> WireAnswer {
+        WireAnswer::Answer { status, headers: HeaderMap::new(), body: Arrived::Whole(body.into().into_bytes()) }
+    }
+
+    /// The service's own refusal.
+    pub(super) fn refusal(status: u16, code: &str, message: &str) -> WireAnswer {
+        let body = format!(r#"{{"code":"{code}","details":{{}},"message":"{message}","status":"error"}}"#);
+        WireAnswer::answer(status, body)
+    }
+
+    /// The same answer with one more header.
+    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> WireAnswer {
+        if let WireAnswer::Answer { headers, .. } = &mut self {
+            let value = value.to_string().parse().expect("a header's value");
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    fn exchange(self) -> Exchange {
+        match self {
+            WireAnswer::Answer { status, headers, body } => {
+                let status = StatusCode::from_u16(status).expect("a status");
+                Exchange::Answer(Answer::of(status, &headers, body))
+            }
+            WireAnswer::Broken { how, bytes_left } => {
+                Exchange::Broken { how, bytes_left, detail: "connection reset".to_owned() }
+            }
+        }
+    }
+
+    /// What the client makes of an answer to an upload.
+    pub(super) fn upload_reply(self, kind: SourceKind, now: Timestamp) -> Reply {
+        let ask = match kind {
+            SourceKind::File => Ask::File,
+            SourceKind::Link => Ask::Link,
+        };
+        Reply { took: Duration::from_millis(1), ..reply(ask, &self.exchange(), now) }
+    }
+}
+
+fn reply(ask: Ask, exchange: &Exchange, now: Timestamp) -> Reply {
+    reply_for(classify(ask, exchange), exchange, format_args!(""), Some(now))
+}
+
+/// A record's list while its pages come in.
+pub(super) struct SimListing {
+    reading: ListReading,
+}
+
+impl SimListing {
+    pub(super) fn new() -> SimListing {
+        SimListing { reading: ListReading::default() }
+    }
+
+    pub(super) fn page(&self) -> &PageRequest {
+        self.reading.next()
+    }
+
+    /// What the client makes of an answer; `None`: it asks for the next page.
+    pub(super) fn hear(&mut self, answer: WireAnswer, now: Timestamp) -> Option<ListReply> {
+        let exchange = answer.exchange();
+        let body = match &exchange {
+            Exchange::Answer(Answer { status: 200, body: Some(body), content: AnswerContent::Nothing(_), .. }) => {
+                Some(&body[..])
+            }
+            Exchange::Answer(Answer { status: 204, .. }) => None,
+            exchange => return Some(ListReply::Not(reply(Ask::List, exchange, now))),
+        };
+        match self.reading.take(body) {
+            Ok(listed) => listed.map(ListReply::Listed),
+            Err(why) => {
+                let verdict = Verdict::Retry(RetryBecause::Passing);
+                Some(ListReply::Not(plain(verdict, OwnCode::Unreadable, why)))
+            }
+        }
+    }
+}
+
+/// The body that tells of a new attachment.
+pub(super) fn success(id: ServiceId, created: Timestamp, by: ServiceId) -> String {
+    format!(
+        r#"{{"data":[{{"code":"SUCCESS","details":{{"Created_Time":"{created}","id":"{id}","Created_By":{{"name":"P","id":"{by}"}}}},"message":"attachment uploaded successfully","status":"success"}}]}}"#
+    )
+}
+
+/// An attachment as a list shows it.
+pub(super) struct SimEntry<'a> {
+    pub(super) id: ServiceId,
+    pub(super) name: &'a str,
+    pub(super) size: u64,
+    pub(super) url: Option<&'a str>,
+    pub(super) created: Timestamp,
+    pub(super) by: ServiceId,
+}
+
+/// A page of a list.
+pub(super) fn page(entries: &[SimEntry<'_>], number: usize, more: bool) -> String {
+    let mut data = String::new();
+    for entry in entries {
+        let comma = if data.is_empty() { "" } else { "," };
+        let SimEntry { id, name, size, url, created, by } = entry;
+        let url = url.map_or("null".to_owned(), |url| format!("\"{url}\""));
+        // Writing into a text cannot fail.
+        let _ = write!(
+            data,
+            r#"{comma}{{"id":"{id}","File_Name":"{name}","Size":"{size}","Created_Time":"{created}","Created_By":{{"id":"{by}"}},"$link_url":{url}}}"#
+        );
+    }
+    let count = entries.len();
+    format!(r#"{{"data":[{data}],"info":{{"page":{number},"count":{count},"more_records":{more}}}}}"#)
+}

@@ -1,0 +1,193 @@
+//! One world: what the user wants, a service with its weaknesses, a disk, and what is going to go wrong. All of it is
+//! drawn from one number.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::mistakes::Mistake;
+use super::server::SimServer;
+use super::wishes::{self, Wish, WishFormat, WishKind};
+use crate::engine::Policy;
+use crate::engine::policy::{Backoff, IfExists, MaxFailures};
+use crate::results::ResendRules;
+use crate::results::sim_disk::SimDisk;
+use crate::units::Rate;
+
+/// Runs in which things go wrong; in later ones they do not, so every row must come to its end.
+const BAD_RUNS: u32 = 4;
+/// Runs within which every row must come to its end.
+const MOST_RUNS: u32 = 12;
+
+pub(super) struct SimWorld {
+    pub(super) seed: u64,
+    pub(super) mistake: Option<Mistake>,
+    pub(super) random: fastrand::Rng,
+    /// Every wish that the user ever had, in the order of the manifest.
+    pub(super) wishes: Vec<Wish>,
+    /// The wishes with which a run last began.
+    accepted: Vec<Wish>,
+    /// Of each kind of wish, how many there were at once at most: so many attachments may be made.
+    pub(super) wanted: BTreeMap<WishKind, usize>,
+    pub(super) format: WishFormat,
+    pub(super) server: SimServer,
+    pub(super) disk: SimDisk,
+    pub(super) path: PathBuf,
+    /// The time of the world, whatever runs.
+    pub(super) clock: Duration,
+    settings: Policy,
+    pub(super) workers: usize,
+    pub(super) runs: u32,
+    pub(super) crashes: u32,
+    /// The last run came to its end, and nothing is left to do.
+    pub(super) done: bool,
+    /// Whether what happens is printed.
+    traced: bool,
+}
+
+impl SimWorld {
+    pub(super) fn new(seed: u64, mistake: Option<Mistake>) -> SimWorld {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let wishes = wishes::draw(&mut random);
+        let server = SimServer::new(&mut random, &wishes);
+        let settings = settings(&mut random, &server, mistake);
+        SimWorld {
+            seed,
+            mistake,
+            accepted: wishes.clone(),
+            wishes,
+            wanted: BTreeMap::new(),
+            format: WishFormat::Csv,
+            server,
+            disk: SimDisk::default(),
+            path: PathBuf::from("/somewhere/m.results.csv"),
+            clock: Duration::from_secs(1_000),
+            workers: settings.concurrency as usize,
+            settings,
+            runs: 0,
+            crashes: 0,
+            done: false,
+            traced: std::env::var_os("ATTACHE_SIM_SEED").is_some(),
+            random,
+        }
+    }
+
+    /// Says what happens, to whoever looks at this one world.
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
+        if self.traced {
+            println!("{:>12.3?} {}", self.clock, what());
+        }
+    }
+
+    /// Whether another run is due.
+    pub(super) fn goes_on(&self) -> bool {
+        (!self.done || self.runs <= BAD_RUNS) && self.runs < MOST_RUNS
+    }
+
+    /// Whether things still go wrong.
+    pub(super) fn is_bad(&self) -> bool {
+        self.runs <= BAD_RUNS
+    }
+
+    /// In the end, nothing but the service may keep a row from its end.
+    pub(super) fn settings_of_the_run(&self) -> Policy {
+        let settings = self.settings.clone();
+        if self.is_bad() {
+            return settings;
+        }
+        Policy { limit: None, max_credits: None, max_failures: MaxFailures::default(), ..settings }
+    }
+
+    /// Once, when things have calmed down, what is `unknown` is looked at again.
+    pub(super) fn resend(&self) -> ResendRules {
+        ResendRules { unknown: self.runs == BAD_RUNS + 1, ..ResendRules::default() }
+    }
+
+    /// The wishes that the manifest has now, in its order: row by row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Wish> {
+        self.wishes.iter().filter(|wish| wish.kept)
+    }
+
+    /// What the user does to the manifest between two runs.
+    pub(super) fn edit_manifest(&mut self) {
+        if self.is_bad() && self.runs > 1 {
+            match self.random.u8(..20) {
+                0..3 => self.take_out_or_put_back(),
+                3..5 => self.random.shuffle(&mut self.wishes),
+                5 => self.add(),
+                6 => self.move_to_another_record(),
+                7..12 => self.disk.copy_over(&self.path),
+                12..14 => self.format = if self.format == WishFormat::Csv { WishFormat::Yaml } else { WishFormat::Csv },
+                _ => {}
+            }
+        }
+        self.count_wishes();
+    }
+
+    fn take_out_or_put_back(&mut self) {
+        let row = self.random.usize(..self.wishes.len());
+        self.wishes[row].kept = self.rows().count() <= 1 || !self.wishes[row].kept;
+    }
+
+    /// A run has begun with this manifest.
+    pub(super) fn accept(&mut self) {
+        self.accepted = self.wishes.clone();
+    }
+
+    /// The user takes the edits back that left no row that the results know.
+    pub(super) fn take_edits_back(&mut self) {
+        self.wishes = self.accepted.clone();
+        self.count_wishes();
+    }
+
+    fn add(&mut self) {
+        let wish = wishes::another(&mut self.random, 4, &self.wishes);
+        let at = self.random.usize(..=self.wishes.len());
+        self.wishes.insert(at, wish);
+    }
+
+    fn move_to_another_record(&mut self) {
+        let row = self.random.usize(..self.wishes.len());
+        let fresh = wishes::another(&mut self.random, 4, &[]).record;
+        let moved = Wish { record: fresh, ..self.wishes[row].clone() };
+        // The service knows only one link of an address on a record, and takes no side in what it refuses.
+        let fits = |other: &Wish| other.kind() != moved.kind() || (!moved.is_link() && other.refused == moved.refused);
+        if self.wishes.iter().all(fits) {
+            self.wishes[row] = moved;
+        }
+    }
+
+    fn count_wishes(&mut self) {
+        let mut now: BTreeMap<WishKind, usize> = BTreeMap::new();
+        for wish in self.rows() {
+            *now.entry(wish.kind()).or_default() += 1;
+        }
+        for (kind, count) in now {
+            let most = self.wanted.entry(kind).or_default();
+            *most = count.max(*most);
+        }
+    }
+}
+
+fn settings(random: &mut fastrand::Rng, server: &SimServer, mistake: Option<Mistake>) -> Policy {
+    let defaults = Policy::default();
+    let (lag, work) = (server.lag, server.work);
+    let settle_time = match mistake {
+        Some(Mistake::SettlesBeforeTheList) => work,
+        Some(Mistake::SettlesBeforeTheServer) => lag,
+        _ => lag + work + Duration::from_millis(1),
+    };
+    Policy {
+        concurrency: random.u32(1..=5),
+        rate: if random.bool() { Rate::Unlimited } else { defaults.rate },
+        retries: random.u32(1..=5),
+        backoff: Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) },
+        settle_time,
+        if_exists: if random.u8(..5) == 0 { IfExists::Skip } else { IfExists::Upload },
+        max_credits: (random.u8(..8) == 0).then(|| random.u64(6..40)),
+        limit: (random.u8(..8) == 0).then(|| random.u32(1..8)),
+        max_failures: if random.u8(..8) == 0 { MaxFailures::Rows(3) } else { defaults.max_failures },
+        seed: random.u64(..),
+        ..defaults
+    }
+}
