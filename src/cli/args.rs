@@ -198,7 +198,7 @@ pub struct RunArgs {
     /// Check and show the plan; send nothing, write nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
-    /// Send without asking first (it asks on a terminal only)
+    /// Send without asking first (it asks on a terminal, unless the target is this machine)
     #[arg(short, long)]
     pub yes: bool,
     /// Rehearse against a server that this program starts on this machine

@@ -16,6 +16,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod screen;
 pub mod signals;
+pub mod terminal;
 pub mod values;
 pub mod verify;
 

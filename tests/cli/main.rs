@@ -6,6 +6,8 @@ mod answers;
 mod archives;
 mod auth;
 mod case;
+#[cfg(unix)]
+mod consent;
 mod displaced;
 mod exits;
 mod faults;

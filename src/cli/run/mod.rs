@@ -1,10 +1,11 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
 
+mod consent;
 pub(crate) mod ports;
 mod prepare;
 pub(crate) mod rows;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -78,7 +79,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         }
         Results::Held(held) => {
             show_plan(&prepared, plan.facts());
-            if !plan.is_empty() && !may_go_on(&prepared)? {
+            if !plan.is_empty() && !consent::ask(&prepared, plan.facts())? {
                 return Ok(Exit::Stopped);
             }
             execute(&prepared, &plan, *held)
@@ -233,22 +234,6 @@ fn status_of_dry_run(facts: &Facts) -> Exit {
         exit = exit.max(Exit::Stopped);
     }
     exit
-}
-
-/// Asks once, where there is somebody to ask.
-fn may_go_on(prepared: &Prepared) -> Result<bool, Failure> {
-    let silent = prepared.args.yes || prepared.args.sandbox;
-    if silent || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Ok(true);
-    }
-    prepared.screen.say("Send it? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).or_exit(Exit::Usage)?;
-    let agreed = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-    if !agreed {
-        prepared.screen.say("Nothing was sent.\n");
-    }
-    Ok(agreed)
 }
 
 /// Does what the plan says.

@@ -207,6 +207,14 @@ impl Prepared {
         self.args.manifest.display().to_string()
     }
 
+    /// Whether it sends to somebody's CRM: neither to a server of its own nor to any other on this machine.
+    pub(super) fn is_for_real(&self) -> bool {
+        match &self.way {
+            Way::Rehearsal | Way::Nowhere => false,
+            Way::Real(real) => !real.target.api().is_loopback(),
+        }
+    }
+
     /// What the check found, for showing.
     pub(super) fn found<'a>(&self, name: &'a str, checkup: &'a Checkup) -> CheckReport<'a> {
         CheckReport {
