@@ -15,6 +15,7 @@ pub mod run;
 pub mod sandbox;
 pub mod schema;
 pub mod screen;
+pub mod secrecy;
 pub mod signals;
 pub mod terminal;
 pub mod values;
@@ -31,6 +32,7 @@ use crate::exit::Exit;
 
 /// Runs the program on the arguments of this process.
 pub fn main() -> ExitCode {
+    secrecy::forbid_core_dumps();
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,4 +1,5 @@
-//! Signals: the first asks the run to end, the second ends the program at once.
+//! Signals: the first asks the run to end, the second ends the program at once. What was ignored when the program began, as
+//! `nohup` and a shell's background jobs have it, stays ignored.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -31,7 +32,9 @@ fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     // A file that may not grow further is told by the write that fails; the signal would end the program on top of it.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let ignored = ignored::at_start();
+    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored.contains(signal));
+    let mut signals = signal_hook::iterator::Signals::new(heeded)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             let exit = if signal == SIGINT { Exit::Interrupted } else { Exit::Terminated };
@@ -39,6 +42,62 @@ fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Which signals whoever started this program wants ignored. To ask the system itself takes code that this program does
+/// without, so the answer is read where the system writes it down, or seen in a child, which inherits it.
+#[cfg(unix)]
+mod ignored {
+    use std::process::{Command, Stdio};
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    /// Of those that a run heeds.
+    pub(super) fn at_start() -> Vec<i32> {
+        let mask = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| mask_in(&status));
+        match mask {
+            Some(mask) => {
+                [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
+            }
+            None => [(SIGHUP, "HUP"), (SIGINT, "INT"), (SIGTERM, "TERM")]
+                .into_iter()
+                .filter(|(_, name)| is_survived(name))
+                .map(|(signal, _)| signal)
+                .collect(),
+        }
+    }
+
+    /// The line of Linux: a bit for each signal, the lowest for signal 1.
+    fn mask_in(status: &str) -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    }
+
+    /// Whether a shell that this program starts outlives the signal.
+    fn is_survived(name: &str) -> bool {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("kill -s {name} $$; exit 0")]);
+        let status = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_mask_of_linux_is_read() {
+            assert_eq!(mask_in("Name:\tattache\nSigBlk:\t0\nSigIgn:\t0000000000001001\n"), Some(0x1001));
+            assert_eq!(mask_in("Name:\tattache\n"), None);
+        }
+
+        #[test]
+        fn a_shell_shows_what_is_ignored() {
+            assert!(!is_survived("TERM"), "tests are not started with it ignored");
+            let ignoring = ["-c", "trap '' TERM; sh -c 'kill -s TERM $$; exit 0'"];
+            assert!(Command::new("/bin/sh").args(ignoring).status().is_ok_and(|status| status.success()));
+        }
+    }
 }
 
 #[cfg(windows)]

@@ -288,3 +288,43 @@ fn a_plan_that_nobody_gets_to_see_is_no_success() {
         case.finish(service.command(&case, more).stdout(full).output()).exits(2).says("standard output");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_that_was_ignored_when_the_program_began_stays_ignored() {
+    for (name, signal) in [("HUP", libc::SIGHUP), ("INT", libc::SIGINT), ("TERM", libc::SIGTERM)] {
+        let case = Case::new().many_rows(3);
+        let (raw, hold) = held_back(&case);
+        let run = raw.command(&case, &[]);
+        // As nohup does it, and a script that puts a job into its background.
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("trap '' {name}; exec \"$@\""), "sh"]).arg(run.get_program()).args(run.get_args());
+        shell.current_dir(case.folder()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        for (name, value) in run.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let child = shell.spawn().expect("a run");
+        wait_until(|| raw.arrived().len() == 1);
+        crate::resume::send(signal, child.id());
+        drop(hold);
+        case.finish(child.wait_with_output()).exits(0);
+        assert_eq!(raw.arrived().len(), 3);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_core_dump_can_hold_the_token() {
+    let case = Case::new().many_rows(1);
+    let (raw, hold) = held_back(&case);
+    let child = raw.command(&case, &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a run");
+    wait_until(|| raw.arrived().len() == 1);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("the limits");
+    drop(hold);
+    case.finish(child.wait_with_output()).exits(0);
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+}
