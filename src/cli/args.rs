@@ -113,7 +113,9 @@ Examples:
 Examples:
   attache report uploads.results.csv                       uploads.report.html beside it
   attache report uploads.results.csv -o uploads.xlsx       a workbook with every row
-  attache report uploads.results.csv --output markdown     text, to standard output"
+  attache report uploads.results.csv --output markdown     text, to standard output
+  attache report uploads.results.csv mended.results.csv --client \"Miller Ltd\"
+                                                           mended rows counted once, for the client"
     )]
     Report(ReportArgs),
     /// Serve an imitation of the service on this machine, to rehearse against
@@ -422,14 +424,21 @@ pub struct VerifyArgs {
 /// `attache report`.
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct ReportArgs {
-    /// The results of a run
-    pub results: PathBuf,
+    /// The results of a run; behind them those of rows that were mended, in the order of their runs
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
     /// The file to write: .html, .xlsx, .json or .md [default: NAME.report.html beside the results]
     #[arg(short = 'o', long, value_name = "FILE")]
     pub to: Option<PathBuf>,
     /// What to make [default: by the file's extension]
     #[arg(long, value_name = "FORM")]
     pub output: Option<ReportOutput>,
+    /// What the report is called, such as the name of the project
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Whom it is for
+    #[arg(long, value_name = "NAME")]
+    pub client: Option<String>,
 }
 
 /// `attache sandbox`.

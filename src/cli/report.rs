@@ -12,7 +12,7 @@ use super::args::ReportArgs;
 use super::failure::{Failure, OrExit as _};
 use super::values::ReportOutput;
 use crate::exit::Exit;
-use crate::report::{Origin, Report, replace};
+use crate::report::{CombinedResults, LaterResults, Origin, Report, replace};
 use crate::results::{ResultsTable, is_same_file, read, runs, runs_of};
 
 /// What cannot hold a report: somebody's manifest or results would be gone.
@@ -25,13 +25,15 @@ const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
 /// The options contradict each other, the results cannot be read, or the report cannot be written.
 pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
     let place = place(args).map_err(Failure::usage)?;
-    let table = read(&args.results, false).or_exit(Exit::Results)?;
-    let report = summed_up(&args.results, &table).or_exit(Exit::Results)?;
+    let tables = args.results.iter().map(|path| read(path, false)).collect::<Result<Vec<_>, _>>();
+    let tables = tables.or_exit(Exit::Results)?;
+    let rows = CombinedResults::of(&tables).context("cannot read the results").or_exit(Exit::Results)?;
+    let report = summed_up(args, &tables, &rows).or_exit(Exit::Results)?;
     match &place {
         ReportTask::StandardOutput(text) => {
             to_standard_output(&report, *text).map_err(|error| anyhow!("cannot write to standard output: {error}"))
         }
-        ReportTask::File(form, path) => replace(path, |out| write(&report, &table, *form, out))
+        ReportTask::File(form, path) => replace(path, |out| write(&report, &rows, *form, out))
             .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
             .map(|()| announce(path, &report, quiet)),
     }
@@ -59,8 +61,8 @@ fn place(args: &ReportArgs) -> anyhow::Result<ReportTask> {
     let form = args.output;
     match args.to.as_deref() {
         None => Ok(match form.unwrap_or(ReportOutput::Html) {
-            ReportOutput::Html => ReportTask::File(ReportOutput::Html, beside(&args.results, "html")),
-            ReportOutput::Xlsx => ReportTask::File(ReportOutput::Xlsx, beside(&args.results, "xlsx")),
+            ReportOutput::Html => ReportTask::File(ReportOutput::Html, beside(first(args), "html")),
+            ReportOutput::Xlsx => ReportTask::File(ReportOutput::Xlsx, beside(first(args), "xlsx")),
             ReportOutput::Json => ReportTask::StandardOutput(Text::Json),
             ReportOutput::Markdown => ReportTask::StandardOutput(Text::Markdown),
         }),
@@ -73,11 +75,16 @@ fn place(args: &ReportArgs) -> anyhow::Result<ReportTask> {
     }
 }
 
+/// The results that a report stands beside. The command line demands one at least.
+fn first(args: &ReportArgs) -> &Path {
+    args.results.first().map_or(Path::new(""), PathBuf::as_path)
+}
+
 /// What a named file is to hold.
-fn form_of(path: &Path, form: Option<ReportOutput>, results: &Path) -> anyhow::Result<ReportOutput> {
+fn form_of(path: &Path, form: Option<ReportOutput>, results: &[PathBuf]) -> anyhow::Result<ReportOutput> {
     let shown = path.display();
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    if NEVER.contains(&ending.as_str()) || is_same_file(results, path) {
+    if NEVER.contains(&ending.as_str()) || results.iter().any(|results| is_same_file(results, path)) {
         return Err(anyhow!("{shown} would be overwritten: a report ends in .html, .xlsx, .json or .md"));
     }
     match (by_ending(&ending), form) {
@@ -115,17 +122,25 @@ fn announce(path: &Path, report: &Report, quiet: bool) {
     let _ = writeln!(io::stderr(), "{}: {}", path.display(), report.headline());
 }
 
-fn summed_up(results: &Path, table: &ResultsTable) -> anyhow::Result<Report> {
-    let reading = || format!("cannot read {}", results.display());
+fn summed_up(args: &ReportArgs, tables: &[ResultsTable], rows: &CombinedResults<'_>) -> anyhow::Result<Report> {
+    let mut files = args.results.iter().map(|path| -> anyhow::Result<LaterResults> {
+        let results = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let results_sha256 = sha256(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(LaterResults { results, results_sha256 })
+    });
+    let LaterResults { results, results_sha256 } = files.next().context("there are no results")??;
     let origin = Origin {
-        results: results.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        results_sha256: sha256(results).with_context(reading)?,
-        complete: table.is_complete(),
+        title: args.title.clone(),
+        client: args.client.clone(),
+        results,
+        results_sha256,
+        complete: tables.iter().all(ResultsTable::is_complete),
+        later_results: files.collect::<anyhow::Result<_>>()?,
         made_at: Timestamp::now(),
     };
     // Without the list of runs only the head of the report is shorter.
-    let runs = runs(results).unwrap_or_default();
-    Report::of(table.rows(), origin, runs).with_context(reading)
+    let runs = args.results.iter().flat_map(|path| runs(path).unwrap_or_default()).collect();
+    Report::of(rows.carried(), rows.lines(), origin, runs).context("cannot read the results")
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
@@ -140,10 +155,15 @@ fn sha256(path: &Path) -> io::Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn write(report: &Report, table: &ResultsTable, form: ReportOutput, out: &mut io::BufWriter<File>) -> io::Result<()> {
+fn write(
+    report: &Report,
+    rows: &CombinedResults<'_>,
+    form: ReportOutput,
+    out: &mut io::BufWriter<File>,
+) -> io::Result<()> {
     match form {
         ReportOutput::Html => report.write_html(out),
-        ReportOutput::Xlsx => report.write_xlsx(table.layout().carried(), table.rows(), out),
+        ReportOutput::Xlsx => report.write_xlsx(rows.carried(), rows.lines(), out),
         ReportOutput::Json => report.write_json(out),
         ReportOutput::Markdown => report.write_markdown(out),
     }
@@ -166,9 +186,13 @@ fn to_standard_output(report: &Report, text: Text) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn asked(results: PathBuf, to: Option<PathBuf>) -> ReportArgs {
+        ReportArgs { results: vec![results], to, output: None, title: None, client: None }
+    }
+
     fn placed(to: Option<&str>, output: Option<ReportOutput>) -> Result<ReportTask, String> {
         let results = PathBuf::from("work/uploads.results.csv");
-        place(&ReportArgs { results, to: to.map(PathBuf::from), output }).map_err(|error| error.to_string())
+        place(&ReportArgs { output, ..asked(results, to.map(PathBuf::from)) }).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -224,7 +248,7 @@ mod tests {
         let (folder, results) = results();
         for name in ["a.html", "a.xlsx", "a.json", "a.md"] {
             let to = folder.path().join(name);
-            let args = ReportArgs { results: results.clone(), to: Some(to.clone()), output: None };
+            let args = asked(results.clone(), Some(to.clone()));
             assert_eq!(run(&args, true).expect("made"), Exit::Done, "{name}");
             assert!(std::fs::metadata(&to).is_ok_and(|file| file.len() > 500), "{name}");
         }
@@ -239,7 +263,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let log = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/results-v1-log.csv"));
         let to = folder.path().join("a.md");
-        let args = ReportArgs { results: log.to_owned(), to: Some(to.clone()), output: None };
+        let args = asked(log.to_owned(), Some(to.clone()));
         run(&args, true).expect("made");
         let text = std::fs::read_to_string(to).expect("there");
         assert!(text.contains("in place so far") && text.contains("not begun"), "{text}");
@@ -248,7 +272,7 @@ mod tests {
     #[test]
     fn results_that_are_not_there_or_not_results_are_trouble_with_the_results() {
         let (folder, results) = results();
-        let args = |results| ReportArgs { results, to: Some(folder.path().join("a.html")), output: None };
+        let args = |results| asked(results, Some(folder.path().join("a.html")));
         let exit = |results| run(&args(results), true).map_err(|failure| failure.exit);
         assert_eq!(exit(folder.path().join("none.csv")), Err(Exit::Results));
         std::fs::write(&results, "module,record,file\n").expect("written");
@@ -260,7 +284,7 @@ mod tests {
     fn a_report_that_cannot_be_written_says_why() {
         let (folder, results) = results();
         let to = folder.path().join("no such folder").join("a.html");
-        let failure = run(&ReportArgs { results, to: Some(to.clone()), output: None }, true).expect_err("no folder");
+        let failure = run(&asked(results, Some(to.clone())), true).expect_err("no folder");
         let said = failure.to_string();
         let place = format!("cannot write {}: ", to.display());
         assert!(said.strip_prefix(&place).is_some_and(|why| !why.is_empty()), "{said}");

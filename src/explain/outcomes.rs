@@ -499,8 +499,12 @@ pub fn advice(code: &str, http_status: Option<u16>, message: &str) -> Option<&'s
             && case.http_status.is_none_or(|wanted| http_status == Some(wanted))
             && message.contains(case.says)
     };
-    let page = || super::find(code).ok().map(|page| page.remedy).filter(|remedy| !remedy.is_empty());
-    CASES.iter().find(fits).map(|case| case.advice).or_else(page)
+    CASES.iter().find(fits).map(|case| case.advice).or_else(|| remedy(code))
+}
+
+/// What to do about any row with this code, whatever else was said of it; `None` for a code that nobody has described.
+pub fn remedy(code: &str) -> Option<&'static str> {
+    super::find(code).ok().map(|page| page.remedy).filter(|remedy| !remedy.is_empty())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::units;
 /// Size of a drawing in its own units; the page scales it to its width.
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 200.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 64.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 36.0;
@@ -244,10 +244,12 @@ impl TimeAxis {
 
     fn tick(&self, page: &mut HtmlWriter<'_>, x: f64, time: &str, date: Option<&String>) {
         let foot = HEIGHT - BOTTOM;
-        page.raw("<path d=\"M").number(x).raw(" ").number(foot).raw("v4\"/><text x=\"").number(x).raw("\" y=\"");
+        // A label that would run over the right edge stands to the left of its mark.
+        let side = if x + LABEL > WIDTH { "<text class=\"end\" x=\"" } else { "<text x=\"" };
+        page.raw("<path d=\"M").number(x).raw(" ").number(foot).raw("v4\"/>").raw(side).number(x).raw("\" y=\"");
         page.number(foot + 16.0).raw("\">").text(time).raw("</text>");
         if let Some(date) = date {
-            page.raw("<text x=\"").number(x).raw("\" y=\"").number(foot + 30.0).raw("\">").text(date).raw("</text>");
+            page.raw(side).number(x).raw("\" y=\"").number(foot + 30.0).raw("\">").text(date).raw("</text>");
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&wording::headline(report));
     page.raw("</title><style>\n").raw(include_str!("page.css")).raw("</style></head>\n<body><main>\n");
     head(&mut page, report);
+    sign_off(&mut page, report);
     overview(&mut page, &report.totals);
     attention(&mut page, report);
     modules(&mut page, report);
@@ -34,15 +35,17 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     once(&mut page, &report.totals);
     origin(&mut page, report);
     rows(&mut page, report);
-    sign_off(&mut page);
     foot(&mut page, report);
     page.raw("</main></body></html>\n").finish()
 }
 
 fn head(page: &mut HtmlWriter<'_>, report: &Report) {
-    page.raw("<header class=\"head\"><p class=\"eyebrow\">Attachments to Zoho CRM</p><h1>");
-    page.text(&wording::headline(report)).raw("</h1><p class=\"lead\">").text(&wording::subline(report));
-    page.raw("</p></header>\n");
+    page.raw("<header class=\"head\"><p class=\"eyebrow\"><bdi>").text(wording::title(report)).raw("</bdi></p><h1>");
+    page.text(&wording::headline(report)).raw("</h1>");
+    if let Some(client) = &report.source.client {
+        page.raw("<p class=\"client\">For <bdi>").text(client).raw("</bdi></p>");
+    }
+    page.raw("<p class=\"lead\">").text(&wording::subline(report)).raw("</p></header>\n");
 }
 
 fn overview(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {
@@ -256,7 +259,7 @@ fn rows(page: &mut HtmlWriter<'_>, report: &Report) {
     if report.causes.is_empty() {
         return;
     }
-    page.raw("<section><h2>The rows that are not in place</h2>");
+    page.raw("<section><h2>Annex: the rows that are not in place</h2>");
     for (number, cause) in report.causes.iter().enumerate() {
         page.raw("<article class=\"cause\" id=\"cause-").text(&(number + 1).to_string()).raw("\"><h3><span>");
         badge(page, cause.status);
@@ -292,20 +295,34 @@ fn cause_rows(page: &mut HtmlWriter<'_>, cause: &ReportCause) {
 
 fn cause_row(page: &mut HtmlWriter<'_>, row: &ReportRow) {
     page.raw("<tr><td class=\"n\">").text(&wording::line(row)).raw("</td><td class=\"any\"><bdi>").text(&row.module);
-    page.raw("</bdi></td><td class=\"id\"><bdi>").text(&row.record).raw("</bdi></td><td class=\"any\"><bdi>");
+    page.raw("</bdi></td><td class=\"id\">");
+    record(page, row);
+    page.raw("</td><td class=\"any\"><bdi>");
     // Never a link to click on: where it leads is the manifest's word alone.
     page.text(&row.source).raw("</bdi>");
-    for said in [wording::sent_as(row).as_deref(), Some(row.message.as_str())].into_iter().flatten() {
+    let carried = row.carried.iter().map(|(name, cell)| format!("{name}: {cell}"));
+    for said in wording::sent_as(row).into_iter().chain([row.message.clone()]).chain(carried) {
         if !said.is_empty() {
-            page.raw("<span class=\"said\"><bdi>").text(said).raw("</bdi></span>");
+            page.raw("<span class=\"said\"><bdi>").text(&said).raw("</bdi></span>");
         }
     }
     page.raw("</td></tr>");
 }
 
-fn sign_off(page: &mut HtmlWriter<'_>) {
-    page.raw("<section><h2>Sign-off</h2><div class=\"sign\"><div>Handed over by, date</div>");
-    page.raw("<div>Accepted by, date</div></div></section>\n");
+/// The record, as a link to its page in the CRM where that is known.
+fn record(page: &mut HtmlWriter<'_>, row: &ReportRow) {
+    match &row.record_page {
+        Some(address) => {
+            page.raw("<a rel=\"noreferrer\" href=\"").text(address).raw("\">").text(&row.record).raw("</a>")
+        }
+        None => page.raw("<bdi>").text(&row.record).raw("</bdi>"),
+    };
+}
+
+fn sign_off(page: &mut HtmlWriter<'_>, report: &Report) {
+    page.raw("<section class=\"sign-off\"><h2>Sign-off</h2><p>").text(&wording::statement(report)).raw("</p>");
+    page.raw("<div class=\"sign\"><div>Handed over by: name, date, signature</div>");
+    page.raw("<div>Accepted by: name, date, signature</div></div></section>\n");
 }
 
 fn foot(page: &mut HtmlWriter<'_>, report: &Report) {
@@ -329,9 +346,11 @@ mod tests {
     #[test]
     fn the_page_needs_no_network_and_no_script() {
         let page = page(900);
-        for loads in ["src=\"", "<script", "<link", "url(", "@import", "href=\"http"] {
+        for loads in ["src=\"", "<script", "<link", "url(", "@import"] {
             assert!(!page.contains(loads), "{loads}");
         }
+        let links: Vec<&str> = page.split("href=\"http").skip(1).collect();
+        assert!(!links.is_empty() && links.iter().all(|link| link.starts_with("s://crm.zoho.eu/crm/org10234695/tab/")));
         assert!(page.contains("default-src 'none'"));
     }
 

@@ -16,7 +16,9 @@ pub(super) fn write(report: &Report) -> String {
 }
 
 fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "# {}\n\n{}.\n", text(&wording::headline(report)), text(&wording::subline(report)))?;
+    let title = report.source.title.as_ref().map(|title| format!("{title}: ")).unwrap_or_default();
+    writeln!(out, "# {}{}\n", text(&title), text(&wording::headline(report)))?;
+    writeln!(out, "{}. {}\n", text(&wording::subline(report)), text(&wording::statement(report)))?;
     totals(&report.totals, out)?;
     modules(report, out)?;
     causes(report, out)?;
@@ -105,7 +107,8 @@ fn rows(cause: &ReportCause, out: &mut String) -> std::fmt::Result {
         text(cause.said())
     )?;
     for row in &cause.rows {
-        let said: Vec<String> = wording::sent_as(row).into_iter().chain([row.message.clone()]).collect();
+        let carried = row.carried.iter().map(|(name, cell)| format!("{name}: {cell}"));
+        let said: Vec<String> = wording::sent_as(row).into_iter().chain([row.message.clone()]).chain(carried).collect();
         let cells = [&row.module, &row.record, &row.source, said.join(" ").trim()].map(|cell: &str| text(cell));
         writeln!(out, "| {} | {} |", wording::line(row), cells.join(" | "))?;
     }

@@ -3,6 +3,8 @@
 //! | to change | open |
 //! | --- | --- |
 //! | what is counted, how rows are grouped by cause | `model.rs` |
+//! | how several results files are read as one | `combined.rs` |
+//! | the address of a record in the CRM | `record_pages.rs` |
 //! | how times are put into bins | `timeline.rs` |
 //! | a sentence or a label | `words.rs` |
 //! | the page, its look, its drawings | `html.rs`, `page.css`, `charts.rs` |
@@ -13,10 +15,12 @@
 #[cfg(test)]
 mod browser;
 mod charts;
+mod combined;
 mod html;
 mod markdown;
 mod markup;
 mod model;
+mod record_pages;
 #[cfg(test)]
 mod sample;
 mod save;
@@ -26,25 +30,27 @@ mod xlsx;
 
 use std::io;
 
-pub use model::{Origin, Report};
+pub use combined::CombinedResults;
+pub use model::{LaterResults, Origin, Report};
 pub use save::replace;
 
 use crate::results::{Line, RunRecord};
 
 impl Report {
-    /// The report on these rows, the last line of each.
+    /// The report on these rows, the last line of each. `carried` names the cells that they carry from the manifest.
     ///
     /// # Errors
     ///
     /// When a row cannot be read.
     pub fn of(
+        carried: &[String],
         lines: impl Iterator<Item = io::Result<Line>>,
         origin: Origin,
         runs: Vec<RunRecord>,
     ) -> io::Result<Report> {
         let mut counting = model::Counting::default();
         for line in lines {
-            counting.add(&line?);
+            counting.add(&line?, carried);
         }
         Ok(counting.finish(origin, runs))
     }

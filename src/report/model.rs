@@ -11,8 +11,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::record_pages::record_page;
 use super::timeline::{Answered, Timeline};
-use crate::explain::{self, outcomes::advice};
+use crate::explain::{
+    self,
+    outcomes::{advice, remedy},
+};
 use crate::outcome::{OwnCode, Status};
 use crate::results::{Line, RunRecord};
 use crate::upload::{ServiceId, SourceKind};
@@ -49,6 +53,10 @@ pub struct Report {
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Source")]
 pub struct ReportSource {
+    /// What the report is called; absent if nobody said so.
+    pub title: Option<String>,
+    /// Whom it is for; absent if nobody said so.
+    pub client: Option<String>,
     /// The results file's own name.
     pub results: String,
     /// SHA-256 of its bytes, in hex: the report speaks of this file and no other.
@@ -56,8 +64,12 @@ pub struct ReportSource {
     /// Whether a run came to its end: then there is a line for each row of the manifest. Otherwise rows that a run had
     /// not begun when it was cut off, or when the report was made, are not in it.
     pub complete: bool,
+    /// Further results files, of rows that were mended, in the order in which they came about.
+    pub later_results: Vec<LaterResults>,
     /// The API hosts that the rows went to, or `sandbox`.
     pub targets: Vec<String>,
+    /// Whose CRM it is: `org:` and the organisation's id, or `client:` and a hash where only the client is known.
+    pub owners: Vec<String>,
     /// The users that the service names as creators.
     #[schemars(with = "Vec<String>")]
     pub created_by: Vec<ServiceId>,
@@ -77,15 +89,30 @@ pub struct ReportSource {
     pub made_by: String,
 }
 
+/// A results file whose rows stand in place of some of an earlier one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct LaterResults {
+    /// The file's own name.
+    pub results: String,
+    /// SHA-256 of its bytes, in hex.
+    pub results_sha256: String,
+}
+
 /// What the rows themselves do not say of where they come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Origin {
+    /// What the report is called, if somebody said so.
+    pub title: Option<String>,
+    /// Whom it is for, if somebody said so.
+    pub client: Option<String>,
     /// The results file's own name.
     pub results: String,
     /// SHA-256 of its bytes, in hex.
     pub results_sha256: String,
-    /// Whether a run came to its end.
+    /// Whether a run came to its end, for each of the files.
     pub complete: bool,
+    /// Further results files.
+    pub later_results: Vec<LaterResults>,
     /// When the report is made.
     pub made_at: Timestamp,
 }
@@ -173,6 +200,10 @@ pub struct ReportRow {
     pub name: String,
     /// What was said of it, where it is not what was said of the first row of its cause.
     pub message: String,
+    /// The page of the record in the CRM; absent where nobody knows its address.
+    pub record_page: Option<String>,
+    /// The cells that it carries from the manifest (`note`, `x_…`), empty ones left out.
+    pub carried: BTreeMap<String, String>,
 }
 
 /// How many files are of about one size.
@@ -229,6 +260,7 @@ pub(super) struct Counting {
     answered: Vec<Answered>,
     sizes: [u64; SIZE_CLASSES.len() + 1],
     targets: BTreeSet<String>,
+    owners: BTreeSet<String>,
     created_by: BTreeSet<ServiceId>,
     first_sent: Option<Timestamp>,
     last_finished: Option<Timestamp>,
@@ -243,18 +275,21 @@ struct Counted {
 }
 
 impl Counting {
-    /// Takes one row in.
-    pub(super) fn add(&mut self, line: &Line) {
+    /// Takes one row in. `carried` names the cells that it carries from the manifest.
+    pub(super) fn add(&mut self, line: &Line, carried: &[String]) {
         self.totals.add(line);
         let module = self.modules.entry(line.module.clone()).or_default();
         module.totals.add(line);
         if !line.target.is_empty() && !self.targets.contains(&line.target) {
             self.targets.insert(line.target.clone());
         }
+        if let Some(owner) = line.org.map(|owner| owner.to_string()).filter(|owner| !self.owners.contains(owner)) {
+            self.owners.insert(owner);
+        }
         self.first_sent = line.sent_at.map(|at| self.first_sent.map_or(at, |first| first.min(at))).or(self.first_sent);
         self.last_finished = self.last_finished.max(line.finished_at);
         if !is_in_place(line.status) {
-            return self.add_open(line);
+            return self.add_open(line, carried);
         }
         module.records.extend(line.record.parse::<u64>());
         self.created_by.extend(line.created_by);
@@ -276,7 +311,7 @@ impl Counting {
         }
     }
 
-    fn add_open(&mut self, line: &Line) {
+    fn add_open(&mut self, line: &Line, carried: &[String]) {
         let status = if line.status == Status::Sending { Status::InDoubt } else { line.status };
         let key = (status, line.code.clone(), same_for_all(&line.code, &line.message));
         let cause = self.causes.entry(key).or_insert_with(|| ReportCause {
@@ -289,9 +324,13 @@ impl Counting {
             rows: Vec::new(),
         });
         cause.count += 1;
+        // What holds for the first row may not hold for this one: then only what the code means holds for all.
+        if cause.advice != advice(&line.code, line.http_status, &line.message) {
+            cause.advice = remedy(&line.code);
+        }
         if status != Status::NotSent || cause.rows.len() < WAITING_ROWS_LISTED {
             let message = if line.message == cause.said() { String::new() } else { line.message.clone() };
-            cause.rows.push(ReportRow::of(line, message));
+            cause.rows.push(ReportRow::of(line, message, carried));
         }
     }
 
@@ -311,10 +350,14 @@ impl Counting {
         Report {
             version: 1,
             source: ReportSource {
+                title: origin.title,
+                client: origin.client,
                 results: origin.results,
                 results_sha256: origin.results_sha256,
                 complete: origin.complete,
+                later_results: origin.later_results,
                 targets: self.targets.into_iter().collect(),
+                owners: self.owners.into_iter().collect(),
                 created_by: self.created_by.into_iter().collect(),
                 first_sent: self.first_sent,
                 last_finished: self.last_finished,
@@ -339,7 +382,8 @@ impl ReportCause {
 }
 
 impl ReportRow {
-    fn of(line: &Line, message: String) -> ReportRow {
+    fn of(line: &Line, message: String, carried: &[String]) -> ReportRow {
+        let cells = carried.iter().zip(&line.carried).filter(|(_, cell)| !cell.is_empty());
         // An invalid row may have both or neither; the file is then the likelier intention.
         let source = if line.file.is_empty() { &line.url } else { &line.file };
         ReportRow {
@@ -349,6 +393,8 @@ impl ReportRow {
             source: source.clone(),
             name: line.name.clone(),
             message,
+            record_page: record_page(&line.target, line.org, &line.module, &line.record),
+            carried: cells.map(|(name, cell)| (name.clone(), cell.clone())).collect(),
         }
     }
 }

@@ -24,6 +24,31 @@ pub(super) fn headline(report: &Report) -> String {
     }
 }
 
+/// What the report is called.
+pub(super) fn title(report: &Report) -> &str {
+    report.source.title.as_deref().unwrap_or("Attachments to Zoho CRM")
+}
+
+/// What is signed.
+pub(super) fn statement(report: &Report) -> String {
+    let totals = &report.totals;
+    if !report.source.complete {
+        return "The migration is not at its end: this report is not one to sign yet.".to_owned();
+    }
+    match totals.open() {
+        0 => "Every attachment of the migration is in place as this report says.".to_owned(),
+        open => format!(
+            "{} in place as this report says; what is to be done about the other {} stands in the annex.",
+            if totals.in_place() == 1 {
+                "1 attachment is".to_owned()
+            } else {
+                format!("{} attachments are", units::count(totals.in_place()))
+            },
+            units::counted(open, "row"),
+        ),
+    }
+}
+
 /// Where to and when, in one line.
 pub(super) fn subline(report: &Report) -> String {
     let source = &report.source;
@@ -143,17 +168,33 @@ fn short(bytes: u64) -> String {
 pub(super) fn origin(report: &Report) -> Vec<(&'static str, String)> {
     let source = &report.source;
     let list = |items: Vec<String>| if items.is_empty() { "–".to_owned() } else { items.join(", ") };
-    let mut facts = vec![
+    let mut facts: Vec<(&'static str, String)> = Vec::new();
+    facts.extend(source.client.clone().map(|client| ("For", client)));
+    facts.extend([
         ("Sent to", list(source.targets.clone())),
+        ("Organisation", list(source.owners.iter().map(|owner| owned_by(owner)).collect())),
         ("As user", list(source.created_by.iter().map(ToString::to_string).collect())),
         ("First row sent", source.first_sent.map_or_else(|| "–".to_owned(), time)),
         ("Last row ended", source.last_finished.map_or_else(|| "–".to_owned(), time)),
         ("Uploads tried", units::count(report.totals.tries)),
         ("Results file", source.results.clone()),
         ("Its SHA-256", source.results_sha256.clone()),
-    ];
+    ]);
+    for later in &source.later_results {
+        facts.push(("And then", later.results.clone()));
+        facts.push(("Its SHA-256", later.results_sha256.clone()));
+    }
     facts.extend(manifests(&report.runs));
     facts
+}
+
+/// Whose CRM it is, in words.
+fn owned_by(owner: &str) -> String {
+    match owner.split_once(':') {
+        Some(("org", id)) => id.to_owned(),
+        Some(("client", _)) => "not known: the credentials may not ask for it".to_owned(),
+        _ => owner.to_owned(),
+    }
 }
 
 /// The manifests of the runs, each once, with their hashes.

@@ -149,6 +149,7 @@ impl WorkbookWriter {
 
     fn add_sheet(&mut self, name: &str) -> Result<(), XlsxError> {
         let sheet = self.workbook.add_worksheet_with_constant_memory()?.set_name(name)?.set_freeze_panes(1, 0)?;
+        on_paper(sheet).set_repeat_rows(0, 0)?;
         for (column, name) in (0..).zip(&self.columns) {
             sheet.set_column_width(column, f64::from(width(name)))?;
             sheet.write_string_with_format(0, column, cut(&heading(name)), &self.formats.head)?;
@@ -261,14 +262,24 @@ fn text_of<'l>(name: &str, line: &'l Line, carried: &mut impl Iterator<Item = &'
     }
 }
 
+/// How a sheet is printed: A4 across, as many pages long as it needs, one page wide.
+fn on_paper(sheet: &mut Worksheet) -> &mut Worksheet {
+    const A4: u8 = 9;
+    sheet.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0);
+    sheet.set_footer("&L&F, &A&RPage &P of &N")
+}
+
 /// The first sheet: what the page says above its charts.
 fn totals(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<(), XlsxError> {
+    on_paper(sheet);
     for (column, width) in [(0, 30), (1, 24), (2, 60), (3, 18), (4, 18), (5, 18), (6, 14), (7, 14), (8, 18)] {
         sheet.set_column_width(column, width)?;
     }
-    sheet.write_string_with_format(0, 0, wording::headline(report), &formats.title)?;
+    let title = format!("{}: {}", wording::title(report), wording::headline(report));
+    sheet.write_string_with_format(0, 0, cut(&title), &formats.title)?;
     sheet.write_string_with_format(1, 0, cut(&wording::subline(report)), &formats.label)?;
-    let mut row = statuses(sheet, 3, report, formats)?;
+    sheet.write_string_with_format(2, 0, cut(&wording::statement(report)), &formats.label)?;
+    let mut row = statuses(sheet, 4, report, formats)?;
     row = causes(sheet, row + 1, report, formats)?;
     row = modules(sheet, row + 1, report, formats)?;
     origin(sheet, row + 1, report, formats)

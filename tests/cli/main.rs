@@ -23,6 +23,7 @@ mod problems;
 mod process;
 mod proofs;
 mod raw;
+mod report;
 mod resume;
 mod secrets;
 mod service;
