@@ -4,6 +4,7 @@ use super::args;
 use super::output;
 use super::values::Shell;
 use crate::exit::Exit;
+use crate::explain::CHAPTERS;
 
 /// Prints the completions for a shell.
 pub fn run(shell: Shell) -> Exit {
@@ -15,5 +16,15 @@ pub fn run(shell: Shell) -> Exit {
         Shell::Zsh => clap_complete::Shell::Zsh,
     };
     clap_complete::generate(shell, &mut args::command(), "attache", &mut script);
+    if shell == clap_complete::Shell::Fish {
+        script.extend_from_slice(codes_for_fish().as_bytes());
+    }
     output::print(&String::from_utf8_lossy(&script))
+}
+
+/// The codes that `explain` knows: for fish the library completes what options take, and not what stands by itself.
+fn codes_for_fish() -> String {
+    let codes = CHAPTERS.iter().flat_map(|chapter| chapter.pages).map(|page| page.code);
+    let codes = codes.collect::<Vec<_>>().join(" ");
+    format!("complete -c attache -n \"__fish_attache_using_subcommand explain\" -f -a \"{codes}\"\n")
 }
