@@ -52,7 +52,7 @@ fn module_of(call: &CrmCall) -> Option<&str> {
         | CrmCall::DeleteMany(parent)
         | CrmCall::Record(parent) => Some(&parent.module),
         CrmCall::Records { module } => Some(module),
-        CrmCall::Modules | CrmCall::Org | CrmCall::Users => None,
+        CrmCall::Census | CrmCall::Modules | CrmCall::Org | CrmCall::Users => None,
     }
 }
 
@@ -71,6 +71,7 @@ fn is_in_scope(service: &SandboxService, call: &CrmCall) -> bool {
         CrmCall::Upload(parent) => attachments(parent, Need::Create),
         CrmCall::List(parent) | CrmCall::Download(parent, _) => attachments(parent, Need::Read),
         CrmCall::Delete(parent, _) | CrmCall::DeleteMany(parent) => attachments(parent, Need::Delete),
+        CrmCall::Census => token::allows_all_attachments(scopes),
         CrmCall::Records { module } => token::allows_records(scopes, module, Need::Read),
         CrmCall::Record(parent) => token::allows_records(scopes, &parent.module, Need::Read),
         CrmCall::Modules => token::allows_reading(scopes, "settings.modules"),

@@ -202,6 +202,13 @@ pub(super) fn empty(status: StatusCode) -> Response {
     (status, Body::empty()).into_response()
 }
 
+/// An answer that sends whoever follows it to where nobody should come.
+pub(super) fn redirect(url: &str) -> Response {
+    let mut response = empty(StatusCode::FOUND);
+    insert(&mut response, header::LOCATION, &format!("{url}/_sandbox/redirected"));
+    response
+}
+
 /// What a web page in the way of the API looks like.
 pub(super) fn web_page() -> Response {
     let html = HeaderValue::from_static("text/html; charset=utf-8");

@@ -28,14 +28,7 @@ impl ListQuery {
         version: Version,
         options: &SandboxOptions,
     ) -> Result<ListQuery, SandboxRefusal> {
-        let fields: Option<Vec<String>> =
-            params.get("fields").map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
-        if fields.is_none() && version >= Version::V3 {
-            return Err(SandboxRefusal::fields_missing());
-        }
-        if options.refuse_dollar_fields && fields.iter().flatten().any(|field| field.starts_with('$')) {
-            return Err(SandboxRefusal::bad_param("fields"));
-        }
+        let fields = fields(params, version, options)?;
         let asked = number(params, "per_page", MOST_PER_PAGE)?;
         if asked > MOST_PER_PAGE {
             return Err(SandboxRefusal::bad_param("per_page"));
@@ -83,6 +76,23 @@ impl ListQuery {
     }
 }
 
+/// The fields that a list is to tell; `None`: all.
+pub(super) fn fields(
+    params: &Params,
+    version: Version,
+    options: &SandboxOptions,
+) -> Result<Option<Vec<String>>, SandboxRefusal> {
+    let fields: Option<Vec<String>> =
+        params.get("fields").map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
+    if fields.is_none() && version >= Version::V3 {
+        return Err(SandboxRefusal::fields_missing());
+    }
+    if options.refuse_dollar_fields && fields.iter().flatten().any(|field| field.starts_with('$')) {
+        return Err(SandboxRefusal::bad_param("fields"));
+    }
+    Ok(fields)
+}
+
 /// Where the page begins: `page` counts from 1, `page_token` comes from the page before; only one may be given.
 fn offset(params: &Params, per_page: usize) -> Result<usize, SandboxRefusal> {
     let Some(token) = params.get("page_token") else {
@@ -111,7 +121,7 @@ fn number(params: &Params, name: &str, otherwise: usize) -> Result<usize, Sandbo
 }
 
 /// Everything that a list tells of an attachment.
-fn entry(attachment: &Attachment, options: &SandboxOptions) -> Map<String, Value> {
+pub(super) fn entry(attachment: &Attachment, options: &SandboxOptions) -> Map<String, Value> {
     let is_text = match options.size_as {
         SizeAs::ByProfile => options.profile == Dialect::OasV8,
         SizeAs::Number => false,

@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 mod admit;
 mod answer;
 mod body;
+mod census;
 mod fault;
 mod list;
 mod meter;
@@ -32,11 +33,12 @@ mod vault;
 mod wire;
 mod work;
 
+pub use census::CensusOptions;
 pub use fault::{Fault, FaultKind};
 pub use meter::Stats;
 pub use options::{
-    DateHeader, Dialect, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions, SandboxUser,
-    SizeAs,
+    DateHeader, Dialect, Downloads, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions,
+    SandboxUser, SizeAs,
 };
 pub use records::read_records;
 pub use store::Attachment;

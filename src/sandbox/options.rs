@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::census::CensusOptions;
 use super::fault::Fault;
 
 /// Everything a sandbox can be told. Start from [`SandboxOptions::default`] and change what matters.
@@ -75,6 +76,10 @@ pub struct SandboxOptions {
     pub refuse_dollar_fields: bool,
     /// The edition that `/org` tells.
     pub edition: String,
+    /// What the list of all attachments does.
+    pub census: CensusOptions,
+    /// What becomes of downloads.
+    pub downloads: Downloads,
 }
 
 impl Default for SandboxOptions {
@@ -111,6 +116,8 @@ impl Default for SandboxOptions {
             error_shape: ErrorShape::Bare,
             refuse_dollar_fields: false,
             edition: "enterprise".to_owned(),
+            census: CensusOptions::default(),
+            downloads: Downloads::Right,
         }
     }
 }
@@ -329,6 +336,21 @@ pub enum Expiry {
     SecondsAndMillis,
     /// Not at all.
     Absent,
+}
+
+/// What becomes of downloads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Downloads {
+    /// The bytes as they were uploaded.
+    Right,
+    /// The connection breaks in the middle.
+    Cut,
+    /// A redirect to another place.
+    Redirected,
+    /// The answer says that it is compressed.
+    Compressed,
+    /// The first byte is another one.
+    Altered,
 }
 
 /// The JSON type of `Size` in lists.

@@ -27,6 +27,8 @@ pub(super) enum CrmCall {
     Download(Parent, String),
     Delete(Parent, String),
     DeleteMany(Parent),
+    /// `GET /Attachments`: those of all records.
+    Census,
     /// `GET /{module}`, with or without `ids`.
     Records {
         module: String,
@@ -76,6 +78,7 @@ fn crm(method: &Method, segments: &[&str]) -> Result<CrmCall, Lost> {
         ["settings", ..] => Err(Lost::Path),
         ["org"] => get(method, CrmCall::Org),
         ["users"] => get(method, CrmCall::Users),
+        ["Attachments"] => get(method, CrmCall::Census),
         [module] if !module.is_empty() => get(method, CrmCall::Records { module: module.to_owned() }),
         [module, record] if !record.is_empty() => get(method, CrmCall::Record(parent(module, record))),
         [module, record, "Attachments"] => match *method {
@@ -175,6 +178,7 @@ mod tests {
             (Method::DELETE, base, v2(CrmCall::DeleteMany(parent()))),
             (Method::GET, one.as_str(), v2(CrmCall::Download(parent(), "77".into()))),
             (Method::DELETE, one.as_str(), v2(CrmCall::Delete(parent(), "77".into()))),
+            (Method::GET, "/crm/v2/Attachments", v2(CrmCall::Census)),
             (Method::GET, "/crm/v2/Leads", v2(CrmCall::Records { module: "Leads".into() })),
             (Method::GET, "/crm/v2/Leads/738964000000291009", v2(CrmCall::Record(parent()))),
             (Method::GET, "/crm/v2/settings/modules", v2(CrmCall::Modules)),

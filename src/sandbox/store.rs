@@ -152,6 +152,29 @@ impl AttachmentStore {
         }
     }
 
+    /// A page of all attachments that are shown, and whether more follow. `until`: what lists did not show by then is
+    /// left out, too.
+    pub(super) fn all(
+        &self,
+        until: Option<Instant>,
+        newest_first: bool,
+        offset: usize,
+        most: usize,
+        is_shown: impl Fn(&Attachment) -> bool,
+    ) -> (Vec<&Attachment>, bool) {
+        let is_there =
+            |entry: &&StoredEntry| !entry.is_deleted && until.is_some_and(|until| entry.visible_from <= until);
+        let mut entries: Box<dyn Iterator<Item = &StoredEntry>> = match newest_first {
+            true => Box::new(self.entries.iter().rev()),
+            false => Box::new(self.entries.iter()),
+        };
+        let shown = entries.by_ref().filter(is_there).map(|entry| &entry.attachment).filter(|one| is_shown(one));
+        let mut page: Vec<&Attachment> = shown.skip(offset).take(most + 1).collect();
+        let has_more = page.len() > most;
+        page.truncate(most);
+        (page, has_more)
+    }
+
     pub(super) fn find(&self, parent: &Parent, id: &str) -> Option<&Attachment> {
         self.of(parent).find(|attachment| attachment.id == id)
     }

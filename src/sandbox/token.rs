@@ -187,6 +187,11 @@ pub(super) fn allows_attachments(scopes: &[String], module: &str, need: Need) ->
         || (has_any(scopes, "ZohoCRM.modules.attachments", need) && allows_records(scopes, module, need))
 }
 
+/// Whether scopes allow to list the attachments of all modules together.
+pub(super) fn allows_all_attachments(scopes: &[String]) -> bool {
+    has(scopes, "ZohoCRM.modules.ALL") || has_any(scopes, "ZohoCRM.modules.attachments", Need::Read)
+}
+
 /// Whether scopes allow something with the records of a module.
 pub(super) fn allows_records(scopes: &[String], module: &str, need: Need) -> bool {
     let name = if super::options::is_standard(module) {

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::admit::exists;
 use super::answer::{self, SandboxRefusal, insert, json_answer};
 use super::body;
+use super::census;
 use super::list::ListQuery;
-use super::options::{self, Dialect, Version};
+use super::options::{self, Dialect, Downloads, Version};
 use super::route::{CrmCall, Params, Parent, is_id};
 use super::service::{SandboxService, locked};
 use super::store::{Incoming, NotStored};
@@ -36,6 +37,7 @@ pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmC
             let ids = query.get("ids").filter(|ids| !ids.is_empty()).ok_or_else(|| SandboxRefusal::bad_param("ids"))?;
             delete(service, parent, &ids.split(',').map(str::trim).collect::<Vec<&str>>())
         }
+        CrmCall::Census => census::page(service, version, &query),
         CrmCall::Records { module } => records(service, module, &query),
         CrmCall::Record(parent) => records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record))),
         CrmCall::Modules => Ok(json_answer(200, &modules(service, version))),
@@ -113,7 +115,15 @@ fn download(service: &SandboxService, parent: &Parent, id: &str) -> WorkResult {
         None => return Err(SandboxRefusal::content_not_kept()),
         Some(file) => file.map_err(|_| SandboxRefusal::internal())?,
     };
-    let mut response = Response::new(Body::from_stream(ContentStream { file }));
+    let downloads = service.options.downloads;
+    if downloads == Downloads::Redirected {
+        return Ok(answer::redirect(&service.url));
+    }
+    let content = ContentStream { file, downloads, left: attachment.size, is_first: true };
+    let mut response = Response::new(Body::from_stream(content));
+    if downloads == Downloads::Compressed {
+        insert(&mut response, header::CONTENT_ENCODING, "gzip");
+    }
     insert(&mut response, header::CONTENT_TYPE, "application/octet-stream");
     insert(&mut response, header::CONTENT_LENGTH, &attachment.size.to_string());
     insert(&mut response, header::CONTENT_DISPOSITION, &disposition(&attachment.name));
@@ -133,6 +143,10 @@ fn disposition(name: &str) -> String {
 /// The kept bytes of a file, piece by piece.
 struct ContentStream {
     file: std::fs::File,
+    downloads: Downloads,
+    /// Bytes that have not been handed out.
+    left: u64,
+    is_first: bool,
 }
 
 impl futures_core::Stream for ContentStream {
@@ -141,10 +155,22 @@ impl futures_core::Stream for ContentStream {
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> {
         // A read of the local disk: short enough not to need a thread of its own in a rehearsal.
         let mut piece = vec![0; 64 << 10];
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        if self.downloads == Downloads::Cut && (!is_first || self.left <= 1) {
+            return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionAborted.into())));
+        }
+        if self.downloads == Downloads::Cut {
+            let half = usize::try_from(self.left / 2).unwrap_or(usize::MAX).min(piece.len());
+            piece.truncate(half);
+        }
         Poll::Ready(match self.file.read(&mut piece) {
             Ok(0) => None,
             Ok(read) => {
                 piece.truncate(read);
+                if let (true, Downloads::Altered, Some(byte)) = (is_first, self.downloads, piece.first_mut()) {
+                    *byte ^= 1;
+                }
+                self.left = self.left.saturating_sub(read as u64);
                 Some(Ok(piece.into()))
             }
             Err(error) => Some(Err(error)),

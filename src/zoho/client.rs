@@ -11,12 +11,14 @@ use ureq::http::HeaderValue;
 use ureq::{Agent, SendBody};
 use zeroize::Zeroizing;
 
-use super::answer::{Answer, AnswerContent};
+use super::answer::{self, Answer, AnswerContent};
 use super::body::{Bandwidth, Body};
+use super::census::{self, CensusPage, CensusQuery};
 use super::classify::{Ask, Exchange, classify, own_code};
 use super::credentials::{Credentials, Secret};
-use super::hosts::Target;
-use super::http::{self, HttpError, HttpOptions};
+use super::download::{self, BodyCut, DownloadEnd};
+use super::hosts::{ApiVersion, Target};
+use super::http::{self, HttpError, HttpOptions, TimeLimits};
 use super::list::{Fields, ListReading, PER_PAGE, PageRequest};
 use super::multipart::Form;
 use super::token::{CutSignal, Lease, TokenError, TokenOptions, Tokens};
@@ -24,7 +26,7 @@ use crate::content::{Fingerprint, FingerprintKind};
 use crate::open_file::{FileTrouble, OpenFile};
 use crate::outcome::OwnCode;
 use crate::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
-use crate::upload::{FileSource, RecordId, SourceKind, Upload};
+use crate::upload::{FileSource, RecordId, ServiceId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
 pub struct Client {
@@ -36,6 +38,7 @@ pub struct Client {
     fields: AtomicU8,
     fingerprints: FingerprintKind,
     cut: Arc<CutSignal>,
+    limits: TimeLimits,
 }
 
 /// What came of sending one row.
@@ -113,6 +116,7 @@ impl Client {
             fields: AtomicU8::new(fields as u8),
             fingerprints: FingerprintKind::default(),
             cut,
+            limits: http.limits,
         })
     }
 
@@ -251,6 +255,82 @@ impl Client {
         })
     }
 
+    /// Asks for one page of the census: all attachments that the user may see.
+    ///
+    /// # Errors
+    ///
+    /// The reply says why there is no page.
+    pub fn census_page(&self, query: &CensusQuery) -> Result<CensusPage, Box<Reply>> {
+        let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
+        // Versions without page tokens end after 2,000 entries; the newest one is served to everybody.
+        let version = Some(lease.target.version()).filter(|version| version.has_page_tokens());
+        let version = version.unwrap_or(ApiVersion::V8);
+        let address = format!("{}/crm/{version}/Attachments", lease.target.api());
+        let request = self.agent.get(address).header("authorization", authorization(&lease.token));
+        let request = query.parameters().into_iter().fold(request, |request, (name, value)| request.query(name, value));
+        let exchange = self.note_headers(http::exchange(request.call(), false));
+        let (status, body) = match &exchange {
+            Exchange::Answer(Answer {
+                status: status @ 200,
+                body: Some(body),
+                content: AnswerContent::Nothing(_),
+                ..
+            }) => (*status, Some(&body[..])),
+            Exchange::Answer(Answer { status: status @ 204, .. }) => (*status, None),
+            exchange => return Err(Box::new(self.reply(Ask::List, exchange, &lease, format_args!("")))),
+        };
+        self.tokens.worked(lease.generation);
+        census::read(body).map_err(|why| {
+            let verdict = Verdict::Failed(FailedBy::Unlisted);
+            Box::new(Reply { http_status: Some(status), ..plain(verdict, OwnCode::Unreadable, why) })
+        })
+    }
+
+    /// Fetches the bytes of an attachment that should have `expected` of them; `take` gets them as they come. After an
+    /// error or an end that is not [`DownloadEnd::Whole`] they are good for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The reply says why nothing came, or not all.
+    pub fn download(
+        &self,
+        module: &str,
+        record: RecordId,
+        id: ServiceId,
+        expected: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<DownloadEnd, Box<Reply>> {
+        let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
+        let address = format!("{}/{id}", address(&lease.target, module, record));
+        let time = download::time_for_body(expected, self.limits.answer_body);
+        let request = self.agent.get(address).config().timeout_recv_body(Some(time)).build();
+        let request =
+            request.header("authorization", authorization(&lease.token)).header("accept-encoding", "identity");
+        let mut response = match request.call() {
+            Ok(response) if response.status() == 200 => response,
+            result => {
+                let exchange = self.note_headers(http::exchange(result, false));
+                if matches!(&exchange, Exchange::Answer(Answer { status: 204, .. })) {
+                    self.tokens.worked(lease.generation);
+                    return Ok(DownloadEnd::Gone);
+                }
+                return Err(Box::new(self.reply(Ask::List, &exchange, &lease, format_args!(""))));
+            }
+        };
+        self.tokens.worked(lease.generation);
+        self.learn(answer::date(response.headers()), answer::credits_left(response.headers()));
+        download::read(&mut response, &|| self.cut.is_cut(), take).map_err(|cut| {
+            let (code, message) = match cut {
+                BodyCut::Broken(exchange, error) => (
+                    OwnCode::AnswerLost,
+                    format!("the download broke off after {exchange} of {expected} bytes: {error}"),
+                ),
+                BodyCut::Interrupted => (OwnCode::Interrupted, "interrupted".to_owned()),
+            };
+            Box::new(plain(Verdict::Retry(RetryBecause::Passing), code, message))
+        })
+    }
+
     /// Asks for something below the API's own path; once more with a fresh token if the first is refused.
     pub(crate) fn get(&self, path: &str) -> Result<Value, Box<Reply>> {
         let mut tries = 0;
@@ -325,15 +405,20 @@ impl Client {
 
     /// Every answer tells the service's time.
     fn note_headers(&self, exchange: Exchange) -> Exchange {
-        let Exchange::Answer(Answer { date, credits_left, .. }) = &exchange else { return exchange };
-        if let Some(date) = date {
-            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            *clock = Some(ServiceClock::after(*clock, *date));
-        }
-        if let Some(left) = credits_left {
-            *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(*left);
+        if let Exchange::Answer(Answer { date, credits_left, .. }) = &exchange {
+            self.learn(*date, *credits_left);
         }
         exchange
+    }
+
+    fn learn(&self, date: Option<Timestamp>, credits_left: Option<u64>) {
+        if let Some(date) = date {
+            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+            *clock = Some(ServiceClock::after(*clock, date));
+        }
+        if let Some(left) = credits_left {
+            *self.credits_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
+        }
     }
 
     fn reply(&self, ask: Ask, exchange: &Exchange, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {

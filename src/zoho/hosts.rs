@@ -139,6 +139,8 @@ pub struct ApiVersion {
 impl ApiVersion {
     /// The default: the one whose documentation this program follows.
     pub const V2: ApiVersion = ApiVersion { major: 2, minor: 0 };
+    /// The newest.
+    pub const V8: ApiVersion = ApiVersion { major: 8, minor: 0 };
 
     /// Whether links can have a title (from v5 on).
     pub fn has_link_titles(self) -> bool {
@@ -152,6 +154,11 @@ impl ApiVersion {
 
     /// Whether the modules `Appointments__s` and `Services__s` exist (from v3 on).
     pub fn has_appointments(self) -> bool {
+        self.major >= 3
+    }
+
+    /// Whether lists go on beyond their first 2,000 entries, by a token that names the next page (from v3 on).
+    pub fn has_page_tokens(self) -> bool {
         self.major >= 3
     }
 

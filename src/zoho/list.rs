@@ -177,7 +177,8 @@ impl ListReading {
     }
 }
 
-fn listed(item: &Json<'_>) -> Option<Listed> {
+/// What an entry of a list says of an attachment; `None` if it has no id.
+pub(crate) fn listed(item: &Json<'_>) -> Option<Listed> {
     let text = |key: &str| item.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
     Some(Listed {
         id: id(item.get("id")?)?,

@@ -12,9 +12,11 @@
 mod account;
 pub(crate) mod answer;
 mod body;
+mod census;
 pub(crate) mod classify;
 pub(crate) mod client;
 mod credentials;
+mod download;
 mod encoding;
 mod hosts;
 mod http;
@@ -29,10 +31,13 @@ mod tests;
 mod token;
 
 pub use account::{Organisation, User};
+pub use census::{CensusEntry, CensusOrder, CensusPage, CensusParent, CensusQuery};
 pub use client::{Client, ClientError};
 pub use credentials::{Credentials, Renewal, Secret};
+pub use download::DownloadEnd;
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpOptions, Proxies};
+pub use list::ListReading;
 pub use login::log_in;
 pub use multipart::overhead;
 pub use token::TokenOptions;

@@ -103,6 +103,10 @@ impl CutSignal {
         self.changed.notify_all();
     }
 
+    pub(crate) fn is_cut(&self) -> bool {
+        *self.is_cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait(&self, time: Duration) -> Result<(), TokenError> {
         let is_cut = self.is_cut.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.changed.wait_timeout_while(is_cut, time, |is_cut| !*is_cut);
