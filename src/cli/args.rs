@@ -16,11 +16,12 @@ use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Par
 
 use super::values::{
     CodeParser, ColorWhen, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName, Shell,
-    VerifyOutput, backoff, max_failures, resend,
+    VerifyOutput, backoff, max_failures, resend, sample_size,
 };
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
 use crate::manifest::ManifestFormat;
 use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
+use crate::verify::sample::SampleSize;
 use crate::zoho::{ApiVersion, DataCentre};
 
 /// Examples stand above the options: most people need no more than one of them.
@@ -103,6 +104,7 @@ ZOHO_REFRESH_TOKEN, or store them with attache auth login."
         before_help = "\
 Examples:
   attache verify uploads.results.csv                         ask the service that the results name
+  attache verify uploads.results.csv --contents 50           and compare the bytes of 50 files
   attache verify uploads.results.csv --output csv > seen.csv"
     )]
     Verify(VerifyArgs),
@@ -407,6 +409,9 @@ pub struct OutArgs {
 pub struct VerifyArgs {
     /// The results of a run
     pub results: PathBuf,
+    /// What is looked at.
+    #[command(flatten, next_help_heading = "What is looked at")]
+    pub scope: VerifyScopeArgs,
     /// Where to.
     #[command(flatten, next_help_heading = "Where to")]
     pub target: TargetArgs,
@@ -419,6 +424,23 @@ pub struct VerifyArgs {
     /// How to say how far it is
     #[arg(long, value_name = "FORM", default_value = "auto", help_heading = "Output")]
     pub progress: ProgressMode,
+}
+
+/// What `attache verify` looks at.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct VerifyScopeArgs {
+    /// Download so many of the files, or this share, and compare their bytes: N, N% or all
+    #[arg(long, value_name = "N|N%|all", value_parser = sample_size)]
+    pub contents: Option<SampleSize>,
+    /// What the choice of those files is made by, to make it again [default: a new one, which is shown]
+    #[arg(long, value_name = "N", requires = "contents")]
+    pub seed: Option<u64>,
+    /// Where the paths of the results start, to compare bytes with the files here [default: folder of the results]
+    #[arg(long, value_name = "DIR", requires = "contents")]
+    pub root: Option<PathBuf>,
+    /// List every record itself, without the census of all attachments
+    #[arg(long)]
+    pub no_census: bool,
 }
 
 /// `attache report`.
@@ -465,6 +487,12 @@ pub struct SandboxArgs {
     /// How long a new attachment is missing from lists
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub lag: Option<Duration>,
+    /// What the list of all attachments does, such as on or on,hides=10% [default: off]
+    #[arg(long, value_name = "WORDS")]
+    pub census: Option<String>,
+    /// What becomes of downloads: right, cut, redirected, compressed or altered [default: right]
+    #[arg(long, value_name = "WORD")]
+    pub downloads: Option<String>,
     /// Change the name of an attachment that the record already has
     #[arg(long)]
     pub rename: bool,

@@ -10,6 +10,7 @@ pub mod logging;
 pub mod man;
 pub mod output;
 pub mod report;
+pub mod requests;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

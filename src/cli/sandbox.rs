@@ -87,6 +87,14 @@ fn settings(args: &SandboxArgs) -> io::Result<SandboxOptions> {
         token_life: args.token_life.unwrap_or(standard.token_life),
         scopes: (!args.scopes.is_empty()).then(|| args.scopes.clone()),
         latency: args.latency.unwrap_or(standard.latency),
+        downloads: match &args.downloads {
+            Some(word) => word.parse().map_err(|message: String| invalid(&format!("--downloads: {message}")))?,
+            None => standard.downloads,
+        },
+        census: match &args.census {
+            Some(words) => words.parse().map_err(|message: String| invalid(&format!("--census: {message}")))?,
+            None => standard.census,
+        },
         ..standard
     })
 }

@@ -9,6 +9,7 @@ use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
 use crate::explain::CHAPTERS;
 use crate::manifest::ManifestFormat;
 use crate::units::parse_duration;
+use crate::verify::sample::SampleSize;
 
 /// A word that an option does not know; says which it knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -226,6 +227,15 @@ pub fn backoff(text: &str) -> Result<Backoff, BadWord> {
     let base = parse_duration(base).map_err(|_| WANTED)?;
     let cap = parse_duration(cap).map_err(|_| WANTED)?;
     if base > cap { Err(WANTED) } else { Ok(Backoff { base, cap }) }
+}
+
+/// Reads how many files have their bytes compared (`--contents`).
+///
+/// # Errors
+///
+/// For anything but a number above 0, a share up to 100 % and `all`.
+pub fn sample_size(text: &str) -> Result<SampleSize, BadWord> {
+    text.parse().map_err(|_| BadWord("a sample is a number of files, a share or all of them: 50, 5%, all"))
 }
 
 /// Reads how many failed rows end a run (`--max-failures`).

@@ -1,36 +1,47 @@
-//! `attache verify`: finds out where the results were sent to, asks there, and shows what was found.
+//! `attache verify`: finds out where the results were sent to, asks there, shows what was found, and keeps it in a file
+//! beside the results.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
 
 use super::args::VerifyArgs;
 use super::config::{self, Access, UserFile};
 use super::failure::{Failure, OrExit as _};
+use super::requests;
 use super::screen::Screen;
 use super::signals;
 use super::values::{ProgressMode, VerifyOutput};
 use crate::console::progress::Mode;
-use crate::console::verify_progress::Listing;
+use crate::console::verify_progress::{Aside, Listing};
 use crate::engine::StopSignal;
+use crate::engine::requests::RequestPolicy;
 use crate::exit::Exit;
-use crate::reply::ListReply;
-use crate::results::read;
+use crate::reply::{Listed, Reply};
+use crate::report::replace;
+use crate::results::{findings_of, read};
 use crate::units;
-use crate::upload::RecordId;
-use crate::verify::VerifyWork;
-use crate::verify::drive::{Halt, Lists, Verified, VerifyPolicy, verify};
-use crate::zoho::{Base, Client, HttpOptions, Proxies, Target, TargetError, TokenOptions, Where};
+use crate::upload::{RecordId, ServiceId};
+use crate::verify::lookup::{Verified, VerifyScope, VerifyService, VerifyStep, verify};
+use crate::verify::sample::{self, Sample};
+use crate::verify::show::VerifyContext;
+use crate::verify::{VerifyWork, census, findings};
+use crate::zoho::{
+    Base, CensusPage, CensusQuery, Client, DownloadEnd, HttpOptions, ListReading, Proxies, Target, TargetError,
+    TokenOptions, Where,
+};
 
 /// What the results of a rehearsal name as their target.
 const REHEARSAL: &str = "sandbox";
 
-/// Asks for the lists and compares.
+/// Asks the service and compares.
 ///
 /// # Errors
 ///
-/// The results cannot be read, or there is nobody to ask and nothing to get in with.
+/// The results cannot be read, there is nobody to ask and nothing to get in with, or the findings cannot be kept.
 pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     let table = read(&args.results, false).or_exit(Exit::Results)?;
     let results_target = table.target().context("cannot read the results").or_exit(Exit::Results)?;
@@ -39,20 +50,57 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock());
     let access = access.map_err(Failure::usage)?;
     let target = target(&access.place, results_target.as_deref()).map_err(Failure::usage)?;
-    let settings = settings(args, &user);
-    let service = ClientLister(client(args, &access, target.clone(), &settings).map_err(Failure::usage)?);
+    let policy = requests::policy(&args.pace, &user);
+    let service = ClientLister(client(args, &access, target.clone(), &policy).map_err(Failure::usage)?);
     let work = VerifyWork::of(table.rows()).context("cannot read the results").or_exit(Exit::Results)?;
+    let scope = scope(args, &work);
     let stop = Arc::new(StopSignal::default());
     let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
     if !screen.quiet {
-        screen.say(&announcement(&work, &target));
+        screen.say(&announcement(&work, &scope, &target));
     }
     let progress = Listing::new(work.records.len(), mode(args.progress, screen.quiet), Box::new(io::stderr()));
-    let verified = verify(work, &service, &settings, &stop, &|records| progress.listed(records));
+    let verified = verify(work, &scope, &service, &policy, &stop, &|step| match step {
+        VerifyStep::Census { pages } => progress.aside(Aside::CensusPages(pages)),
+        VerifyStep::Records { done } => progress.listed(done),
+        VerifyStep::Contents { done, of } => progress.aside(Aside::Compared(done, of)),
+    });
     drop(progress);
-    let verified = verified.context("cannot start threads").or_exit(Exit::Stopped)?;
-    show(&verified, args.output, &target.label()).context("cannot write to standard output").map_err(Failure::usage)?;
+    let context = VerifyContext {
+        target: target.label(),
+        stopped: verified.stop.as_ref().map(|stop| requests::stopped(stop, &policy)),
+    };
+    show(&verified, args.output, &context).context("cannot write to standard output").map_err(Failure::usage)?;
+    keep(&args.results, &verified, screen).or_exit(Exit::Results)?;
     Ok(exit(&verified, signal.get().copied()))
+}
+
+/// What is to be looked at.
+fn scope(args: &VerifyArgs, work: &VerifyWork) -> VerifyScope {
+    let seed = args.scope.seed.unwrap_or_else(|| u64::from(fastrand::u32(..)));
+    let folder = args.results.parent().map(Path::to_owned).unwrap_or_default();
+    VerifyScope {
+        census: !args.scope.no_census && work.records.len() > census::FROM_RECORDS,
+        sample: args.scope.contents.map(|size| sample::choose(work, size, seed)),
+        root: args.scope.root.clone().unwrap_or(folder),
+    }
+}
+
+/// Keeps the findings beside the results. Those of a verification that was broken off would replace better ones.
+fn keep(results: &Path, verified: &Verified, screen: Screen) -> anyhow::Result<()> {
+    let path = findings_of(results);
+    if verified.stop.is_some() {
+        if !screen.quiet {
+            screen.say(&format!("{} is left as it was: the verification did not come to its end.\n", path.display()));
+        }
+        return Ok(());
+    }
+    replace(&path, |out| findings::write(&verified.rows, out))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    if !screen.quiet {
+        screen.say(&format!("The findings are in {}.\n", path.display()));
+    }
+    Ok(())
 }
 
 /// Whom to ask: whom the user names, if the results were sent there; else whom the results name, if that is a host of
@@ -90,25 +138,13 @@ fn of_results(named: &Where, results: Option<&str>) -> anyhow::Result<Target> {
     Ok(Where { api_domain: Some(address), ..named.clone() }.target()?)
 }
 
-fn settings(args: &VerifyArgs, user: &UserFile) -> VerifyPolicy {
-    let standard = VerifyPolicy::default();
-    let concurrency = args.pace.concurrency.or(user.run.concurrency);
-    VerifyPolicy {
-        concurrency: concurrency.map_or(standard.concurrency, u32::from),
-        rate: args.pace.rate.or(user.run.rate).unwrap_or(standard.rate),
-        max_credits: args.pace.max_credits,
-        keep_credits: args.pace.keep_credits.unwrap_or(standard.keep_credits),
-        ..standard
-    }
-}
-
-fn client(args: &VerifyArgs, access: &Access, target: Target, settings: &VerifyPolicy) -> anyhow::Result<Client> {
+fn client(args: &VerifyArgs, access: &Access, target: Target, policy: &RequestPolicy) -> anyhow::Result<Client> {
     let proxies = match args.target.no_proxy {
         true => Proxies::default(),
         false => Proxies::from_vars(|name| std::env::var(name).ok())?,
     };
     let http = HttpOptions {
-        concurrency: settings.concurrency as usize,
+        concurrency: policy.concurrency as usize,
         ca_file: access.ca_file.clone(),
         proxies,
         ..HttpOptions::default()
@@ -117,22 +153,83 @@ fn client(args: &VerifyArgs, access: &Access, target: Target, settings: &VerifyP
     Ok(Client::new(target, access.credentials.clone(), &http, tokens)?)
 }
 
-/// The service, as far as listings go.
+/// The service, as far as a verification goes.
 struct ClientLister(Client);
 
-impl Lists for ClientLister {
-    fn list(&self, module: &str, record: RecordId) -> ListReply {
-        self.0.list(module, record)
+impl VerifyService for ClientLister {
+    fn list_page(
+        &self,
+        module: &str,
+        record: RecordId,
+        reading: &mut ListReading,
+    ) -> Result<Option<Vec<Listed>>, Box<Reply>> {
+        self.0.list_page(module, record, reading)
+    }
+
+    fn census_page(&self, query: &CensusQuery) -> Result<CensusPage, Box<Reply>> {
+        self.0.census_page(query)
+    }
+
+    fn download(
+        &self,
+        module: &str,
+        record: RecordId,
+        id: ServiceId,
+        expected: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<DownloadEnd, Box<Reply>> {
+        self.0.download(module, record, id, expected, take)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.server_time().unwrap_or_else(Timestamp::now)
     }
 
     fn credits_left(&self) -> Option<u64> {
         self.0.credits_left()
     }
+
+    fn cut(&self) {
+        self.0.cut();
+    }
 }
 
-fn announcement(work: &VerifyWork, target: &Target) -> String {
-    let records = units::counted(work.records.len(), "record");
-    format!("Asking {} for the lists of {records}, one API credit each.\n", target.label())
+/// What is going to be asked, and what it costs at most.
+fn announcement(work: &VerifyWork, scope: &VerifyScope, target: &Target) -> String {
+    let (rows, records) = (units::counted(work.rows.len(), "row"), units::counted(work.records.len(), "record"));
+    let mut text = format!("Asking {} about {rows} on {records}.\n", target.label());
+    text += &match scope.census {
+        true => {
+            let (least, most) = census_pages(work);
+            format!(
+                "First the census of all attachments, newest first: {} to {} requests for 200 attachments each. Then the \
+                 list of each record that it does not settle: at most {}. Each is one API credit.\n",
+                units::count(least),
+                units::count(most),
+                units::counted(work.records.len(), "request")
+            )
+        }
+        false => format!(
+            "One list for each record: {}, one API credit each.\n",
+            units::counted(work.records.len(), "request")
+        ),
+    };
+    if let Some(Sample { rows, of, seed, bytes }) = &scope.sample {
+        text += &format!(
+            "Then the bytes of {} of {} (seed {seed}): {}, one API credit for each.\n",
+            units::count(rows.len()),
+            units::counted(*of, "file"),
+            units::size(*bytes)
+        );
+    }
+    text
+}
+
+/// How many requests the census takes: at least those for our own attachments, at most those that page tokens reach.
+fn census_pages(work: &VerifyWork) -> (usize, usize) {
+    let ours = work.rows.iter().filter(|row| row.attachment.is_some()).count();
+    let most = 2 * census::PAGES_IN_ONE_ORDER as usize;
+    (ours.div_ceil(200).clamp(1, most), most)
 }
 
 fn mode(progress: ProgressMode, quiet: bool) -> Mode {
@@ -145,11 +242,11 @@ fn mode(progress: ProgressMode, quiet: bool) -> Mode {
     }
 }
 
-fn show(verified: &Verified, output: VerifyOutput, target: &str) -> io::Result<()> {
+fn show(verified: &Verified, output: VerifyOutput, context: &VerifyContext) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = match output {
-        VerifyOutput::Human => verified.write_human(target, &mut out),
-        VerifyOutput::Json => verified.write_json(target, &mut out),
+        VerifyOutput::Human => verified.write_human(context, &mut out),
+        VerifyOutput::Json => verified.write_json(context, &mut out),
         VerifyOutput::Csv => verified.write_csv(&mut out),
     };
     match written.and_then(|()| out.flush()) {
@@ -159,11 +256,12 @@ fn show(verified: &Verified, output: VerifyOutput, target: &str) -> io::Result<(
     }
 }
 
+/// Rows that could not be asked about outweigh rows that are not as they should be: the proof has a hole.
 fn exit(verified: &Verified, signal: Option<Exit>) -> Exit {
-    match verified.halted {
-        Some(Halt::Signal) => signal.unwrap_or(Exit::Interrupted),
-        Some(Halt::Stopped(_)) => Exit::Stopped,
+    match &verified.stop {
+        Some(stop) => requests::exit(stop, signal),
         None if verified.is_sound() => Exit::Done,
+        None if verified.count("unchecked") > 0 => Exit::Unsettled,
         None => Exit::SomeFailed,
     }
 }
@@ -212,26 +310,38 @@ mod tests {
 
     #[cfg(feature = "sandbox")]
     mod against_a_server {
-        use std::num::NonZeroU32;
+        use std::path::PathBuf;
 
         use super::*;
         use crate::outcome::Status;
         use crate::results::Line;
-        use crate::sandbox::{SandboxServer, SandboxUser};
+        use crate::sandbox::{CensusOptions, Downloads, Keep, SandboxServer, SandboxUser};
         use crate::units::Rate;
         use crate::upload::{RowKey, SourceKind, Upload};
         use crate::verify::VerifyFinding;
+        use crate::verify::census::{CensusEnd, CensusFlaw};
+        use crate::verify::content::ContentCheck;
         use crate::zoho::{ApiVersion, Credentials, Secret};
 
         const RECORD: u64 = 738_964_000_000_291_009;
 
         /// The line of a file of five bytes that was uploaded under this name as this attachment.
-        fn line(name: &str, attachment: &str) -> Line {
-            let key = RowKey::of("Leads", &RECORD.to_string(), SourceKind::File, name, name, 1);
-            let record = RecordId::new(RECORD).expect("an id");
+        fn line_on(record: u64, name: &str, attachment: &str) -> Line {
+            let key = RowKey::of("Leads", &record.to_string(), SourceKind::File, name, name, 1);
+            let record = RecordId::new(record).expect("an id");
             let upload = Upload { line: 2, module: "Leads", record, kind: SourceKind::File, source: name, name, key };
             let attachment_id = attachment.parse().ok();
-            Line { status: Status::Uploaded, attachment_id, ..Line::of(&upload, Some(5), "sandbox", "run") }
+            Line {
+                status: Status::Uploaded,
+                attachment_id,
+                tries: 1,
+                sent_at: Some(Timestamp::now()),
+                ..Line::of(&upload, Some(5), "sandbox", "run")
+            }
+        }
+
+        fn line(name: &str, attachment: &str) -> Line {
+            line_on(RECORD, name, attachment)
         }
 
         fn service(server: &SandboxServer) -> ClientLister {
@@ -240,6 +350,21 @@ mod tests {
             ClientLister(
                 Client::new(target, token, &HttpOptions::default(), TokenOptions::default()).expect("a client"),
             )
+        }
+
+        fn policy() -> RequestPolicy {
+            RequestPolicy { rate: Rate::Unlimited, ..RequestPolicy::default() }
+        }
+
+        fn verified(lines: Vec<Line>, census: bool, contents: Option<&str>, server: &SandboxServer) -> Verified {
+            let work = VerifyWork::of(lines.into_iter().map(Ok)).expect("lines");
+            let sample = contents.map(|size| sample::choose(&work, size.parse().expect("a size"), 1));
+            let scope = VerifyScope { census, sample, root: PathBuf::new() };
+            verify(work, &scope, &service(server), &policy(), &StopSignal::default(), &|_| ())
+        }
+
+        fn found(verified: &Verified) -> Vec<&'static str> {
+            verified.rows.iter().map(|row| row.finding.as_str()).collect()
         }
 
         #[test]
@@ -253,19 +378,15 @@ mod tests {
             let short = attach("short.pdf", b"1234");
             let twice = attach("twice.pdf", b"12345");
             attach("twice.pdf", b"12345");
-            let lines = [
+            let lines = vec![
                 line("there.pdf", &there),
                 line("gone.pdf", "738964000000999999"),
                 line("short.pdf", &short),
                 line("twice.pdf", &twice),
             ];
-            let work = VerifyWork::of(lines.into_iter().map(Ok)).expect("lines");
-            let settings = VerifyPolicy { rate: Rate::per_second(NonZeroU32::MAX), ..VerifyPolicy::default() };
-            let verified =
-                verify(work, &service(&server), &settings, &StopSignal::default(), &|_| ()).expect("threads");
-            let found: Vec<&str> = verified.rows.iter().map(|(_, finding)| finding.as_str()).collect();
-            assert_eq!(found, ["present", "missing", "size-differs", "extra-copies"]);
-            assert_eq!(verified.rows[2].1, VerifyFinding::SizeDiffers { listed: 4 });
+            let verified = verified(lines, false, None, &server);
+            assert_eq!(found(&verified), ["present", "missing", "size-differs", "extra-copies"]);
+            assert_eq!(verified.rows[2].finding, VerifyFinding::SizeDiffers { listed: 4 });
             assert_eq!((verified.listed, exit(&verified, None)), (1, Exit::SomeFailed));
         }
 
@@ -276,10 +397,108 @@ mod tests {
             let token = Credentials::token(Secret::new("sandbox-of-another").expect("a token"));
             let client = Client::new(target, token, &HttpOptions::default(), TokenOptions::default());
             let work = VerifyWork::of([line("a.pdf", "1")].into_iter().map(Ok)).expect("lines");
+            let scope = VerifyScope { census: true, sample: None, root: PathBuf::new() };
             let service = ClientLister(client.expect("a client"));
-            let verified =
-                verify(work, &service, &VerifyPolicy::default(), &StopSignal::default(), &|_| ()).expect("threads");
-            assert_eq!((verified.rows[0].1.as_str(), exit(&verified, None)), ("unchecked", Exit::Stopped));
+            let verified = verify(work, &scope, &service, &policy(), &StopSignal::default(), &|_| ());
+            assert_eq!((found(&verified), exit(&verified, None)), (vec!["unchecked"], Exit::Stopped));
+        }
+
+        /// A server that does so with the census, and the lines of 1,000 files on 500 records, of which one is gone.
+        fn many(census: &str) -> (SandboxServer, Vec<Line>) {
+            let census: CensusOptions = census.parse().expect("a census");
+            let server = SandboxServer::start(crate::sandbox::SandboxOptions { census, ..Default::default() })
+                .expect("a server");
+            let mut lines: Vec<Line> = (0..1_000)
+                .map(|n| {
+                    let (record, name) = (RECORD + n / 2, format!("{n}.pdf"));
+                    let attached =
+                        server.attach_as(SandboxUser::default(), "Leads", &record.to_string(), &name, b"12345");
+                    line_on(record, &name, &attached.expect("attached"))
+                })
+                .collect();
+            lines[700].attachment_id = "700000000009999999".parse().ok();
+            lines[700].name = "gone.pdf".to_owned();
+            (server, lines)
+        }
+
+        /// The verdicts are right whatever the census does; how many records were listed, and how the census ended.
+        fn census(words: &str) -> (usize, Option<CensusEnd>, u64) {
+            let (server, lines) = many(words);
+            let verified = verified(lines, true, None, &server);
+            assert!(verified.stop.is_none(), "{:?}", verified.stop);
+            assert_eq!((verified.count("present"), verified.count("missing")), (999, 1), "{words}");
+            assert_eq!(verified.rows[700].finding, VerifyFinding::Missing, "{words}");
+            (verified.listed, verified.census.and_then(|census| census.end), verified.totals.requests)
+        }
+
+        #[test]
+        fn a_census_settles_what_it_has_seen_and_the_rest_is_listed() {
+            assert_eq!(census("on"), (1, Some(CensusEnd::Whole), 5 + 1));
+            assert_eq!(census("on,emails").0, 1);
+            assert_eq!(census("on,own-order").0, 1);
+        }
+
+        #[test]
+        fn a_census_that_hides_things_costs_one_list_for_each_record_concerned() {
+            let (listed, _, requests) = census("on,hides=10%");
+            assert!((60..150).contains(&listed), "{listed}");
+            assert!(requests <= 5 + listed as u64, "{requests}");
+            assert_eq!(census("on,hides=100%").0, 500);
+            assert_eq!(census("on,lag=900s").0, 500);
+        }
+
+        #[test]
+        fn a_census_that_cannot_be_had_or_relied_on_is_given_up_without_harm() {
+            assert!(matches!(census("off"), (500, Some(CensusEnd::Refused(_)), 501)));
+            assert!(matches!(census("refused"), (500, Some(CensusEnd::Refused(_)), 501)));
+            let given_up = |words: &str| match census(words) {
+                (500, Some(CensusEnd::GivenUp(flaw)), _) => flaw,
+                other => panic!("{words}: {other:?}"),
+            };
+            assert_eq!(given_up("other-parents"), CensusFlaw::OtherParent);
+            assert_eq!(given_up("repeats"), CensusFlaw::Repeats);
+        }
+
+        #[test]
+        fn a_census_that_never_ends_is_left_at_its_reach() {
+            let (listed, _, requests) = census("never-ends");
+            assert!(requests <= 1_000 + listed as u64, "{requests} for {listed}");
+        }
+
+        #[test]
+        fn a_token_without_the_scope_of_the_census_still_lists_records() {
+            let census: CensusOptions = "on".parse().expect("a census");
+            let scopes = Some(vec!["ZohoCRM.modules.leads.READ".to_owned()]);
+            let server = SandboxServer::start(crate::sandbox::SandboxOptions { census, scopes, ..Default::default() })
+                .expect("a server");
+            let verified = verified(vec![line("a.pdf", "1")], true, None, &server);
+            let census = verified.census.expect("was tried");
+            assert!(matches!(census.end, Some(CensusEnd::Refused(_))), "{census:?}");
+        }
+
+        /// What came of comparing the bytes of one file whose fingerprint the results hold.
+        fn compared(downloads: Downloads) -> (ContentCheck, &'static str) {
+            let settings = crate::sandbox::SandboxOptions { keep: Keep::Temporarily, downloads, ..Default::default() };
+            let server = SandboxServer::start(settings).expect("a server");
+            let there = server.attach_as(SandboxUser::default(), "Leads", &RECORD.to_string(), "a.pdf", b"12345");
+            let sent = crate::content::Fingerprint::of(&b"12345"[..], crate::content::FingerprintKind::Sha256);
+            let sent = Some(sent.expect("bytes").0);
+            let line = Line { content: sent, ..line("a.pdf", &there.expect("attached")) };
+            let verified = verified(vec![line], false, Some("all"), &server);
+            let row = &verified.rows[0];
+            (*row.content.clone().expect("in the sample"), row.finding.as_str())
+        }
+
+        #[test]
+        fn the_bytes_of_a_download_count_only_if_they_are_all_there() {
+            assert!(matches!(compared(Downloads::Right), (ContentCheck::Same { .. }, "present")));
+            assert!(matches!(compared(Downloads::Altered), (ContentCheck::Differs { .. }, "content-differs")));
+            let not_compared = |downloads| match compared(downloads) {
+                (ContentCheck::NotCompared(why), "present") => why.as_str(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(not_compared(Downloads::Redirected), "no-download");
+            assert_eq!(not_compared(Downloads::Compressed), "compressed");
         }
     }
 }

@@ -71,6 +71,18 @@ pub enum EventBody {
         /// All records.
         of: u64,
     },
+    /// `attache verify`: so many pages of the census of all attachments are read.
+    Census {
+        /// Pages, of 200 attachments each.
+        pages: u64,
+    },
+    /// `attache verify`: the bytes of so many files are compared.
+    Compared {
+        /// Files done.
+        files: u64,
+        /// All files of the sample that can be compared.
+        of: u64,
+    },
     /// The run is over; the summary follows on standard output if that was asked for.
     Ended(ProgressEvent),
 }

@@ -32,6 +32,25 @@ impl Listing {
         Listing { mode, of, began: Instant::now(), state: Mutex::new(ListingState { said: Duration::ZERO, out, bar }) }
     }
 
+    /// So many pages of the census are read, or so many files compared. May be called from several threads.
+    pub fn aside(&self, step: Aside) {
+        let now = self.began.elapsed();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &state.bar {
+            return bar.set_message(step.text());
+        }
+        if now.saturating_sub(state.said) < self.mode.period() && !step.is_last() {
+            return;
+        }
+        let text = match self.mode {
+            Mode::Plain => step.text() + "\n",
+            Mode::Json => event_line(step.event(), now),
+            Mode::Live | Mode::Off => return,
+        };
+        state.said = now;
+        let _ = state.out.write_all(text.as_bytes());
+    }
+
     /// So many records are done. May be called from several threads.
     pub fn listed(&self, records: usize) {
         let now = self.began.elapsed();
@@ -52,6 +71,35 @@ impl Listing {
     }
 }
 
+/// What is done beside the lists of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aside {
+    /// Pages of the census that are read.
+    CensusPages(u32),
+    /// Files whose bytes are compared, and how many there are.
+    Compared(usize, usize),
+}
+
+impl Aside {
+    fn text(self) -> String {
+        match self {
+            Aside::CensusPages(pages) => format!("{} of the census read", units::counted(pages, "page")),
+            Aside::Compared(done, of) => format!("{} of {} compared", units::count(done), units::counted(of, "file")),
+        }
+    }
+
+    fn event(self) -> EventBody {
+        match self {
+            Aside::CensusPages(pages) => EventBody::Census { pages: pages.into() },
+            Aside::Compared(done, of) => EventBody::Compared { files: done as u64, of: of as u64 },
+        }
+    }
+
+    fn is_last(self) -> bool {
+        matches!(self, Aside::Compared(done, of) if done == of)
+    }
+}
+
 impl Drop for Listing {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +111,7 @@ impl Drop for Listing {
 
 fn bar(of: usize) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr_with_hz(4));
-    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} records listed, {eta} left");
+    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} records listed, {eta} left  {msg}");
     // The template is ours, so it can be read; the usual bar would do as well.
     if let Ok(style) = style {
         bar.set_style(style);
@@ -78,7 +126,10 @@ fn line(records: usize, of: usize, now: Duration) -> String {
 }
 
 fn event(records: usize, of: usize, now: Duration) -> String {
-    let event = EventBody::Listed { records: records as u64, of: of as u64 };
+    event_line(EventBody::Listed { records: records as u64, of: of as u64 }, now)
+}
+
+fn event_line(event: EventBody, now: Duration) -> String {
     let line = EventLine { version: VERSION, at: now.as_secs_f64(), event };
     // Numbers and fixed words can always be JSON.
     serde_json::to_string(&line).map(|text| text + "\n").unwrap_or_default()

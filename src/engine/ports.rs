@@ -137,11 +137,6 @@ impl StopSignal {
         self.change(|state| state.asked = true);
     }
 
-    /// Whether the run was asked to end.
-    pub fn asked(&self) -> bool {
-        self.lock().asked
-    }
-
     /// Tells those who wait that there is nothing left to wait for.
     pub(super) fn release(&self) {
         self.change(|state| state.released = true);

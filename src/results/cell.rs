@@ -42,7 +42,7 @@ fn push_escaped(out: &mut Vec<u8>, text: &str, apostrophe: bool) {
 }
 
 /// The text of a cell as [`push`] wrote it; `None` if the bytes are not UTF-8.
-pub(super) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
     let raw = std::str::from_utf8(raw).ok()?;
     let unquoted = match raw.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest)) {
         Some(inner) if inner.contains("\"\"") => Cow::Owned(inner.replace("\"\"", "\"")),
@@ -114,7 +114,7 @@ static IS_SPECIAL: [bool; 256] = {
 };
 
 /// Splits a line into its cells, as ranges that include the quotes. `None` for broken quoting.
-pub(super) fn split(line: &[u8], cells: &mut Vec<Range<usize>>) -> Option<()> {
+pub(crate) fn split(line: &[u8], cells: &mut Vec<Range<usize>>) -> Option<()> {
     cells.clear();
     let mut start = 0;
     if memchr::memchr(b'"', line).is_none() {

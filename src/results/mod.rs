@@ -46,7 +46,7 @@ pub mod sim_disk;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cell::{decode as decode_cell, push as push_cell};
+pub(crate) use cell::{decode as decode_cell, push as push_cell, split as split_cells, text as cell_text};
 pub use columns::Layout;
 pub use compact::{ResultsRows, ResultsTally, ResultsTotals};
 pub use disk::{Disk, RealDisk};
@@ -56,6 +56,6 @@ pub use history::{ResendRules, Standing, Why};
 pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
 pub use log::{Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, hold, look};
-pub use paths::{default_results, is_same_file, lock_of, runs_of};
+pub use paths::{default_results, findings_of, is_same_file, lock_of, runs_of};
 pub use read::{ResultsTable, read};
 pub use runs::{ManifestRef, RunRecord, new_run_id, record_run, runs};

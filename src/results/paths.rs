@@ -14,6 +14,11 @@ pub fn default_results(manifest: &Path, sandbox: bool) -> PathBuf {
     manifest.with_file_name(name)
 }
 
+/// What a verification found, beside the results that it looked at.
+pub fn findings_of(results: &Path) -> PathBuf {
+    results.with_file_name(with_ending(stem_of(results), ".verify.csv"))
+}
+
 /// The list of runs beside a results file.
 pub fn runs_of(results: &Path) -> PathBuf {
     results.with_file_name(with_ending(stem_of(results), ".runs.jsonl"))

@@ -33,12 +33,15 @@ mod vault;
 mod wire;
 mod work;
 
+#[cfg(test)]
 pub use census::CensusOptions;
 pub use fault::{Fault, FaultKind};
 pub use meter::Stats;
+#[cfg(test)]
+pub use options::Downloads;
 pub use options::{
-    DateHeader, Dialect, Downloads, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions,
-    SandboxUser, SizeAs,
+    DateHeader, Dialect, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions, SandboxUser,
+    SizeAs,
 };
 pub use records::read_records;
 pub use store::Attachment;

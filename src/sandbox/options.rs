@@ -353,6 +353,21 @@ pub enum Downloads {
     Altered,
 }
 
+impl std::str::FromStr for Downloads {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Downloads, String> {
+        Ok(match text {
+            "right" => Downloads::Right,
+            "cut" => Downloads::Cut,
+            "redirected" => Downloads::Redirected,
+            "compressed" => Downloads::Compressed,
+            "altered" => Downloads::Altered,
+            _ => return Err(format!("\"{text}\" is not right, cut, redirected, compressed or altered")),
+        })
+    }
+}
+
 /// The JSON type of `Size` in lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SizeAs {

@@ -1,20 +1,34 @@
-//! Compares what the results say with what the service lists: is every attachment there, whole, and only once?
+//! Compares what the results say with what the service has: is every attachment there, whole, and only once?
 //!
-//! [`compare`] judges one record and does nothing else, [`drive`] asks the service for one list a record, and [`show`]
-//! tells people and programs. Nothing here changes anything at the service or in the results.
+//! | to change | open |
+//! | --- | --- |
+//! | what a record's list says about its rows | [`compare`] |
+//! | what the census of all attachments proves, and when it is given up | [`census`] |
+//! | which attachments are downloaded, and what their bytes are held against | [`sample`], [`content`] |
+//! | in which order the service is asked for what | [`lookup`] |
+//! | what people and programs are told | [`show`] |
+//! | the file beside the results that keeps the findings | [`findings`] |
+//!
+//! Nothing here changes anything at the service or in the results.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use unicode_normalization::UnicodeNormalization;
+use jiff::Timestamp;
 
+use crate::content::Fingerprint;
 use crate::outcome::Status;
-use crate::reply::Listed;
+use crate::owner::CrmOwner;
 use crate::results::Line;
 use crate::upload::{RecordId, RowKey, ServiceId, SourceKind};
 
-pub mod drive;
+pub mod census;
+pub mod compare;
+pub mod content;
+pub mod findings;
+pub mod lookup;
+pub mod sample;
 pub mod show;
 
 /// What there is to compare: the rows of a results file, and the records whose lists can say something about them.
@@ -47,8 +61,18 @@ pub struct VerifyRow {
     pub name: String,
     /// Bytes of the file, where they are known.
     pub bytes: Option<u64>,
+    /// The fingerprint of the bytes that were sent, where it is known.
+    pub content: Option<Fingerprint>,
+    /// The service's time when it was first sent.
+    pub sent_at: Option<Timestamp>,
     /// The attachment that the results name.
     pub attachment: Option<ServiceId>,
+    /// Whether it was sent once and answered at once with success: nothing was ever in doubt.
+    pub is_plain: bool,
+    /// The host that it was sent to.
+    pub target: Arc<str>,
+    /// Whose CRM it was sent to, where that is known.
+    pub org: Option<CrmOwner>,
 }
 
 /// A record whose list is asked for.
@@ -79,6 +103,14 @@ pub enum VerifyFinding {
         /// The others.
         others: Vec<ServiceId>,
     },
+    /// It is there, and so is another attachment of ours on the same record with the same name and size that was not
+    /// made on purpose.
+    TwiceByUs {
+        /// The others.
+        others: Vec<ServiceId>,
+    },
+    /// It is there with the right size, but with other bytes than were sent.
+    ContentDiffers,
     /// The results do not say that it is there, so it is not looked for.
     NotExpected,
     /// The results leave open whether it is there; so many like it are on the record and belong to no other row.
@@ -101,6 +133,8 @@ impl VerifyFinding {
             VerifyFinding::Missing => "missing",
             VerifyFinding::SizeDiffers { .. } => "size-differs",
             VerifyFinding::ExtraCopies { .. } => "extra-copies",
+            VerifyFinding::TwiceByUs { .. } => "twice-by-us",
+            VerifyFinding::ContentDiffers => "content-differs",
             VerifyFinding::NotExpected => "not-expected",
             VerifyFinding::Open { .. } => "open",
             VerifyFinding::Unchecked { .. } => "unchecked",
@@ -121,11 +155,11 @@ impl VerifyWork {
     /// When a line cannot be read.
     pub fn of(lines: impl Iterator<Item = io::Result<Line>>) -> io::Result<VerifyWork> {
         let mut work = VerifyWork::default();
-        let mut modules: HashSet<Arc<str>> = HashSet::new();
+        let mut texts: HashSet<Arc<str>> = HashSet::new();
         let mut records: HashMap<(Arc<str>, RecordId), usize> = HashMap::new();
         for line in lines {
-            let row = VerifyRow::of(line?, &mut modules);
-            let id = row.record.parse().ok().and_then(RecordId::new);
+            let row = VerifyRow::of(line?, &mut texts);
+            let id = row.record_id();
             if let Some(id) = id {
                 let place = *records.entry((Arc::clone(&row.module), id)).or_insert_with(|| {
                     work.records.push(VerifyRecord { module: Arc::clone(&row.module), id, rows: Vec::new() });
@@ -140,24 +174,30 @@ impl VerifyWork {
         Ok(work)
     }
 
-    /// Judges the rows of a record by its list, as [`compare`] does.
-    pub fn compare(&self, record: &VerifyRecord, listed: &[Listed]) -> Vec<VerifyFinding> {
-        let rows: Vec<&VerifyRow> = record.rows.iter().map(|&row| &self.rows[row]).collect();
-        compare(&rows, listed)
+    /// The rows of a record, in their order.
+    pub fn rows_of(&self, record: &VerifyRecord) -> Vec<&VerifyRow> {
+        record.rows.iter().filter_map(|&row| self.rows.get(row)).collect()
     }
 }
 
 impl VerifyRow {
-    fn of(line: Line, modules: &mut HashSet<Arc<str>>) -> VerifyRow {
+    fn of(line: Line, texts: &mut HashSet<Arc<str>>) -> VerifyRow {
+        let mut shared = |text: String| match texts.get(text.as_str()) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let text: Arc<str> = text.into();
+                texts.insert(Arc::clone(&text));
+                text
+            }
+        };
         let is_link = line.kind() == Some(SourceKind::Link);
-        let module = modules.get(line.module.as_str()).cloned().unwrap_or_else(|| {
-            let module: Arc<str> = line.module.into();
-            modules.insert(Arc::clone(&module));
-            module
-        });
         VerifyRow {
+            is_plain: line.status == Status::Uploaded
+                && line.tries <= 1
+                && line.code.is_empty()
+                && line.attachment_id.is_some(),
             line: line.line,
-            module,
+            module: shared(line.module),
             record: line.record,
             key: line.key,
             status: line.status,
@@ -165,8 +205,17 @@ impl VerifyRow {
             is_link,
             name: line.name,
             bytes: line.bytes,
+            content: line.content,
+            sent_at: line.sent_at,
             attachment: line.attachment_id,
+            target: shared(line.target),
+            org: line.org,
         }
+    }
+
+    /// The record, if the results name one.
+    pub fn record_id(&self) -> Option<RecordId> {
+        self.record.parse().ok().and_then(RecordId::new)
     }
 
     /// Whether the results say that it is on the record.
@@ -185,7 +234,7 @@ impl VerifyRow {
     }
 
     /// Whether an attachment could be this row's by its looks: the address of a link; name and size of a file.
-    fn looks_like(&self, listed: &Listed) -> bool {
+    fn looks_like(&self, listed: &crate::reply::Listed) -> bool {
         if self.is_link {
             return listed.url.as_deref() == Some(self.source.as_str());
         }
@@ -193,202 +242,6 @@ impl VerifyRow {
             (Some(expected), Some(listed)) => expected == listed,
             _ => true,
         };
-        listed.url.is_none() && size_agrees && same_name(&self.name, &listed.name)
-    }
-}
-
-/// Equal under NFC: what macOS decomposes is the same name to people and to the service's search.
-fn same_name(a: &str, b: &str) -> bool {
-    a == b || a.nfc().eq(b.nfc())
-}
-
-/// Judges the rows of a record by its list; one finding for each row, in their order.
-///
-/// Every attachment is given to one row at most: first to the row that names its id, then to rows that look like it,
-/// in their order. What is left over and looks like an attachment that a row has is an extra copy.
-pub fn compare(rows: &[&VerifyRow], listed: &[Listed]) -> Vec<VerifyFinding> {
-    let mut left: Vec<&Listed> = listed.iter().collect();
-    let by_id = |row: &&VerifyRow| take(&mut left, |one| Some(one.id) == row.attachment);
-    let mut owned: Vec<Option<&Listed>> = rows.iter().map(by_id).collect();
-    for (row, owned) in rows.iter().zip(&mut owned) {
-        if row.is_expected() && owned.is_none() {
-            *owned = take(&mut left, |one| row.looks_like(one));
-        }
-    }
-    rows.iter().zip(owned).map(|(row, owned)| finding(row, owned, &mut left)).collect()
-}
-
-/// Takes out the first that fits.
-fn take<'a>(left: &mut Vec<&'a Listed>, fits: impl Fn(&Listed) -> bool) -> Option<&'a Listed> {
-    let place = left.iter().position(|one| fits(one))?;
-    Some(left.remove(place))
-}
-
-/// Judges one row by the attachment that is its own, and takes its copies out of what is left.
-fn finding(row: &VerifyRow, owned: Option<&Listed>, left: &mut Vec<&Listed>) -> VerifyFinding {
-    if !row.is_expected() {
-        return if row.is_open() {
-            let found = left.extract_if(.., |one| row.looks_like(one)).count() + usize::from(owned.is_some());
-            VerifyFinding::Open { alike: found }
-        } else {
-            VerifyFinding::NotExpected
-        };
-    }
-    let Some(owned) = owned else { return VerifyFinding::Missing };
-    if let (Some(expected), Some(listed)) = (row.expected_size(), owned.size)
-        && expected != listed
-    {
-        return VerifyFinding::SizeDiffers { listed };
-    }
-    // The service may have stored another name than was sent; a copy would have been renamed alike.
-    let is_copy = |one: &&mut &Listed| {
-        row.looks_like(one)
-            || (!row.is_link && one.url.is_none() && one.size == owned.size && same_name(&one.name, &owned.name))
-    };
-    let others: Vec<ServiceId> = left.extract_if(.., |one| is_copy(&one)).map(|one| one.id).collect();
-    if others.is_empty() { VerifyFinding::Present } else { VerifyFinding::ExtraCopies { others } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(status: Status, name: &str, bytes: u64, id: u64) -> VerifyRow {
-        VerifyRow {
-            line: 2,
-            module: "Leads".into(),
-            record: "1000000000".to_owned(),
-            key: RowKey::of("Leads", "1000000000", SourceKind::File, name, name, 1),
-            status,
-            source: format!("files/{name}"),
-            is_link: false,
-            name: name.to_owned(),
-            bytes: Some(bytes),
-            attachment: (id > 0).then(|| ServiceId::new(id)),
-        }
-    }
-
-    fn link(status: Status, url: &str) -> VerifyRow {
-        VerifyRow {
-            source: url.to_owned(),
-            is_link: true,
-            name: String::new(),
-            bytes: Some(0),
-            attachment: None,
-            ..row(status, "", 0, 0)
-        }
-    }
-
-    fn file(id: u64, name: &str, size: u64) -> Listed {
-        Listed {
-            id: ServiceId::new(id),
-            name: name.to_owned(),
-            size: Some(size),
-            url: None,
-            created: None,
-            created_by: None,
-        }
-    }
-
-    fn url(id: u64, url: &str) -> Listed {
-        Listed { url: Some(url.to_owned()), ..file(id, "a title", 0) }
-    }
-
-    fn found(rows: Vec<VerifyRow>, listed: &[Listed]) -> Vec<VerifyFinding> {
-        compare(&rows.iter().collect::<Vec<_>>(), listed)
-    }
-
-    #[test]
-    fn an_attachment_with_the_id_of_the_row_is_present_whatever_it_is_called() {
-        assert_eq!(
-            found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[file(7, "a (1).pdf", 5)]),
-            [VerifyFinding::Present]
-        );
-    }
-
-    #[test]
-    fn an_attachment_that_is_not_listed_is_missing() {
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[]), [VerifyFinding::Missing]);
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &[file(8, "b.pdf", 5)]), [VerifyFinding::Missing]);
-    }
-
-    #[test]
-    fn another_size_is_told_with_what_is_listed() {
-        let listed = [file(7, "a.pdf", 4)];
-        assert_eq!(
-            found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed),
-            [VerifyFinding::SizeDiffers { listed: 4 }]
-        );
-    }
-
-    #[test]
-    fn one_that_was_there_before_us_may_have_any_size() {
-        assert_eq!(
-            found(vec![row(Status::AlreadyPresent, "a.pdf", 5, 7)], &[file(7, "a.pdf", 4)]),
-            [VerifyFinding::Present]
-        );
-    }
-
-    #[test]
-    fn a_second_one_of_same_name_and_size_is_an_extra_copy() {
-        let listed = [file(7, "a.pdf", 5), file(8, "a.pdf", 5), file(9, "a.pdf", 6)];
-        let others = vec![ServiceId::new(8)];
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [VerifyFinding::ExtraCopies { others }]);
-    }
-
-    #[test]
-    fn copies_that_the_service_renamed_like_the_first_are_found() {
-        let listed = [file(7, "A.PDF", 5), file(8, "A.PDF", 5)];
-        let others = vec![ServiceId::new(8)];
-        assert_eq!(found(vec![row(Status::Uploaded, "a.pdf", 5, 7)], &listed), [VerifyFinding::ExtraCopies { others }]);
-    }
-
-    #[test]
-    fn identical_rows_need_as_many_attachments_and_share_none() {
-        let rows = vec![row(Status::Uploaded, "a.pdf", 5, 7), row(Status::Uploaded, "a.pdf", 5, 8)];
-        assert_eq!(
-            found(rows.clone(), &[file(8, "a.pdf", 5), file(7, "a.pdf", 5)]),
-            [VerifyFinding::Present, VerifyFinding::Present]
-        );
-        assert_eq!(found(rows, &[file(7, "a.pdf", 5)]), [VerifyFinding::Present, VerifyFinding::Missing]);
-    }
-
-    #[test]
-    fn an_attachment_named_by_a_later_row_is_not_taken_by_an_earlier_one() {
-        let rows = vec![row(Status::AlreadyPresent, "a.pdf", 5, 0), row(Status::Uploaded, "a.pdf", 5, 7)];
-        assert_eq!(
-            found(rows, &[file(7, "a.pdf", 5), file(6, "a.pdf", 5)]),
-            [VerifyFinding::Present, VerifyFinding::Present]
-        );
-    }
-
-    #[test]
-    fn a_name_counts_under_its_composed_form() {
-        let rows = vec![row(Status::AlreadyPresent, "Gro\u{308}ße.pdf", 5, 0)];
-        assert_eq!(found(rows, &[file(7, "Größe.pdf", 5)]), [VerifyFinding::Present]);
-    }
-
-    #[test]
-    fn a_link_is_found_by_its_address_alone() {
-        let listed = [url(7, "https://example.com/a"), file(8, "https://example.com/b", 0)];
-        let rows = vec![
-            link(Status::AlreadyPresent, "https://example.com/a"),
-            link(Status::Uploaded, "https://example.com/b"),
-        ];
-        assert_eq!(found(rows, &listed), [VerifyFinding::Present, VerifyFinding::Missing]);
-    }
-
-    #[test]
-    fn a_row_that_is_not_uploaded_is_not_expected_and_an_open_one_counts_what_is_like_it() {
-        let rows = vec![
-            row(Status::Failed, "a.pdf", 5, 0),
-            row(Status::Unknown, "b.pdf", 5, 0),
-            row(Status::NotSent, "c", 1, 0),
-        ];
-        let listed = [file(7, "b.pdf", 5), file(8, "b.pdf", 5)];
-        assert_eq!(
-            found(rows, &listed),
-            [VerifyFinding::NotExpected, VerifyFinding::Open { alike: 2 }, VerifyFinding::NotExpected]
-        );
+        listed.url.is_none() && size_agrees && compare::same_name(&self.name, &listed.name)
     }
 }

@@ -321,9 +321,9 @@ impl Client {
         self.learn(answer::date(response.headers()), answer::credits_left(response.headers()));
         download::read(&mut response, &|| self.cut.is_cut(), take).map_err(|cut| {
             let (code, message) = match cut {
-                BodyCut::Broken(exchange, error) => (
+                BodyCut::Broken(received, error) => (
                     OwnCode::AnswerLost,
-                    format!("the download broke off after {exchange} of {expected} bytes: {error}"),
+                    format!("the download broke off after {received} of {expected} bytes: {error}"),
                 ),
                 BodyCut::Interrupted => (OwnCode::Interrupted, "interrupted".to_owned()),
             };

@@ -25,7 +25,7 @@ pub enum DownloadEnd {
         /// Bytes as the answer's head says.
         told: u64,
         /// Bytes that came.
-        exchange: u64,
+        received: u64,
     },
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn read(
     }
     let told = length(response.headers());
     let mut reader = response.body_mut().as_reader();
-    let (mut buffer, mut exchange) = (vec![0; CHUNK], 0);
+    let (mut buffer, mut received) = (vec![0; CHUNK], 0);
     loop {
         if is_cut() {
             return Err(BodyCut::Interrupted);
@@ -56,16 +56,16 @@ pub(crate) fn read(
         match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
-                exchange += count as u64;
+                received += count as u64;
                 take(&buffer[..count]);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(BodyCut::Broken(exchange, error)),
+            Err(error) => return Err(BodyCut::Broken(received, error)),
         }
     }
     Ok(match told {
-        Some(told) if told != exchange => DownloadEnd::OtherLength { told, exchange },
-        _ => DownloadEnd::Whole(exchange),
+        Some(told) if told != received => DownloadEnd::OtherLength { told, received },
+        _ => DownloadEnd::Whole(received),
     })
 }
 

@@ -31,7 +31,9 @@ mod tests;
 mod token;
 
 pub use account::{Organisation, User};
-pub use census::{CensusEntry, CensusOrder, CensusPage, CensusParent, CensusQuery};
+#[cfg(test)]
+pub use census::CensusParent;
+pub use census::{CensusEntry, CensusOrder, CensusPage, CensusQuery};
 pub use client::{Client, ClientError};
 pub use credentials::{Credentials, Renewal, Secret};
 pub use download::DownloadEnd;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::machine::{NextRequest, RequestTicket};
-use super::{RequestCounts, RequestEngine, RequestHandler, RequestPort, RequestStop};
+use super::{RequestEngine, RequestHandler, RequestPort, RequestStop, RequestTotals};
 use crate::engine::Elapsed;
 use crate::engine::policy::MOST_AT_ONCE;
 use crate::engine::ports::StopSignal;
@@ -22,7 +22,7 @@ pub struct RequestEnding<J> {
     /// The jobs that were not done.
     pub left: Vec<J>,
     /// What it took.
-    pub counts: RequestCounts,
+    pub totals: RequestTotals,
 }
 
 /// Works off the engine's jobs with up to `threads` threads, this one among them, until none is left or it is stopped.
@@ -50,8 +50,8 @@ pub fn run<P: RequestPort>(
         workers.work();
     });
     let shared = workers.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (stop, left, counts) = shared.engine.into_parts();
-    RequestEnding { stop, left, counts }
+    let (stop, left, totals) = shared.engine.into_parts();
+    RequestEnding { stop, left, totals }
 }
 
 /// Where the threads meet.
@@ -286,14 +286,14 @@ mod tests {
         let ending = run(engine(2_000), 8, &world, &mut heard, &StopSignal::default());
         assert!(heard.note_served.len() == 2_000 && heard.note_served.values().all(|times| *times == 1));
         assert!(world.busiest.into_inner() <= 8);
-        assert_eq!((ending.stop, ending.left.len(), ending.counts.requests), (None, 0, 2_000));
+        assert_eq!((ending.stop, ending.left.len(), ending.totals.requests), (None, 0, 2_000));
     }
 
     #[test]
     fn jobs_that_are_queued_by_the_last_answer_are_done_too() {
         let mut heard = Heard { follows: (0..50).map(|job| (job, job + 1)).collect(), ..Heard::default() };
         let ending = run(engine(1), 4, &world(Ok), &mut heard, &StopSignal::default());
-        assert_eq!((heard.note_served.len(), ending.counts.requests), (51, 51));
+        assert_eq!((heard.note_served.len(), ending.totals.requests), (51, 51));
     }
 
     #[test]
@@ -305,7 +305,7 @@ mod tests {
         };
         let mut heard = Heard::default();
         let ending = run(engine(40), 4, &world(fragile), &mut heard, &StopSignal::default());
-        assert_eq!((heard.note_served.len(), ending.counts.requests, ending.stop), (40, 41, None));
+        assert_eq!((heard.note_served.len(), ending.totals.requests, ending.stop), (40, 41, None));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{RequestCounts, RequestFailure, RequestJob, RequestPolicy, RequestStop};
+use super::{RequestFailure, RequestJob, RequestPolicy, RequestStop, RequestTotals};
 use crate::engine::brakes::circuit_breaker::{BreakerChange, BreakerWaits, CircuitBreaker, Permit};
 use crate::engine::brakes::concurrency::ConcurrencyLimit;
 use crate::engine::brakes::credits::{Allowed, Credits};
@@ -33,7 +33,7 @@ pub struct RequestEngine<J> {
     /// Why nothing further goes out; the first cause stays.
     stop: Option<RequestStop>,
     notices: Vec<Notice>,
-    counts: RequestCounts,
+    totals: RequestTotals,
 }
 
 /// A job in a queue.
@@ -79,7 +79,7 @@ impl<J: RequestJob> RequestEngine<J> {
             proved: false,
             stop: None,
             notices: Vec::new(),
-            counts: RequestCounts::default(),
+            totals: RequestTotals::default(),
             policy,
         }
     }
@@ -121,8 +121,8 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// What it took so far.
-    pub fn counts(&self) -> RequestCounts {
-        self.counts
+    pub fn totals(&self) -> RequestTotals {
+        self.totals
     }
 
     /// What people may want to know since this was last asked.
@@ -131,9 +131,9 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// How it ended, and the jobs that were not done.
-    pub(super) fn into_parts(self) -> (Option<RequestStop>, Vec<J>, RequestCounts) {
+    pub(super) fn into_parts(self) -> (Option<RequestStop>, Vec<J>, RequestTotals) {
         let left = self.ready.into_iter().chain(self.delayed.into_values()).map(|waiting| waiting.job).collect();
-        (self.stop, left, self.counts)
+        (self.stop, left, self.totals)
     }
 
     /// The next thing to do.
@@ -199,8 +199,8 @@ impl<J: RequestJob> RequestEngine<J> {
     fn start(&mut self, now: Elapsed, waiting: Waiting<J>, price: u64, probe: bool) -> RequestTicket<J> {
         self.in_flight += 1;
         self.credits.spend(now, price);
-        self.counts.requests += 1;
-        self.counts.credits += price;
+        self.totals.requests += 1;
+        self.totals.credits += price;
         if probe {
             self.breaker.probe_sent();
         }
@@ -301,7 +301,7 @@ impl<J: RequestJob> RequestEngine<J> {
         }
         if because == RetryBecause::TokenRenewed {
             self.stop_with(ticket, RequestStop::Service { because: StopBecause::Credentials, reply });
-        } else if !self.proved {
+        } else if !self.proved && !ticket.job.is_expendable() {
             self.stop_with(ticket, RequestStop::NoAnswer { reply });
         } else {
             return Some((ticket.job, RequestFailure::GaveUp { because, reply }));
@@ -323,7 +323,7 @@ impl<J: RequestJob> RequestEngine<J> {
     fn brake(&mut self, now: Elapsed, ticket: &RequestTicket<J>, because: RetryBecause, reply: &Reply) {
         let change = match because {
             RetryBecause::Throttled => {
-                self.counts.throttled += 1;
+                self.totals.throttled += 1;
                 let change = match reply.retry_after {
                     Some(_) => BreakerChange::None,
                     None => self.breaker.throttled(now, ticket.probe, self.in_flight == 0),
@@ -528,7 +528,7 @@ mod tests {
         let mut engine = RequestEngine::new(policy);
         (0..5).for_each(|_| engine.push(Priced { price: 50, ..JOB }));
         let (_, done) = work_off(&mut engine, s(0), |_| Ok(()));
-        assert_eq!((done.len(), engine.counts().credits), (2, 100));
+        assert_eq!((done.len(), engine.totals().credits), (2, 100));
         assert_eq!(engine.stopped(), Some(&RequestStop::MaxCredits { max: 101 }));
     }
 

@@ -9,7 +9,7 @@
 //! let mut engine = RequestEngine::new(policy);
 //! engine.push(job);                                        // before, or later from the handler
 //! let ending = driver::run(engine, &port, &mut handler, &stop);
-//! ending.stop, ending.left, ending.counts                  // why early, which jobs were not done, what it took
+//! ending.stop, ending.left, ending.totals                  // why early, which jobs were not done, what it took
 //! ```
 //!
 //! It differs from the upload engine in what it may assume: a read changes nothing, so it is made again without looking,
@@ -34,10 +34,15 @@ pub trait RequestJob: Send {
         1
     }
 
-    /// Whether the other jobs go on where the service answers this one with something that would stop a run. A look
-    /// that the command can do without says yes to a missing scope, for instance.
-    fn tolerates(&self, _because: StopBecause) -> bool {
+    /// Whether the command can do without the answer, such as a look that only saves other looks. Whatever is wrong with
+    /// this one request is then the handler's to judge, and stops nothing.
+    fn is_expendable(&self) -> bool {
         false
+    }
+
+    /// Whether the other jobs go on where the service answers this one with something that would stop a run.
+    fn tolerates(&self, because: StopBecause) -> bool {
+        self.is_expendable() && matches!(because, StopBecause::Scope | StopBecause::Target | StopBecause::OurMistake)
     }
 }
 
@@ -201,7 +206,7 @@ pub enum RequestStop {
 
 /// What it took.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct RequestCounts {
+pub struct RequestTotals {
     /// Requests made, further tries included.
     pub requests: u64,
     /// API credits for them, by the price of each job.
