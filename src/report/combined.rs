@@ -46,11 +46,6 @@ impl<'t> CombinedResults<'t> {
         &self.carried
     }
 
-    /// How many rows of a file do not count.
-    pub fn replaced(&self, file: usize) -> u64 {
-        self.replaced.get(file).map_or(0, |rows| rows.len() as u64)
-    }
-
     /// Every row that counts, its carried cells in the order of [`CombinedResults::carried`].
     pub fn lines(&self) -> impl Iterator<Item = io::Result<Line>> + '_ {
         self.tables.iter().zip(&self.replaced).flat_map(|(table, replaced)| {
