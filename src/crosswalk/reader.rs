@@ -94,7 +94,7 @@ pub(crate) fn read_crosswalk(path: &Path, rules: &dyn CrosswalkRules, into: &mut
     let is_known = |name: &str| NEEDED.iter().chain(&OPTIONAL).any(|known| known.eq_ignore_ascii_case(name));
     let mut sheet = match CsvSheet::open(source, None, &is_known) {
         Ok(sheet) => sheet,
-        Err(problem) => return into.broken(path, problem),
+        Err(problem) => return into.broken(path, *problem),
     };
     if let Some(columns) = find_columns(path, &sheet, into) {
         read_rows(path, &mut sheet, &columns, rules, into);

@@ -37,7 +37,7 @@ impl CsvSheet {
         source: Box<dyn Read>,
         encoding: Option<&'static encoding_rs::Encoding>,
         is_known: &dyn Fn(&str) -> bool,
-    ) -> Result<CsvSheet, Problem> {
+    ) -> Result<CsvSheet, Box<Problem>> {
         let mut lines = ManifestLines::new(Decoder::new(source, encoding, false));
         lines.skip_blank_lines();
         let asked = lines.peek_line().and_then(header::sep_line).flatten();
@@ -51,7 +51,7 @@ impl CsvSheet {
         let mut cells = Splitter::new(delimiter);
         let headings = match lines.next(delimiter, &|_| true, &mut cells.starts) {
             None => Vec::new(),
-            Some(Piece::Broken { problem, .. }) => return Err(problem),
+            Some(Piece::Broken { problem, .. }) => return Err(Box::new(problem)),
             Some(Piece::Row { range, .. }) => {
                 // The csv crate takes a byte order mark off whatever it reads first, so that must not be a row.
                 cells.split_quoted(lines.text(range));
@@ -59,7 +59,7 @@ impl CsvSheet {
             }
         };
         if headings.len() > MAX_COLUMNS {
-            return Err(header::too_wide(headings.len(), heading_line));
+            return Err(Box::new(header::too_wide(headings.len(), heading_line)));
         }
         Ok(CsvSheet { lines, delimiter, cells, headings, heading_line })
     }
