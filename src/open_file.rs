@@ -193,6 +193,19 @@ impl OpenFile {
     }
 }
 
+/// The fingerprint of a whole file, if it is the one that was looked at from its first byte to its last.
+pub(crate) fn fingerprint_of(source: &FileSource, kind: FingerprintKind) -> Result<Fingerprint, FileTrouble> {
+    let mut file = OpenFile::open(source)?;
+    let mut fingerprinter = Fingerprinter::new(kind);
+    let mut buffer = vec![0; 256 * 1024];
+    while file.left() > 0 {
+        let count = file.read(&mut buffer)?;
+        fingerprinter.update(&buffer[..count]);
+    }
+    file.end()?;
+    Ok(fingerprinter.finish())
+}
+
 /// A pipe in the place of the file must not make us wait for its writer.
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     let mut options = File::options();

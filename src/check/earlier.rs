@@ -1,13 +1,15 @@
 //! What a check asks about earlier runs: which rows they settled, and which they sent though they are written otherwise
 //! today. Who answers is the business of `plan`; the check only puts what it hears in its place among the problems.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::checked::LeftOut;
 use super::store::RowStore;
 use crate::checksum::Checksums;
+use crate::content::{Fingerprint, FingerprintKind};
 use crate::explain::ProblemCode;
-use crate::upload::{FileFacts, FileSource, RecordId, RowKey, Upload};
+use crate::open_file::fingerprint_of;
+use crate::upload::{FileFacts, RecordId, RowKey, Upload};
 
 /// Knows earlier runs.
 pub trait Earlier {
@@ -59,7 +61,6 @@ pub struct RowDoubt {
 }
 
 /// The rows of a manifest whose parts are all well-formed, in the middle of a check.
-#[allow(dead_code, reason = "what asks for them is on its way")]
 pub struct RowsSoFar<'c> {
     pub(super) store: &'c RowStore,
     pub(super) modules: &'c [Box<str>],
@@ -67,17 +68,11 @@ pub struct RowsSoFar<'c> {
     pub(super) incomplete: &'c [LeftOut],
 }
 
-#[allow(dead_code, reason = "what asks for them is on its way")]
 impl<'c> RowsSoFar<'c> {
     /// How many there are; they are numbered from 0.
     pub fn len(&self) -> u32 {
         // Line numbers are 32 bits wide, so row numbers fit as well.
         self.store.len() as u32
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Which row this is.
@@ -110,15 +105,10 @@ impl<'c> RowsSoFar<'c> {
         self.store.source(row as usize).facts
     }
 
-    /// The file of a row, for reading; `None` for a link, and where the look found nothing that can be sent.
-    pub fn file(&self, row: u32) -> Option<FileSource> {
-        self.store.file(self.store.rests[row as usize].source, self.base, Checksums::default())
-    }
-
-    /// Where the file of a row is, to tell it from others by: of a member of an archive, no path of the system. `None` for
-    /// a link.
-    pub fn path(&self, row: u32) -> Option<PathBuf> {
-        self.store.path(self.store.rests[row as usize].source, self.base)
+    /// The fingerprint of the file of a row; `None` for a link, and for a file that cannot be read as it was looked at.
+    pub fn fingerprint(&self, row: u32, kind: FingerprintKind) -> Option<Fingerprint> {
+        let source = self.store.file(self.store.rests[row as usize].source, self.base, Checksums::default())?;
+        fingerprint_of(&source, kind).ok()
     }
 
     /// The folder that paths are relative to.

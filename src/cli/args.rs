@@ -20,6 +20,7 @@ use super::values::{
 };
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
 use crate::manifest::ManifestFormat;
+use crate::plan::recognise::RenamedRule;
 use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
 use crate::verify::sample::SampleSize;
 use crate::zoho::{ApiVersion, DataCentre};
@@ -376,6 +377,12 @@ pub struct ExistingArgs {
     /// With --resend unknown: what to take a row for that still cannot be told
     #[arg(long, value_name = "WHAT")]
     pub assume: Option<Assume>,
+    /// Rows that may have been sent from another path: same, new, or a CSV with line and moved
+    #[arg(long, value_name = "same|new|FILE")]
+    pub moved: Option<PathBuf>,
+    /// Rows whose file was sent under another name [default: a problem]
+    #[arg(long, value_name = "WHAT")]
+    pub renamed: Option<RenamedRule>,
     /// Go on with a results file that was edited or saved by a spreadsheet
     #[arg(long)]
     pub accept_edited_results: bool,

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
 use crate::explain::CHAPTERS;
 use crate::manifest::ManifestFormat;
+use crate::plan::recognise::RenamedRule;
 use crate::units::parse_duration;
 use crate::verify::sample::SampleSize;
 
@@ -183,6 +184,20 @@ impl ValueEnum for IfExists {
             IfExists::Fail => ("fail", "Fail the row"),
         };
         Some(PossibleValue::new(name).help(help))
+    }
+}
+
+impl ValueEnum for RenamedRule {
+    fn value_variants<'a>() -> &'a [RenamedRule] {
+        &[RenamedRule::Keep, RenamedRule::Send]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            RenamedRule::Ask => None,
+            RenamedRule::Keep => Some(PossibleValue::new("keep").help("Leave what is there, under its old name")),
+            RenamedRule::Send => Some(PossibleValue::new("send").help("Attach it again, under the new name")),
+        }
     }
 }
 

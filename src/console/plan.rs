@@ -22,6 +22,10 @@ pub fn render(plan: &Facts, look: Look) -> String {
     page.field("Target", &target(plan.target.as_ref()));
     page.field("Results", &escape_for_terminal(&plan.results));
     page.field("Rows", &rows(&plan.rows));
+    if plan.rows.recognised > 0 {
+        let recognised = counted(plan.rows.recognised, "row");
+        page.line(&format!("{recognised} written otherwise than before and recognised: not new"));
+    }
     page.field("To send", &to_send(plan));
     for line in modules(&plan.modules) {
         page.line(&line);

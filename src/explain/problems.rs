@@ -821,6 +821,27 @@ problem_codes! {
     example: "Leads,738964000000291009,a.pdf\nLeads,738964000000291009,./a.pdf";
     remedy: "Remove one of the rows, or add --allow-identical if it is meant so.";
 
+    SentBefore = "sent-before", Error, Row;
+    title: "the record may have this file already, from another path";
+    meaning: "The row's path is a new one. But the results say that a file of the same name and size went to this record \
+              from another path, and no row of the manifest asks for that one any more: folders were moved or renamed, \
+              or the manifest was exported anew. Where the content of what was sent is known, it decides by itself. \
+              Here it is not, since the line is of an earlier version or the record had the file before. Sending could \
+              attach the file a second time; not sending could lose it.";
+    example: "Leads,738964000000291009,scans-2024/a.pdf     (sent as scans/a.pdf)";
+    remedy: "Compare the two. If all such rows were sent already, add --moved same: they take over the lines of the \
+             results and are not sent. If none was, add --moved new. To say it row by row, give --moved a CSV file with \
+             the columns line (of the manifest) and moved (same or new).";
+
+    SentUnderAnotherName = "sent-under-another-name", Error, Row;
+    title: "the record has this file already, under another name";
+    meaning: "The same file went to this record under another name, and no row of the manifest asks for that one any \
+              more: the name was changed. The service cannot rename an attachment, so sending the row would give the \
+              record the file twice.";
+    example: "Leads,738964000000291009,a.pdf,Offer 2.pdf     (sent as Offer.pdf)";
+    remedy: "Add --renamed keep to leave what is there under its old name, or --renamed send to attach the file again \
+             under the new one; then remove the old one in the CRM if it is not wanted.";
+
     SameName = "same-name", Warning, Row;
     title: "two different files have the same name on one record";
     meaning: "Both are sent, one after the other, but people will not be able to tell them apart in the CRM.";

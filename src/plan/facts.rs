@@ -100,6 +100,9 @@ pub struct RowFacts {
     pub in_doubt: u64,
     /// In doubt as well, but no longer in the manifest: looked up and reported, never sent.
     pub in_doubt_not_in_manifest: u64,
+    /// Written otherwise than when they were sent (another path, another title, a file that was moved), and recognised:
+    /// they are counted above by what became of them then.
+    pub recognised: u64,
     /// Left out, since they have problems.
     pub left_out: u64,
     /// In the results, but no longer in the manifest.

@@ -1,11 +1,12 @@
 //! Decides what a run is going to do; one value that the dry run prints and the run executes.
 //!
 //! It is made only from rows that passed the check and from what earlier runs left in the results. `facts` is what it
-//! says to people and programs, `time` and `scopes` how parts of that are found. How it is shown is the business of
-//! `console`.
+//! says to people and programs, `time` and `scopes` how parts of that are found, `recognise` which rows were sent under
+//! other words. How it is shown is the business of `console`.
 
 pub mod facts;
 mod orphans;
+pub mod recognise;
 pub mod scopes;
 mod tally;
 pub mod time;
@@ -84,6 +85,7 @@ pub fn plan<D: Disk>(
         let key = checked.key(row);
         let standing = seen.history().standing(key, resend);
         tally.known(seen.history().status(key).is_some());
+        tally.recognised(seen.history().is_taken_over(key));
         match standing {
             Standing::Settled(status) => tally.settled(row, status),
             Standing::New => {

@@ -38,7 +38,6 @@ pub(super) struct PlanTally<'c> {
     sent_to: Vec<bool>,
     doubted_records: HashSet<(String, RecordId)>,
     known: usize,
-    new: u64,
     largest: Option<(RowIx, u64)>,
 }
 
@@ -58,7 +57,6 @@ impl<'c> PlanTally<'c> {
             modules,
             doubted_records: HashSet::new(),
             known: 0,
-            new: 0,
             largest: None,
         }
     }
@@ -66,7 +64,11 @@ impl<'c> PlanTally<'c> {
     /// Counts whether the results have a line of a row.
     pub(super) fn known(&mut self, known: bool) {
         self.known += usize::from(known);
-        self.new += u64::from(!known);
+    }
+
+    /// Counts whether a row was sent under other words.
+    pub(super) fn recognised(&mut self, recognised: bool) {
+        self.rows.recognised += u64::from(recognised);
     }
 
     pub(super) fn known_rows(&self) -> usize {
@@ -174,7 +176,7 @@ impl<'c> PlanTally<'c> {
             warnings: Vec::new(),
             modules: self.modules,
         };
-        facts.warnings = warnings(&facts, self.new, settings);
+        facts.warnings = warnings(&facts, settings);
         facts
     }
 
@@ -269,20 +271,11 @@ fn setting_facts(settings: &PlanOptions) -> SettingFacts {
     }
 }
 
-/// What the user should know. `new`: rows that the results know nothing of.
-fn warnings(facts: &Facts, new: u64, settings: &PlanOptions) -> Vec<Warning> {
+/// What the user should know.
+fn warnings(facts: &Facts, settings: &PlanOptions) -> Vec<Warning> {
     let mut warnings = settings.warnings.clone();
     let gone = facts.rows.not_in_manifest;
-    if gone > 0 && gone == new {
-        warnings.push(Warning::new(
-            "renamed-rows",
-            format!(
-                "{} of the results are not in this manifest, and as many are new: if the same files were only renamed \
-                 or given another name, they will be attached a second time",
-                counted(gone, "row")
-            ),
-        ));
-    } else if gone > 0 {
+    if gone > 0 {
         warnings.push(Warning::new(
             "rows-not-in-manifest",
             format!("{} of the results are not in this manifest; their lines are kept", counted(gone, "row")),

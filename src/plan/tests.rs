@@ -188,11 +188,11 @@ fn a_row_in_doubt_that_was_taken_out_is_looked_up_but_never_sent_and_keeps_its_t
 }
 
 #[test]
-fn as_many_new_rows_as_gone_ones_look_renamed() {
+fn rows_of_the_results_that_the_manifest_no_longer_has_are_told() {
     let desk = Desk::with(&format!("module,record,file\nLeads,{LEAD},a.pdf\n"));
     desk.earlier(&[line("Leads", LEAD, "old.pdf", Status::Uploaded, "")]);
     let codes: Vec<_> = desk.facts().warnings.into_iter().map(|warning| warning.code).collect();
-    assert_eq!(codes[0], "renamed-rows");
+    assert_eq!(codes[0], "rows-not-in-manifest");
 }
 
 #[test]

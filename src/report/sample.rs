@@ -120,6 +120,7 @@ fn run(day: i64, exit: u8, stopped: Option<&str>) -> RunRecord {
     let at = |hour: i64| Timestamp::from_second(MONDAY + day * 86_400 + hour * 3_600).expect("a time");
     let option = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     RunRecord {
+        root: None,
         id: format!("2026030{}T080000Z-1f2e", 2 + day),
         version: "0.1.0".to_owned(),
         started: at(8),

@@ -29,6 +29,8 @@ pub struct ResultsOptions {
     pub accept_edited: bool,
     /// Whether what is there is to be replaced: only where all of it tells of the same target.
     pub afresh: bool,
+    /// Whether the user decided about rows of theirs, so that they belong to the manifest whatever its rows are today.
+    pub ours: bool,
 }
 
 /// A results file as it was found.
@@ -38,6 +40,8 @@ pub struct ResultsSnapshot<D: Disk> {
     path: PathBuf,
     file: Option<D::File>,
     scan: Scan,
+    /// See [`ResultsOptions::ours`].
+    ours: bool,
 }
 
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
@@ -73,7 +77,7 @@ pub(super) fn see<D: Disk>(
         Some(file) => scan(&disk, file, &wanted)?,
         None => Scan::default(),
     };
-    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan })
+    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan, ours: options.ours })
 }
 
 /// Refuses to write over a file that tells of anything but the target of this run: what it says would be lost.
@@ -173,7 +177,10 @@ impl<D: Disk> ResultsSnapshot<D> {
     pub fn belongs_to(&self, rows: &dyn ResultsRows) -> Result<(), ResultsError> {
         let history = self.history();
         let harmless = |status| matches!(status, Status::Failed | Status::NotSent | Status::Invalid);
-        if history.iter().all(|kept| harmless(kept.status)) || (0..rows.len()).any(|row| history.knows(rows.key(row))) {
+        if self.ours
+            || history.iter().all(|kept| harmless(kept.status))
+            || (0..rows.len()).any(|row| history.knows(rows.key(row)))
+        {
             return Ok(());
         }
         let first = history.iter().min_by_key(|kept| kept.offset).map(|kept| self.line(kept.key()));
@@ -248,7 +255,7 @@ impl<D: Disk> LockedResults<D> {
     /// inside or with other carried columns is written anew.
     pub fn begin(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
         self.seen.belongs_to(rows)?;
-        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan }, lock } = self;
+        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, .. }, lock } = self;
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
         let failed = |cause| ResultsError::io("write", &path, cause);
         let moved = scan.history.has_moves();

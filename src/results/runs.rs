@@ -2,9 +2,9 @@
 //! uploaded when the last run ended, by which results that vanished or were shortened are noticed. No run needs it, so a
 //! line that cannot be read is passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -34,6 +34,9 @@ pub struct RunRecord {
     pub target: String,
     /// Which manifest.
     pub manifest: ManifestRef,
+    /// The folder that the manifest's paths were relative to; `None` in lines of earlier versions.
+    #[serde(default)]
+    pub root: Option<String>,
     /// The settings that applied, by the names of their flags. Never a secret.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
@@ -100,6 +103,12 @@ pub fn runs(results: &Path) -> io::Result<Vec<RunRecord>> {
     Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// The folders that the paths of these runs were relative to, by the run's id. A list that cannot be read says nothing.
+pub fn bases_of_runs(results: &Path) -> HashMap<String, PathBuf> {
+    let runs = runs(results).unwrap_or_default();
+    runs.into_iter().filter_map(|run| Some((run.id, PathBuf::from(run.root?)))).collect()
+}
+
 mod rfc3339 {
     use jiff::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serializer, de};
@@ -124,6 +133,7 @@ pub(super) fn sample(id: &str) -> RunRecord {
         finished: now,
         target: "sandbox".to_owned(),
         manifest: ManifestRef { path: "a.yaml".to_owned(), sha256: "00".to_owned() },
+        root: Some("/work".to_owned()),
         options: BTreeMap::from([("rate".to_owned(), "10/s".to_owned())]),
         counts: BTreeMap::from([("uploaded".to_owned(), 3)]),
         stopped: None,

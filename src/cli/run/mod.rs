@@ -1,10 +1,12 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
 
 mod consent;
+mod moved;
 pub(crate) mod ports;
 mod prepare;
 pub(crate) mod rows;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +22,7 @@ use super::failure::{Failure, OrExit};
 use super::screen::Screen;
 use super::signals;
 use super::values::Output;
-use crate::check::{self, ChecksumWatch, Checkup};
+use crate::check::{self, Checked, ChecksumWatch, Checkup};
 use crate::console::check::CheckOutput;
 use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::console::summary::{Summary, SummaryInput};
@@ -31,12 +33,14 @@ use crate::exit::Exit;
 use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
 use crate::plan::facts::Facts;
+use crate::plan::recognise::Recogniser;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
 use crate::results::{
-    self, EndError, Finished, GroupLog, LockedResults, RealDisk, ResultsSnapshot, ResultsTally, ResultsTotals,
+    self, EndError, Finished, GroupLog, LockedResults, RealDisk, ResultsSnapshot, ResultsTally, ResultsTotals, Taking,
 };
 use crate::units;
+use crate::upload::RowKey;
 
 /// Runs the command.
 ///
@@ -48,10 +52,10 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     // Before the results are locked, so that a mistyped name leaves no lock file behind.
     let manifest = open(&prepared)?;
     let found = Results::find(&prepared);
-    let checkup = judge(&prepared, manifest, found.as_ref().ok());
+    let (checkup, takings) = judge(&prepared, manifest, found.as_ref().ok())?;
     show_problems(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.
-    let results = match found {
+    let mut results = match found {
         Err(error) if checkup.checked.is_some() => return Err(error),
         Err(error) => {
             screen.error(error);
@@ -66,7 +70,8 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     say_what_was_torn(&prepared, results.seen());
     check_that_nothing_is_missing(&prepared, results.seen())?;
-    let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.resend, &prepared.plan);
+    results.take_over(takings, &checked);
+    let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.recognise.resend, &prepared.plan);
     let plan = plan.or_exit(Exit::Results)?;
     match results {
         Results::Seen(seen) => {
@@ -100,6 +105,16 @@ impl Results {
             results::look(RealDisk, path, settings).map(|seen| Results::Seen(Box::new(seen))).or_exit(Exit::Results)
         } else {
             results::hold(RealDisk, path, settings).map(|held| Results::Held(Box::new(held))).or_exit(Exit::Results)
+        }
+    }
+
+    /// Gives the lines of rows that are written otherwise today to these, as far as they are not left out.
+    fn take_over(&mut self, takings: Vec<Taking>, checked: &Checked) {
+        let left_out: HashSet<RowKey> = checked.left_out().iter().map(|row| row.key).collect();
+        let takings = takings.into_iter().filter(|taking| !left_out.contains(&taking.to));
+        match self {
+            Results::Seen(seen) => seen.take_over(takings),
+            Results::Held(held) => held.seen_mut().take_over(takings),
         }
     }
 
@@ -153,18 +168,25 @@ fn open(prepared: &Prepared) -> Result<Manifest, Failure> {
     if prepared.args.dry_run || manifest.is_repeatable() { Ok(manifest) } else { Err(once()) }
 }
 
-/// Reads and judges the manifest. Where the results could not be read, nobody knows which files may be gone, so none is
-/// looked at.
-fn judge(prepared: &Prepared, manifest: Manifest, results: Option<&Results>) -> Checkup {
+/// Reads and judges the manifest, and finds rows that earlier runs sent under other words. Where the results could not be
+/// read, nobody knows which files may be gone, so none is looked at.
+fn judge(
+    prepared: &Prepared,
+    manifest: Manifest,
+    results: Option<&Results>,
+) -> Result<(Checkup, Vec<Taking>), Failure> {
     let gauge = Gauge::new(prepared.progress().mode, "checksums", GaugeUnit::Bytes, Box::new(io::stderr()));
     let checksum_watch = ChecksumWatch::new(move |bytes, of| gauge.at(bytes, Some(of)));
-    let settings = check::CheckOptions { checksum_watch, ..prepared.check.clone() };
-    if prepared.args.dry_run && results.is_some_and(|results| results.seen().history().is_empty()) {
-        return check::check_anew(manifest, &settings);
+    let options = check::CheckOptions { checksum_watch, ..prepared.check.clone() };
+    let Some(results) = results else {
+        return Ok((check::check(manifest, &options, &|_| true), Vec::new()));
+    };
+    if prepared.args.dry_run && results.seen().history().is_empty() {
+        return Ok((check::check_anew(manifest, &options), Vec::new()));
     }
-    let resend = &prepared.resend;
-    let settled = |key| results.is_none_or(|results| results.seen().history().is_settled(key, resend));
-    check::check(manifest, &settings, &settled)
+    let mut recogniser = Recogniser::new(results.seen(), &prepared.recognise);
+    let checkup = check::check_after(manifest, &options, &mut recogniser);
+    Ok((checkup, recogniser.takings().or_exit(Exit::Results)?))
 }
 
 fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> {
@@ -354,6 +376,7 @@ fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp, ta
             path: over.plan.manifest.path.clone(),
             sha256: over.plan.manifest.sha256.clone(),
         },
+        root: Some(over.plan.manifest.base.clone()),
         options: prepared.options(),
         counts: tally.iter().map(|(status, rows)| (status.to_string(), rows)).collect(),
         stopped: over.ending.stopped.as_ref().map(|stopped| stopped.message.clone()),

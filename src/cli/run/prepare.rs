@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::moved;
 use crate::check::{self, Checkup};
 use crate::cli::args::RunArgs;
 use crate::cli::config::{self, Access, UserFile};
@@ -18,6 +19,7 @@ use crate::content::FingerprintKind;
 use crate::engine;
 use crate::exit::Exit;
 use crate::manifest;
+use crate::plan::recognise::RecogniseOptions;
 use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
 use crate::results;
 use crate::zoho::{
@@ -35,7 +37,7 @@ pub(super) struct Prepared {
     pub(super) read: manifest::ReadOptions,
     pub(super) check: check::CheckOptions,
     pub(super) results: results::ResultsOptions,
-    pub(super) resend: results::ResendRules,
+    pub(super) recognise: RecogniseOptions,
     pub(super) plan: plan::PlanOptions,
     /// What the results call the target; empty in a dry run that names none.
     pub(super) target: String,
@@ -182,8 +184,14 @@ impl Prepared {
                 target: (!target.is_empty()).then(|| target.clone()),
                 accept_edited: args.existing.accept_edited_results,
                 afresh: args.sandbox && args.out.results.is_none(),
+                ours: args.existing.moved.is_some() || args.existing.renamed.is_some(),
             },
-            resend: resend(&args.existing.resend),
+            recognise: RecogniseOptions {
+                resend: resend(&args.existing.resend),
+                moved: moved::rule(args.existing.moved.as_deref()).map_err(Failure::usage)?,
+                renamed: args.existing.renamed.unwrap_or_default(),
+                bases: results::bases_of_runs(&results_path),
+            },
             plan: plan::PlanOptions {
                 results: results_path,
                 target: way.facts(version),

@@ -1,0 +1,261 @@
+//! Recognises what was sent, however its row is written today: a manifest that was exported anew must not attach
+//! everything a second time.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | when two paths lead to one file | `paths.rs` |
+//! | when a row asks for what a line tells of | `compare.rs` |
+//! | which row gets which line, what the user decides | `assign.rs` |
+//! | what contents are known, what is read for them | `contents.rs` |
+//! | how a million rows are held against a million lines | `groups.rs` |
+//! | what a row is told that somebody must decide about | `words.rs` |
+//!
+//! Only rows are compared whose own line created nothing, and only with lines that may have created something and whose
+//! rows are no longer in the manifest. What comes of it is a list of takings; the results carry them out.
+
+mod assign;
+mod compare;
+mod contents;
+mod groups;
+mod paths;
+mod words;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use self::assign::{ContentMatch, Pairs, RowFate, assign_as_written, assign_by_content};
+pub use self::assign::{MovedAnswer, MovedRule, RenamedRule};
+use self::compare::{Likeness, UploadIdentity, compare};
+use self::contents::{ContentPair, Contents};
+use self::groups::{PlacedRow, RecordGroup, groups};
+use self::paths::WrittenPath;
+use crate::check::{Earlier, Recognised, RowsSoFar, Stage};
+use crate::file_id::Identity;
+use crate::results::{Disk, Line, LineReader, PlacedLine, ResendRules, ResultsSnapshot, Standing, Taking};
+use crate::upload::RowKey;
+
+/// So many records are read and compared at a time where contents must be.
+const BATCH: usize = 512;
+
+/// What the user said, and what is known of earlier runs besides their lines.
+#[derive(Clone, Debug, Default)]
+pub struct RecogniseOptions {
+    /// Which rows go again.
+    pub resend: ResendRules,
+    /// What is said of rows that may have been sent from another path.
+    pub moved: MovedRule,
+    /// What is said of rows whose file was sent under another name.
+    pub renamed: RenamedRule,
+    /// The folder that the paths of a run were relative to, by the run's id.
+    pub bases: HashMap<String, PathBuf>,
+}
+
+/// Recognises rows for a check.
+pub struct Recogniser<'s, D: Disk> {
+    seen: &'s ResultsSnapshot<D>,
+    options: &'s RecogniseOptions,
+    /// Rows and lines that have nobody yet, by record.
+    rows: Vec<PlacedRow>,
+    lines: Vec<PlacedLine>,
+    takings: Vec<Taking>,
+    /// Why the results could not be read, if they could not.
+    error: Option<io::Error>,
+}
+
+impl<'s, D: Disk> Recogniser<'s, D> {
+    /// One for these results.
+    pub fn new(seen: &'s ResultsSnapshot<D>, options: &'s RecogniseOptions) -> Recogniser<'s, D> {
+        Recogniser { seen, options, rows: Vec::new(), lines: Vec::new(), takings: Vec::new(), error: None }
+    }
+
+    /// Which lines go to which rows.
+    ///
+    /// # Errors
+    ///
+    /// When the results could not be read.
+    pub fn takings(self) -> io::Result<Vec<Taking>> {
+        self.error.map_or(Ok(self.takings), Err)
+    }
+
+    fn is_settled(&self, key: RowKey) -> bool {
+        matches!(self.seen.history().standing(key, &self.options.resend), Standing::Settled(_))
+    }
+
+    /// Whether a row has a line of its own that may have created something.
+    fn has_own(&self, key: RowKey) -> bool {
+        self.seen.history().status(key).is_some_and(crate::outcome::Status::may_have_created)
+    }
+
+    /// The rows that may have been sent under other words, and the lines that tell of rows that are no longer there.
+    fn gather(&mut self, rows: &RowsSoFar<'_>) -> io::Result<()> {
+        let own = (0..rows.len()).filter(|row| self.has_own(rows.key(*row))).count();
+        if own == self.seen.history().created() {
+            return Ok(());
+        }
+        let mut keys: Vec<RowKey> = (0..rows.len()).map(|row| rows.key(row)).chain(rows.incomplete_keys()).collect();
+        keys.sort_unstable();
+        let is_gone = |key: RowKey| keys.binary_search(&key).is_err();
+        self.rows = (0..rows.len())
+            .filter(|row| !self.has_own(rows.key(*row)))
+            .map(|row| PlacedRow { record: rows.record(row), row })
+            .collect();
+        self.rows.sort_unstable();
+        let asked = |record| self.rows.binary_search_by_key(&record, |row| row.record).is_ok();
+        self.lines = self.seen.placed(is_gone, asked)?;
+        Ok(())
+    }
+
+    fn as_written(&mut self, rows: &RowsSoFar<'_>) -> io::Result<Recognised> {
+        self.gather(rows)?;
+        let mut recognised = Recognised::default();
+        let (mut rows_left, mut lines_left) = (Vec::new(), Vec::new());
+        let (all_rows, all_lines) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.lines));
+        let mut reader = self.seen.reader();
+        for group in groups(&all_rows, &all_lines) {
+            let loaded = LoadedGroup::read(&group, &mut reader, rows, self.options)?;
+            let taken = assign_as_written(group.rows.len(), loaded.lines.len(), &loaded, self.options.renamed);
+            for (row, line) in &taken {
+                self.take(rows, group.rows[*row].row, group.lines[*line].key, &mut recognised);
+            }
+            if taken.len() < group.rows.len().min(group.lines.len()) {
+                let is_left = |at: usize, of: fn(&(usize, usize)) -> usize| !taken.iter().any(|pair| of(pair) == at);
+                let left = |(at, row): (usize, &PlacedRow)| is_left(at, |pair| pair.0).then_some(*row);
+                rows_left.extend(group.rows.iter().enumerate().filter_map(left));
+                let left = |(at, line): (usize, &PlacedLine)| is_left(at, |pair| pair.1).then_some(*line);
+                lines_left.extend(group.lines.iter().enumerate().filter_map(left));
+            }
+        }
+        (self.rows, self.lines) = (rows_left, lines_left);
+        Ok(recognised)
+    }
+
+    fn take(&mut self, rows: &RowsSoFar<'_>, row: u32, from: RowKey, recognised: &mut Recognised) {
+        if self.is_settled(from) {
+            recognised.settled.push(row);
+        }
+        self.takings.push(Taking { from, to: rows.key(row) });
+    }
+
+    fn by_content(&mut self, rows: &RowsSoFar<'_>) -> io::Result<Recognised> {
+        let mut recognised = Recognised::default();
+        let (rows_left, lines_left) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.lines));
+        let all: Vec<RecordGroup<'_>> = groups(&rows_left, &lines_left).collect();
+        let mut reader = self.seen.reader();
+        let mut contents = Contents::default();
+        for batch in all.chunks(BATCH) {
+            let loaded = batch.iter().map(|group| LoadedGroup::read(group, &mut reader, rows, self.options));
+            let mut loaded = loaded.collect::<io::Result<Vec<_>>>()?;
+            let pairs: Vec<ContentPair<'_>> = loaded.iter().flat_map(LoadedGroup::pairs_by_content).collect();
+            contents.learn(&pairs, rows);
+            drop(pairs);
+            for (group, loaded) in batch.iter().zip(&mut loaded) {
+                loaded.contents = Some(&contents);
+                let fates = assign_by_content(group.rows.len(), loaded.lines.len(), loaded, self.options.renamed);
+                for (row, fate) in group.rows.iter().zip(fates) {
+                    if let RowFate::Takes(line) = fate {
+                        self.take(rows, row.row, group.lines[line].key, &mut recognised);
+                    }
+                    recognised.problems.extend(words::doubt(row.row, &rows.upload(row.row), fate, &loaded.lines));
+                }
+            }
+        }
+        Ok(recognised)
+    }
+}
+
+impl<D: Disk> Earlier for Recogniser<'_, D> {
+    fn is_settled(&self, key: RowKey) -> bool {
+        Recogniser::is_settled(self, key)
+    }
+
+    fn recognise(&mut self, rows: &RowsSoFar<'_>, stage: Stage) -> Recognised {
+        let recognised = match stage {
+            Stage::BeforeFiles => self.as_written(rows),
+            Stage::AfterFiles => self.by_content(rows),
+        };
+        recognised.unwrap_or_else(|error| {
+            self.error = Some(error);
+            Recognised::default()
+        })
+    }
+}
+
+/// The rows and lines of one record, with all that they are compared by.
+struct LoadedGroup<'g> {
+    numbers: &'g [PlacedRow],
+    rows: Vec<UploadIdentity<'g>>,
+    lines: Vec<Line>,
+    /// The folder that the path of a line is relative to, where it is known.
+    bases: Vec<Option<&'g Path>>,
+    /// Line of the manifest of each row.
+    manifest_lines: Vec<u32>,
+    base: &'g Path,
+    options: &'g RecogniseOptions,
+    contents: Option<&'g Contents>,
+}
+
+impl<'g> LoadedGroup<'g> {
+    fn read<D: Disk>(
+        group: &RecordGroup<'g>,
+        reader: &mut LineReader<'_, D>,
+        rows: &RowsSoFar<'g>,
+        options: &'g RecogniseOptions,
+    ) -> io::Result<LoadedGroup<'g>> {
+        let lines = group.lines.iter().map(|placed| {
+            let gone = || io::Error::other("the results were changed by another program while they were in use");
+            reader.line(placed.key)?.ok_or_else(gone)
+        });
+        let lines = lines.collect::<io::Result<Vec<Line>>>()?;
+        let uploads: Vec<_> = group.rows.iter().map(|placed| (placed.row, rows.upload(placed.row))).collect();
+        Ok(LoadedGroup {
+            numbers: group.rows,
+            rows: uploads
+                .iter()
+                .map(|(row, upload)| {
+                    UploadIdentity::of_row(upload, rows.base(), rows.facts(*row).map(|facts| facts.size))
+                })
+                .collect(),
+            bases: lines.iter().map(|line| options.bases.get(&line.run).map(PathBuf::as_path)).collect(),
+            lines,
+            manifest_lines: uploads.iter().map(|(_, upload)| upload.line).collect(),
+            base: rows.base(),
+            options,
+            contents: None,
+        })
+    }
+
+    fn line(&self, line: usize) -> Option<UploadIdentity<'_>> {
+        UploadIdentity::of_line(self.lines.get(line)?, self.bases.get(line).copied().flatten())
+    }
+
+    /// Every pair about which the contents must be asked.
+    fn pairs_by_content(&self) -> impl Iterator<Item = ContentPair<'_>> {
+        let all = (0..self.rows.len()).flat_map(|row| (0..self.lines.len()).map(move |line| (row, line)));
+        all.filter(|(row, line)| self.likeness(*row, *line) == Likeness::ByContent).map(|(row, line)| ContentPair {
+            row: self.numbers[row].row,
+            line: &self.lines[line],
+            path: self.line(line).map(|identity| identity.path().absolute(self.base)),
+        })
+    }
+}
+
+impl Pairs for LoadedGroup<'_> {
+    fn likeness(&self, row: usize, line: usize) -> Likeness {
+        let is_one_file = |one: &WrittenPath<'_>, other: &WrittenPath<'_>| {
+            let id = |path: &WrittenPath<'_>| Identity::at(&path.absolute(self.base)).ok().map(|identity| identity.id);
+            id(one).is_some_and(|one| id(other) == Some(one))
+        };
+        let (row, line) = (&self.rows[row], self.line(line));
+        line.map_or(Likeness::Different, |line| compare(row, &line, &is_one_file))
+    }
+
+    fn content(&self, row: usize, line: usize) -> ContentMatch {
+        let contents = self.contents.zip(self.lines.get(line));
+        contents.map_or(ContentMatch::Unknown, |(contents, line)| contents.compare(self.numbers[row].row, line))
+    }
+
+    fn moved(&self, row: usize) -> Option<MovedAnswer> {
+        self.options.moved.answer(self.manifest_lines[row])
+    }
+}

@@ -1,0 +1,46 @@
+//! What is said of a row that somebody has to decide about.
+
+use super::assign::RowFate;
+use crate::check::RowDoubt;
+use crate::explain::ProblemCode;
+use crate::problem::masked_excerpt;
+use crate::results::Line;
+use crate::upload::Upload;
+
+/// The problem of a row, if its fate is one.
+pub(super) fn doubt(row: u32, upload: &Upload<'_>, fate: RowFate, lines: &[Line]) -> Option<RowDoubt> {
+    let record = upload.record;
+    let (code, message, hint) = match fate {
+        RowFate::New | RowFate::Takes(_) => return None,
+        RowFate::SentBefore(line) => (
+            ProblemCode::SentBefore,
+            format!(
+                "the record {record} got a file of this name and size already, from {}, and what it held is not known",
+                was(lines.get(line))
+            ),
+            "compare the two: --moved same if they are one, --moved new if not, --moved FILE to say it for each row",
+        ),
+        RowFate::SentBeforeByOther(line) => (
+            ProblemCode::SentBefore,
+            format!(
+                "the record {record} got a file of this name and size once, from {}, and an earlier row stands for it \
+                 already",
+                was(lines.get(line))
+            ),
+            "say for each row whether it was sent: --moved FILE",
+        ),
+        RowFate::SentUnderAnotherName(line) => (
+            ProblemCode::SentUnderAnotherName,
+            format!(
+                "the record {record} got this file already, under the name \"{}\"",
+                lines.get(line).map_or_else(String::new, |line| masked_excerpt(&line.name))
+            ),
+            "an attachment cannot be renamed: --renamed keep leaves what is there, --renamed send attaches it again",
+        ),
+    };
+    Some(RowDoubt { row, code, message, hint: hint.to_owned() })
+}
+
+fn was(line: Option<&Line>) -> String {
+    line.map_or_else(String::new, |line| masked_excerpt(&line.file))
+}
