@@ -13,6 +13,16 @@ pub struct FileId {
     pub index: u64,
 }
 
+impl FileId {
+    /// Stands for a file of which the system has not said which it is.
+    pub const UNKNOWN: FileId = FileId { volume: 0, index: 0 };
+
+    /// Whether the system has said which file it is.
+    pub fn is_known(self) -> bool {
+        self != FileId::UNKNOWN
+    }
+}
+
 /// What the system says of a file beside its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {

@@ -78,6 +78,7 @@ mod manifest;
 mod open_file;
 mod outcome;
 mod owner;
+mod path_text;
 mod plan;
 mod problem;
 mod reply;

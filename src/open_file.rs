@@ -220,7 +220,7 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 
 fn check_unchanged(file: &File, planned: FileFacts) -> Result<(), FileTrouble> {
     let metadata = file.metadata().map_err(|error| FileTrouble::of(&error))?;
-    let found = FileFacts::of(&metadata);
+    let found = FileFacts::of_open(file, &metadata).map_err(|error| FileTrouble::of(&error))?;
     if !metadata.is_file() {
         Err(FileTrouble::Changed("is no regular file any more"))
     } else if found.identity != planned.identity {

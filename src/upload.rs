@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::archive::Member;
 use crate::checksum::Checksums;
+use crate::file_id::{FileId, Identity};
 
 /// The id of a CRM record: 10 to 19 digits, no leading zero, at most 9223372036854775807.
 ///
@@ -186,12 +187,12 @@ pub struct FileFacts {
     pub size: u64,
     /// Time of the last change, in nanoseconds since 1970 (negative before).
     pub modified_ns: i64,
-    /// Device and inode on Unix; zeros elsewhere.
-    pub identity: (u64, u64),
+    /// Which file it is. On Windows only [`FileFacts::of_open`] can tell.
+    pub identity: FileId,
 }
 
 impl FileFacts {
-    /// The facts in a file's metadata.
+    /// The facts in a file's metadata. On Windows these do not say which file it is.
     pub fn of(metadata: &std::fs::Metadata) -> FileFacts {
         let modified_ns = metadata.modified().map_or(0, |time| match time.duration_since(std::time::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
@@ -200,11 +201,21 @@ impl FileFacts {
         #[cfg(unix)]
         let identity = {
             use std::os::unix::fs::MetadataExt;
-            (metadata.dev(), metadata.ino())
+            FileId { volume: metadata.dev(), index: metadata.ino() }
         };
         #[cfg(not(unix))]
-        let identity = (0, 0);
+        let identity = FileId::UNKNOWN;
         FileFacts { size: metadata.len(), modified_ns, identity }
+    }
+
+    /// The facts of an open file, with which file it is on every system.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub fn of_open(file: &std::fs::File, metadata: &std::fs::Metadata) -> std::io::Result<FileFacts> {
+        let facts = FileFacts::of(metadata);
+        if cfg!(unix) { Ok(facts) } else { Ok(FileFacts { identity: Identity::of(file)?.id, ..facts }) }
     }
 }
 

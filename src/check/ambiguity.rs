@@ -1,13 +1,13 @@
 //! Rows of one record that could be mistaken for each other: found when all rows are in, judged when files are known.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use super::CheckFinding;
 use super::checked::{RowIx, ambiguity_name};
 use super::store::{RowStore, TextId};
 use crate::explain::ProblemCode;
+use crate::file_id::FileId;
 use crate::upload::{RowKey, SourceKind};
 
 /// Rows grouped by module, record and what they could be mistaken by.
@@ -64,7 +64,7 @@ impl AmbiguousRows {
 
     /// What is wrong with rows that have a twin: the row and the finding.
     pub(super) fn judge(&self, store: &RowStore, base: &Path, allow_identical: bool) -> Vec<(usize, CheckFinding)> {
-        let mut places: HashMap<(u32, PathBuf), u32> = HashMap::new();
+        let mut places: HashMap<(u32, FilePlace), u32> = HashMap::new();
         let mut findings = Vec::new();
         for (row, first) in self.later.iter().map(|(row, first)| (*row as usize, *first)) {
             let record = store.records[row];
@@ -80,25 +80,28 @@ impl AmbiguousRows {
                 ));
                 continue;
             }
-            let path = |row: usize| store.path(store.rests[row].source, base).unwrap_or_default();
-            places.entry((first, path(first as usize))).or_insert(first_line);
+            for place in places_of(store, first as usize, base) {
+                places.entry((first, place)).or_insert(first_line);
+            }
             let line = store.rests[row].line;
-            let finding = match places.entry((first, path(row))) {
-                Entry::Vacant(entry) => {
-                    entry.insert(line);
-                    CheckFinding::new(
-                        ProblemCode::SameName,
-                        format!(
-                            "the record {record} gets another file named \"{}\" on line {first_line}",
-                            crate::problem::masked_excerpt(store.name(row))
-                        ),
-                        "give one of them another name in the column name, if people must tell them apart",
-                    )
-                }
-                Entry::Occupied(_) if allow_identical => continue,
-                Entry::Occupied(earlier) => CheckFinding::new(
+            let own = places_of(store, row, base);
+            let earlier = own.iter().find_map(|place| places.get(&(first, place.clone())).copied());
+            for place in own {
+                places.entry((first, place)).or_insert(line);
+            }
+            let finding = match earlier {
+                None => CheckFinding::new(
+                    ProblemCode::SameName,
+                    format!(
+                        "the record {record} gets another file named \"{}\" on line {first_line}",
+                        crate::problem::masked_excerpt(store.name(row))
+                    ),
+                    "give one of them another name in the column name, if people must tell them apart",
+                ),
+                Some(_) if allow_identical => continue,
+                Some(earlier) => CheckFinding::new(
                     ProblemCode::IdenticalRows,
-                    format!("the record {record} gets this file under the same name on line {} already", earlier.get()),
+                    format!("the record {record} gets this file under the same name on line {earlier} already"),
                     "remove one of the rows, or add --allow-identical if it is meant so",
                 ),
             };
@@ -136,6 +139,24 @@ impl AmbiguousRows {
         }
         pairs
     }
+}
+
+/// By what one file is known again.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum FilePlace {
+    /// Its path, resolved.
+    Path(PathBuf),
+    /// What the system calls it: one file may be written in two spellings where capitals or accents do not count.
+    File(FileId),
+}
+
+fn places_of(store: &RowStore, row: usize, base: &Path) -> Vec<FilePlace> {
+    let source = store.rests[row].source;
+    let path = store.path(source, base).map(FilePlace::Path);
+    // The members of an archive all have its identity.
+    let is_member = store.paths.members.contains_key(&source.0);
+    let facts = store.source(row).facts.filter(|facts| !is_member && facts.identity.is_known());
+    path.into_iter().chain(facts.map(|facts| FilePlace::File(facts.identity))).collect()
 }
 
 /// Groups rows of one record whose hashes are the same, which says nearly, but not quite, that they are twins.

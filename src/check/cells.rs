@@ -9,6 +9,7 @@ use crate::archive;
 use crate::checksum::{ChecksumKind, Checksums};
 use crate::explain::ProblemCode;
 use crate::manifest::{Field, RawRow};
+use crate::path_text::leads_to_another_machine;
 use crate::problem::{Place, Problem, Severity};
 use crate::upload::{RecordId, SourceKind};
 
@@ -175,9 +176,9 @@ impl Checker<'_> {
     /// Judges a path by its form; whether anything is there is looked at later.
     fn judge_path(&mut self, row: &RawRow, path: &str) -> bool {
         let mut good = true;
-        if path.starts_with("\\\\") || (cfg!(windows) && path.starts_with("//")) {
-            let message = "the path names a share on another machine";
-            let hint = "map the share to a drive, or mount it, and name that with --root";
+        if leads_to_another_machine(path) {
+            let message = "the path begins as one to another machine does";
+            let hint = "take one separator off; a share is mapped to a drive or mounted, and named with --root";
             self.report(row, Field::File, CheckFinding::new(ProblemCode::FileNetwork, message, hint));
             good = false;
         } else if !cfg!(windows) && outside_archives(path).contains('\\') {

@@ -155,8 +155,9 @@ impl Fence<'_> {
         match joined.canonicalize() {
             Ok(folder) => self.inside(folder),
             Err(error) => {
-                // It is not there; whether it would be outside is told by its name alone.
-                self.inside(lexical(&joined))?;
+                // It is not there; whether it would be outside is told by its name, and by what of it is there: the base is
+                // resolved, and an absolute path may be written another way.
+                self.inside(resolved_as_far_as_there(&lexical(&joined)))?;
                 Err(trouble_of(&error))
             }
         }
@@ -196,10 +197,11 @@ fn look_at(path: &Path, metadata: &Metadata) -> Result<FileFacts, FileFault> {
     if !metadata.is_file() {
         return Err(FileFault::NotAFile(kind_of(metadata)));
     }
-    if !everyone_may_read(metadata) {
-        File::open(path).map_err(|error| trouble_of(&error))?;
+    if everyone_may_read(metadata) {
+        return Ok(FileFacts::of(metadata));
     }
-    Ok(FileFacts::of(metadata))
+    let facts = File::open(path).and_then(|file| FileFacts::of_open(&file, metadata));
+    facts.map_err(|error| trouble_of(&error))
 }
 
 /// Whether the mode alone says that it can be read, so that it need not be opened to find out.
@@ -256,6 +258,15 @@ fn lexical(path: &Path) -> PathBuf {
         }
     }
     clean
+}
+
+/// The path with the longest part of it resolved that is there.
+fn resolved_as_far_as_there(path: &Path) -> PathBuf {
+    let resolved = path.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
+    match resolved {
+        Some((there, resolved)) => resolved.join(path.strip_prefix(there).unwrap_or(Path::new(""))),
+        None => path.to_owned(),
+    }
 }
 
 /// Finds files of nearly the same name, listing each folder once.

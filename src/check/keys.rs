@@ -11,6 +11,7 @@ use crate::crosswalk::{
 };
 use crate::explain::ProblemCode;
 use crate::manifest::{Field, ManifestReader, RawRow};
+use crate::path_text::leads_to_another_machine;
 use crate::problem::{Problem, masked_excerpt};
 use crate::upload::RecordId;
 
@@ -249,8 +250,7 @@ fn tolerated(read: &CrosswalkRead) -> Option<Problem> {
 /// The crosswalk that a manifest names. A manifest may come from anyone, so it lies in its folder unless the user lets
 /// paths leave that.
 fn inside(folder: &Path, named: &str, allow_outside: bool) -> Result<PathBuf, String> {
-    let starts_with_two = named.chars().take(2).filter(|c| matches!(c, '/' | '\\')).count() == 2;
-    if starts_with_two {
+    if leads_to_another_machine(named) {
         return Err("it names another machine".to_owned());
     }
     let path = folder.join(named);

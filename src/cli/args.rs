@@ -633,6 +633,10 @@ fn with_variables(command: clap::Command, prefix: &str) -> clap::Command {
 fn with_variable(arg: Arg, prefix: &str) -> Arg {
     let Some(option) = arg.get_long() else { return arg };
     let name = variable(prefix, option);
+    // A variable that the surroundings set to nothing is one that nobody gave: no option takes an empty value.
+    if std::env::var_os(&name).is_some_and(|value| value.is_empty()) {
+        return arg;
+    }
     // `1`, `yes` and `on` are what people put into a variable that switches something on.
     let arg =
         if matches!(arg.get_action(), ArgAction::SetTrue) { arg.value_parser(BoolishValueParser::new()) } else { arg };

@@ -17,6 +17,8 @@ use toml_edit::{Document, DocumentMut, Item, Table, Value};
 use zeroize::Zeroizing;
 
 use super::args::{RunArgs, TargetArgs};
+use super::tighten::loosening;
+use crate::path_text::leads_to_another_machine;
 use crate::units::{Rate, parse_bandwidth, parse_size};
 use crate::zoho::{
     ApiVersion, Credentials, DataCentre, HttpError, HttpOptions, Proxies, Renewal, Secret, Where, is_private,
@@ -72,13 +74,13 @@ pub struct RunSettings {
     /// As `--max-size`.
     pub max_size: Option<u64>,
     /// As `--strict`.
-    pub strict: bool,
+    pub strict: Option<bool>,
     /// As `--allow-empty`.
-    pub allow_empty: bool,
+    pub allow_empty: Option<bool>,
     /// As `--allow-identical`.
-    pub allow_identical: bool,
+    pub allow_identical: Option<bool>,
     /// As `--allow-rounded-ids`.
-    pub allow_rounded_ids: bool,
+    pub allow_rounded_ids: Option<bool>,
     /// As `--custom-module`.
     pub custom_modules: Vec<String>,
     /// As `--root`; from a file beside the manifest, a folder inside its own.
@@ -96,10 +98,10 @@ impl RunSettings {
         run.run_pace.bandwidth = run.run_pace.bandwidth.or(self.bandwidth);
         run.run_pace.credits_per_day = run.run_pace.credits_per_day.or(self.credits_per_day);
         checks.max_size = checks.max_size.or(self.max_size);
-        checks.strict |= self.strict;
-        checks.allow_empty |= self.allow_empty;
-        checks.allow_identical |= self.allow_identical;
-        checks.allow_rounded_ids |= self.allow_rounded_ids;
+        checks.strict |= self.strict.unwrap_or(false);
+        checks.allow_empty |= self.allow_empty.unwrap_or(false);
+        checks.allow_identical |= self.allow_identical.unwrap_or(false);
+        checks.allow_rounded_ids |= self.allow_rounded_ids.unwrap_or(false);
         run.read.custom_module.extend(self.custom_modules);
         run.read.root = run.read.root.take().or(self.root);
         if run.read.crosswalk.is_empty() {
@@ -137,19 +139,19 @@ const RUN_KEYS: &[(&str, ValueReader<RunSettings>)] = &[
         Ok(())
     }),
     ("strict", |run, value| {
-        run.strict = yes_or_no(value)?;
+        run.strict = Some(yes_or_no(value)?);
         Ok(())
     }),
     ("allow_empty", |run, value| {
-        run.allow_empty = yes_or_no(value)?;
+        run.allow_empty = Some(yes_or_no(value)?);
         Ok(())
     }),
     ("allow_identical", |run, value| {
-        run.allow_identical = yes_or_no(value)?;
+        run.allow_identical = Some(yes_or_no(value)?);
         Ok(())
     }),
     ("allow_rounded_ids", |run, value| {
-        run.allow_rounded_ids = yes_or_no(value)?;
+        run.allow_rounded_ids = Some(yes_or_no(value)?);
         Ok(())
     }),
     ("custom_modules", |run, value| {
@@ -430,18 +432,19 @@ fn not_private(path: &Path) -> ConfigError {
     ConfigError::at(path, None, how)
 }
 
-/// Reads the run settings beside a manifest; none if there is no such file.
+/// Reads the run settings beside a manifest; none if there is no such file. `own` are the user's.
 ///
 /// # Errors
 ///
-/// It holds anything else, or names a root outside its own folder.
-pub fn beside(manifest: &Path) -> Result<RunSettings, ConfigError> {
+/// It holds anything else, allows more than the user does, or names a root outside its own folder.
+pub fn beside(manifest: &Path, own: &RunSettings) -> Result<RunSettings, ConfigError> {
     let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = folder.join(FILE_NAME);
     let Some((text, _)) = read_small(&path)? else { return Ok(RunSettings::default()) };
     let source = ConfigSource { path: &path, text: &text };
     let mut run = RunSettings::default();
-    source.read(&source.parse()?, RUN_KEYS, &mut run, |key, _, span| {
+    let table = source.parse()?;
+    source.read(&table, RUN_KEYS, &mut run, |key, _, span| {
         Err(if PRIVATE_KEYS.contains(&key) {
             let why = "may not stand in a file beside a manifest, since such a folder may come from anyone; use the command \
                        line, or your own attache.toml";
@@ -450,6 +453,10 @@ pub fn beside(manifest: &Path) -> Result<RunSettings, ConfigError> {
             source.unknown(key, span, &run_key_names())
         })
     })?;
+    if let Some(loosening) = loosening(&run, own) {
+        let span = table.key(loosening.key).and_then(toml_edit::Key::span);
+        return Err(source.trouble(span, loosening.to_string()));
+    }
     if let Some(root) = run.root.take() {
         run.root = Some(inside(folder, &root).filter(|root| root.is_dir()).ok_or_else(|| {
             let what =
@@ -469,6 +476,10 @@ pub fn beside(manifest: &Path) -> Result<RunSettings, ConfigError> {
 
 /// The path, if something is there and lies inside, links followed.
 fn inside(folder: &Path, path: &Path) -> Option<PathBuf> {
+    // To look at it would be to contact whom the folder's maker chose.
+    if path.to_str().is_none_or(leads_to_another_machine) {
+        return None;
+    }
     let joined = folder.join(path);
     let (outer, inner) = (folder.canonicalize().ok()?, joined.canonicalize().ok()?);
     inner.starts_with(outer).then_some(joined)
@@ -777,7 +788,7 @@ token_command = ["pass", "show", "zoho"]
         }
 
         fn beside(&self) -> Result<RunSettings, ConfigError> {
-            beside(&self.0.path().join("uploads.csv"))
+            beside(&self.0.path().join("uploads.csv"), &RunSettings::default())
         }
     }
 
@@ -919,7 +930,10 @@ token_command = ["pass", "show", "zoho"]
         let run = folder.beside().expect("readable");
         assert_eq!((run.concurrency, run.max_size), (Some(2), Some(20_000_000)));
         assert_eq!(run.root, Some(folder.0.path().join("scans")));
-        assert_eq!(beside(Path::new("/nowhere/at/all/uploads.csv")), Ok(RunSettings::default()));
+        assert_eq!(
+            beside(Path::new("/nowhere/at/all/uploads.csv"), &RunSettings::default()),
+            Ok(RunSettings::default())
+        );
     }
 
     #[test]
@@ -942,7 +956,15 @@ token_command = ["pass", "show", "zoho"]
                 "{text}"
             );
         }
-        for root in ["..", "/", "../..", "missing", &outside.path().display().to_string().replace('\\', "/")] {
+        for root in [
+            "..",
+            "/",
+            "../..",
+            "missing",
+            "//srv/share",
+            "/\\\\srv/share",
+            &outside.path().display().to_string().replace('\\', "/"),
+        ] {
             let error = said(TestFolder::with(&format!("root = \"{root}\"")).beside());
             assert!(error.contains("inside that of the manifest"), "{root}: {error}");
         }

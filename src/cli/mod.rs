@@ -19,6 +19,7 @@ pub mod screen;
 pub mod secrecy;
 pub mod signals;
 pub mod terminal;
+pub mod tighten;
 pub mod values;
 pub mod verify;
 

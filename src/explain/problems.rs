@@ -703,11 +703,12 @@ problem_codes! {
     remedy: "Replace each \\ by /; Windows understands that too.";
 
     FileNetwork = "file-network", Error, Row;
-    title: "the path names a share on another machine";
-    meaning: "Paths that begin with \\\\server lead outside any folder, and the mere look at one can hand your \
-              credentials to that server.";
+    title: "the path begins as one to another machine does";
+    meaning: "On Windows a path that begins with two separators, \\\\server or //server, leads to another machine or to a \
+              device, and the mere look at one can hand your credentials to whoever keeps it. It is refused by its \
+              text on every system.";
     example: "Leads,738964000000291009,\\\\server\\share\\a.pdf";
-    remedy: "Map the share to a drive or mount it, and name it with --root.";
+    remedy: "Take one separator off; map a share to a drive or mount it, and name it with --root.";
 
     FileDevice = "file-device", Warning, Row;
     title: "the name is that of a Windows device";

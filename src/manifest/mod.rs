@@ -263,7 +263,8 @@ fn open_file(path: &Path) -> Result<(File, Option<FileFacts>), ManifestError> {
     if metadata.is_dir() {
         return Err(ManifestError::Folder(path.to_owned()));
     }
-    Ok((file, metadata.is_file().then(|| FileFacts::of(&metadata))))
+    let facts = metadata.is_file().then(|| FileFacts::of_open(&file, &metadata)).transpose().map_err(unreadable)?;
+    Ok((file, facts))
 }
 
 fn folder_of(input: &Input) -> PathBuf {

@@ -1,6 +1,7 @@
 //! A manifest of either format as rows, one by one, and what can only be said of the file when it ends.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::decode::Decoder;
@@ -9,6 +10,7 @@ use super::row::{Field, RawRow};
 use super::table::{self, CsvRows};
 use super::{ManifestInfo, resolve_folder};
 use crate::explain::ProblemCode;
+use crate::path_text::leads_to_another_machine;
 use crate::problem::{Place, Problem};
 use crate::upload::FileFacts;
 
@@ -97,7 +99,11 @@ impl ManifestReader {
     pub(super) fn enter_root(&mut self, problems: &mut Vec<Problem>) {
         let RowReader::Yaml(document) = &self.rows else { return };
         let Some((root, place)) = &document.root else { return };
-        let trouble = match resolve_folder(&self.info.base.join(root)) {
+        let resolved = match leads_to_another_machine(root) {
+            true => Err(io::Error::new(io::ErrorKind::InvalidInput, "it begins as a path to another machine does")),
+            false => resolve_folder(&self.info.base.join(root)),
+        };
+        let trouble = match resolved {
             Ok(folder) if folder.starts_with(&self.info.base) => {
                 self.info.base = folder;
                 return;
@@ -158,7 +164,7 @@ fn close(
         return;
     }
     let Some((file, opened)) = file else { return };
-    let now = file.metadata().map(|metadata| FileFacts::of(&metadata)).ok();
+    let now = file.metadata().and_then(|metadata| FileFacts::of_open(&file, &metadata)).ok();
     if now != Some(opened) || decoder.bytes_read() != opened.size {
         problems.push(Problem::new(
             ProblemCode::ManifestChanged,

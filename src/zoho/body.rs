@@ -226,7 +226,7 @@ mod tests {
             open(&FileSource::plain(file.path(), facts)).err(),
             Some(FileTrouble::Changed("has another size now"))
         );
-        let other = FileFacts { identity: (1, 1), ..facts };
+        let other = FileFacts { identity: crate::file_id::FileId { volume: 1, index: 1 }, ..facts };
         #[cfg(unix)]
         assert_eq!(
             open(&FileSource::plain(file.path(), other)).err(),

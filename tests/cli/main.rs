@@ -13,6 +13,7 @@ mod exits;
 mod faults;
 mod files;
 mod first;
+mod folders;
 mod identity;
 mod interface;
 mod keys;

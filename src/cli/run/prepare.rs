@@ -140,13 +140,13 @@ impl Prepared {
     /// What the user must say otherwise.
     pub(super) fn new(mut args: RunArgs, screen: Screen) -> Result<Prepared, Failure> {
         let input = input(&args.manifest);
-        let beside = match &input {
-            manifest::Input::Path(path) => config::beside(path).map_err(Failure::usage)?,
-            manifest::Input::Stdin => config::RunSettings::default(),
-        };
         let user = match config::user_file() {
             Some(path) => UserFile::load(&path).map_err(Failure::usage)?,
             None => UserFile::default(),
+        };
+        let beside = match &input {
+            manifest::Input::Path(path) => config::beside(path, &user.run).map_err(Failure::usage)?,
+            manifest::Input::Stdin => config::RunSettings::default(),
         };
         beside.fill(&mut args);
         user.run.clone().fill(&mut args);
