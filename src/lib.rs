@@ -17,6 +17,7 @@
 //! | what a flag is called, its help | `cli/args.rs` |
 //! | what `attache.toml` may hold | `cli/config.rs` |
 //! | the order of steps of `attache run` | `cli/run/mod.rs` |
+//! | how an old export becomes a manifest; a recipe for another system | `collect/` |
 //! | how a CSV or YAML manifest is read | `manifest/` |
 //! | how the delimiter and the encoding are found | `manifest/decode.rs` |
 //! | a rule about rows, ids, files, links, names | `check/` |
@@ -65,6 +66,7 @@ mod archive;
 mod check;
 mod checksum;
 mod cli;
+mod collect;
 mod console;
 mod content;
 mod crosswalk;

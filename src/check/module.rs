@@ -44,6 +44,11 @@ const LABELS: [(&str, &str); 7] = [
     ("tickets", "Cases"),
 ];
 
+/// Whether every organisation has this module, so that nobody need declare it.
+pub(crate) fn is_standard(name: &str) -> bool {
+    MODULES.contains(&name) || LATER_MODULES.iter().any(|(known, _)| *known == name)
+}
+
 /// The modules that rows of one manifest may name.
 pub(super) struct KnownModules {
     version: ApiVersion,

@@ -6,7 +6,7 @@ use super::CheckFinding;
 use crate::explain::ProblemCode;
 
 /// The service shows no longer names, in Unicode characters.
-pub(super) const MAX_CHARS: usize = 250;
+pub(crate) const MAX_CHARS: usize = 250;
 
 /// Everything that is wrong with a name that the manifest gives, outer blanks taken off.
 pub(super) fn judge_given(name: &str) -> Vec<CheckFinding> {
@@ -61,7 +61,7 @@ fn judge_any(name: &str) -> Vec<CheckFinding> {
 }
 
 /// What a file's own name has to be replaced by, if it cannot be sent as it is.
-pub(super) fn replacement(own: &str) -> Option<String> {
+pub(crate) fn replacement(own: &str) -> Option<String> {
     let inner = own.trim_matches([' ', '\t']);
     let fine = inner.len() == own.len() && !own.chars().any(|c| c == '"' || c.is_control());
     if fine {
@@ -82,7 +82,7 @@ pub(super) fn is_direction_mark(c: char) -> bool {
 }
 
 /// Whether Windows, or a lenient server, would take this for a program: `.exe` in any disguise.
-pub(super) fn is_program(name: &str) -> bool {
+pub(crate) fn is_program(name: &str) -> bool {
     // Most names are plain, and most of a million rows need no more than this.
     let bytes = name.as_bytes();
     let exe = |x: usize| x >= 2 && bytes.get(x - 2..x + 2).is_some_and(|four| four.eq_ignore_ascii_case(b".exe"));

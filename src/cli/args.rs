@@ -18,6 +18,7 @@ use super::values::{
     CodeParser, ColorWhen, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName, Shell,
     VerifyOutput, backoff, max_failures, resend, sample_size,
 };
+use crate::collect::recipe_names;
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
 use crate::manifest::ManifestFormat;
 use crate::plan::recognise::RenamedRule;
@@ -109,6 +110,21 @@ Examples:
   attache verify uploads.results.csv --output csv > seen.csv"
     )]
     Verify(VerifyArgs),
+    /// Make a manifest from an old system's export, as it lies on the disk
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache collect salesforce WE_00D.zip -o export.csv
+  attache collect zoho-backup backup/               Data_001.zip, Attachments_001.zip and so on
+  attache collect folder scans --module Contacts --pattern '{key}_{name}'
+  attache collect table old.csv files/ --module Leads --columns 'key=Old Id,file=Path'",
+        after_help = "\
+Every line and every file that is not in the manifest stands in the list of what was left out, with a reason.
+Exit status: 0 all taken, 1 some left out, 2 not laid out as the recipe needs it, 6 disk.
+Every option can be an environment variable: --map is ATTACHE_COLLECT_MAP."
+    )]
+    Collect(CollectArgs),
     /// Make the page or workbook for the sign-off from a results file
     #[command(
         help_template = HELP,
@@ -450,6 +466,38 @@ pub struct VerifyScopeArgs {
     pub no_census: bool,
 }
 
+/// `attache collect`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct CollectArgs {
+    /// What the export comes from
+    #[arg(value_parser = PossibleValuesParser::new(recipe_names()))]
+    pub recipe: String,
+    /// Folders and zips of the export; zips are read where they lie
+    #[arg(value_name = "PATH", required = true)]
+    pub places: Vec<PathBuf>,
+    /// The manifest to write
+    #[arg(short = 'o', long, value_name = "FILE", default_value = "manifest.csv")]
+    pub to: PathBuf,
+    /// The list of what was left out, with reasons [default: left-out.csv beside the manifest]
+    #[arg(long, value_name = "FILE")]
+    pub left_out: Option<PathBuf>,
+    /// API name of the module of records for which the export says none
+    #[arg(long, value_name = "NAME")]
+    pub module: Option<String>,
+    /// CSV with the columns prefix,module: what the old system calls records, and their modules
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// For folder: how names are built, from {module}, {key}, {name} and {*}
+    #[arg(long, value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// For table: which column is which, such as 'key=Old Id,file=Path'
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = super::collect::column)]
+    pub columns: Vec<(String, String)>,
+    /// For dynamics: the folder to put files into that the export holds as text
+    #[arg(long, value_name = "DIR")]
+    pub extract: Option<PathBuf>,
+}
+
 /// `attache report`.
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct ReportArgs {
@@ -612,8 +660,8 @@ pub fn command() -> clap::Command {
     with_variables(Cli::command(), "")
 }
 
-/// The environment variable of an option: `--max-size` is `ATTACHE_MAX_SIZE`. The options of `sandbox`, `report` and
-/// `man`, some of which mean something else than those of `run` by the same word, have the command in between.
+/// The environment variable of an option: `--max-size` is `ATTACHE_MAX_SIZE`. The options of `sandbox`, `report`,
+/// `collect` and `man`, some of which mean something else than those of `run` by the same word, have the command in between.
 fn variable(prefix: &str, option: &str) -> String {
     format!("ATTACHE_{prefix}{option}").replace('-', "_").to_uppercase()
 }
@@ -623,7 +671,7 @@ fn with_variables(command: clap::Command, prefix: &str) -> clap::Command {
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| {
         let prefix = match name.as_str() {
-            "sandbox" | "report" | "man" => format!("{name}_"),
+            "sandbox" | "report" | "man" | "collect" => format!("{name}_"),
             _ => String::new(),
         };
         command.mut_subcommand(name, |sub| with_variables(sub, &prefix))
@@ -777,6 +825,7 @@ mod tests {
             &["run"] as &[&str],
             &["verify"],
             &["report"],
+            &["collect"],
             &["sandbox"],
             &["schema"],
             &["explain"],

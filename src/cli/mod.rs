@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod auth;
+pub mod collect;
 pub mod completions;
 pub mod config;
 pub mod explain;
@@ -60,6 +61,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     Ok(match cli.command {
         Command::Run(args) => return run::run(*args, screen),
         Command::Verify(args) => return verify::run(&args, screen),
+        Command::Collect(args) => return collect::run(&args, screen),
         Command::Report(args) => return report::run(&args, screen.quiet),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, screen.quiet),

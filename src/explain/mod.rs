@@ -34,9 +34,10 @@ pub struct Chapter {
 }
 
 /// Every page there is.
-pub const CHAPTERS: [Chapter; 3] = [
+pub const CHAPTERS: [Chapter; 4] = [
     Chapter { title: "Problems of a manifest", pages: problems::PAGES },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
+    Chapter { title: "Reasons in a list of what was left out", pages: crate::collect::REASON_PAGES },
     Chapter { title: "Exit statuses", pages: exits::PAGES },
 ];
 

@@ -19,6 +19,8 @@ pub(super) struct ManifestLines {
     at_end: bool,
     /// Whether the last row had a line end.
     ended: bool,
+    /// A row may not be longer than this, in bytes.
+    row_limit: usize,
 }
 
 /// A row that was cut off.
@@ -31,7 +33,20 @@ pub(super) enum Piece {
 
 impl ManifestLines {
     pub(super) fn new(decoder: Decoder) -> ManifestLines {
-        ManifestLines { decoder, buffer: String::new(), start: 0, line: 1, at_end: false, ended: true }
+        ManifestLines {
+            decoder,
+            buffer: String::new(),
+            start: 0,
+            line: 1,
+            at_end: false,
+            ended: true,
+            row_limit: ROW_LIMIT,
+        }
+    }
+
+    /// The same with rows of up to so many bytes.
+    pub(super) fn with_row_limit(self, row_limit: usize) -> ManifestLines {
+        ManifestLines { row_limit, ..self }
     }
 
     /// The text that a piece stands for; valid until the next one is cut.
@@ -89,15 +104,13 @@ impl ManifestLines {
             return Some(piece);
         }
         loop {
-            let complete = self.at_end || self.rest().len() > ROW_LIMIT;
+            let complete = self.at_end || self.rest().len() > self.row_limit;
             if self.rest().is_empty() && self.at_end {
                 return None;
             }
             match quotes::measure(self.rest(), complete, delimiter, may_break, starts) {
-                RowScan::NeedsMore => {
-                    self.load();
-                }
-                RowScan::Row { len, .. } if len > ROW_LIMIT => return Some(self.too_large()),
+                RowScan::NeedsMore => self.load_as_much_again(),
+                RowScan::Row { len, .. } if len > self.row_limit => return Some(self.too_large()),
                 RowScan::Row { len, next } => return Some(self.take(len, next)),
                 RowScan::Newline { open, next } => {
                     let problem = Problem::new(
@@ -116,7 +129,7 @@ impl ManifestLines {
     fn next_plain(&mut self) -> Option<Piece> {
         let bytes = self.rest().as_bytes();
         let end = memchr::memchr2(b'\n', b'"', bytes)?;
-        if bytes.get(end) != Some(&b'\n') || end > ROW_LIMIT {
+        if bytes.get(end) != Some(&b'\n') || end > self.row_limit {
             return None;
         }
         let (len, next) = quotes::line_end(bytes, end);
@@ -137,6 +150,13 @@ impl ManifestLines {
         let more = self.decoder.read_into(&mut self.buffer);
         self.at_end = !more;
         more
+    }
+
+    /// Doubles what is there of a row. It is measured from its beginning each time, which must not be for each piece of a
+    /// row of a hundred megabytes.
+    fn load_as_much_again(&mut self) {
+        let wanted = 2 * self.rest().len();
+        while self.load() && self.rest().len() < wanted {}
     }
 
     fn take(&mut self, len: usize, next: usize) -> Piece {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use super::cells::Splitter;
 use super::decode::Decoder;
 use super::header::{self, DELIMITERS, MAX_COLUMNS};
-use super::lines::{ManifestLines, Piece};
+use super::lines::{ManifestLines, Piece, ROW_LIMIT};
 use crate::problem::Problem;
 
 /// A CSV file whose header has been read.
@@ -38,7 +38,21 @@ impl CsvSheet {
         encoding: Option<&'static encoding_rs::Encoding>,
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<CsvSheet, Box<Problem>> {
-        let mut lines = ManifestLines::new(Decoder::new(source, encoding, false));
+        CsvSheet::with_rows_up_to(ROW_LIMIT, source, encoding, is_known)
+    }
+
+    /// The same, with rows of up to so many bytes: exports have whole files in a cell.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvSheet::open`].
+    pub(crate) fn with_rows_up_to(
+        row_limit: usize,
+        source: Box<dyn Read>,
+        encoding: Option<&'static encoding_rs::Encoding>,
+        is_known: &dyn Fn(&str) -> bool,
+    ) -> Result<CsvSheet, Box<Problem>> {
+        let mut lines = ManifestLines::new(Decoder::new(source, encoding, false)).with_row_limit(row_limit);
         lines.skip_blank_lines();
         let asked = lines.peek_line().and_then(header::sep_line).flatten();
         if asked.is_some() {

@@ -1,0 +1,222 @@
+//! `attache collect`: an old system's export becomes a manifest and a list of what was left out.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::path::Path;
+
+use anyhow::anyhow;
+
+use super::args::CollectArgs;
+use super::failure::Failure;
+use super::screen::Screen;
+use crate::check::is_standard_module;
+use crate::collect::{
+    COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, collect,
+};
+use crate::console::gauge::{Gauge, GaugeUnit};
+use crate::console::progress::Mode;
+use crate::console::text::escape_for_terminal;
+use crate::exit::Exit;
+use crate::results::is_same_file;
+use crate::units;
+
+/// Collects.
+///
+/// # Errors
+///
+/// There is no layout that the recipe knows, an option makes no sense, or the disk does not play along.
+pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
+    let left_out = args.left_out.clone().unwrap_or_else(|| args.to.with_file_name("left-out.csv"));
+    may_be_written(args, &left_out).map_err(Failure::usage)?;
+    let options = CollectOptions {
+        manifest: args.to.clone(),
+        left_out,
+        module: args.module.clone(),
+        map: args.map.clone(),
+        pattern: args.pattern.clone(),
+        columns: args.columns.clone(),
+        extract: args.extract.clone(),
+    };
+    let collected = {
+        let gauge = Gauge::new(mode(screen.quiet), "collecting", GaugeUnit::Things("read"), Box::new(io::stderr()));
+        collect(&args.recipe, &args.places, &options, &mut |read| gauge.at(read, None))
+    };
+    let collected = collected.map_err(failure)?;
+    if !screen.quiet {
+        screen.print(&summary(&collected, &options))?;
+    }
+    Ok(if collected.counts.all_left_out() > 0 { Exit::SomeFailed } else { Exit::Done })
+}
+
+fn mode(quiet: bool) -> Mode {
+    match quiet {
+        true => Mode::Off,
+        false if io::stderr().is_terminal() => Mode::Live,
+        false => Mode::Plain,
+    }
+}
+
+/// What went wrong in the words of the command line.
+fn failure(error: CollectError) -> Failure {
+    let help = match &error {
+        CollectError::NoLayout { recipe: "table", .. } => "; name its headings with --columns",
+        CollectError::NoLayout { recipe: "folder", .. } => "",
+        CollectError::NoLayout { .. } => "; attache collect table takes any CSV with --columns, and folder any folder",
+        CollectError::Needs(CollectNeed::ExtractFolder) => ": name one with --extract DIR",
+        CollectError::Needs(CollectNeed::Module) => ": name one for all with --module NAME",
+        CollectError::Needs(CollectNeed::Columns) => ": say it with --columns 'key=Old Id,file=Path'",
+        _ => "",
+    };
+    let exit = match &error {
+        CollectError::Io(..) | CollectError::Unaccounted { .. } => Exit::Results,
+        CollectError::NoLayout { .. } | CollectError::Usage(_) | CollectError::Needs(_) => Exit::Usage,
+    };
+    Failure { exit, error: anyhow!("{error}{help}") }
+}
+
+/// Nothing may be lost to a slip of the hand: what is written takes the place of an earlier collection only.
+fn may_be_written(args: &CollectArgs, left_out: &Path) -> anyhow::Result<()> {
+    if args.to == left_out || is_same_file(&args.to, left_out) {
+        return Err(anyhow!(
+            "the manifest and the list of what was left out need a file each: name one with --left-out"
+        ));
+    }
+    let csv = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+    if !csv(&args.to) {
+        return Err(anyhow!("{} does not end in .csv; the manifest is a CSV", args.to.display()));
+    }
+    for (path, columns, option) in [(args.to.as_path(), COLUMNS, "--to"), (left_out, LEFT_OUT_COLUMNS, "--left-out")] {
+        if !is_ours(path, &columns.join(",")) {
+            return Err(anyhow!(
+                "{} is there already and no earlier collection made it; remove it, or name another file with {option}",
+                path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is nothing, or a file with this heading.
+fn is_ours(path: &Path, heading: &str) -> bool {
+    let Ok(file) = File::open(path) else { return !path.exists() };
+    let mut first = String::new();
+    let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    is_empty || (BufReader::new(file).read_line(&mut first).is_ok() && first.starts_with(heading))
+}
+
+fn summary(collected: &Collected, options: &CollectOptions) -> String {
+    let CollectCounts { modules, left_out, lines, files } = &collected.counts;
+    let mut text = String::new();
+    let (manifest, list) = (shown(&options.manifest), shown(&options.left_out));
+    let rows = collected.counts.rows();
+    let read = format!("{} and {} looked at", units::counted(*lines, "line"), units::counted(*files, "file"));
+    let _ = writeln!(text, "{manifest}: {} ({read})", units::counted(rows, "row"));
+    let width = modules.keys().map(|module| module.chars().count()).max().unwrap_or(0);
+    for (module, count) in modules {
+        let module = escape_for_terminal(module);
+        let _ = writeln!(text, "  {module:width$}  {:>11}", units::count(*count));
+    }
+    let _ = writeln!(text, "{list}: {} left out", units::count(collected.counts.all_left_out()));
+    let width = left_out.keys().map(|reason| reason.as_str().len()).max().unwrap_or(0);
+    let mut most_first: Vec<_> = left_out.iter().collect();
+    most_first.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), **reason));
+    for (reason, count) in most_first {
+        let _ = writeln!(text, "  {reason:width$}  {:>11}  {}", units::count(*count), reason.title());
+    }
+    if let Some((reason, _)) = left_out.iter().next() {
+        let _ = writeln!(text, "attache explain {reason} says more, and so for each.");
+    }
+    if rows > 0 {
+        let _ = writeln!(text, "Next, with a file that says which record each key stands for:");
+        let _ = writeln!(text, "  {}", next_command(collected, options));
+    }
+    text
+}
+
+/// The command that checks the manifest.
+fn next_command(collected: &Collected, options: &CollectOptions) -> String {
+    let mut words = vec!["attache".to_owned(), "run".to_owned(), options.manifest.display().to_string()];
+    words.extend(["--crosswalk".to_owned(), "crosswalk.csv".to_owned(), "--dry-run".to_owned()]);
+    if let Some(root) = &collected.root {
+        words.extend(["--root".to_owned(), root.display().to_string()]);
+    }
+    for module in collected.counts.modules.keys().filter(|module| !is_standard_module(module)) {
+        words.extend(["--custom-module".to_owned(), module.clone()]);
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    escape_for_terminal(&words.join(" ")).into_owned()
+}
+
+/// A word as a shell takes it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '\\' | '+' | '@' | ',');
+    if !word.is_empty() && word.chars().all(is_plain) && (cfg!(windows) || !word.contains('\\')) {
+        word.to_owned()
+    } else if cfg!(windows) {
+        format!("\"{word}\"")
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    escape_for_terminal(&path.display().to_string()).into_owned()
+}
+
+/// One `name=heading` of `--columns`.
+///
+/// # Errors
+///
+/// It is none.
+pub fn column(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((column, heading)) if !column.trim().is_empty() && !heading.trim().is_empty() => {
+            Ok((column.trim().to_owned(), heading.trim().to_owned()))
+        }
+        _ => Err("say it as column=Heading, such as key=Old Id"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn the_next_command_can_be_pasted_and_is_one_that_the_program_takes() {
+        let mut counts = CollectCounts::default();
+        counts.modules.insert("Contacts".to_owned(), 3);
+        counts.modules.insert("Vessels".to_owned(), 1);
+        let root = Some(PathBuf::from("/data/old crm"));
+        let options = CollectOptions { manifest: PathBuf::from("it's.csv"), ..CollectOptions::default() };
+        let command = next_command(&Collected { counts, root }, &options);
+        #[cfg(unix)]
+        assert_eq!(
+            command,
+            "attache run 'it'\\''s.csv' --crosswalk crosswalk.csv --dry-run --root '/data/old crm' --custom-module Vessels"
+        );
+        let words =
+            ["attache", "run", "m.csv", "--crosswalk", "c.csv", "--dry-run", "--root", "/data", "--custom-module", "V"];
+        assert!(crate::cli::args::parse(words).is_ok());
+        assert!(command.contains("--custom-module Vessels"));
+    }
+
+    #[test]
+    fn a_column_is_a_name_and_a_heading() {
+        assert_eq!(column("key = Old Id"), Ok(("key".to_owned(), "Old Id".to_owned())));
+        assert!(column("key").is_err() && column("=a").is_err() && column("a=").is_err());
+    }
+
+    #[test]
+    fn only_an_earlier_collection_is_written_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("m.csv");
+        assert!(is_ours(&path, "module,key"));
+        for (content, ours) in [("", true), ("module,key,file\n", true), ("module,record,file\n", false)] {
+            std::fs::write(&path, content).expect("written");
+            assert_eq!(is_ours(&path, "module,key"), ours, "{content}");
+        }
+    }
+}

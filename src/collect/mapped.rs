@@ -1,0 +1,164 @@
+//! The recipe `table`: any CSV whose columns the user names, for exports that no other recipe knows.
+//!
+//! | column | from |
+//! | --- | --- |
+//! | `key`, `file` or `url`, `name`, `module`, `sha256`, `md5` | the column that the user says |
+//! | `x_…` | any other column that the user says |
+//!
+//! Paths are relative to the folder of the table, or to the folder or zip that was given beside it.
+
+use std::collections::HashMap;
+
+use super::collector::{CollectedRow, CollectedSource, Collector, LineEnd};
+use super::error::{CollectError, CollectNeed};
+use super::export::{Export, ExportFileIx, FileMatch};
+use super::table::{ExportRow, ExportTable};
+use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
+
+/// A table of the user's own.
+pub(super) struct MappedTable;
+
+/// What may be named besides `x_…`.
+const KNOWN: [&str; 7] = ["module", "key", "file", "url", "name", "sha256", "md5"];
+
+impl Recipe for MappedTable {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn columns(&self, options: &RecipeOptions) -> Vec<RecipeColumn> {
+        let more = options.columns.iter().filter(|(column, _)| is_more(column));
+        more.map(|(column, heading)| RecipeColumn::new(column, heading)).collect()
+    }
+
+    fn collect(
+        &self,
+        export: &Export,
+        options: &RecipeOptions,
+        out: &mut Collector<'_>,
+    ) -> Result<Vec<ExportFileIx>, CollectError> {
+        check(options)?;
+        let (mut tables, mut looked_at) = (Vec::new(), Vec::new());
+        for file in export.tables(|_| true) {
+            let table = ExportTable::open(export, file)?;
+            match MappedColumns::find(&table, options) {
+                Some(columns) => tables.push((file, columns)),
+                None => looked_at.push(format!("{} with {}", export.written(file), table.headings().join(", "))),
+            }
+        }
+        if tables.is_empty() {
+            let wanted: Vec<&str> = options.columns.iter().map(|(_, heading)| heading.as_str()).collect();
+            return Err(CollectError::NoLayout {
+                recipe: self.name(),
+                wanted: format!("a CSV with the columns {}", wanted.join(", ")),
+                found: if looked_at.is_empty() { export.sample() } else { looked_at },
+            });
+        }
+        let is_table = |file: &ExportFileIx| tables.iter().any(|(table, _)| table == file);
+        let candidates: Vec<ExportFileIx> = export.files().filter(|file| !is_table(file)).collect();
+        let mut files: HashMap<&str, Vec<ExportFileIx>> = HashMap::with_capacity(candidates.len());
+        for file in &candidates {
+            files.entry(export.inner(*file)).or_default().push(*file);
+        }
+        for (table, columns) in &tables {
+            let beside = export.inner(*table).rsplit_once('/').map_or("", |(folder, _)| folder);
+            ExportTable::open(export, *table)?
+                .each_line(out, &mut |row, out| columns.end(row, beside, &files, options, out))?;
+        }
+        Ok(candidates)
+    }
+}
+
+fn is_more(column: &str) -> bool {
+    column.starts_with("x_") || matches!(column, "sha256" | "md5")
+}
+
+/// What the user says must make sense.
+fn check(options: &RecipeOptions) -> Result<(), CollectError> {
+    let has = |wanted: &str| options.columns.iter().filter(|(column, _)| column == wanted).count();
+    let wrong = |what: String| Err(CollectError::Usage(what));
+    if has("key") == 0 || has("file") + has("url") == 0 {
+        return Err(CollectError::Needs(CollectNeed::Columns));
+    }
+    if has("module") == 0 && options.modules.otherwise().is_none() {
+        return Err(CollectError::Needs(CollectNeed::Module));
+    }
+    for (column, _) in &options.columns {
+        if !KNOWN.contains(&column.as_str()) && column.strip_prefix("x_").is_none_or(str::is_empty) {
+            return wrong(format!("there is no column {column}; there are {} and x_…", KNOWN.join(", ")));
+        }
+        if has(column) > 1 {
+            return wrong(format!("the column {column} is named twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Which column is which.
+struct MappedColumns {
+    module: Option<usize>,
+    key: Option<usize>,
+    file: Option<usize>,
+    url: Option<usize>,
+    name: Option<usize>,
+    more: Vec<Option<usize>>,
+}
+
+impl MappedColumns {
+    /// Finds the columns; `None` unless all are there.
+    fn find(table: &ExportTable, options: &RecipeOptions) -> Option<MappedColumns> {
+        let heading = |wanted: &str| options.columns.iter().find(|(column, _)| column == wanted);
+        let find = |wanted: &str| match heading(wanted) {
+            Some((_, heading)) => table.column(&[heading]).map(Some),
+            None => Some(None),
+        };
+        let more = options.columns.iter().filter(|(column, _)| is_more(column));
+        let more = more.map(|(column, _)| find(column)).collect::<Option<Vec<_>>>()?;
+        Some(MappedColumns {
+            module: find("module")?,
+            key: find("key")?,
+            file: find("file")?,
+            url: find("url")?,
+            name: find("name")?,
+            more,
+        })
+    }
+
+    fn end(
+        &self,
+        row: ExportRow<'_>,
+        beside: &str,
+        files: &HashMap<&str, Vec<ExportFileIx>>,
+        options: &RecipeOptions,
+        out: &mut Collector<'_>,
+    ) -> Result<LineEnd, CollectError> {
+        let (key, path, url, name) = (row.get(self.key), row.get(self.file), row.get(self.url), row.get(self.name));
+        let kind = row.get(self.module);
+        let module = match kind {
+            "" => options.modules.otherwise(),
+            kind => Some(options.modules.given(kind).unwrap_or(kind)),
+        };
+        let Some(module) = module else {
+            return out.leave_out(row.origin, key, name, LeftOutReason::ModuleUnknown);
+        };
+        let more: Vec<&str> = self.more.iter().map(|column| row.get(*column)).collect();
+        let (source, name) = if path.is_empty() && !url.is_empty() {
+            (CollectedSource::Link(url), name)
+        } else {
+            let path = path.replace('\\', "/");
+            let path = path.strip_prefix("./").unwrap_or(&path);
+            let inner = if beside.is_empty() { path.to_owned() } else { format!("{beside}/{path}") };
+            let found = files.get(inner.as_str()).or_else(|| files.get(path));
+            let found = match found.map(Vec::as_slice) {
+                None => FileMatch::None,
+                Some([file]) => FileMatch::One(*file),
+                Some(several) => FileMatch::Several(several),
+            };
+            match out.only(row.origin, key, if name.is_empty() { path } else { name }, found)? {
+                Ok(file) => (CollectedSource::File(file), name),
+                Err(end) => return Ok(end),
+            }
+        };
+        out.row(row.origin, key, CollectedRow { module, key, source, name, more: &more })
+    }
+}
