@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use attache::internals::check::{self, Checkup};
 use attache::internals::engine::{
-    self, Clock, Descriptor, Descriptors, Engine, Job, JobId, Next, RecordIx, Task, TaskResult,
+    self, Clock, Descriptor, Descriptors, Engine, Job, JobId, ListResult, Next, RecordClaims, RecordIx, UploadResult,
 };
+use attache::internals::listing::ListPage;
 use attache::internals::manifest::{self, Input};
 use attache::internals::plan;
-use attache::internals::reply::{Created, ListReply, Reply, Verdict};
+use attache::internals::reply::{Created, PageReply, Reply, Verdict};
 use attache::internals::results::{self, RealDisk, ResendRules};
 use attache::internals::units::Rate;
 use attache::internals::upload::{FileFacts, FileSource, RecordId, RowKey, ServiceId, SourceKind, Upload};
@@ -114,11 +115,18 @@ fn engine_steps_of_10_000_rows(bencher: Bencher<'_, '_>) {
         loop {
             now += Duration::from_micros(10);
             match engine.poll(now) {
-                Next::Do(ticket) => under_way.push(ticket),
+                Next::Upload(ticket) => under_way.push(ticket),
+                Next::List(ticket) => {
+                    ended += engine.handle_list(now, ticket, empty_list()).len();
+                }
                 Next::Wait(_) => {
                     for ticket in under_way.drain(..) {
-                        let told = answer(&ticket.task);
-                        ended += engine.handle_result(now, ticket, told).len();
+                        let result = UploadResult::Replied {
+                            reply: uploaded(u64::from(ticket.job.0)),
+                            sent_at: Some(jiff::Timestamp::UNIX_EPOCH),
+                            held: false,
+                        };
+                        ended += engine.handle_upload(now, ticket, result).len();
                     }
                 }
                 Next::End => return ended,
@@ -127,17 +135,9 @@ fn engine_steps_of_10_000_rows(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn answer(task: &Task) -> TaskResult {
-    match task {
-        Task::List { .. } => {
-            TaskResult::Listed { reply: ListReply::Listed(Vec::new()), claimed: Vec::new(), clock: Clock::Service }
-        }
-        Task::Upload { job, .. } => TaskResult::Replied {
-            reply: uploaded(u64::from(job.0)),
-            sent_at: Some(jiff::Timestamp::UNIX_EPOCH),
-            held: false,
-        },
-    }
+fn empty_list() -> ListResult {
+    let reply = PageReply::Page { page: ListPage::default(), credits_left: None };
+    ListResult::Page { reply, claims: RecordClaims::default(), clock: Clock::Service }
 }
 
 /// One request, form and answer included, over a connection that stays open to a server in this process.

@@ -13,13 +13,19 @@ pub mod content {
 pub mod engine {
     //! The run as a state machine.
     pub use crate::engine::{
-        Clock, Descriptor, Descriptors, Engine, Job, JobId, Next, Policy, RecordIx, Task, TaskResult,
+        Clock, Descriptor, Descriptors, Engine, Job, JobId, ListResult, Next, Policy, RecordClaims, RecordIx,
+        UploadResult,
     };
 }
 
 pub mod explain {
     //! Codes of problems.
     pub use crate::explain::ProblemCode;
+}
+
+pub mod listing {
+    //! Reading a record's list page by page.
+    pub use crate::listing::ListPage;
 }
 
 pub mod manifest {
@@ -40,7 +46,7 @@ pub mod plan {
 pub mod reply {
     //! What a request came to.
     pub use crate::reply::{
-        Created, DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict,
+        Created, DoubtBecause, FailedBy, ListReply, Listed, PageReply, Reply, RetryBecause, StopBecause, Verdict,
     };
 }
 

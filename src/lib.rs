@@ -30,6 +30,8 @@
 //! | how long a row waits before a further try | `engine/retry.rs` |
 //! | rate, concurrency, pauses, credits, giving up | `engine/brakes/` |
 //! | what a list says about a row in doubt | `engine/settle.rs` |
+//! | what is asked about a record, when its list is believed | `engine/list_inquiry.rs` |
+//! | how the pages of a list make a whole one | `listing.rs` |
 //! | the threads of a run, what is written when | `engine/worker_pool.rs` |
 //! | requests that only read | `engine/requests/` |
 //! | which answers put a row in doubt | `zoho/classify.rs` |
@@ -76,6 +78,7 @@ mod explain;
 mod file_id;
 #[doc(hidden)]
 pub mod internals;
+mod listing;
 mod manifest;
 mod open_file;
 mod outcome;

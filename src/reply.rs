@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use crate::listing::ListPage;
 use crate::upload::ServiceId;
 
 /// What came of one try to upload.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Reply {
+pub struct Reply<V = Verdict> {
     /// What it means.
-    pub verdict: Verdict,
+    pub verdict: V,
     /// The code, as the service wrote it or ours in kebab-case.
     pub code: String,
     /// The service's words or ours, made safe for a terminal.
@@ -22,6 +23,14 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// API credits left, if the answer said so.
     pub credits_left: Option<u64>,
+}
+
+impl<V> Reply<V> {
+    /// The same answer, understood as one of another kind.
+    pub fn into_kind<W: From<V>>(self) -> Reply<W> {
+        let Reply { verdict, code, message, http_status, took, retry_after, credits_left } = self;
+        Reply { verdict: verdict.into(), code, message, http_status, took, retry_after, credits_left }
+    }
 }
 
 /// The classes of an answer.
@@ -135,6 +144,41 @@ pub enum StopBecause {
     OurMistake,
 }
 
+/// What an answer means that is none to a question: to ask changes nothing, so it leaves nothing in doubt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Permanently refused.
+    Failed(FailedBy),
+    /// May be asked again.
+    Retry(RetryBecause),
+    /// Nothing further can work.
+    Stop(StopBecause),
+}
+
+impl From<Refusal> for Verdict {
+    fn from(refusal: Refusal) -> Verdict {
+        match refusal {
+            Refusal::Failed(by) => Verdict::Failed(by),
+            Refusal::Retry(because) => Verdict::Retry(because),
+            Refusal::Stop(because) => Verdict::Stop(because),
+        }
+    }
+}
+
+impl From<Verdict> for Refusal {
+    /// Whoever answers a question with what only answers an upload is not the service, or not in order.
+    fn from(verdict: Verdict) -> Refusal {
+        match verdict {
+            Verdict::Failed(by) => Refusal::Failed(by),
+            Verdict::Retry(because) => Refusal::Retry(because),
+            Verdict::Stop(because) | Verdict::StopInDoubt(because) => Refusal::Stop(because),
+            Verdict::Uploaded(_) | Verdict::AlreadyPresent | Verdict::InDoubt(_) => {
+                Refusal::Retry(RetryBecause::Passing)
+            }
+        }
+    }
+}
+
 /// What came of one listing of a record's attachments, all pages read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ListReply {
@@ -142,6 +186,47 @@ pub enum ListReply {
     Listed(Vec<Listed>),
     /// No list; the verdict is never `Uploaded`, `AlreadyPresent` or `InDoubt`.
     Not(Reply),
+}
+
+/// What came of one page of a record's list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PageReply {
+    /// The page, and the API credits left, if the answer said so.
+    Page {
+        /// What is on it.
+        page: ListPage,
+        /// From the `X-API-CREDITS-REMAINING` header.
+        credits_left: Option<u64>,
+    },
+    /// This version of the service wants to be asked in another way, which has been learnt: the same page is due again.
+    AskAgain,
+    /// No page.
+    Not(Reply<Refusal>),
+}
+
+/// What came of asking for one attachment by its id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PresenceReply {
+    /// It is there, or it is not, and the API credits left, if the answer said so.
+    Told {
+        /// What the answer says.
+        presence: AttachmentPresence,
+        /// From the `X-API-CREDITS-REMAINING` header.
+        credits_left: Option<u64>,
+    },
+    /// No answer to that.
+    Not(Reply<Refusal>),
+}
+
+/// Whether an attachment is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AttachmentPresence {
+    /// It is: its content came, or it is a link, which has none.
+    There,
+    /// It is not, in the words that the service has for that.
+    Gone,
+    /// The answer says neither.
+    Untold,
 }
 
 /// One attachment in a record's list.
@@ -159,4 +244,6 @@ pub struct Listed {
     pub created: Option<i64>,
     /// The user who made it.
     pub created_by: Option<ServiceId>,
+    /// Whether the entry says if it is a link: without that, `url` says nothing where it is `None`.
+    pub address_told: bool,
 }

@@ -20,6 +20,7 @@ use crate::console::verify_progress::{Aside, Listing};
 use crate::engine::StopSignal;
 use crate::engine::requests::RequestPolicy;
 use crate::exit::Exit;
+use crate::listing::ListReading;
 use crate::reply::{Listed, Reply};
 use crate::report::replace;
 use crate::results::{findings_of, read};
@@ -30,8 +31,7 @@ use crate::verify::sample::{self, Sample};
 use crate::verify::show::VerifyContext;
 use crate::verify::{VerifyWork, census, findings};
 use crate::zoho::{
-    Base, CensusPage, CensusQuery, Client, DownloadEnd, HttpOptions, ListReading, Proxies, Target, TargetError,
-    TokenOptions, Where,
+    Base, CensusPage, CensusQuery, Client, DownloadEnd, HttpOptions, Proxies, Target, TargetError, TokenOptions, Where,
 };
 
 /// What the results of a rehearsal name as their target.

@@ -10,6 +10,7 @@
 //! | who must wait for whom | [`scheduler`] |
 //! | what a record's list says about rows in doubt | [`settle`] |
 //! | when the record of a row in doubt is listed | [`doubts`] |
+//! | what is asked about a record, and when its list is believed | [`list_inquiry`] |
 //! | how many requests a second | [`brakes::rate`] |
 //! | how many requests at once | [`brakes::concurrency`] |
 //! | how long a request waits before a second try, how often it is tried | [`retry`] |
@@ -26,12 +27,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::listing::PageRequest;
 use crate::outcome::{Outcome, Status};
-use crate::reply::{ListReply, Reply, StopBecause};
+use crate::reply::{PageReply, PresenceReply, Reply, StopBecause};
 use crate::upload::ServiceId;
 
 pub mod brakes;
 pub mod doubts;
+pub mod list_inquiry;
 pub mod machine;
 pub mod policy;
 pub mod ports;
@@ -114,45 +117,59 @@ pub trait Descriptors: Sync {
 /// The next thing to do.
 #[derive(PartialEq, Debug)]
 pub enum Next {
-    /// Do this now, then tell what came of it.
-    Do(Ticket),
+    /// Send a row now, then tell what came of it ([`Engine::handle_upload`]).
+    Upload(UploadTicket),
+    /// Ask about a record now, then tell what came of it ([`Engine::handle_list`]).
+    List(ListTicket),
     /// Nothing can be done before this instant, or before something is told; `None`: only a telling can help.
     Wait(Option<Elapsed>),
     /// Nothing is left to do: fetch the rest of the rows, then the ending.
     End,
 }
 
-/// A task that was given out. It cannot be copied, so it cannot be told twice.
+/// A row to send. It cannot be copied, so it cannot be told twice.
 #[derive(PartialEq, Debug)]
-pub struct Ticket {
-    /// What to do.
-    pub task: Task,
+pub struct UploadTicket {
+    /// The row.
+    pub job: JobId,
+    /// Whether a `sending` line has to be durable before the first byte leaves (first try of the row in this run, or
+    /// first after it was proved absent). Later tries go out under the same line.
+    pub announce: bool,
+    /// Which try of the row in this run, from 1.
+    pub tries: u32,
+    dispatch: Dispatch,
+}
+
+/// A question about a record: one request. It cannot be copied, so it cannot be told twice.
+#[derive(PartialEq, Debug)]
+pub struct ListTicket {
+    /// The record.
+    pub record: RecordIx,
+    /// A job of that record, for its module and id.
+    pub job: JobId,
+    /// What for.
+    pub purpose: Purpose,
+    /// What to ask.
+    pub question: ListQuestion,
+    dispatch: Dispatch,
+}
+
+/// How a request was let out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Dispatch {
+    /// When.
     started: Elapsed,
+    /// Whether it is the one that tries whether a pause is over.
     probe: bool,
 }
 
-/// A thing to do. Each costs one or more requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Task {
-    /// List the attachments of the job's record.
-    List {
-        /// The record to list.
-        record: RecordIx,
-        /// A job of that record, for its module and id.
-        job: JobId,
-        /// What for.
-        purpose: Purpose,
-    },
-    /// Send one row.
-    Upload {
-        /// The row.
-        job: JobId,
-        /// Whether a `sending` line has to be durable before the first byte leaves (first try of the row in this run,
-        /// or first after it was proved absent). Later tries go out under the same line.
-        announce: bool,
-        /// Which try of the row in this run, from 1.
-        tries: u32,
-    },
+/// What is asked about a record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListQuestion {
+    /// A page of its list.
+    Page(PageRequest),
+    /// Whether this attachment is there.
+    Attachment(ServiceId),
 }
 
 /// Why a record is listed.
@@ -166,19 +183,10 @@ pub enum Purpose {
     Settle,
 }
 
-/// What came of a task.
+/// What came of sending a row.
 #[derive(Clone, PartialEq, Debug)]
-pub enum TaskResult {
-    /// Of [`Task::List`].
-    Listed {
-        /// The list, or why there is none.
-        reply: ListReply,
-        /// Every attachment id that our results hold for this record, read *after* the list was.
-        claimed: Vec<ServiceId>,
-        /// Whether times of ours come from the service's own clock; without a `Date` header they do not.
-        clock: Clock,
-    },
-    /// Of [`Task::Upload`].
+pub enum UploadResult {
+    /// The request was made.
     Replied {
         /// The verdict.
         reply: Reply,
@@ -187,16 +195,45 @@ pub enum TaskResult {
         /// Whether the attachment that a success names is one that the results held before this run began.
         held: bool,
     },
-    /// The results file failed: the `sending` line could not be made durable, so nothing was sent; or what it holds for
-    /// the record could not be read. The run must stop.
+    /// The `sending` line could not be made durable, so nothing was sent. The run must stop.
     ResultsFailed(String),
-    /// Our own code failed while doing the task.
+    /// Our own code failed while doing it.
     Panicked {
         /// Whether the request may have begun.
         begun: bool,
         /// The service's time at the `sending` line, if one was written for this try.
         sent_at: Option<Timestamp>,
     },
+}
+
+/// What came of a question about a record.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ListResult {
+    /// To [`ListQuestion::Page`].
+    Page {
+        /// The page, or why there is none.
+        reply: PageReply,
+        /// What our results hold for this record, read *after* the page was; may be empty where the page says that
+        /// another one follows.
+        claims: RecordClaims,
+        /// Whether times of ours come from the service's own clock; without a `Date` header they do not.
+        clock: Clock,
+    },
+    /// To [`ListQuestion::Attachment`].
+    Presence(PresenceReply),
+    /// What the results hold for the record could not be read. The run must stop.
+    ResultsFailed(String),
+    /// Our own code failed while asking.
+    Panicked,
+}
+
+/// The attachments that our results hold for a record.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct RecordClaims {
+    /// All of them: none of these is another row's.
+    pub all: Vec<ServiceId>,
+    /// Those of them that must be there, as far as our results know: a list without them is not whole.
+    pub expected: Vec<ServiceId>,
 }
 
 /// Whose clock the times in `sending` lines come from.

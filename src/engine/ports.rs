@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Clock, Elapsed, Ended, JobId, Notice};
-use crate::reply::{ListReply, Reply};
+use super::{Clock, Elapsed, Ended, JobId, Notice, RecordClaims};
+use crate::listing::PageRequest;
+use crate::reply::{PageReply, PresenceReply, Reply};
 use crate::upload::ServiceId;
 
 /// How long requests under way may go on after a signal.
@@ -18,8 +19,11 @@ pub trait Service: Sync {
     /// Sends one row and says what came of it; calls `sent` now and then with the bytes that have left so far.
     fn upload(&self, job: JobId, sent: &(dyn Fn(u64) + Sync)) -> Reply;
 
-    /// Lists the attachments of the job's record, every page.
-    fn list(&self, job: JobId) -> ListReply;
+    /// Asks for one page of the list of the job's record, with one request.
+    fn page(&self, job: JobId, page: &PageRequest) -> PageReply;
+
+    /// Asks whether an attachment of the job's record is there, with one request.
+    fn presence(&self, job: JobId, attachment: ServiceId) -> PresenceReply;
 
     /// The time, and whose clock it is from.
     fn now(&self) -> (Timestamp, Clock);
@@ -45,12 +49,12 @@ pub trait Journal: Sync {
     /// When it could not be written; the message says why. The run then stops.
     fn finish(&self, ended: &Ended) -> Result<(), String>;
 
-    /// Every attachment id that the results hold for the job's record, earlier runs' and this one's.
+    /// The attachments that the results hold for the job's record, earlier runs' and this one's.
     ///
     /// # Errors
     ///
     /// When they cannot be read; the message says why. The run then stops: without them nothing can be settled.
-    fn claimed(&self, job: JobId) -> Result<Vec<ServiceId>, String>;
+    fn claims(&self, job: JobId) -> Result<RecordClaims, String>;
 
     /// Whether the results held this attachment, for whatever row, before this run wrote its first line.
     ///

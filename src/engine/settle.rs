@@ -36,8 +36,8 @@ pub struct Evidence<'a> {
     /// Attachments that the results already give to a row.
     pub claimed: &'a [ServiceId],
     /// By how many seconds an attachment may seem older than the row's `sending` line and still be the row's, since
-    /// two clocks of the service need not agree.
-    pub grey_seconds: i64,
+    /// two clocks of the service need not agree. `None`: the service's clock is not known, so times prove nothing.
+    pub grey_seconds: Option<i64>,
 }
 
 /// What the list says about one row.
@@ -51,6 +51,8 @@ pub enum SettleFinding<'a> {
     Several,
     /// This one agrees in part: perhaps the row's under another name, perhaps somebody else's.
     Uncertain(&'a Listed),
+    /// This one could be the row's, and the list does not say what is needed to tell: its address, its name or its size.
+    Untold(&'a Listed),
 }
 
 /// Compares all rows in doubt of one record with its list. The findings are in the order of the rows.
@@ -85,9 +87,17 @@ pub fn compare<'a>(suspects: &[Suspect<'_>], evidence: Evidence<'a>) -> Vec<Sett
         Some(single) => SettleFinding::Found(candidates[single]),
         None if found.iter().any(|candidate| is_fresh(suspect, *candidate)) => SettleFinding::Several,
         None => {
-            let mut left = candidates.iter().enumerate().filter(|(index, _)| !given.contains(index));
-            let partial = left.find(|(_, listed)| agrees_in_part(suspect, listed, evidence.grey_seconds));
-            partial.map_or(SettleFinding::Absent, |(_, listed)| SettleFinding::Uncertain(listed))
+            let left = candidates.iter().enumerate().filter(|(index, _)| !given.contains(index));
+            let could_be = |fits: &dyn Fn(&Listed) -> bool| {
+                left.clone().find(|(_, listed)| age(suspect, listed) != Age::Other && fits(listed))
+            };
+            let partial = could_be(&|listed| agreement_of(&suspect.descriptor, listed) != Agreement::None)
+                .or_else(|| could_be(&|listed| may_be_rewritten(suspect, listed)));
+            match (partial, could_be(&|listed| cannot_be_told(&suspect.descriptor, listed))) {
+                (Some((_, listed)), _) => SettleFinding::Uncertain(listed),
+                (None, Some((_, listed))) => SettleFinding::Untold(listed),
+                (None, None) => SettleFinding::Absent,
+            }
         }
     };
     suspects.iter().zip(&matches).map(finding).collect()
@@ -108,10 +118,21 @@ fn exact_matches(
     if exact.is_empty() { with(Agreement::ExactUnderNfc) } else { exact }
 }
 
-/// Whether the row could be this attachment after all, though nothing proves it.
-fn agrees_in_part(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> bool {
-    // A grey one counts as much as a fresh one here: the service may have changed the name, and its clocks may differ.
-    age(suspect, listed, grey_seconds) != Age::Other && agreement_of(&suspect.descriptor, listed) != Agreement::None
+/// Whether this is a new link of our user's that the service may have written otherwise than it was sent. (The name of a
+/// file may be changed, too; its size is not, and that agrees in part.)
+fn may_be_rewritten(suspect: &Suspect<'_>, listed: &Listed) -> bool {
+    let is_ours = suspect.author.is_some() && listed.created_by == suspect.author;
+    let is_new = listed.created.is_some_and(|created| created >= suspect.sent_at);
+    suspect.descriptor.link.is_some() && listed.url.is_some() && is_ours && is_new
+}
+
+/// Whether the entry lacks what tells a row of this kind from others.
+fn cannot_be_told(descriptor: &Descriptor<'_>, listed: &Listed) -> bool {
+    match (&descriptor.link, &listed.url) {
+        (Some(_), None) => !listed.address_told,
+        (None, None) => listed.name.is_empty() || listed.size.is_none(),
+        (_, Some(_)) => false,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,15 +145,17 @@ enum Age {
     Other,
 }
 
-fn age(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: i64) -> Age {
+fn age(suspect: &Suspect<'_>, listed: &Listed, grey_seconds: Option<i64>) -> Age {
     if suspect.author.is_some_and(|author| listed.created_by.is_some_and(|by| by != author)) {
         return Age::Other;
     }
+    let was_there = suspect.had.is_some_and(|had| had.contains(&listed.id));
+    let Some(grey_seconds) = grey_seconds else { return if was_there { Age::Other } else { Age::Grey } };
     match listed.created {
         None => Age::Grey,
         Some(created) if created >= suspect.sent_at => Age::Fresh,
         Some(created) if created >= suspect.sent_at.saturating_sub(grey_seconds) => Age::Grey,
-        Some(_) if suspect.had.is_some_and(|had| !had.contains(&listed.id)) => Age::Grey,
+        Some(_) if suspect.had.is_some() && !was_there => Age::Grey,
         Some(_) => Age::Other,
     }
 }
@@ -206,6 +229,7 @@ mod tests {
             url: None,
             created: Some(created),
             created_by: None,
+            address_told: true,
         }
     }
 
@@ -215,12 +239,13 @@ mod tests {
 
     fn found(suspects: &[Suspect<'_>], listed: &[Listed], claimed: &[u64]) -> Vec<String> {
         let claimed: Vec<ServiceId> = claimed.iter().copied().map(ServiceId::new).collect();
-        let findings = compare(suspects, Evidence { listed, claimed: &claimed, grey_seconds: GREY });
+        let findings = compare(suspects, Evidence { listed, claimed: &claimed, grey_seconds: Some(GREY) });
         let word = |finding: &SettleFinding<'_>| match finding {
             SettleFinding::Found(listed) => format!("found {}", listed.id),
             SettleFinding::Absent => "absent".to_owned(),
             SettleFinding::Several => "several".to_owned(),
             SettleFinding::Uncertain(listed) => format!("uncertain {}", listed.id),
+            SettleFinding::Untold(listed) => format!("untold {}", listed.id),
         };
         findings.iter().map(word).collect()
     }
@@ -261,6 +286,56 @@ mod tests {
         for (what, suspect, listed, expected) in cases {
             assert_eq!(found(std::slice::from_ref(suspect), std::slice::from_ref(listed), &[]), [*expected], "{what}");
         }
+    }
+
+    #[test]
+    fn an_entry_that_lacks_what_is_needed_to_tell_is_not_absent_but_where_it_cannot_be_ours() {
+        let bare = |listed: Listed| Listed { size: None, ..listed };
+        let no_name = Listed { name: String::new(), ..listed(1, "", 6, SENT) };
+        let no_address = Listed { address_told: false, ..listed(1, "b", 6, SENT) };
+        for (what, suspect, listed, expected) in [
+            ("no size, another name", file("a", 5), bare(listed(1, "b", 0, SENT)), "untold 1"),
+            ("no name, another size", file("a", 5), no_name, "untold 1"),
+            ("no size, too old", file("a", 5), bare(listed(1, "b", 0, SENT - GREY - 1)), "absent"),
+            ("no size, but a link", file("a", 5), bare(listed_link(1, "https://x.test", "b", SENT)), "absent"),
+            ("no address, a link is looked for", link("https://x.test", ""), no_address.clone(), "untold 1"),
+            ("no address, a file is looked for", file("a", 5), no_address.clone(), "absent"),
+            (
+                "no address, too old",
+                link("https://x.test", ""),
+                Listed { created: Some(SENT - GREY - 1), ..no_address },
+                "absent",
+            ),
+        ] {
+            assert_eq!(found(&[suspect], &[listed], &[]), [expected], "{what}");
+        }
+        assert_eq!(found(&[file("a", 5)], &[bare(listed(1, "b", 0, SENT))], &[1]), ["absent"], "a row has it");
+    }
+
+    #[test]
+    fn a_new_link_of_our_user_may_be_the_one_that_was_sent_written_otherwise() {
+        let ours = Suspect { author: Some(ServiceId::new(7)), ..link("https://x.test", "t") };
+        let by =
+            |user| Listed { created_by: Some(ServiceId::new(user)), ..listed_link(1, "https://x.test/", "", SENT) };
+        assert_eq!(found(std::slice::from_ref(&ours), &[by(7)], &[]), ["uncertain 1"]);
+        assert_eq!(found(std::slice::from_ref(&ours), &[by(8)], &[]), ["absent"]);
+        let before = Listed { created: Some(SENT - 1), ..by(7) };
+        assert_eq!(found(&[ours], &[before], &[]), ["absent"]);
+    }
+
+    #[test]
+    fn without_the_services_clock_times_prove_nothing() {
+        let compare = |suspect: &Suspect<'_>, listed: &Listed| {
+            let evidence = Evidence { listed: std::slice::from_ref(listed), claimed: &[], grey_seconds: None };
+            compare(std::slice::from_ref(suspect), evidence)[0] == SettleFinding::Absent
+        };
+        for created in [SENT + 1, SENT, SENT - 10 * GREY] {
+            assert!(!compare(&file("a", 5), &listed(1, "a", 5, created)), "neither found nor absent");
+            assert!(compare(&file("a", 5), &listed(1, "b", 6, created)), "it looks otherwise");
+        }
+        let had = [ServiceId::new(1)];
+        let proved_absent = Suspect { had: Some(&had), ..file("a", 5) };
+        assert!(compare(&proved_absent, &listed(1, "a", 5, SENT)), "it was there when the row was not");
     }
 
     #[test]
@@ -335,7 +410,7 @@ mod tests {
         ) {
             let suspects: Vec<_> = rows.iter().map(|(name, size)| file(&format!("n{name}"), *size)).collect();
             let claimed: Vec<_> = claimed.into_iter().map(ServiceId::new).collect();
-            let findings = compare(&suspects, Evidence { listed: &all, claimed: &claimed, grey_seconds: GREY });
+            let findings = compare(&suspects, Evidence { listed: &all, claimed: &claimed, grey_seconds: Some(GREY) });
             prop_assert_eq!(findings.len(), suspects.len());
             let mut given: Vec<ServiceId> = Vec::new();
             for (suspect, finding) in suspects.iter().zip(&findings) {
@@ -356,7 +431,7 @@ mod tests {
         ) {
             let suspect = file(&format!("n{}", row.0), row.1);
             all.push(listed(99, &format!("n{}", row.0), row.1, SENT + late));
-            let findings = compare(&[suspect], Evidence { listed: &all, claimed: &[], grey_seconds: GREY });
+            let findings = compare(&[suspect], Evidence { listed: &all, claimed: &[], grey_seconds: Some(GREY) });
             prop_assert_ne!(findings[0], SettleFinding::Absent);
         }
     }

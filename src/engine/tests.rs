@@ -1,6 +1,7 @@
 //! Whole runs of the engine on a virtual clock, against a service that answers as each test says.
 
 mod answers;
+mod lists;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -10,8 +11,9 @@ use jiff::Timestamp;
 
 use super::policy::{Assume, IfExists, MaxFailures};
 use super::*;
+use crate::listing::ListPage;
 use crate::outcome::OwnCode;
-use crate::reply::{Created, DoubtBecause, FailedBy, Listed, RetryBecause, Verdict};
+use crate::reply::{AttachmentPresence, Created, DoubtBecause, FailedBy, Listed, RetryBecause, Verdict};
 use crate::units::Rate;
 
 const SENT_AT: i64 = 1_800_000_000;
@@ -60,16 +62,44 @@ fn throttled() -> Reply {
 
 fn listed(id: u64, name: &str, size: u64) -> Listed {
     let created = Some(SENT_AT);
-    Listed { id: ServiceId::new(id), name: name.to_owned(), size: Some(size), url: None, created, created_by: None }
+    Listed {
+        id: ServiceId::new(id),
+        name: name.to_owned(),
+        size: Some(size),
+        url: None,
+        created,
+        created_by: None,
+        address_told: true,
+    }
 }
 
-/// What a service answers: to an upload, and to a list.
+/// What the engine wants done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Task {
+    List { record: RecordIx, job: JobId, purpose: Purpose },
+    Presence { record: RecordIx, attachment: ServiceId },
+    Upload { job: JobId, announce: bool, tries: u32 },
+}
+
+/// What was given out.
+enum GivenOut {
+    Upload(UploadTicket, UploadResult),
+    List(ListTicket, ListResult),
+}
+
+/// What a service answers: to an upload, and to a question about a record.
 #[derive(Clone)]
 enum ScriptedAnswer {
     Upload(Reply),
+    Told(UploadResult),
+    /// A whole list on one page.
     List(Vec<Listed>),
+    /// The same, where the results hold these attachments of the record.
+    ListWhere(Vec<Listed>, Vec<u64>),
+    Page(ListPage),
     NoList(Reply),
-    Told(TaskResult),
+    Presence(AttachmentPresence),
+    ListTold(ListResult),
 }
 
 /// Everything that can be seen of a run.
@@ -92,7 +122,7 @@ impl Play {
     fn sent(&self) -> Vec<u32> {
         let upload = |(_, task): &(Elapsed, Task)| match task {
             Task::Upload { job, .. } => Some(job.0),
-            Task::List { .. } => None,
+            Task::List { .. } | Task::Presence { .. } => None,
         };
         self.tasks.iter().filter_map(upload).collect()
     }
@@ -130,17 +160,30 @@ impl TestRun {
         let mut play =
             Play { ending: Ending::default(), ended: BTreeMap::new(), tasks: Vec::new(), notices: Vec::new() };
         let mut under_way: BinaryHeap<Reverse<(Elapsed, usize)>> = BinaryHeap::new();
-        let mut result: Vec<Option<(Ticket, TaskResult)>> = Vec::new();
+        let mut told: Vec<Option<GivenOut>> = Vec::new();
         let mut interrupt_at = self.interrupt_at;
         let mut now = Elapsed::ZERO;
         loop {
             let next = if under_way.len() < WORKERS { engine.poll(now) } else { Next::Wait(None) };
             let alarm = match next {
-                Next::Do(ticket) => {
-                    play.tasks.push((now, ticket.task));
-                    let (takes, answer) = answer(now, ticket.task);
-                    under_way.push(Reverse((now + takes, result.len())));
-                    result.push(Some((ticket, answer.result())));
+                Next::Upload(ticket) => {
+                    let task = Task::Upload { job: ticket.job, announce: ticket.announce, tries: ticket.tries };
+                    play.tasks.push((now, task));
+                    let (takes, answer) = answer(now, task);
+                    under_way.push(Reverse((now + takes, told.len())));
+                    told.push(Some(GivenOut::Upload(ticket, answer.of_upload())));
+                    continue;
+                }
+                Next::List(ticket) => {
+                    let ListTicket { record, job, purpose, .. } = ticket;
+                    let task = match ticket.question {
+                        ListQuestion::Page(_) => Task::List { record, job, purpose },
+                        ListQuestion::Attachment(attachment) => Task::Presence { record, attachment },
+                    };
+                    play.tasks.push((now, task));
+                    let (takes, answer) = answer(now, task);
+                    under_way.push(Reverse((now + takes, told.len())));
+                    told.push(Some(GivenOut::List(ticket, answer.of_list())));
                     continue;
                 }
                 Next::Wait(alarm) => alarm,
@@ -157,8 +200,10 @@ impl TestRun {
             if heard == Some(then)
                 && let Some(Reverse((_, index))) = under_way.pop()
             {
-                let (ticket, result) = result[index].take().expect("told once");
-                play.take(engine.handle_result(now, ticket, result));
+                play.take(match told[index].take().expect("told once") {
+                    GivenOut::Upload(ticket, result) => engine.handle_upload(now, ticket, result),
+                    GivenOut::List(ticket, result) => engine.handle_list(now, ticket, result),
+                });
             }
         }
         loop {
@@ -185,16 +230,39 @@ impl Play {
 }
 
 impl ScriptedAnswer {
-    fn result(self) -> TaskResult {
-        let list = |reply| TaskResult::Listed { reply, claimed: Vec::new(), clock: Clock::Service };
+    fn of_upload(self) -> UploadResult {
         match self {
             ScriptedAnswer::Upload(reply) => {
                 let sent_at = Some(Timestamp::from_second(SENT_AT).expect("a time"));
-                TaskResult::Replied { reply, sent_at, held: false }
+                UploadResult::Replied { reply, sent_at, held: false }
             }
-            ScriptedAnswer::List(all) => list(ListReply::Listed(all)),
-            ScriptedAnswer::NoList(reply) => list(ListReply::Not(reply)),
             ScriptedAnswer::Told(result) => result,
+            _ => panic!("no answer to an upload"),
+        }
+    }
+
+    fn of_list(self) -> ListResult {
+        let page = |page: ListPage, held: Vec<u64>| {
+            let all: Vec<ServiceId> = held.into_iter().map(ServiceId::new).collect();
+            let claims = RecordClaims { expected: all.clone(), all };
+            let reply = PageReply::Page { page, credits_left: None };
+            ListResult::Page { reply, claims, clock: Clock::Service }
+        };
+        let whole = |entries| ListPage { entries, more: Some(false), ..ListPage::default() };
+        match self {
+            ScriptedAnswer::List(entries) => page(whole(entries), Vec::new()),
+            ScriptedAnswer::ListWhere(entries, held) => page(whole(entries), held),
+            ScriptedAnswer::Page(one) => page(one, Vec::new()),
+            ScriptedAnswer::NoList(reply) => ListResult::Page {
+                reply: PageReply::Not(reply.into_kind()),
+                claims: RecordClaims::default(),
+                clock: Clock::Service,
+            },
+            ScriptedAnswer::Presence(presence) => {
+                ListResult::Presence(PresenceReply::Told { presence, credits_left: None })
+            }
+            ScriptedAnswer::ListTold(result) => result,
+            ScriptedAnswer::Upload(_) | ScriptedAnswer::Told(_) => panic!("no answer to a question about a record"),
         }
     }
 }
@@ -206,6 +274,7 @@ fn uploads(
     move |now, task| match task {
         Task::Upload { job, tries, .. } => (QUICK, ScriptedAnswer::Upload(answer(now, job, tries))),
         Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        Task::Presence { .. } => panic!("nothing is lacking"),
     }
 }
 
@@ -235,7 +304,7 @@ fn a_passing_failure_is_tried_again_under_one_line_until_the_retries_are_used_up
             (QUICK, ScriptedAnswer::Upload(if tries > 9 { uploaded(1) } else { reply(verdict, "not-connected") }))
         }
         Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(uploaded(2))),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.codes(), ["not-connected", ""]);
     assert_eq!(play.ended[&0].tries, 4);
@@ -260,7 +329,7 @@ fn a_row_in_doubt_is_looked_up_at_the_end_and_found() {
         Task::Upload { job: JobId(0), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         Task::List { purpose: Purpose::Settle, .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.codes(), ["settled-by-listing", "", ""]);
     assert_eq!(play.ended[&0].attachment_id, Some(ServiceId::new(7)));
@@ -277,7 +346,7 @@ fn a_row_proved_absent_by_two_reads_goes_again_three_times_and_no_more() {
             announced += u32::from(announce);
             (QUICK, ScriptedAnswer::Upload(lost()))
         }
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "other", 9)])),
+        _ => (QUICK, ScriptedAnswer::List(vec![listed(7, "other", 9)])),
     });
     assert_eq!(play.codes(), ["no-reply"]);
     assert_eq!((play.ended[&0].tries, announced), (4, 4), "each under a line of its own");
@@ -294,7 +363,7 @@ fn what_resembles_a_row_in_doubt_makes_it_unknown() {
     ] {
         let play = TestRun::of(rows(1), policy()).play(|_, task| match task {
             Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(lost())),
-            Task::List { .. } => (QUICK, ScriptedAnswer::List(all.clone())),
+            _ => (QUICK, ScriptedAnswer::List(all.clone())),
         });
         assert_eq!((play.statuses(), play.codes()), (vec![Status::Unknown], vec![code.as_str()]));
     }
@@ -319,7 +388,7 @@ fn a_twin_waits_until_the_doubt_is_settled() {
             (QUICK, ScriptedAnswer::Upload(uploaded(next)))
         }
         Task::List { purpose: Purpose::Settle, .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.statuses(), [Status::Uploaded; 2]);
     assert!(matches!(play.tasks[3], (at, Task::Upload { job: JobId(1), .. }) if at > s(60)));
@@ -369,7 +438,7 @@ fn lists_wait_for_credits_as_uploads_do() {
                 refused += 1;
                 (QUICK, ScriptedAnswer::NoList(used_up.clone()))
             }
-            Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+            Task::List { .. } | Task::Presence { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
             Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, ScriptedAnswer::Upload(lost())),
             Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         };
@@ -392,7 +461,7 @@ fn a_token_that_was_too_old_is_no_failure_even_where_nothing_is_tried_again() {
             Task::List { purpose: asked, .. } if asked == purpose && !std::mem::replace(&mut refused, true) => {
                 (QUICK, ScriptedAnswer::NoList(renewed.clone()))
             }
-            Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+            Task::List { .. } | Task::Presence { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
             Task::Upload { job: JobId(0), tries: 1, .. } => (QUICK, ScriptedAnswer::Upload(lost())),
             Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, ScriptedAnswer::Upload(renewed.clone())),
             Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
@@ -409,7 +478,7 @@ fn when_time_is_up_doubts_are_settled_and_the_rest_is_left() {
         Task::Upload { job: JobId(0), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         Task::List { purpose: Purpose::Settle, .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.cause(), Some(StopCause::MaxDuration));
     assert_eq!(play.ended[&0].code, "settled-by-listing");
@@ -529,7 +598,7 @@ fn a_storm_of_lost_answers_is_ridden_out_one_row_at_a_time() {
         Task::Upload { job, .. } => {
             (QUICK, ScriptedAnswer::Upload(if now < s(200) { lost() } else { uploaded(job.0.into()) }))
         }
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.ending.counts.of(Status::Uploaded), 40);
     let early = play.tasks.iter().filter(|(at, task)| *at < s(50) && matches!(task, Task::Upload { .. })).count();
@@ -543,7 +612,7 @@ fn what_a_record_has_already_is_skipped_or_fails_after_one_list_of_the_record() 
     for (if_exists, status) in [(IfExists::Skip, Status::AlreadyPresent), (IfExists::Fail, Status::Failed)] {
         let play = TestRun::of(one_record.clone(), Policy { if_exists, ..policy() }).play(|_, task| match task {
             Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
-            Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n3", 99)])),
+            _ => (QUICK, ScriptedAnswer::List(vec![listed(7, "n3", 99)])),
         });
         assert_eq!(play.sent(), [0, 1, 2, 4, 5]);
         assert_eq!((play.ended[&3].status, &*play.ended[&3].code), (status, "exists"));
@@ -566,7 +635,7 @@ fn without_leave_to_list_doubts_end_unknown_and_the_user_is_warned() {
     let answer = |_, task| match task {
         Task::Upload { job: JobId(1), .. } => (QUICK, ScriptedAnswer::Upload(lost())),
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
-        Task::List { .. } => (QUICK, ScriptedAnswer::NoList(refused.clone())),
+        _ => (QUICK, ScriptedAnswer::NoList(refused.clone())),
     };
     let play = TestRun::of(rows(3), policy()).play(answer);
     assert_eq!(play.codes(), ["", "not-listable", ""]);
@@ -588,7 +657,7 @@ fn rows_in_doubt_from_before_are_settled_first_and_others_go_on_meanwhile() {
     let play = run.play(|_, task| match task {
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         Task::List { record: RecordIx(1), .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n1", 10)])),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.ended[&1].code, "settled-by-listing");
     assert_eq!((play.ended[&2].status, &*play.ended[&2].code), (Status::NotSent, "not-in-manifest"));
@@ -609,7 +678,7 @@ fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
         let play = run.play(|_, task| match task {
             Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
             Task::List { record: RecordIx(0), .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 11)])),
-            Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(8, "n1", 10)])),
+            _ => (QUICK, ScriptedAnswer::List(vec![listed(8, "n1", 10)])),
         });
         assert_eq!(play.statuses(), statuses, "{assume:?}");
         assert_eq!(play.sent().len(), sent, "{assume:?}");
@@ -627,7 +696,7 @@ fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
         run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true))];
         let play = run.play(|_, task| match task {
             Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(lost())),
-            Task::List { .. } => (QUICK, list.clone()),
+            _ => (QUICK, list.clone()),
         });
         assert_eq!(play.sent().len(), 1);
         assert_eq!(play.statuses(), [Status::Unknown]);
@@ -642,7 +711,7 @@ fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
             (QUICK, ScriptedAnswer::Upload(lost()))
         }
         Task::List { .. } if sent => (QUICK, two_alike.clone()),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!((play.sent().len(), play.statuses()), (1, vec![Status::Unknown]));
 }
@@ -656,7 +725,7 @@ fn an_attachment_that_came_since_the_row_was_proved_absent_is_not_nothing_whatev
             kept += 1;
             (QUICK, ScriptedAnswer::Upload(lost()))
         }
-        Task::List { .. } => {
+        _ => {
             let made = Some(SENT_AT - 3_600);
             (
                 QUICK,
@@ -681,12 +750,12 @@ fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
 
 #[test]
 fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
-    let panicked = |begun| ScriptedAnswer::Told(TaskResult::Panicked { begun, sent_at: None });
+    let panicked = |begun| ScriptedAnswer::Told(UploadResult::Panicked { begun, sent_at: None });
     let play = TestRun::of(rows(3), policy()).play(|_, task| match task {
         Task::Upload { job: JobId(0), .. } => (QUICK, panicked(false)),
         Task::Upload { job: JobId(1), tries: 1, .. } => (QUICK, panicked(true)),
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!((play.ended[&0].status, play.ended[&0].tries), (Status::Failed, 2));
     assert_eq!(play.ended[&0].code, OwnCode::InternalError.as_str());
@@ -700,10 +769,10 @@ fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
 fn results_that_cannot_be_written_stop_the_run() {
     let play = TestRun::of(rows(50), policy()).play(|_, task| match task {
         Task::Upload { job: JobId(9), .. } => {
-            (QUICK, ScriptedAnswer::Told(TaskResult::ResultsFailed("disk full".to_owned())))
+            (QUICK, ScriptedAnswer::Told(UploadResult::ResultsFailed("disk full".to_owned())))
         }
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.cause(), Some(StopCause::Service(StopBecause::Disk)));
     assert_eq!((play.ended[&9].status, play.ended[&9].tries), (Status::NotSent, 0));
@@ -724,7 +793,7 @@ fn against_a_service_that_allows(allowed: usize) -> (f64, f64) {
         busy.push(now + serving);
         match task {
             Task::Upload { job, .. } => (serving, ScriptedAnswer::Upload(uploaded(job.0.into()))),
-            Task::List { .. } => (serving, ScriptedAnswer::List(Vec::new())),
+            _ => (serving, ScriptedAnswer::List(Vec::new())),
         }
     });
     assert_eq!(play.ending.counts.of(Status::Uploaded), rows_sent);

@@ -8,8 +8,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::ports::{Journal, Observer, RunEvent, Service, StopSignal};
-use super::{Elapsed, Ended, Ending, Engine, JobId, Next, Task, TaskResult, Ticket};
-use crate::reply::{Reply, Verdict};
+use super::{
+    Elapsed, Ended, Ending, Engine, JobId, ListQuestion, ListResult, ListTicket, Next, RecordClaims, UploadResult,
+    UploadTicket,
+};
+use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
 
 /// Rows whose lines are written at a time when the run is over.
 const REST_AT_ONCE: usize = 1_000;
@@ -68,6 +71,12 @@ struct PoolState<'a> {
     idle: usize,
 }
 
+/// What a thread is to do.
+enum PoolWork {
+    Upload(UploadTicket),
+    List(ListTicket),
+}
+
 struct Released<'a>(&'a StopSignal);
 
 impl Drop for Released<'_> {
@@ -94,32 +103,43 @@ impl<'a> WorkerPool<'a> {
     }
 
     fn work(&self) {
-        while let Some(ticket) = self.ask() {
-            let result = self.perform(ticket.task);
-            self.tell(ticket, result);
+        while let Some(work) = self.ask() {
+            match work {
+                PoolWork::Upload(ticket) => {
+                    let result = self.upload(&ticket);
+                    self.tell(|engine, now| engine.handle_upload(now, ticket, result));
+                }
+                PoolWork::List(ticket) => {
+                    let result = self.list(&ticket);
+                    self.tell(|engine, now| engine.handle_list(now, ticket, result));
+                }
+            }
         }
     }
 
     /// Waits for the next thing to do; `None` when there will be none.
-    fn ask(&self) -> Option<Ticket> {
+    fn ask(&self) -> Option<PoolWork> {
         let mut shared = self.lock();
         loop {
             let next = shared.engine.poll(self.now());
             self.pass_on_notices(&mut shared);
-            match next {
-                Next::Do(ticket) => {
-                    // There may be more where that came from: whoever is called looks, and calls the next one.
-                    if shared.idle > 0 {
-                        self.changed.notify_one();
-                    }
-                    return Some(ticket);
+            let work = match next {
+                Next::Upload(ticket) => PoolWork::Upload(ticket),
+                Next::List(ticket) => PoolWork::List(ticket),
+                Next::Wait(until) => {
+                    shared = self.sleep(shared, until);
+                    continue;
                 }
-                Next::Wait(until) => shared = self.sleep(shared, until),
                 Next::End => {
                     self.changed.notify_all();
                     return None;
                 }
+            };
+            // There may be more where that came from: whoever is called looks, and calls the next one.
+            if shared.idle > 0 {
+                self.changed.notify_one();
             }
+            return Some(work);
         }
     }
 
@@ -146,27 +166,45 @@ impl<'a> WorkerPool<'a> {
         shared
     }
 
-    fn perform(&self, task: Task) -> TaskResult {
-        match task {
-            Task::List { job, .. } => self.list(job),
-            Task::Upload { job, announce, tries } => self.upload(job, announce, tries),
+    fn list(&self, ticket: &ListTicket) -> ListResult {
+        let Ports { service, journal, .. } = self.ports;
+        let job = ticket.job;
+        let asking = || match &ticket.question {
+            ListQuestion::Attachment(attachment) => ListResult::Presence(service.presence(job, *attachment)),
+            ListQuestion::Page(page) => {
+                let reply = service.page(job, page);
+                // In this order: what was claimed while the page was on its way is on it, and must be known as ours.
+                let claims = match &reply {
+                    PageReply::Page { page, .. } if page.may_be_last() => journal.claims(job),
+                    _ => Ok(RecordClaims::default()),
+                };
+                match claims {
+                    Ok(claims) => ListResult::Page { reply, claims, clock: service.now().1 },
+                    Err(why) => ListResult::ResultsFailed(why),
+                }
+            }
+        };
+        let result = catch_unwind(AssertUnwindSafe(asking)).unwrap_or(ListResult::Panicked);
+        self.note_credits(&result);
+        result
+    }
+
+    fn note_credits(&self, result: &ListResult) {
+        let left = match result {
+            ListResult::Page { reply: PageReply::Page { credits_left, .. }, .. }
+            | ListResult::Presence(PresenceReply::Told { credits_left, .. }) => *credits_left,
+            ListResult::Page { reply: PageReply::Not(reply), .. } | ListResult::Presence(PresenceReply::Not(reply)) => {
+                reply.credits_left
+            }
+            _ => None,
+        };
+        if let Some(left) = left {
+            self.show(RunEvent::Credits { left });
         }
     }
 
-    fn list(&self, job: JobId) -> TaskResult {
-        let Ports { service, journal, .. } = self.ports;
-        let listing = || {
-            let reply = service.list(job);
-            // In this order: what was claimed while the list was on its way is on it, and must be known as ours.
-            match journal.claimed(job) {
-                Ok(claimed) => TaskResult::Listed { reply, claimed, clock: service.now().1 },
-                Err(why) => TaskResult::ResultsFailed(why),
-            }
-        };
-        catch_unwind(AssertUnwindSafe(listing)).unwrap_or(TaskResult::Panicked { begun: false, sent_at: None })
-    }
-
-    fn upload(&self, job: JobId, announce: bool, tries: u32) -> TaskResult {
+    fn upload(&self, ticket: &UploadTicket) -> UploadResult {
+        let UploadTicket { job, announce, tries, .. } = *ticket;
         let Ports { service, journal, .. } = self.ports;
         self.show(RunEvent::Started { job });
         let mut sent_at = None;
@@ -174,8 +212,8 @@ impl<'a> WorkerPool<'a> {
             let (time, _) = service.now();
             match catch_unwind(AssertUnwindSafe(|| journal.begin(job, time, tries.saturating_sub(1)))) {
                 Ok(Ok(())) => sent_at = Some(time),
-                Ok(Err(why)) => return TaskResult::ResultsFailed(why),
-                Err(_) => return TaskResult::Panicked { begun: false, sent_at },
+                Ok(Err(why)) => return UploadResult::ResultsFailed(why),
+                Err(_) => return UploadResult::Panicked { begun: false, sent_at },
             }
         }
         let sent = |bytes| self.show(RunEvent::Sent { job, bytes });
@@ -187,12 +225,12 @@ impl<'a> WorkerPool<'a> {
                     _ => Ok(Ok(false)),
                 };
                 match held {
-                    Ok(Ok(held)) => TaskResult::Replied { reply, sent_at, held },
+                    Ok(Ok(held)) => UploadResult::Replied { reply, sent_at, held },
                     // The row is in doubt then, and the next question to the results file stops the run.
-                    Ok(Err(_)) | Err(_) => TaskResult::Panicked { begun: true, sent_at },
+                    Ok(Err(_)) | Err(_) => UploadResult::Panicked { begun: true, sent_at },
                 }
             }
-            Err(_) => TaskResult::Panicked { begun: true, sent_at },
+            Err(_) => UploadResult::Panicked { begun: true, sent_at },
         }
     }
 
@@ -205,9 +243,9 @@ impl<'a> WorkerPool<'a> {
         }
     }
 
-    fn tell(&self, ticket: Ticket, result: TaskResult) {
+    fn tell(&self, handle: impl FnOnce(&mut Engine<'a>, Elapsed) -> Vec<Ended>) {
         let mut shared = self.lock();
-        let mut all = shared.engine.handle_result(self.now(), ticket, result);
+        let mut all = handle(&mut shared.engine, self.now());
         let written: Vec<Result<(), String>> = all.iter_mut().map(|ended| self.write(&mut shared, ended)).collect();
         self.pass_on_notices(&mut shared);
         drop(shared);
@@ -301,8 +339,9 @@ mod tests {
     use super::*;
     use crate::engine::policy::Backoff;
     use crate::engine::{Clock, Descriptor, Descriptors, Job, Policy, RecordIx, StopCause};
+    use crate::listing::{ListPage, PageRequest};
     use crate::outcome::Status;
-    use crate::reply::{Created, DoubtBecause, ListReply, StopBecause};
+    use crate::reply::{AttachmentPresence, Created, DoubtBecause, StopBecause};
     use crate::units::Rate;
     use crate::upload::ServiceId;
 
@@ -376,8 +415,12 @@ mod tests {
             reply.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         }
 
-        fn list(&self, _job: JobId) -> ListReply {
-            ListReply::Listed(Vec::new())
+        fn page(&self, _job: JobId, _page: &PageRequest) -> PageReply {
+            PageReply::Page { page: ListPage::default(), credits_left: None }
+        }
+
+        fn presence(&self, _job: JobId, _attachment: ServiceId) -> PresenceReply {
+            PresenceReply::Told { presence: AttachmentPresence::There, credits_left: None }
         }
 
         fn now(&self) -> (Timestamp, Clock) {
@@ -406,8 +449,8 @@ mod tests {
             Ok(())
         }
 
-        fn claimed(&self, _job: JobId) -> Result<Vec<ServiceId>, String> {
-            Ok(Vec::new())
+        fn claims(&self, _job: JobId) -> Result<RecordClaims, String> {
+            Ok(RecordClaims::default())
         }
 
         fn holds(&self, _attachment: ServiceId) -> Result<bool, String> {

@@ -281,16 +281,18 @@ pub const PAGES: &[ExplainPage] = &[
         code: "uncertain-match",
         title: "an attachment agrees only in part",
         meaning: "The answer was lost, and the record holds a new attachment that has the same name or the same size, \
-                  or is a little too old. It may be this one, changed by the service, or somebody else's.",
+                  or is a little too old, or of which the list does not say enough. It may be this one, changed by the \
+                  service, or somebody else's. Where answers carry no date, nobody can tell which attachments are new.",
         remedy: "Look at the record in the CRM; then --resend unknown with --assume present if it is there, or \
                  --assume absent if not.",
     },
     ExplainPage {
         code: "not-listable",
         title: "the record's list may not be read",
-        meaning: "The answer was lost, and the token may not list attachments, so that nobody can tell what became of \
-                  it.",
-        remedy: "Use a token that also has ZohoCRM.modules.attachments.READ, then --resend unknown.",
+        meaning: "The answer was lost, and nobody can tell what became of it: the token may not list attachments, or the \
+                  service refuses this record's list for good, as it does for a list that is too long.",
+        remedy: "If the token is the reason, use one that also has ZohoCRM.modules.attachments.READ, then --resend \
+                 unknown. Otherwise look at the record in the CRM; then --resend unknown with --assume present or absent.",
     },
     ExplainPage {
         code: "edited",

@@ -15,7 +15,10 @@ use crate::upload::{RecordId, ServiceId};
 pub(super) struct Claims {
     /// Up to where the file has been read.
     read: u64,
+    /// (record, attachment) of every line `uploaded`.
     pairs: BTreeSet<(u64, u64)>,
+    /// Attachments that a line of another status names: they need not be there.
+    withdrawn: BTreeSet<u64>,
     /// Every attachment that the file named for any row when this was first asked for, sorted; `None` before that.
     before: Option<Vec<u64>>,
 }
@@ -33,12 +36,15 @@ impl Claims {
             let cells = Cells::split(physical.bytes, layout, &mut ranges).ok();
             // The header and lines without an attachment have no number there. What was skipped because the record had
             // it (`already_present`) may be the very attachment that a row in doubt is looked for by.
-            let uploaded =
-                cells.filter(|cells| cells.raw(ResultsColumn::Status) == Status::Uploaded.as_str().as_bytes());
-            let pair = uploaded.and_then(|cells| {
-                Some((number(cells.raw(ResultsColumn::Record))?, number(cells.raw(ResultsColumn::AttachmentId))?))
-            });
-            self.pairs.extend(pair);
+            if let Some(cells) = cells
+                && let Some(attachment) = number(cells.raw(ResultsColumn::AttachmentId))
+                && let Some(record) = number(cells.raw(ResultsColumn::Record))
+            {
+                match cells.raw(ResultsColumn::Status) == Status::Uploaded.as_str().as_bytes() {
+                    true => self.pairs.insert((record, attachment)),
+                    false => self.withdrawn.insert(attachment),
+                };
+            }
             self.read = physical.end();
             next = lines.next()?;
         }
@@ -59,6 +65,11 @@ impl Claims {
             none => none.insert(every_attachment(disk, file, layout)?),
         };
         Ok(before.binary_search(&attachment.get()).is_ok())
+    }
+
+    /// Those of the record's attachments that must be there, as far as the file knows.
+    pub(super) fn expected_of(&self, record: RecordId) -> Vec<ServiceId> {
+        self.of(record).into_iter().filter(|id| !self.withdrawn.contains(&id.get())).collect()
     }
 
     pub(super) fn of(&self, record: RecordId) -> Vec<ServiceId> {

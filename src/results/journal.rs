@@ -97,8 +97,9 @@ pub trait SharedLog {
     /// the same, for whoever saves what there is.
     fn finish(&self, line: &Line) -> io::Result<()>;
 
-    /// Every attachment that the file names for this record.
-    fn claimed(&self, record: RecordId) -> io::Result<Vec<ServiceId>>;
+    /// Every attachment that the file names for this record, and those of them that must be there, as far as the file
+    /// knows.
+    fn claims(&self, record: RecordId) -> io::Result<(Vec<ServiceId>, Vec<ServiceId>)>;
 
     /// Whether the file named this attachment for some row before this run began.
     fn held_before(&self, attachment: ServiceId) -> io::Result<bool>;
@@ -168,9 +169,10 @@ impl<D: Disk> SharedLog for GroupLog<D> {
         Ok(())
     }
 
-    fn claimed(&self, record: RecordId) -> io::Result<Vec<ServiceId>> {
+    fn claims(&self, record: RecordId) -> io::Result<(Vec<ServiceId>, Vec<ServiceId>)> {
         self.flush()?;
-        self.shared.log().claimed(record)
+        let mut log = self.shared.log();
+        Ok((log.claimed(record)?, log.expected(record)?))
     }
 
     fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {

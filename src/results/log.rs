@@ -408,6 +408,13 @@ impl<D: Disk> ResultsLog<D> {
         Ok(self.claims.of(record))
     }
 
+    /// Those of the attachments that the file names for this record that must be there, as far as the file knows: not
+    /// those that a line of another status names, too.
+    pub fn expected(&mut self, record: RecordId) -> io::Result<Vec<ServiceId>> {
+        self.claims.read_on(&self.disk, &self.file, &self.layout)?;
+        Ok(self.claims.expected_of(record))
+    }
+
     /// Whether the file named this attachment for some row when it was opened.
     pub fn held_before(&mut self, attachment: ServiceId) -> io::Result<bool> {
         if self.history.is_empty() {

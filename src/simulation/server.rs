@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::wire::{self, SimEntry, WireAnswer};
 use super::wishes::{Attached, Wish, WishKind};
+use crate::listing::PageRequest;
 use crate::upload::{RecordId, ServiceId};
 use crate::zoho::classify::TransportError;
-use crate::zoho::list::PageRequest;
 
 /// The second in which the worlds begin.
 const EPOCH: i64 = 1_800_000_000;
@@ -115,7 +115,8 @@ impl SimServer {
     /// Whether somebody else's attachments, or the server's habits, may make it impossible to tell what became of a
     /// wish.
     pub(super) fn may_confuse(&self, kind: &WishKind, size: u64) -> bool {
-        let resembles = |made: &&Made| made.record == kind.record && (made.name == kind.name || made.size == size);
+        let alike = |made: &Made| made.name == kind.name || made.size == size || made.name.is_empty();
+        let resembles = |made: &&Made| made.record == kind.record && alike(made);
         self.renames
             || self.behind > 0
             || self.made.iter().filter(|made| made.by.is_none()).any(|made| resembles(&made))
@@ -227,15 +228,12 @@ impl SimServer {
     ) -> (Duration, WireAnswer) {
         let done = clock + Duration::from_millis(random.u64(5..200));
         if bad && random.u8(..100) < self.faults {
-            let exchange = match random.u8(..3) {
-                0 => WireAnswer::Broken { how: TransportError::Connection, bytes_left: false },
-                1 => throttle(random),
-                _ => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
-            };
-            return (done, exchange);
+            return (done, no_answer(random));
         }
-        let PageRequest::Number(number) = page else {
-            return (done, WireAnswer::refusal(400, "EXPIRED_VALUE", "the token"));
+        let number = match page {
+            PageRequest::First => &1,
+            PageRequest::Number(number) => number,
+            PageRequest::Token(_) => return (done, WireAnswer::refusal(400, "EXPIRED_VALUE", "the token")),
         };
         let number = usize::try_from(*number).unwrap_or(usize::MAX);
         let all: Vec<&Made> = self.made.iter().filter(|made| made.record == record && made.visible <= clock).collect();
@@ -248,6 +246,24 @@ impl SimServer {
         (done, WireAnswer::answer(200, wire::page(&on_page, number, more)))
     }
 
+    /// An attachment is asked for by its id. Nobody removes any here.
+    pub(super) fn presence(
+        &self,
+        random: &mut fastrand::Rng,
+        clock: Duration,
+        bad: bool,
+        id: ServiceId,
+    ) -> (Duration, WireAnswer) {
+        let done = clock + Duration::from_millis(random.u64(5..200));
+        if bad && random.u8(..100) < self.faults {
+            return (done, no_answer(random));
+        }
+        match self.made.iter().any(|made| made.id == id && made.created <= clock) {
+            true => (done, WireAnswer::answer(200, "its content")),
+            false => (done, WireAnswer::answer(204, "")),
+        }
+    }
+
     fn entry<'m>(&self, made: &'m Made) -> SimEntry<'m> {
         SimEntry {
             id: made.id,
@@ -257,6 +273,15 @@ impl SimServer {
             created: self.second_of(made.created),
             by: made.author,
         }
+    }
+}
+
+/// What keeps a question from being answered.
+fn no_answer(random: &mut fastrand::Rng) -> WireAnswer {
+    match random.u8(..3) {
+        0 => WireAnswer::Broken { how: TransportError::Connection, bytes_left: false },
+        1 => throttle(random),
+        _ => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
     }
 }
 

@@ -77,7 +77,7 @@ impl ServiceWatch {
     }
 
     /// An answer is heard.
-    pub(super) fn heard(&mut self, now: Duration, reply: &Reply) {
+    pub(super) fn heard<V>(&mut self, now: Duration, reply: &Reply<V>) {
         self.under_way -= 1;
         if let Some(wait) = reply.retry_after {
             self.pause = self.pause.max(now + wait);

@@ -13,13 +13,14 @@ use super::mistakes::{self, Mistake};
 use super::process::{Dead, Fate};
 use super::server::SimServer;
 use super::service_watch::ServiceWatch;
-use super::wire::SimListing;
 use super::wishes::Wish;
 use super::world::SimWorld;
 use crate::cli::run::ports::ResultsJournal;
-use crate::engine::{Clock, Ended, Engine, JobId, Journal, Next, Task, TaskResult, Ticket};
+use crate::engine::{
+    Clock, Ended, Engine, Journal, ListQuestion, ListResult, ListTicket, Next, UploadResult, UploadTicket,
+};
 use crate::plan::Plan;
-use crate::reply::{ListReply, Reply, Verdict};
+use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
 use crate::results::sim_disk::SimDisk;
 use crate::results::{Disk, Layout, Line, ResultsLog, SharedLog};
 use crate::upload::{RecordId, ServiceId};
@@ -67,8 +68,12 @@ impl SharedLog for Alone {
         self.log().append(line)
     }
 
-    fn claimed(&self, record: RecordId) -> io::Result<Vec<ServiceId>> {
-        if mistakes::is_made(Mistake::ForgetsOwnAttachments) { Ok(Vec::new()) } else { self.log().claimed(record) }
+    fn claims(&self, record: RecordId) -> io::Result<(Vec<ServiceId>, Vec<ServiceId>)> {
+        if mistakes::is_made(Mistake::ForgetsOwnAttachments) {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let mut log = self.log();
+        Ok((log.claimed(record)?, log.expected(record)?))
     }
 
     fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {
@@ -78,9 +83,10 @@ impl SharedLog for Alone {
 
 /// Something that will be heard.
 enum News {
-    Replied { reply: Reply, sent_at: Option<Timestamp> },
-    Listed { reply: ListReply },
-    ResultsFailed(String),
+    Replied { ticket: UploadTicket, reply: Reply, sent_at: Option<Timestamp> },
+    ResultsFailed { ticket: UploadTicket, why: String },
+    Page { ticket: ListTicket, reply: PageReply },
+    Presence { ticket: ListTicket, reply: PresenceReply },
 }
 
 /// Where the virtual workers meet.
@@ -96,7 +102,7 @@ pub(super) struct VirtualPool<'a> {
     synced: Duration,
     /// What is on its way, by when it is heard.
     news: BinaryHeap<Reverse<(Duration, u32)>>,
-    under_way: Vec<Option<(Ticket, News)>>,
+    under_way: Vec<Option<News>>,
     busy: usize,
     /// How often each job has ended.
     ended: Vec<u32>,
@@ -163,11 +169,17 @@ impl<'a> VirtualPool<'a> {
                 return Ok(Ok(Handed::Waits(None)));
             }
             match self.engine.poll(self.now()) {
-                Next::Do(ticket) => {
+                Next::Upload(ticket) => {
                     self.watcher.request(self.now())?;
-                    if self.begin(ticket).is_err() {
-                        return Ok(Err(Dead));
+                    match self.upload(ticket) {
+                        Ok(news) => self.begin(news),
+                        Err(Dead) => return Ok(Err(Dead)),
                     }
+                }
+                Next::List(ticket) => {
+                    self.watcher.request(self.now())?;
+                    let news = self.ask(ticket);
+                    self.begin(news);
                 }
                 Next::Wait(at) => return Ok(Ok(Handed::Waits(at.map(|at| self.began + at)))),
                 Next::End => return Ok(Ok(Handed::Over)),
@@ -179,41 +191,41 @@ impl<'a> VirtualPool<'a> {
         self.world.clock - self.began
     }
 
-    fn begin(&mut self, ticket: Ticket) -> Result<(), Dead> {
+    fn begin(&mut self, (at, news): (Duration, News)) {
         self.busy += 1;
-        let (at, news) = match ticket.task {
-            Task::List { job, .. } => self.list(job),
-            Task::Upload { job, announce, tries } => self.upload(job, announce, tries)?,
-        };
-        self.world.tell(|| format!("{:?}, heard at {at:?}", ticket.task));
         let number = u32::try_from(self.under_way.len()).expect("few requests");
-        self.under_way.push(Some((ticket, news)));
+        self.under_way.push(Some(news));
         self.news.push(Reverse((at, number)));
-        Ok(())
     }
 
-    fn list(&mut self, job: JobId) -> (Duration, News) {
-        let (_, record) = self.plan.record(job).expect("a job of the plan");
+    fn ask(&mut self, ticket: ListTicket) -> (Duration, News) {
+        let (_, record) = self.plan.record(ticket.job).expect("a job of the plan");
         let bad = self.world.is_bad();
-        let mut clock = self.world.clock;
-        let mut listing = SimListing::new();
-        loop {
-            let SimWorld { server, random, .. } = &mut *self.world;
-            let (at, exchange) = server.list(random, clock, bad, record, listing.page());
-            clock = at;
-            if let Some(reply) = listing.hear(exchange, SimServer::time(at)) {
-                return (clock, News::Listed { reply });
+        let SimWorld { server, random, clock, .. } = &mut *self.world;
+        let (at, news) = match &ticket.question {
+            ListQuestion::Page(page) => {
+                let (at, answer) = server.list(random, *clock, bad, record, page);
+                let reply = answer.page_reply(SimServer::time(at));
+                (at, News::Page { ticket, reply })
             }
-        }
+            ListQuestion::Attachment(id) => {
+                let (at, answer) = server.presence(random, *clock, bad, *id);
+                let reply = answer.presence_reply(SimServer::time(at));
+                (at, News::Presence { ticket, reply })
+            }
+        };
+        self.world.tell(|| format!("a question about {record}, heard at {at:?}"));
+        (at, news)
     }
 
-    fn upload(&mut self, job: JobId, announce: bool, tries: u32) -> Result<(Duration, News), Dead> {
+    fn upload(&mut self, ticket: UploadTicket) -> Result<(Duration, News), Dead> {
+        let UploadTicket { job, announce, tries, .. } = ticket;
         let mut sent_at = None;
         if announce {
             let time = SimServer::time(self.world.clock);
             if let Err(why) = self.memory.begin(job, time, tries - 1) {
                 self.die_if_down()?;
-                return Ok((self.world.clock, News::ResultsFailed(why)));
+                return Ok((self.world.clock, News::ResultsFailed { ticket, why }));
             }
             self.synced = self.world.clock;
             sent_at = Some(if self.world.mistake == Some(Mistake::ForgetsTime) { Timestamp::UNIX_EPOCH } else { time });
@@ -226,7 +238,9 @@ impl<'a> VirtualPool<'a> {
         if let Some(content) = wish.content() {
             self.memory.contents.note(job, content);
         }
-        Ok((at, News::Replied { reply: exchange.upload_reply(wish.source_kind(), SimServer::time(at)), sent_at }))
+        let reply = exchange.upload_reply(wish.source_kind(), SimServer::time(at));
+        self.world.tell(|| format!("{ticket:?}, heard at {at:?}"));
+        Ok((at, News::Replied { ticket, reply, sent_at }))
     }
 
     /// An operation failed: was it the end of the process?
@@ -240,52 +254,64 @@ impl<'a> VirtualPool<'a> {
             && at <= self.world.clock
         {
             self.news.pop();
-            let Some((ticket, news)) = self.under_way[number as usize].take() else { continue };
+            let Some(news) = self.under_way[number as usize].take() else { continue };
             self.busy -= 1;
-            let told = match news {
-                News::Replied { reply, sent_at } => {
-                    self.watcher.heard(self.now(), &reply);
-                    self.replied(reply, sent_at)?
-                }
-                News::ResultsFailed(why) => {
-                    self.watcher.unsent();
-                    TaskResult::ResultsFailed(why)
-                }
-                News::Listed { reply } => self.listed(ticket.task, reply)?,
-            };
-            self.world.tell(|| format!("{:?}: {told:?}", ticket.task));
-            for ended in self.engine.handle_result(self.now(), ticket, told) {
+            for ended in self.tell_engine(news)? {
                 self.write(ended)?;
             }
         }
         Ok(())
     }
 
-    fn replied(&mut self, reply: Reply, sent_at: Option<Timestamp>) -> Result<TaskResult, Dead> {
+    fn tell_engine(&mut self, news: News) -> Result<Vec<Ended>, Dead> {
+        let now = self.now();
+        Ok(match news {
+            News::Replied { ticket, reply, sent_at } => {
+                self.watcher.heard(now, &reply);
+                let result = self.replied(reply, sent_at)?;
+                self.world.tell(|| format!("{ticket:?}: {result:?}"));
+                self.engine.handle_upload(now, ticket, result)
+            }
+            News::ResultsFailed { ticket, why } => {
+                self.watcher.unsent();
+                self.engine.handle_upload(now, ticket, UploadResult::ResultsFailed(why))
+            }
+            News::Page { ticket, reply } => {
+                match &reply {
+                    PageReply::Page { .. } | PageReply::AskAgain => self.watcher.answered(),
+                    PageReply::Not(reply) => self.watcher.heard(now, reply),
+                }
+                let result = match self.memory.claims(ticket.job) {
+                    Ok(claims) => ListResult::Page { reply, claims, clock: Clock::Service },
+                    Err(why) => {
+                        self.die_if_down()?;
+                        ListResult::ResultsFailed(why)
+                    }
+                };
+                self.world.tell(|| format!("{ticket:?}: {result:?}"));
+                self.engine.handle_list(now, ticket, result)
+            }
+            News::Presence { ticket, reply } => {
+                match &reply {
+                    PresenceReply::Told { .. } => self.watcher.answered(),
+                    PresenceReply::Not(reply) => self.watcher.heard(now, reply),
+                }
+                self.world.tell(|| format!("{ticket:?}: {reply:?}"));
+                self.engine.handle_list(now, ticket, ListResult::Presence(reply))
+            }
+        })
+    }
+
+    fn replied(&mut self, reply: Reply, sent_at: Option<Timestamp>) -> Result<UploadResult, Dead> {
         let held = match &reply.verdict {
             Verdict::Uploaded(created) => self.memory.holds(created.id),
             _ => Ok(false),
         };
         match held {
-            Ok(held) => Ok(TaskResult::Replied { reply, sent_at, held }),
+            Ok(held) => Ok(UploadResult::Replied { reply, sent_at, held }),
             Err(_) => {
                 self.die_if_down()?;
-                Ok(TaskResult::Panicked { begun: true, sent_at })
-            }
-        }
-    }
-
-    fn listed(&mut self, task: Task, reply: ListReply) -> Result<TaskResult, Dead> {
-        match &reply {
-            ListReply::Listed(_) => self.watcher.answered(),
-            ListReply::Not(reply) => self.watcher.heard(self.now(), reply),
-        }
-        let Task::List { job, .. } = task else { unreachable!("a list is told of lists") };
-        match self.memory.claimed(job) {
-            Ok(claimed) => Ok(TaskResult::Listed { reply, claimed, clock: Clock::Service }),
-            Err(why) => {
-                self.die_if_down()?;
-                Ok(TaskResult::ResultsFailed(why))
+                Ok(UploadResult::Panicked { begun: true, sent_at })
             }
         }
     }

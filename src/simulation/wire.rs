@@ -7,13 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ureq::http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::outcome::OwnCode;
-use crate::reply::{ListReply, Reply, RetryBecause, Verdict};
+use crate::reply::{PageReply, PresenceReply, Reply};
 use crate::upload::{ServiceId, SourceKind};
-use crate::zoho::answer::{Answer, AnswerContent, Arrived};
+use crate::zoho::answer::{Answer, Arrived};
 use crate::zoho::classify::{Ask, Exchange, TransportError, classify};
-use crate::zoho::client::{plain, reply_for};
-use crate::zoho::list::{ListReading, PageRequest};
+use crate::zoho::client::{self, reply_for};
 
 /// What came of a request.
 #[derive(Debug)]
@@ -63,44 +61,22 @@ impl WireAnswer {
         };
         Reply { took: Duration::from_millis(1), ..reply(ask, &self.exchange(), now) }
     }
+
+    /// What the client makes of an answer to the question for a page.
+    pub(super) fn page_reply(self, now: Timestamp) -> PageReply {
+        let exchange = self.exchange();
+        client::page_reply(&exchange, || reply(Ask::List, &exchange, now))
+    }
+
+    /// What the client makes of an answer to the question for one attachment.
+    pub(super) fn presence_reply(self, now: Timestamp) -> PresenceReply {
+        let exchange = self.exchange();
+        client::presence_reply(&exchange, || reply(Ask::List, &exchange, now))
+    }
 }
 
 fn reply(ask: Ask, exchange: &Exchange, now: Timestamp) -> Reply {
     reply_for(classify(ask, exchange), exchange, format_args!(""), Some(now))
-}
-
-/// A record's list while its pages come in.
-pub(super) struct SimListing {
-    reading: ListReading,
-}
-
-impl SimListing {
-    pub(super) fn new() -> SimListing {
-        SimListing { reading: ListReading::default() }
-    }
-
-    pub(super) fn page(&self) -> &PageRequest {
-        self.reading.next()
-    }
-
-    /// What the client makes of an answer; `None`: it asks for the next page.
-    pub(super) fn hear(&mut self, answer: WireAnswer, now: Timestamp) -> Option<ListReply> {
-        let exchange = answer.exchange();
-        let body = match &exchange {
-            Exchange::Answer(Answer { status: 200, body: Some(body), content: AnswerContent::Nothing(_), .. }) => {
-                Some(&body[..])
-            }
-            Exchange::Answer(Answer { status: 204, .. }) => None,
-            exchange => return Some(ListReply::Not(reply(Ask::List, exchange, now))),
-        };
-        match self.reading.take(body) {
-            Ok(listed) => listed.map(ListReply::Listed),
-            Err(why) => {
-                let verdict = Verdict::Retry(RetryBecause::Passing);
-                Some(ListReply::Not(plain(verdict, OwnCode::Unreadable, why)))
-            }
-        }
-    }
 }
 
 /// The body that tells of a new attachment.

@@ -354,6 +354,7 @@ mod tests {
                 url: None,
                 created: Some(created),
                 created_by: None,
+                address_told: true,
             },
             parent: Some(CensusParent { module: Some("Leads".to_owned()), id: record }),
         }

@@ -162,6 +162,7 @@ mod tests {
             url: None,
             created: None,
             created_by: None,
+            address_told: true,
         }
     }
 

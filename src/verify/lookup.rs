@@ -20,9 +20,10 @@ use crate::engine::requests::{
     RequestEngine, RequestFailure, RequestHandler, RequestJob, RequestPolicy, RequestPort, RequestStop, RequestTotals,
     driver,
 };
+use crate::listing::ListReading;
 use crate::reply::{FailedBy, Listed, Reply};
 use crate::upload::{RecordId, ServiceId};
-use crate::zoho::{CensusPage, CensusQuery, DownloadEnd, ListReading};
+use crate::zoho::{CensusPage, CensusQuery, DownloadEnd};
 
 /// The codes by which the service says that page tokens reach no further.
 const REACH_CODES: [&str; 2] = ["DISCRETE_PAGINATION_LIMIT_EXCEEDED", "LIMIT_EXCEEDED"];
@@ -612,7 +613,15 @@ mod tests {
 
     fn listed(id: RecordId) -> Result<Option<Vec<Listed>>, Box<Reply>> {
         let id = ServiceId::new(id.get() - 1_000_000_000);
-        let one = Listed { id, name: "a".to_owned(), size: Some(1), url: None, created: None, created_by: None };
+        let one = Listed {
+            id,
+            name: "a".to_owned(),
+            size: Some(1),
+            url: None,
+            created: None,
+            created_by: None,
+            address_told: true,
+        };
         Ok(Some(vec![one]))
     }
 

@@ -19,13 +19,17 @@ use super::credentials::{Credentials, Secret};
 use super::download::{self, BodyCut, DownloadEnd};
 use super::hosts::{ApiVersion, Target};
 use super::http::{self, HttpError, HttpOptions, TimeLimits};
-use super::list::{Fields, ListReading, PER_PAGE, PageRequest};
+use super::list::{Fields, PER_PAGE, read_page};
 use super::multipart::Form;
 use super::token::{CutSignal, Lease, TokenError, TokenOptions, Tokens};
 use crate::content::{Fingerprint, FingerprintKind};
+use crate::listing::{ListReading, PageRequest};
 use crate::open_file::{FileTrouble, OpenFile};
 use crate::outcome::OwnCode;
-use crate::reply::{DoubtBecause, FailedBy, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
+use crate::reply::{
+    AttachmentPresence, DoubtBecause, FailedBy, ListReply, Listed, PageReply, PresenceReply, Refusal, Reply,
+    RetryBecause, StopBecause, Verdict,
+};
 use crate::upload::{FileSource, RecordId, ServiceId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
@@ -230,29 +234,47 @@ impl Client {
         record: RecordId,
         reading: &mut ListReading,
     ) -> Result<Option<Vec<Listed>>, Box<Reply>> {
-        let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
-        let exchange = self.get_page(&lease, &address(&lease.target, module, record), reading.next());
-        let (status, body) = match &exchange {
-            Exchange::Answer(Answer {
-                status: status @ 200,
-                body: Some(body),
-                content: AnswerContent::Nothing(_),
-                ..
-            }) => (*status, Some(&body[..])),
-            Exchange::Answer(Answer { status: status @ 204, .. }) => (*status, None),
-            exchange => {
-                let reply = self.reply(Ask::List, exchange, &lease, format_args!(""));
+        match self.page(module, record, reading.next_page()) {
+            PageReply::Page { page, .. } => reading.take(page).map_err(|why| Box::new(unusable(why).into_kind())),
+            PageReply::AskAgain => Ok(None),
+            PageReply::Not(reply) => {
                 if is_about_pages(&reply.code) {
                     *reading = ListReading::default();
                 }
-                return Err(Box::new(reply));
+                Err(Box::new(reply.into_kind()))
             }
+        }
+    }
+
+    /// Asks for one page of a record's list, once.
+    pub fn page(&self, module: &str, record: RecordId, page: &PageRequest) -> PageReply {
+        let lease = match self.tokens.lease() {
+            Ok(lease) => lease,
+            Err(error) => return PageReply::Not(no_token(error).into_kind()),
         };
-        self.tokens.worked(lease.generation);
-        reading.take(body).map_err(|why| {
-            let verdict = Verdict::Retry(RetryBecause::Passing);
-            Box::new(Reply { http_status: Some(status), ..plain(verdict, OwnCode::Unreadable, why) })
-        })
+        let fields = self.fields();
+        let exchange = self.get_page(&lease, &address(&lease.target, module, record), fields, page);
+        if let Some(other) = other_fields(fields, &exchange) {
+            self.fields.store(other as u8, Ordering::Relaxed);
+            return PageReply::AskAgain;
+        }
+        let reply = page_reply(&exchange, || self.reply(Ask::List, &exchange, &lease, format_args!("")));
+        if let PageReply::Page { .. } = &reply {
+            self.tokens.worked(lease.generation);
+        }
+        reply
+    }
+
+    /// Asks for one attachment by its id, to see whether it is there. Its content is not read.
+    pub fn presence(&self, module: &str, record: RecordId, attachment: ServiceId) -> PresenceReply {
+        let lease = match self.tokens.lease() {
+            Ok(lease) => lease,
+            Err(error) => return PresenceReply::Not(no_token(error).into_kind()),
+        };
+        let address = format!("{}/{attachment}", address(&lease.target, module, record));
+        let request = self.agent.get(address).header("authorization", authorization(&lease.token));
+        let exchange = self.note_headers(http::exchange_without_content(request.call()));
+        presence_reply(&exchange, || self.reply(Ask::List, &exchange, &lease, format_args!("")))
     }
 
     /// Asks for one page of the census: all attachments that the user may see.
@@ -374,25 +396,18 @@ impl Client {
         self.note_headers(http::exchange(result, body.handed_out() > 0))
     }
 
-    /// One page, with the fields that this version wants; what it wants is learnt once for all listings.
-    fn get_page(&self, lease: &Lease, address: &str, page: &PageRequest) -> Exchange {
-        loop {
-            let fields = self.fields();
-            let mut request = self.agent.get(address).header("authorization", authorization(&lease.token));
-            if let Some(names) = fields.query() {
-                request = request.query("fields", names);
-            }
-            request = request.query("per_page", PER_PAGE.to_string());
-            request = match page {
-                PageRequest::Number(number) => request.query("page", number.to_string()),
-                PageRequest::Token(token) => request.query("page_token", token),
-            };
-            let exchange = self.note_headers(http::exchange(request.call(), false));
-            match other_fields(fields, &exchange) {
-                Some(other) => self.fields.store(other as u8, Ordering::Relaxed),
-                None => return exchange,
-            }
+    fn get_page(&self, lease: &Lease, address: &str, fields: Fields, page: &PageRequest) -> Exchange {
+        let mut request = self.agent.get(address).header("authorization", authorization(&lease.token));
+        if let Some(names) = fields.query() {
+            request = request.query("fields", names);
         }
+        request = request.query("per_page", PER_PAGE.to_string());
+        request = match page {
+            PageRequest::First => request,
+            PageRequest::Number(number) => request.query("page", number.to_string()),
+            PageRequest::Token(token) => request.query("page_token", token),
+        };
+        self.note_headers(http::exchange(request.call(), false))
     }
 
     fn fields(&self) -> Fields {
@@ -557,7 +572,7 @@ pub(crate) fn reply_for(
     }
 }
 
-pub(crate) fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>) -> Reply {
+pub(crate) fn plain<V>(verdict: V, code: OwnCode, message: impl Into<String>) -> Reply<V> {
     Reply {
         verdict,
         code: code.into(),
@@ -567,6 +582,63 @@ pub(crate) fn plain(verdict: Verdict, code: OwnCode, message: impl Into<String>)
         retry_after: None,
         credits_left: None,
     }
+}
+
+/// What an answer to the question for a page of a list comes to; `refused` says what one means that is no page.
+pub(crate) fn page_reply(exchange: &Exchange, refused: impl FnOnce() -> Reply) -> PageReply {
+    let (body, credits_left) = match exchange {
+        Exchange::Answer(Answer {
+            status: 200,
+            body: Some(body),
+            content: AnswerContent::Nothing(_),
+            credits_left,
+            ..
+        }) => (Some(&body[..]), *credits_left),
+        Exchange::Answer(Answer { status: 204, credits_left, .. }) => (None, *credits_left),
+        _ => return PageReply::Not(refused().into_kind()),
+    };
+    match read_page(body) {
+        Ok(page) => PageReply::Page { page, credits_left },
+        Err(why) => PageReply::Not(Reply { credits_left, ..unusable(why) }),
+    }
+}
+
+/// What an answer to the question for one attachment comes to; `refused` says what one means that is neither its content
+/// nor the service's word that there is none.
+pub(crate) fn presence_reply(exchange: &Exchange, refused: impl FnOnce() -> Reply) -> PresenceReply {
+    let told = |presence, credits_left| PresenceReply::Told { presence, credits_left };
+    match exchange {
+        // The service's way to say that there is nothing of this id.
+        Exchange::Answer(Answer { status: 204, credits_left, .. }) => told(AttachmentPresence::Gone, *credits_left),
+        Exchange::Answer(Answer { status: 200..=299, content: AnswerContent::Nothing(_), credits_left, .. }) => {
+            told(AttachmentPresence::There, *credits_left)
+        }
+        Exchange::Answer(Answer { content: AnswerContent::Error(error), credits_left, .. })
+            if error.code == "DOWNLOAD_NOT_ALLOWED" =>
+        {
+            told(AttachmentPresence::There, *credits_left)
+        }
+        _ => {
+            let refused: Reply<Refusal> = refused().into_kind();
+            let about_this_one = match refused.verdict {
+                Refusal::Failed(_) => true,
+                Refusal::Stop(StopBecause::Target | StopBecause::OurMistake | StopBecause::Scope) => {
+                    refused.http_status.is_some_and(|status| status != 407)
+                }
+                Refusal::Stop(_) | Refusal::Retry(_) => false,
+            };
+            // Only that this one question got no answer is known, not what would stop the run.
+            match about_this_one {
+                true => told(AttachmentPresence::Untold, refused.credits_left),
+                false => PresenceReply::Not(refused),
+            }
+        }
+    }
+}
+
+/// A page, or pages together, that cannot be relied on; asking again from the start may help.
+fn unusable(why: &str) -> Reply<Refusal> {
+    Reply { http_status: Some(200), ..plain(Refusal::Retry(RetryBecause::Passing), OwnCode::Unreadable, why) }
 }
 
 fn no_token(error: TokenError) -> Reply {

@@ -218,6 +218,17 @@ pub(crate) fn exchange(result: Result<Response<ureq::Body>, ureq::Error>, bytes_
     }
 }
 
+/// The same for a question whose answer, where it is a good one, is a file of any size: its content is let go, and the
+/// connection with it.
+pub(crate) fn exchange_without_content(result: Result<Response<ureq::Body>, ureq::Error>) -> Exchange {
+    match result {
+        Ok(response) if response.status().is_success() => {
+            Exchange::Answer(Answer::of(response.status(), response.headers(), Arrived::Cut))
+        }
+        other => exchange(other, false),
+    }
+}
+
 /// How long a 4xx or 5xx asks to wait, a date taken by the answer's own clock or else by ours.
 pub(crate) fn asks_to_wait(response: &Response<ureq::Body>) -> Option<Duration> {
     let now = answer::date(response.headers()).unwrap_or_else(jiff::Timestamp::now);

@@ -39,7 +39,6 @@ pub use credentials::{Credentials, Renewal, Secret};
 pub use download::DownloadEnd;
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpOptions, Proxies};
-pub use list::ListReading;
 pub use login::log_in;
 pub use multipart::overhead;
 pub use token::TokenOptions;

@@ -313,7 +313,7 @@ fn a_list_is_read_page_by_page() {
     assert_eq!(listed(list(&client)), [1, 2]);
     assert!(listed(list(&client)).is_empty());
     let lines: Vec<_> = receiver.requests().iter().map(|request| request.first_line().to_owned()).collect();
-    assert_eq!(lines[0], "GET /crm/v2/Leads/738964000000291009/Attachments?per_page=200&page=1 HTTP/1.1");
+    assert_eq!(lines[0], "GET /crm/v2/Leads/738964000000291009/Attachments?per_page=200 HTTP/1.1");
     assert_eq!(lines[1], "GET /crm/v2/Leads/738964000000291009/Attachments?per_page=200&page=2 HTTP/1.1");
 }
 

@@ -17,6 +17,7 @@ mod folders;
 mod identity;
 mod interface;
 mod keys;
+mod lists;
 mod names;
 mod options;
 mod output;

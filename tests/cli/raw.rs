@@ -83,6 +83,9 @@ pub enum RawMoment {
 /// Told of each moment, with the number of the upload, from 0.
 type Meanwhile = Box<dyn Fn(RawMoment, usize) + Send + Sync>;
 
+/// Answers a question about a record: its path with the query, and what was asked before. `None`: the service behaves.
+type Answers = Box<dyn Fn(&str, &[String]) -> Option<Vec<u8>> + Send + Sync>;
+
 /// What the service knows and does.
 struct RawState {
     script: Vec<Step>,
@@ -91,6 +94,8 @@ struct RawState {
     arrived: Mutex<Vec<RawUpload>>,
     begun: AtomicUsize,
     meanwhile: Meanwhile,
+    about: Answers,
+    asked: Mutex<Vec<String>>,
 }
 
 /// A running service. Its threads end with the test program.
@@ -103,15 +108,25 @@ impl Raw {
     /// One that does the steps of the script in turn, one for each upload, and behaves after them; or, `for_ever`,
     /// repeats the last one. It looks into `m.results.csv` of the case.
     pub fn start(case: &Case, script: Vec<Step>, for_ever: bool) -> Raw {
-        Raw::open(case, script, for_ever, Box::new(|_, _| ()))
+        Raw::open(case, script, for_ever, Box::new(|_, _| ()), Box::new(|_, _| None))
+    }
+
+    /// One that does the steps of the script in turn and behaves after them, but for questions about records, which
+    /// `about` may answer instead.
+    pub fn asked_about(
+        case: &Case,
+        script: Vec<Step>,
+        about: impl Fn(&str, &[String]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Raw {
+        Raw::open(case, script, false, Box::new(|_, _| ()), Box::new(about))
     }
 
     /// One that behaves, and calls `meanwhile` in the middle of each upload.
     pub fn watched(case: &Case, meanwhile: impl Fn(RawMoment, usize) + Send + Sync + 'static) -> Raw {
-        Raw::open(case, Vec::new(), false, Box::new(meanwhile))
+        Raw::open(case, Vec::new(), false, Box::new(meanwhile), Box::new(|_, _| None))
     }
 
-    fn open(case: &Case, script: Vec<Step>, for_ever: bool, meanwhile: Meanwhile) -> Raw {
+    fn open(case: &Case, script: Vec<Step>, for_ever: bool, meanwhile: Meanwhile, about: Answers) -> Raw {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let book = Arc::new(RawState {
@@ -121,6 +136,8 @@ impl Raw {
             arrived: Mutex::default(),
             begun: AtomicUsize::new(0),
             meanwhile,
+            about,
+            asked: Mutex::default(),
         });
         let shared = Arc::clone(&book);
         thread::spawn(move || {
@@ -148,6 +165,11 @@ impl Raw {
         command
     }
 
+    /// The paths with queries of all questions about records so far, in order.
+    pub fn asked(&self) -> Vec<String> {
+        self.book.asked.lock().expect("no thread of the service failed").clone()
+    }
+
     /// Every upload that arrived whole, in order.
     pub fn arrived(&self) -> Vec<RawUpload> {
         self.book.arrived.lock().expect("no thread of the service failed").clone()
@@ -161,7 +183,11 @@ impl RawState {
         loop {
             let Some(mut request) = RawRequest::read_head(&mut reader)? else { return Ok(()) };
             let (answer, closes) = if request.method == "GET" {
-                (self.list(&request), false)
+                let mut asked = self.asked.lock().expect("no thread of the service failed");
+                let answer = (self.about)(&request.path, &asked);
+                asked.push(request.path.clone());
+                drop(asked);
+                (answer.unwrap_or_else(|| self.list(&request)), false)
             } else {
                 let number = self.begun.fetch_add(1, Ordering::SeqCst);
                 (self.meanwhile)(RawMoment::Head, number);
@@ -211,6 +237,23 @@ impl RawState {
         let Some(status) = status else { return Vec::new() };
         reader.records().flatten().filter_map(|line| line.get(status).map(str::to_owned)).collect()
     }
+}
+
+/// The answer to a question about a record: entries of files of other people, made long ago, and whether more follow.
+pub fn list_page(ids: std::ops::Range<u64>, more: bool) -> Vec<u8> {
+    let entry = |number: u64| {
+        serde_json::json!({"id": id(number + 500_000), "File_Name": format!("old {number}"), "Size": 7, "$link_url": null,
+            "Created_Time": "2020-01-01T00:00:00+00:00", "Created_By": {"id": USER, "name": "Scripted"}})
+    };
+    let count = ids.end - ids.start;
+    let data: Vec<_> = ids.map(entry).collect();
+    let body = serde_json::json!({"data": data, "info": {"more_records": more, "count": count}});
+    answer(200, &date(), &body.to_string())
+}
+
+/// The answer that says: nothing.
+pub fn no_content() -> Vec<u8> {
+    answer(204, &date(), "")
 }
 
 const USER: &str = "700000000000101001";

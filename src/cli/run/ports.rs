@@ -8,10 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::content::Fingerprint;
-use crate::engine::{Clock, Ended, JobId, Journal, Service};
+use crate::engine::{Clock, Ended, JobId, Journal, RecordClaims, Service};
+use crate::listing::PageRequest;
 use crate::outcome::OwnCode;
 use crate::plan::Plan;
-use crate::reply::{FailedBy, ListReply, Reply, Verdict};
+use crate::reply::{FailedBy, PageReply, PresenceReply, Reply, Verdict};
 use crate::results::{Disk, Layout, Line, ResultsSnapshot, SharedLog};
 use crate::upload::{RowKey, ServiceId};
 use crate::zoho::Client;
@@ -56,10 +57,17 @@ impl Service for ClientUploader<'_> {
         sent.reply
     }
 
-    fn list(&self, job: JobId) -> ListReply {
+    fn page(&self, job: JobId, page: &PageRequest) -> PageReply {
         match self.plan.record(job) {
-            Some((module, record)) => self.client.list(module, record),
-            None => ListReply::Not(not_ours(job)),
+            Some((module, record)) => self.client.page(module, record, page),
+            None => PageReply::Not(not_ours(job).into_kind()),
+        }
+    }
+
+    fn presence(&self, job: JobId, attachment: ServiceId) -> PresenceReply {
+        match self.plan.record(job) {
+            Some((module, record)) => self.client.presence(module, record, attachment),
+            None => PresenceReply::Not(not_ours(job).into_kind()),
         }
     }
 
@@ -180,9 +188,11 @@ impl<L: SharedLog + Sync> Journal for ResultsJournal<'_, L> {
         self.log.finish(&line.ended(&ended.outcome, tries_before)).map_err(|error| self.told(error))
     }
 
-    fn claimed(&self, job: JobId) -> Result<Vec<ServiceId>, String> {
+    fn claims(&self, job: JobId) -> Result<RecordClaims, String> {
         let (_, record) = self.plan.record(job).ok_or_else(|| not_ours(job).message)?;
-        self.log.claimed(record).map_err(|error| format!("the results file cannot be read: {error}"))
+        let (all, expected) =
+            self.log.claims(record).map_err(|error| format!("the results file cannot be read: {error}"))?;
+        Ok(RecordClaims { all, expected })
     }
 
     fn holds(&self, attachment: ServiceId) -> Result<bool, String> {

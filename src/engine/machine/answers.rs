@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Engine;
 use super::ends::{answer_text, internal_error};
+use super::{AfterStop, Engine};
 use crate::engine::brakes::circuit_breaker::BreakerChange;
 use crate::engine::brakes::failure_streaks::StreakVerdict;
 use crate::engine::retry::named_wait;
-use crate::engine::{Elapsed, Ended, JobId, Notice, PauseReason, StopCause, TaskResult, Ticket};
+use crate::engine::{Dispatch, Elapsed, Ended, JobId, Notice, PauseReason, StopCause, UploadResult, UploadTicket};
 use crate::outcome::{OwnCode, Status, is_temporary};
-use crate::reply::{Created, DoubtBecause, FailedBy, ListReply, Reply, RetryBecause, StopBecause, Verdict};
+use crate::reply::{Created, DoubtBecause, FailedBy, Reply, RetryBecause, StopBecause, Verdict};
 
 /// How long to sleep where the service says that no credits are left, since it does not say when there will be some.
 const CREDITS_PAUSE: Duration = Duration::from_secs(3_600);
 
 impl Engine<'_> {
-    pub(super) fn handle_upload(
+    pub(super) fn apply_upload(
         &mut self,
         now: Elapsed,
-        id: JobId,
-        ticket: &Ticket,
-        result: TaskResult,
+        ticket: &UploadTicket,
+        result: UploadResult,
         out: &mut Vec<Ended>,
     ) {
+        let id = ticket.job;
         let job = self.job(id);
         self.scheduler.returned(&job);
         if let Some(count) = self.uploading.get_mut(&job.record) {
@@ -34,23 +34,22 @@ impl Engine<'_> {
             }
         }
         match result {
-            TaskResult::Replied { reply, sent_at, held } => {
+            UploadResult::Replied { reply, sent_at, held } => {
                 self.note_sent_at(id, sent_at);
                 let reply = self.believed(reply, held);
-                self.handle_reply(now, id, ticket, reply, out);
+                self.handle_reply(now, id, ticket.dispatch, reply, out);
             }
-            TaskResult::ResultsFailed(why) => {
+            UploadResult::ResultsFailed(why) => {
                 if let Some(progress) = self.in_progress.get_mut(&id) {
                     progress.announced = false;
                     progress.tries -= 1;
                 }
                 self.handle_results_failure(&why);
             }
-            TaskResult::Panicked { begun, sent_at } => {
+            UploadResult::Panicked { begun, sent_at } => {
                 self.note_sent_at(id, sent_at);
                 self.handle_panic(now, id, begun, out);
             }
-            TaskResult::Listed { .. } => {}
         }
     }
 
@@ -79,8 +78,11 @@ impl Engine<'_> {
     /// it, or a connection is out of step. It says nothing about this row.
     fn believed(&self, reply: Reply, held: bool) -> Reply {
         match &reply.verdict {
-            Verdict::Uploaded(created) if held || self.given.contains(&created.id) => Reply {
-                message: format!("the answer names attachment {}, which another row has already", created.id),
+            Verdict::Uploaded(created) if held || self.known.contains(&created.id) => Reply {
+                message: format!(
+                    "the answer names attachment {}, which was there already or is another row's",
+                    created.id
+                ),
                 code: OwnCode::Unreadable.into(),
                 verdict: Verdict::InDoubt(DoubtBecause::Unreadable),
                 ..reply
@@ -89,7 +91,7 @@ impl Engine<'_> {
         }
     }
 
-    fn handle_reply(&mut self, now: Elapsed, id: JobId, ticket: &Ticket, reply: Reply, out: &mut Vec<Ended>) {
+    fn handle_reply(&mut self, now: Elapsed, id: JobId, dispatch: Dispatch, reply: Reply, out: &mut Vec<Ended>) {
         if let Some(left) = reply.credits_left {
             self.credits.learn(now, left);
         }
@@ -97,26 +99,26 @@ impl Engine<'_> {
         let named = reply.retry_after;
         match reply.verdict.clone() {
             Verdict::Uploaded(created) => {
-                self.note_served(now, ticket);
+                self.note_served(now, dispatch);
                 self.learn(id, &created);
                 self.note_success(module);
                 self.end_uploaded(id, &reply, created, out);
             }
             Verdict::AlreadyPresent => {
-                self.note_served(now, ticket);
+                self.note_served(now, dispatch);
                 self.note_success(module);
                 self.end_by_reply(id, Status::AlreadyPresent, &reply, out);
             }
             Verdict::Failed(by) => {
                 if by != FailedBy::File {
-                    self.note_served(now, ticket);
+                    self.note_served(now, dispatch);
                 }
                 self.end_by_reply(id, Status::Failed, &reply, out);
                 self.handle_refusal(module, by, &reply);
             }
-            Verdict::Retry(because) => self.retry(now, id, ticket, because, reply, out),
+            Verdict::Retry(because) => self.retry(now, id, dispatch, because, reply, out),
             Verdict::InDoubt(because) => {
-                self.brake_in_doubt(now, ticket, because);
+                self.brake_in_doubt(now, dispatch, because);
                 self.doubt(now, id, reply, out);
             }
             Verdict::Stop(because) => self.stopped_by_upload(now, id, because, reply),
@@ -128,12 +130,12 @@ impl Engine<'_> {
         self.wait_as_named(now, named);
     }
 
-    fn brake_in_doubt(&mut self, now: Elapsed, ticket: &Ticket, because: DoubtBecause) {
+    fn brake_in_doubt(&mut self, now: Elapsed, dispatch: Dispatch, because: DoubtBecause) {
         let server_error = matches!(because, DoubtBecause::ServerError | DoubtBecause::InternalError);
         if because.is_trouble() {
-            let change = self.breaker.doubted(now, ticket.probe, server_error);
+            let change = self.breaker.doubted(now, dispatch.probe, server_error);
             self.apply_breaker(now, change);
-        } else if ticket.probe {
+        } else if dispatch.probe {
             // It says nothing about what the pause is for: the next row tries.
             self.breaker.probe_wasted(now);
         }
@@ -148,9 +150,9 @@ impl Engine<'_> {
     }
 
     /// The service answered as it should.
-    pub(super) fn note_served(&mut self, now: Elapsed, ticket: &Ticket) {
+    pub(super) fn note_served(&mut self, now: Elapsed, dispatch: Dispatch) {
         self.concurrency.served();
-        let change = self.breaker.good(ticket.probe);
+        let change = self.breaker.good(dispatch.probe);
         self.apply_breaker(now, change);
     }
 
@@ -181,12 +183,14 @@ impl Engine<'_> {
             StreakVerdict::GoOn => {}
             StreakVerdict::CloseModule => self.close_module(module, answer_text),
             StreakVerdict::StopForRecords(count) => self.stop(
+                AfterStop::Settle,
                 StopCause::Streak,
                 format!("{count} records in a row are not known to the service (last answer: {answer_text})"),
                 "Were the ids rounded by a spreadsheet, or are they of another organisation? Mend them and run again.",
                 None,
             ),
             StreakVerdict::StopForUnlisted(count) => self.stop(
+                AfterStop::Settle,
                 StopCause::Streak,
                 format!("the service refused {count} rows in a row in a way that is not documented: {answer_text}"),
                 "Find out what the answer means, then run the same command again.",
@@ -205,16 +209,16 @@ impl Engine<'_> {
         &mut self,
         now: Elapsed,
         id: JobId,
-        ticket: &Ticket,
+        dispatch: Dispatch,
         because: RetryBecause,
         reply: Reply,
         out: &mut Vec<Ended>,
     ) {
-        self.brake(now, ticket, because, &reply);
+        self.brake(now, dispatch, because, reply.retry_after);
         let progress = self.in_progress.entry(id).or_default();
         // A row that happens to try whether a pause is over must not use its tries up on that; but a row whose token is
         // refused each time would have it renewed for ever.
-        progress.failures += u32::from(!ticket.probe || because == RetryBecause::TokenRenewed);
+        progress.failures += u32::from(!dispatch.probe || because == RetryBecause::TokenRenewed);
         let failures = progress.failures;
         if self.policy.retry_policy().allows(because, failures) {
             progress.last = Some(reply);
@@ -228,21 +232,27 @@ impl Engine<'_> {
     }
 
     /// Slows everybody down as the answer asks.
-    pub(super) fn brake(&mut self, now: Elapsed, ticket: &Ticket, because: RetryBecause, reply: &Reply) {
+    pub(super) fn brake(
+        &mut self,
+        now: Elapsed,
+        dispatch: Dispatch,
+        because: RetryBecause,
+        retry_after: Option<Duration>,
+    ) {
         let change = match because {
             RetryBecause::Throttled => {
                 self.ending.throttled += 1;
-                let change = match reply.retry_after {
+                let change = match retry_after {
                     // The named time is kept for every kind of answer.
                     Some(_) => BreakerChange::None,
-                    None => self.breaker.throttled(now, ticket.probe, self.in_flight == 0),
+                    None => self.breaker.throttled(now, dispatch.probe, self.in_flight == 0),
                 };
-                self.reduce_concurrency(now, ticket);
+                self.reduce_concurrency(now, dispatch);
                 change
             }
-            RetryBecause::NotConnected | RetryBecause::Passing => self.breaker.missed(now, ticket.probe),
+            RetryBecause::NotConnected | RetryBecause::Passing => self.breaker.missed(now, dispatch.probe),
             RetryBecause::LocalShortage => {
-                self.reduce_concurrency(now, ticket);
+                self.reduce_concurrency(now, dispatch);
                 BreakerChange::None
             }
             RetryBecause::TokenRenewed => BreakerChange::None,
@@ -250,8 +260,8 @@ impl Engine<'_> {
         self.apply_breaker(now, change);
     }
 
-    fn reduce_concurrency(&mut self, now: Elapsed, ticket: &Ticket) {
-        self.concurrency.throttled(now, ticket.started, self.in_flight);
+    fn reduce_concurrency(&mut self, now: Elapsed, dispatch: Dispatch) {
+        self.concurrency.throttled(now, dispatch.started, self.in_flight);
         let window = self.concurrency.limit(now);
         self.notices.push(Notice::Throttled { window });
     }
@@ -271,7 +281,7 @@ impl Engine<'_> {
 
     /// Whether the answer says that no credits are left and the user wants to wait for more: then nothing is asked for a
     /// while.
-    pub(super) fn waits_for_credits(&mut self, now: Elapsed, because: StopBecause, reply: &Reply) -> bool {
+    pub(super) fn waits_for_credits<V>(&mut self, now: Elapsed, because: StopBecause, reply: &Reply<V>) -> bool {
         let waits = because == StopBecause::Limit && self.policy.wait_for_credits && reply.credits_left == Some(0);
         if waits {
             let change = self.breaker.wait_until(now + CREDITS_PAUSE, PauseReason::Credits);
@@ -281,24 +291,23 @@ impl Engine<'_> {
     }
 }
 
-/// Whether the task came back without a word of the service.
-pub(super) fn never_reached_service(result: &TaskResult) -> bool {
+/// Whether the request came back without a word of the service.
+pub(super) fn never_reached_service(result: &UploadResult) -> bool {
     match result {
-        TaskResult::Listed { reply: ListReply::Listed(_), .. } => false,
-        TaskResult::Listed { reply: ListReply::Not(reply), .. } | TaskResult::Replied { reply, .. } => matches!(
+        UploadResult::Replied { reply, .. } => matches!(
             reply.verdict,
             Verdict::Failed(FailedBy::File)
                 | Verdict::Retry(RetryBecause::LocalShortage | RetryBecause::TokenRenewed)
                 | Verdict::Stop(_)
                 | Verdict::StopInDoubt(_)
         ),
-        TaskResult::ResultsFailed(_) | TaskResult::Panicked { .. } => true,
+        UploadResult::ResultsFailed(_) | UploadResult::Panicked { .. } => true,
     }
 }
 
 /// The end of a row whose tries were used up by something that will pass: with a code that the next run knows to try
 /// again, and with the service's own, if that is another, in its words.
-pub(super) fn temporary(because: RetryBecause, reply: Reply) -> Reply {
+pub(super) fn temporary<V>(because: RetryBecause, reply: Reply<V>) -> Reply<V> {
     if is_temporary(&reply.code) {
         return reply;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Engine, InProgress};
 use crate::engine::{Ended, JobId, PriorAttempt, PriorDoubt, StopCause};
 use crate::outcome::{Outcome, OwnCode, Status};
-use crate::reply::{Created, Reply, Verdict};
+use crate::reply::{Created, Reply};
 
 impl Engine<'_> {
     pub(super) fn end_uploaded(&mut self, id: JobId, reply: &Reply, created: Created, out: &mut Vec<Ended>) {
@@ -18,7 +18,7 @@ impl Engine<'_> {
         self.finish(id, outcome, out);
     }
 
-    pub(super) fn end_by_reply(&mut self, id: JobId, status: Status, reply: &Reply, out: &mut Vec<Ended>) {
+    pub(super) fn end_by_reply<V>(&mut self, id: JobId, status: Status, reply: &Reply<V>, out: &mut Vec<Ended>) {
         let mut outcome = self.outcome(id, status, reply.code.clone(), reply.message.clone());
         outcome.http_status = reply.http_status;
         outcome.took = reply.took;
@@ -29,7 +29,15 @@ impl Engine<'_> {
         let Some(ended) = self.ended.get_mut(id.0 as usize).filter(|ended| !**ended) else { return };
         *ended = true;
         self.in_progress.remove(&id);
-        self.given.extend(outcome.attachment_id);
+        if let Some(attachment) = outcome.attachment_id {
+            self.known.insert(attachment);
+            if outcome.status == Status::Uploaded {
+                self.recent.push_back((self.ending.took, attachment));
+            }
+        }
+        while self.recent.front().is_some_and(|(at, _)| *at + self.policy.settle_time < self.ending.took) {
+            self.recent.pop_front();
+        }
         self.scheduler.release_group(&self.jobs, id);
         out.push(Ended { job: id, outcome });
     }
@@ -55,7 +63,7 @@ impl Engine<'_> {
 
     /// How a row ends that the run did not get to, or did not get to the end of.
     pub(super) fn left_over(&mut self, id: JobId) -> Outcome {
-        let interrupted = self.stopped.as_ref().is_some_and(|stopped| stopped.cause == StopCause::Signal);
+        let interrupted = self.phase.stopped().is_some_and(|stopped| stopped.cause == StopCause::Signal);
         let doubtful = self.doubts.rows_of(self.job(id).record).contains(&id);
         let (status, code, message) = match self.in_progress.get(&id) {
             Some(InProgress { prior: Some(PriorAttempt { was: PriorDoubt::Unknown, .. }), begun: false, .. })
@@ -84,7 +92,7 @@ impl Engine<'_> {
     }
 
     fn not_sent(&mut self, id: JobId, interrupted: bool, last: Option<String>) -> (Status, String, String) {
-        let (code, why) = match (self.closed_modules.get(&self.job(id).module), &self.stopped) {
+        let (code, why) = match (self.closed_modules.get(&self.job(id).module), self.phase.stopped()) {
             (Some(answer_text), _) => {
                 (OwnCode::ModuleClosed, format!("every row of the module would be refused: {answer_text}"))
             }
@@ -103,7 +111,7 @@ impl Engine<'_> {
     }
 }
 
-pub(super) fn answer_text(reply: &Reply) -> String {
+pub(super) fn answer_text<V>(reply: &Reply<V>) -> String {
     match (reply.code.as_str(), reply.message.as_str()) {
         ("", message) => message.to_owned(),
         (code, "") => code.to_owned(),
@@ -111,7 +119,7 @@ pub(super) fn answer_text(reply: &Reply) -> String {
     }
 }
 
-pub(super) fn internal_error(verdict: Verdict) -> Reply {
+pub(super) fn internal_error<V>(verdict: V) -> Reply<V> {
     Reply {
         verdict,
         code: OwnCode::InternalError.into(),

@@ -1,30 +1,32 @@
-//! The machine itself: [`Engine::poll`] says what to do, [`Engine::handle_result`] hears what came of it.
+//! The machine itself: [`Engine::poll`] says what to do, [`Engine::handle_upload`] and [`Engine::handle_list`] hear what
+//! came of it.
 //!
 //! It decides which row comes next and what follows from an answer. What it decides by is kept in the small rooms
 //! beside it: who may start ([`scheduler`](super::scheduler)), who is in doubt ([`doubts`](super::doubts)), and the brakes.
 //! Here stands what comes next; what follows from which answer stands in the files below: `answers` to uploads,
 //! `settling` of doubts, `lists` that come before rows, the `ends` of rows and the `stops` of runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use self::answers::never_reached_service;
-use self::lists::{Baselines, without_doubt, without_panic};
-use self::settling::ListContext;
+use self::lists::Baselines;
 use super::brakes::circuit_breaker::{BreakerWaits, CircuitBreaker, Permit};
 use super::brakes::concurrency::ConcurrencyLimit;
 use super::brakes::credits::{Allowed, Credits};
 use super::brakes::failure_streaks::{ModuleStreak, RunStreak};
 use super::brakes::rate::RequestRate;
 use super::doubts::{Doubts, Turn};
+use super::list_inquiry::ListInquiry;
 use super::policy::IfExists;
 use super::scheduler::Scheduler;
 use super::{
-    Descriptors, Elapsed, Ended, Ending, Job, JobId, Next, Notice, PauseReason, Policy, PriorAttempt, Purpose,
-    RecordIx, StopCause, Stopped, Task, TaskResult, Ticket,
+    Descriptors, Dispatch, Elapsed, Ended, Ending, Job, JobId, ListQuestion, ListResult, ListTicket, Next, Notice,
+    PauseReason, Policy, PriorAttempt, Purpose, RecordIx, StopCause, Stopped, UploadResult, UploadTicket,
 };
+use crate::listing::PageRequest;
 use crate::outcome::Status;
 use crate::reply::{DoubtBecause, Reply, StopBecause};
 #[cfg(test)]
@@ -52,6 +54,10 @@ pub struct Engine<'a> {
     delayed: BTreeSet<(Elapsed, JobId)>,
     baselines: Baselines,
     first: FirstRequest,
+    /// Questions about records that lead to more questions, by record; at most one inquiry for each.
+    inquiries: HashMap<RecordIx, ListInquiry>,
+    /// Records whose inquiry has its next question ready.
+    questions: VecDeque<RecordIx>,
     rate: RequestRate,
     concurrency: ConcurrencyLimit,
     breaker: CircuitBreaker,
@@ -59,18 +65,23 @@ pub struct Engine<'a> {
     run_streak: RunStreak,
     module_streaks: Vec<ModuleStreak>,
     closed_modules: HashMap<u16, String>,
-    /// Whether records may be listed; not, once the service has refused that for want of a scope.
+    /// Whether the token may list records; not, once the service has refused that for want of a scope. Rows in doubt
+    /// then end `unknown` at once, while others are still sent.
     listable: bool,
     /// The user that our attachments belong to.
     author: Option<ServiceId>,
-    /// Every attachment that a row of this run has. An answer that names one of them is another row's.
-    given: HashSet<ServiceId>,
+    /// Every attachment that a row of this run has or that a list has shown. An answer that names one of them is the
+    /// answer to another request.
+    known: HashSet<ServiceId>,
+    /// What rows of this run got lately, oldest first: a list need not have it yet.
+    recent: VecDeque<(Elapsed, ServiceId)>,
+    /// Attachments that the results hold and that the service said twice to be gone.
+    gone: HashSet<ServiceId>,
     /// By how many seconds an attachment of ours ever seemed older than its `sending` line.
     behind_seconds: i64,
     in_flight: u32,
     begun: u32,
-    stopped: Option<Stopped>,
-    settles: bool,
+    phase: Phase,
     settling_announced: bool,
     notices: Vec<Notice>,
     rest_from: usize,
@@ -96,17 +107,81 @@ struct InProgress {
     had: Option<Vec<ServiceId>>,
 }
 
-/// The first request of the run.
+/// How far the run has come.
+#[derive(Clone, PartialEq, Debug)]
+enum Phase {
+    /// Rows are sent, and those in doubt are settled when it is their turn.
+    Sending,
+    /// No further row starts, for this reason; rows in doubt are settled.
+    Settling(Stopped),
+    /// Nothing further is asked, for this reason; what is under way comes to its end.
+    Ending(Stopped),
+}
+
+impl Phase {
+    fn is_sending(&self) -> bool {
+        *self == Phase::Sending
+    }
+
+    /// Whether rows in doubt may still be settled.
+    fn settles(&self) -> bool {
+        !matches!(self, Phase::Ending(_))
+    }
+
+    /// Why the run stops; `None` while it does not.
+    fn stopped(&self) -> Option<&Stopped> {
+        match self {
+            Phase::Sending => None,
+            Phase::Settling(stopped) | Phase::Ending(stopped) => Some(stopped),
+        }
+    }
+}
+
+/// What a stop leaves to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum AfterStop {
+    /// Rows in doubt can still be settled.
+    Settle,
+    /// Nothing: a list would fail for the same reason, or there is no time for one.
+    End,
+}
+
+/// The first request of the run: the first page of a record's list. It proves token, scope and module.
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum FirstRequest {
-    Due { at: Elapsed, failures: u32 },
-    UnderWay { failures: u32 },
+    /// To be made.
+    Due(FirstTry),
+    /// Its answer is awaited.
+    UnderWay(FirstTry),
+    /// Made, or not needed.
     Done,
+}
+
+/// Which record is asked about, and what came of earlier tries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct FirstTry {
+    /// Not before this instant.
+    at: Elapsed,
+    /// A row of the record.
+    job: JobId,
+    /// How often asking about this record has failed.
+    failures: u32,
+    /// Records whose lists were of no use.
+    useless: Vec<RecordIx>,
+}
+
+/// A thing to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum NextTask {
+    /// Ask about a record.
+    List { record: RecordIx, job: JobId, purpose: Purpose, question: ListQuestion },
+    /// Send one row.
+    Upload { job: JobId, announce: bool, tries: u32 },
 }
 
 /// What could be done next, the brakes aside.
 enum NextChoice {
-    Do(Task),
+    Do(NextTask),
     Wait(Option<Elapsed>),
     Nothing,
 }
@@ -131,10 +206,12 @@ impl<'a> Engine<'a> {
             doubts: Doubts::default(),
             delayed: BTreeSet::new(),
             baselines: Baselines::of(&jobs, policy.if_exists),
+            inquiries: HashMap::new(),
+            questions: VecDeque::new(),
             first: if jobs.is_empty() {
                 FirstRequest::Done
             } else {
-                FirstRequest::Due { at: Elapsed::ZERO, failures: 0 }
+                FirstRequest::Due(FirstTry { at: Elapsed::ZERO, job: JobId(0), failures: 0, useless: Vec::new() })
             },
             rate: RequestRate::new(policy.rate),
             concurrency: ConcurrencyLimit::new(policy.concurrency.min(super::policy::MOST_AT_ONCE)),
@@ -145,12 +222,13 @@ impl<'a> Engine<'a> {
             closed_modules: HashMap::new(),
             listable: true,
             author: None,
-            given: HashSet::new(),
+            known: HashSet::new(),
+            recent: VecDeque::new(),
+            gone: HashSet::new(),
             behind_seconds: 0,
             in_flight: 0,
             begun: 0,
-            stopped: None,
-            settles: true,
+            phase: Phase::Sending,
             settling_announced: false,
             notices: Vec::new(),
             rest_from: 0,
@@ -201,7 +279,7 @@ impl<'a> Engine<'a> {
                 Permit::Probe => true,
                 Permit::Wait(at) => return Next::Wait(self.before_time_is_up(at)),
             };
-            match self.afford(now, task) {
+            match self.afford(now, &task) {
                 Allowed::Yes => {}
                 Allowed::Wait(until) => {
                     let change = self.breaker.wait_until(until, PauseReason::Credits);
@@ -209,7 +287,7 @@ impl<'a> Engine<'a> {
                     return Next::Wait(self.before_time_is_up(Some(until)));
                 }
                 Allowed::OverMax => {
-                    self.stop_for_max_credits(task);
+                    self.stop_for_max_credits(&task);
                     continue;
                 }
                 Allowed::Kept(left) => {
@@ -218,75 +296,69 @@ impl<'a> Engine<'a> {
                 }
             }
             #[cfg(test)]
-            if matches!(task, Task::List { purpose: Purpose::Settle, .. }) && is_made(Mistake::SettlesUnpaced) {
-                return Next::Do(self.start(now, task, probe));
+            if matches!(task, NextTask::List { purpose: Purpose::Settle, .. }) && is_made(Mistake::SettlesUnpaced) {
+                return self.start(now, task, probe);
             }
             return match self.rate.take(now) {
-                Ok(()) => Next::Do(self.start(now, task, probe)),
+                Ok(()) => self.start(now, task, probe),
                 Err(at) => Next::Wait(Some(at)),
             };
         }
     }
 
-    /// What came of a task. Gives back the rows that have ended by it.
-    pub fn handle_result(&mut self, now: Elapsed, ticket: Ticket, result: TaskResult) -> Vec<Ended> {
+    /// What came of sending a row. Gives back the rows that have ended by it.
+    pub fn handle_upload(&mut self, now: Elapsed, ticket: UploadTicket, result: UploadResult) -> Vec<Ended> {
         let mut out = Vec::new();
         self.ending.took = now;
         self.in_flight -= 1;
-        if ticket.probe && never_reached_service(&result) {
+        if ticket.dispatch.probe && never_reached_service(&result) {
             self.breaker.probe_wasted(now);
         }
-        match (ticket.task, without_panic(ticket.task, result)) {
-            (Task::Upload { job, .. }, result) => self.handle_upload(now, job, &ticket, result, &mut out),
-            (Task::List { record, job, purpose }, TaskResult::Listed { reply, claimed, clock }) => {
-                let reply = without_doubt(reply);
-                self.handle_list(now, &ticket, &reply);
-                match purpose {
-                    Purpose::First => self.handle_first_list(now, job, reply, &claimed, &mut out),
-                    Purpose::Baseline => self.handle_baseline(now, record, reply, &claimed, &mut out),
-                    Purpose::Settle => {
-                        let seen = ListContext { claimed: &claimed, clock };
-                        self.handle_settle_list(now, record, &ticket, reply, seen, &mut out);
-                    }
-                }
-            }
-            (Task::List { .. }, TaskResult::ResultsFailed(why)) => {
-                self.first = FirstRequest::Done;
-                self.handle_results_failure(&why);
-            }
-            // No driver tells this of a list.
-            (Task::List { .. }, TaskResult::Replied { .. } | TaskResult::Panicked { .. }) => {}
-        }
-        for ended in &out {
+        self.apply_upload(now, &ticket, result, &mut out);
+        self.count_ended(&out);
+        out
+    }
+
+    /// What came of a question about a record. Gives back the rows that have ended by it.
+    pub fn handle_list(&mut self, now: Elapsed, ticket: ListTicket, result: ListResult) -> Vec<Ended> {
+        let mut out = Vec::new();
+        self.ending.took = now;
+        self.in_flight -= 1;
+        self.apply_list(now, &ticket, result, &mut out);
+        self.count_ended(&out);
+        out
+    }
+
+    fn count_ended(&mut self, out: &[Ended]) {
+        for ended in out {
             self.ending.counts.add(ended.outcome.status);
             let failed = ended.outcome.status == Status::Failed;
             if let Some((failed, of)) = self.run_streak.ended(failed, self.policy.max_failures) {
                 self.stop_for_failures(failed, of);
             }
         }
-        out
     }
 
     /// A signal came: nothing new starts, nothing is settled; what is under way may finish.
     pub fn handle_interrupt(&mut self) {
         self.stop(
+            AfterStop::End,
             StopCause::Signal,
             "the run was interrupted".to_owned(),
             "Run the same command again: it goes on where it was.",
             None,
         );
-        self.settles = false;
     }
 
     /// The results file cannot be written any more: nothing new starts, nothing is settled.
     pub fn handle_results_failure(&mut self, why: &str) {
         self.stop(
+            AfterStop::End,
             StopCause::Service(StopBecause::Disk),
             format!("the results file cannot be written: {why}"),
             "Make room or mend the disk, then run the same command again.",
             None,
         );
-        self.settles = false;
     }
 
     /// What people may want to know since this was last asked.
@@ -313,7 +385,7 @@ impl<'a> Engine<'a> {
 
     /// How the run ended, once the rest has been fetched.
     pub fn into_ending(self) -> Ending {
-        Ending { stopped: self.stopped, credits_left: self.credits.left(), ..self.ending }
+        Ending { stopped: self.phase.stopped().cloned(), credits_left: self.credits.left(), ..self.ending }
     }
 
     // ---- What comes next ----
@@ -329,22 +401,28 @@ impl<'a> Engine<'a> {
     }
 
     fn choose(&mut self, now: Elapsed) -> NextChoice {
-        match self.first {
-            FirstRequest::Due { at, .. } if self.stopped.is_none() => {
-                return if at <= now { NextChoice::Do(self.first_task()) } else { NextChoice::Wait(Some(at)) };
+        match &self.first {
+            FirstRequest::Due(first) if self.phase.is_sending() => {
+                return match first.at <= now {
+                    true => NextChoice::Do(self.first_task(first.job)),
+                    false => NextChoice::Wait(Some(first.at)),
+                };
             }
-            FirstRequest::UnderWay { .. } => return NextChoice::Wait(None),
-            FirstRequest::Due { .. } | FirstRequest::Done => {}
+            FirstRequest::UnderWay(_) => return NextChoice::Wait(None),
+            FirstRequest::Due(_) | FirstRequest::Done => {}
+        }
+        if let Some(task) = self.next_question() {
+            return NextChoice::Do(task);
         }
         if let Some(record) = self.due(now, Turn::Soon) {
             return NextChoice::Do(self.settle_task(record));
         }
-        if self.stopped.is_none()
+        if self.phase.is_sending()
             && let Some(task) = self.row_task(now)
         {
             return NextChoice::Do(task);
         }
-        let at_the_end = self.stopped.is_some() || self.in_flight == 0 || !self.has_fresh_rows();
+        let at_the_end = !self.phase.is_sending() || self.in_flight == 0 || !self.has_fresh_rows();
         if at_the_end && let Some(record) = self.due(now, Turn::AtTheEnd) {
             return NextChoice::Do(self.settle_task(record));
         }
@@ -354,11 +432,11 @@ impl<'a> Engine<'a> {
     /// Nothing can start: until when?
     fn idle(&mut self, now: Elapsed, at_the_end: bool) -> NextChoice {
         let rows = (self.delayed.first().map(|(at, _)| *at), self.baselines.delayed.first().map(|(at, _)| *at));
-        let rows = if self.stopped.is_none() { rows } else { (None, None) };
-        let settling = if self.settles && at_the_end {
+        let rows = if self.phase.is_sending() { rows } else { (None, None) };
+        let settling = if self.phase.settles() && at_the_end {
             let lists = [Turn::Soon, Turn::AtTheEnd].into_iter().flat_map(|turn| self.doubts.queued(turn));
             lists.map(|(at, _)| at).min()
-        } else if self.settles {
+        } else if self.phase.settles() {
             self.doubts.queued(Turn::Soon).map(|(at, _)| at).next()
         } else {
             None
@@ -380,7 +458,7 @@ impl<'a> Engine<'a> {
 
     /// The first record that is due to be listed and has no row on its way.
     fn due(&mut self, now: Elapsed, turn: Turn) -> Option<RecordIx> {
-        if !self.settles {
+        if !self.phase.settles() {
             return None;
         }
         let due = || self.doubts.queued(turn).take_while(|(at, _)| *at <= now).map(|(_, record)| record);
@@ -398,11 +476,11 @@ impl<'a> Engine<'a> {
     }
 
     /// A row to start, or the list that must come before it.
-    fn row_task(&mut self, now: Elapsed) -> Option<Task> {
+    fn row_task(&mut self, now: Elapsed) -> Option<NextTask> {
         if let Some(&(at, record)) = self.baselines.delayed.first()
             && at <= now
         {
-            return self.baselines.row_of(record).map(|job| Task::List { record, job, purpose: Purpose::Baseline });
+            return self.baselines.row_of(record).map(|job| begin(record, job, Purpose::Baseline));
         }
         let fresh = self.may_begin();
         let (ended, progress) = (&self.ended, &self.in_progress);
@@ -413,11 +491,11 @@ impl<'a> Engine<'a> {
         let id = self.scheduler.peek(&self.jobs, wanted)?;
         let job = self.job(id);
         if !self.in_progress.contains_key(&id) && self.baselines.needs(job.record) {
-            return Some(Task::List { record: job.record, job: id, purpose: Purpose::Baseline });
+            return Some(begin(job.record, id, Purpose::Baseline));
         }
         let progress = self.in_progress.get(&id);
         let announce = !progress.is_some_and(|progress| progress.announced);
-        Some(Task::Upload { job: id, announce, tries: progress.map_or(0, |progress| progress.tries) + 1 })
+        Some(NextTask::Upload { job: id, announce, tries: progress.map_or(0, |progress| progress.tries) + 1 })
     }
 
     fn may_begin(&self) -> bool {
@@ -428,34 +506,62 @@ impl<'a> Engine<'a> {
         self.may_begin() && self.scheduler.has_unseen()
     }
 
-    fn first_task(&self) -> Task {
-        let id = JobId(0);
-        Task::List { record: self.job(id).record, job: id, purpose: Purpose::First }
+    fn first_task(&self, job: JobId) -> NextTask {
+        begin(self.job(job).record, job, Purpose::First)
     }
 
-    fn settle_task(&self, record: RecordIx) -> Task {
+    fn settle_task(&self, record: RecordIx) -> NextTask {
         let job = self.doubts.rows_of(record).first().copied().unwrap_or(JobId(0));
-        Task::List { record, job, purpose: Purpose::Settle }
+        begin(record, job, Purpose::Settle)
     }
 
-    fn afford(&mut self, now: Elapsed, task: Task) -> Allowed {
+    /// The next question of an inquiry that has begun. One that nobody needs any more, since the run stops, ends here.
+    fn next_question(&mut self) -> Option<NextTask> {
+        while let Some(&record) = self.questions.front() {
+            let inquiry = self.inquiries.get(&record).filter(|inquiry| match inquiry.purpose() {
+                Purpose::Settle => self.phase.settles(),
+                Purpose::First | Purpose::Baseline => self.phase.is_sending(),
+            });
+            let rows = match inquiry.map(ListInquiry::purpose) {
+                Some(Purpose::Settle) => self.doubts.rows_of(record).first().copied(),
+                Some(_) => self.baselines.row_of(record),
+                None => None,
+            };
+            if let Some((inquiry, job)) = inquiry.zip(rows) {
+                return Some(NextTask::List { record, job, purpose: inquiry.purpose(), question: inquiry.question() });
+            }
+            self.questions.pop_front();
+            self.inquiries.remove(&record);
+        }
+        None
+    }
+
+    fn afford(&mut self, now: Elapsed, task: &NextTask) -> Allowed {
         match task {
-            Task::List { purpose: Purpose::Settle, .. } => self.credits.allow_held_back(now),
-            Task::List { .. } | Task::Upload { .. } => self.credits.allow(now, 2 * self.doubts.records() as u64),
+            NextTask::List { purpose: Purpose::Settle, .. } => self.credits.allow_held_back(now),
+            NextTask::List { .. } | NextTask::Upload { .. } => {
+                self.credits.allow(now, 2 * self.doubts.records() as u64)
+            }
         }
     }
 
-    fn start(&mut self, now: Elapsed, task: Task, probe: bool) -> Ticket {
+    fn start(&mut self, now: Elapsed, task: NextTask, probe: bool) -> Next {
         self.in_flight += 1;
         self.credits.spend(now, 1);
         if probe {
             self.breaker.probe_sent();
         }
+        let dispatch = Dispatch { started: now, probe };
         match task {
-            Task::Upload { job: id, .. } => self.start_upload(id),
-            Task::List { record, purpose, .. } => self.start_list(record, purpose),
+            NextTask::Upload { job, announce, tries } => {
+                self.start_upload(job);
+                Next::Upload(UploadTicket { job, announce, tries, dispatch })
+            }
+            NextTask::List { record, job, purpose, question } => {
+                self.start_question(record, purpose);
+                Next::List(ListTicket { record, job, purpose, question, dispatch })
+            }
         }
-        Ticket { task, started: now, probe }
     }
 
     fn start_upload(&mut self, id: JobId) {
@@ -470,33 +576,32 @@ impl<'a> Engine<'a> {
         progress.begun = true;
     }
 
-    fn start_list(&mut self, record: RecordIx, purpose: Purpose) {
+    fn start_question(&mut self, record: RecordIx, purpose: Purpose) {
         self.ending.lists += 1;
         match purpose {
             Purpose::First => {
-                let FirstRequest::Due { failures, .. } = self.first else { return };
-                self.first = FirstRequest::UnderWay { failures };
+                if let FirstRequest::Due(first) = std::mem::replace(&mut self.first, FirstRequest::Done) {
+                    self.first = FirstRequest::UnderWay(first);
+                }
+                return;
             }
-            Purpose::Baseline => {
-                self.baselines.delayed.retain(|(_, delayed)| *delayed != record);
-                self.scheduler.hold_record(record);
-            }
-            Purpose::Settle => {
-                self.doubts.listing(record);
-                self.scheduler.hold_record(record);
-            }
+            Purpose::Baseline => self.baselines.delayed.retain(|(_, delayed)| *delayed != record),
+            Purpose::Settle => self.doubts.listing(record),
         }
+        self.questions.retain(|ready| *ready != record);
+        self.scheduler.hold_record(record);
+        self.inquiries.entry(record).or_insert_with(|| ListInquiry::new(purpose));
     }
 
     fn before_time_is_up(&self, at: Option<Elapsed>) -> Option<Elapsed> {
         match (at, self.policy.max_duration) {
-            (Some(at), Some(most)) if self.stopped.is_none() => Some(at.min(most)),
+            (Some(at), Some(most)) if self.phase.is_sending() => Some(at.min(most)),
             _ => at,
         }
     }
 
     fn end(&mut self) -> Next {
-        if self.stopped.is_none() && !self.closed_modules.is_empty() && self.scheduler.all_closed() {
+        if self.phase.is_sending() && !self.closed_modules.is_empty() && self.scheduler.all_closed() {
             self.stop_for_modules();
         }
         Next::End
@@ -505,4 +610,9 @@ impl<'a> Engine<'a> {
     pub(super) fn job(&self, id: JobId) -> Job {
         self.jobs[id.0 as usize]
     }
+}
+
+/// The first question of an inquiry.
+fn begin(record: RecordIx, job: JobId, purpose: Purpose) -> NextTask {
+    NextTask::List { record, job, purpose, question: ListQuestion::Page(PageRequest::First) }
 }

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use super::Engine;
 use super::ends::answer_text;
 use crate::engine::doubts::Turn;
+use crate::engine::list_inquiry::RecordList;
 use crate::engine::policy::Assume;
 use crate::engine::settle::{self, Evidence, SettleFinding, Suspect};
-use crate::engine::{Clock, Elapsed, Ended, JobId, PriorDoubt, RecordIx, Ticket};
+use crate::engine::{Clock, Elapsed, Ended, JobId, ListTicket, PriorDoubt, RecordIx};
 use crate::outcome::{OwnCode, Status};
-use crate::reply::{DoubtBecause, ListReply, Listed, Reply, RetryBecause, StopBecause, Verdict};
-use crate::upload::ServiceId;
+use crate::reply::{DoubtBecause, Listed, Refusal, Reply, RetryBecause, StopBecause, Verdict};
 
 /// How often a row that was proved absent is sent again before it is given up.
 const ROUNDS: u32 = 3;
@@ -20,8 +20,6 @@ const ROUNDS: u32 = 3;
 const SECOND_READ_AFTER: Duration = Duration::from_secs(5);
 /// By how much two clocks of the service may differ.
 const GREY_SECONDS: i64 = 120;
-/// The same where only this machine's clock is known.
-const GREY_SECONDS_LOCAL: i64 = 15 * 60;
 
 impl Engine<'_> {
     pub(super) fn doubt(&mut self, now: Elapsed, id: JobId, reply: Reply, out: &mut Vec<Ended>) {
@@ -51,45 +49,37 @@ impl Engine<'_> {
         self.scheduler.release_record(&self.jobs, record);
     }
 
-    pub(super) fn handle_settle_list(
+    pub(super) fn handle_no_settle_list(
         &mut self,
         now: Elapsed,
-        record: RecordIx,
-        ticket: &Ticket,
-        reply: ListReply,
-        seen: ListContext<'_>,
+        ticket: &ListTicket,
+        reply: Reply<Refusal>,
         out: &mut Vec<Ended>,
     ) {
-        match reply {
-            ListReply::Listed(listed) => self.read(now, record, &listed, seen, out),
-            ListReply::Not(reply) => match reply.verdict {
-                Verdict::Failed(_) => self.give_up_listing(record, &answer_text(&reply), out),
-                Verdict::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
-                Verdict::Stop(because) if self.waits_for_credits(now, because, &reply) => {
-                    self.doubts.postpone(record, now, self.doubts.failures(record));
-                    self.free(record);
-                }
-                Verdict::Stop(because) => {
-                    self.stop_by_service(because, &reply);
+        let record = ticket.record;
+        match reply.verdict {
+            Refusal::Failed(_) => self.give_up_listing(record, &answer_text(&reply), out),
+            Refusal::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
+            Refusal::Stop(because) if self.waits_for_credits(now, because, &reply) => {
+                self.doubts.postpone(record, now, self.doubts.failures(record));
+                self.free(record);
+            }
+            Refusal::Stop(because) => {
+                self.stop_by_service(because, &reply);
+                // Whatever stopped this list stops the next one, too.
+                self.end_settling();
+                self.leave_in_doubt(record);
+            }
+            Refusal::Retry(because) => {
+                // A list that happens to try whether a pause is over must not use its tries up on that.
+                let failures = self.doubts.failures(record) + u32::from(!ticket.dispatch.probe);
+                let at = now + self.backoff(RetryBecause::Passing, failures);
+                self.doubts.postpone(record, at, failures);
+                if !self.policy.retry_policy().allows(because, failures) {
                     self.leave_in_doubt(record);
-                    // Whatever stopped this list stops the next one, too.
-                    self.settles = false;
                 }
-                _ => {
-                    // A list that happens to try whether a pause is over must not use its tries up on that.
-                    let failures = self.doubts.failures(record) + u32::from(!ticket.probe);
-                    let at = now + self.backoff(RetryBecause::Passing, failures);
-                    self.doubts.postpone(record, at, failures);
-                    let because = match reply.verdict {
-                        Verdict::Retry(because) => because,
-                        _ => RetryBecause::Passing,
-                    };
-                    if !self.policy.retry_policy().allows(because, failures) {
-                        self.leave_in_doubt(record);
-                    }
-                    self.free(record);
-                }
-            },
+                self.free(record);
+            }
         }
     }
 
@@ -107,16 +97,9 @@ impl Engine<'_> {
     }
 
     /// Reads one list. Rows that are found are settled at once; the others after a second read.
-    pub(super) fn read(
-        &mut self,
-        now: Elapsed,
-        record: RecordIx,
-        listed: &[Listed],
-        seen: ListContext<'_>,
-        out: &mut Vec<Ended>,
-    ) {
+    pub(super) fn read(&mut self, now: Elapsed, record: RecordIx, list: &RecordList, out: &mut Vec<Ended>) {
         let rows = self.doubts.rows_of(record).to_vec();
-        let findings = self.compare(&rows, listed, seen);
+        let findings = self.compare(&rows, list);
         let absent_at_first = self.doubts.absent_at_first(record).map(<[JobId]>::to_vec);
         let mut absent = Vec::new();
         for (id, finding) in rows.into_iter().zip(findings) {
@@ -124,7 +107,7 @@ impl Engine<'_> {
                 (Decision::Found(listed), _) => self.decide(id, Decision::Found(listed), out),
                 (Decision::Absent, None) => absent.push(id),
                 (Decision::Absent, Some(first)) if first.contains(&id) => {
-                    let had = listed.iter().map(|listed| listed.id).collect();
+                    let had = list.listed.iter().map(|listed| listed.id).collect();
                     self.in_progress.entry(id).or_default().had = Some(had);
                     self.decide(id, Decision::Absent, out);
                 }
@@ -143,13 +126,14 @@ impl Engine<'_> {
         }
     }
 
-    fn compare(&self, rows: &[JobId], listed: &[Listed], seen: ListContext<'_>) -> Vec<Decision> {
+    fn compare(&self, rows: &[JobId], list: &RecordList) -> Vec<Decision> {
         let suspects: Vec<Suspect<'_>> = rows.iter().map(|id| self.suspect(*id)).collect();
-        let grey_seconds = match seen.clock {
-            Clock::Service => GREY_SECONDS,
-            Clock::Local => GREY_SECONDS_LOCAL,
-        } + self.behind_seconds;
-        let findings = settle::compare(&suspects, Evidence { listed, claimed: seen.claimed, grey_seconds });
+        let grey_seconds = match list.clock {
+            Clock::Service => Some(GREY_SECONDS + self.behind_seconds),
+            Clock::Local => None,
+        };
+        let evidence = Evidence { listed: &list.listed, claimed: &list.claimed, grey_seconds };
+        let findings = settle::compare(&suspects, evidence);
         findings.into_iter().map(Decision::from).collect()
     }
 
@@ -246,13 +230,6 @@ pub(super) enum Decision {
     Untold(OwnCode, String),
 }
 
-/// What came with a list.
-#[derive(Clone, Copy)]
-pub(super) struct ListContext<'a> {
-    pub(super) claimed: &'a [ServiceId],
-    pub(super) clock: Clock,
-}
-
 impl From<SettleFinding<'_>> for Decision {
     fn from(finding: SettleFinding<'_>) -> Decision {
         match finding {
@@ -261,6 +238,10 @@ impl From<SettleFinding<'_>> for Decision {
             SettleFinding::Several => {
                 let message = "more than one attachment of the record could be this one".to_owned();
                 Decision::Untold(OwnCode::SeveralMatches, message)
+            }
+            SettleFinding::Untold(listed) => {
+                let message = format!("the list does not say enough of attachment {} to tell", listed.id);
+                Decision::Untold(OwnCode::UncertainMatch, message)
             }
             SettleFinding::Uncertain(listed) => {
                 let message = format!("attachment {} ({}) agrees with it in part only", listed.id, listed.name);

@@ -1,9 +1,9 @@
 //! How a run stops before its last row, and what it says about it.
 
-use super::Engine;
 use super::ends::answer_text;
+use super::{AfterStop, Engine, NextTask, Phase};
 use crate::engine::brakes::circuit_breaker::BreakerChange;
-use crate::engine::{Elapsed, Notice, PauseReason, Purpose, StopCause, Stopped, Task};
+use crate::engine::{Elapsed, Notice, PauseReason, Purpose, StopCause, Stopped};
 use crate::reply::{Reply, StopBecause};
 use crate::units;
 
@@ -16,12 +16,12 @@ impl Engine<'_> {
             BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(until) } => {
                 let wait = units::duration(until.saturating_sub(now));
                 self.stop(
+                    AfterStop::End,
                     StopCause::LongWait,
                     format!("the service asks for a pause of {wait}"),
                     "Run the same command again after that time.",
                     Some(until),
                 );
-                self.settles = false;
             }
             BreakerChange::GiveUp { reason, .. } => {
                 let patience = units::duration(self.policy.patience);
@@ -31,17 +31,17 @@ impl Engine<'_> {
                     PauseReason::Outage | PauseReason::Credits => "could not be reached or failed",
                 };
                 self.stop(
+                    AfterStop::End,
                     StopCause::ServiceDown,
                     format!("the service {what} for {patience}"),
                     "Run the same command again later.",
                     None,
                 );
-                self.settles = false;
             }
         }
     }
 
-    pub(super) fn stop_by_service(&mut self, because: StopBecause, reply: &Reply) {
+    pub(super) fn stop_by_service<V>(&mut self, because: StopBecause, reply: &Reply<V>) {
         let advice = match because {
             StopBecause::Credentials => "Sign in again (attache auth login), then run the same command.",
             StopBecause::Scope => "Get a token with the scopes that the plan names, then run the same command.",
@@ -50,13 +50,17 @@ impl Engine<'_> {
             StopBecause::Disk => "Make room or mend the disk, then run the same command again.",
             StopBecause::OurMistake => "This is a mistake in attache: please report it with the answer above.",
         };
-        self.stop(StopCause::Service(because), answer_text(reply), advice, None);
-        // Lists would be refused for the same reason.
-        self.settles &= !matches!(because, StopBecause::Credentials | StopBecause::Target | StopBecause::Disk);
+        let then = match because {
+            // Lists would be refused for the same reason.
+            StopBecause::Credentials | StopBecause::Target | StopBecause::Disk => AfterStop::End,
+            StopBecause::Scope | StopBecause::Limit | StopBecause::OurMistake => AfterStop::Settle,
+        };
+        self.stop(then, StopCause::Service(because), answer_text(reply), advice, None);
     }
 
     pub(super) fn stop_for_failures(&mut self, failed: u32, of: u32) {
         self.stop(
+            AfterStop::Settle,
             StopCause::MaxFailures,
             format!("{failed} of {of} rows failed, which is as much as --max-failures allows"),
             "Look at the failures in the results, mend their cause, then run the same command again.",
@@ -66,14 +70,16 @@ impl Engine<'_> {
 
     pub(super) fn stop_for_time(&mut self, now: Elapsed) {
         let message = format!("--max-duration is reached after {}", units::duration(now));
-        self.stop(StopCause::MaxDuration, message, "Run the same command again to go on.", None);
+        self.stop(AfterStop::Settle, StopCause::MaxDuration, message, "Run the same command again to go on.", None);
     }
 
-    pub(super) fn stop_for_max_credits(&mut self, task: Task) {
-        if matches!(task, Task::List { purpose: Purpose::Settle, .. }) {
-            self.settles = false;
-        }
+    pub(super) fn stop_for_max_credits(&mut self, task: &NextTask) {
+        let then = match task {
+            NextTask::List { purpose: Purpose::Settle, .. } => AfterStop::End,
+            NextTask::List { .. } | NextTask::Upload { .. } => AfterStop::Settle,
+        };
         self.stop(
+            then,
             StopCause::Credits,
             format!("--max-credits {} is used up", self.policy.max_credits.unwrap_or_default()),
             "Run the same command again to go on.",
@@ -83,6 +89,7 @@ impl Engine<'_> {
 
     pub(super) fn stop_for_kept_credits(&mut self, left: u64) {
         self.stop(
+            AfterStop::Settle,
             StopCause::Credits,
             format!("the service has {left} API credits left; {} are kept for others", self.policy.keep_credits),
             "Credits come back 24 hours after their use: run the same command again later, or with --wait-for-credits.",
@@ -94,6 +101,7 @@ impl Engine<'_> {
         let answer_text =
             self.closed_modules.iter().min().map(|(_, answer_text)| answer_text.clone()).unwrap_or_default();
         self.stop(
+            AfterStop::Settle,
             StopCause::ModulesClosed,
             format!("the service takes no row of any module: {answer_text}"),
             "Mend what the answer says, then run the same command again.",
@@ -101,12 +109,30 @@ impl Engine<'_> {
         );
     }
 
-    /// The first cause speaks.
-    pub(super) fn stop(&mut self, cause: StopCause, message: String, advice: &str, until: Option<Elapsed>) {
-        if self.stopped.is_none() {
+    /// The run stops, and there is no use in settling what is in doubt.
+    pub(super) fn end_settling(&mut self) {
+        if let Some(stopped) = self.phase.stopped() {
+            self.phase = Phase::Ending(stopped.clone());
+        }
+    }
+
+    /// The first cause speaks; a later one may leave less to do.
+    pub(super) fn stop(
+        &mut self,
+        then: AfterStop,
+        cause: StopCause,
+        message: String,
+        advice: &str,
+        until: Option<Elapsed>,
+    ) {
+        let stopped = self.phase.stopped().cloned().unwrap_or_else(|| {
             let stopped = Stopped { cause, message, advice: advice.to_owned(), until };
             self.notices.push(Notice::Stopping(stopped.clone()));
-            self.stopped = Some(stopped);
-        }
+            stopped
+        });
+        self.phase = match then {
+            AfterStop::Settle if self.phase.settles() => Phase::Settling(stopped),
+            AfterStop::Settle | AfterStop::End => Phase::Ending(stopped),
+        };
     }
 }

@@ -18,7 +18,7 @@ fn a_refusal_that_need_not_be_the_services_is_looked_up_and_then_fails_the_row_b
 
         let found = TestRun::of(rows(1), policy()).play(|_, task| match task {
             Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(answer.clone())),
-            Task::List { .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
+            _ => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 10)])),
         });
         assert_eq!((found.statuses(), found.codes()), (vec![Status::Uploaded], vec!["settled-by-listing"]));
     }
@@ -68,10 +68,10 @@ fn an_attachment_that_another_row_has_is_no_proof_for_this_one() {
     let play = TestRun::of(rows(1), one).play(|_, task| match task {
         Task::Upload { .. } if std::mem::take(&mut earlier) => {
             let sent_at = Some(Timestamp::from_second(SENT_AT).expect("a time"));
-            (QUICK, ScriptedAnswer::Told(TaskResult::Replied { reply: uploaded(7), sent_at, held: true }))
+            (QUICK, ScriptedAnswer::Told(UploadResult::Replied { reply: uploaded(7), sent_at, held: true }))
         }
         Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(uploaded(8))),
-        Task::List { .. } => (QUICK, ScriptedAnswer::List(Vec::new())),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
     });
     assert_eq!(play.ended[&0].attachment_id, Some(ServiceId::new(8)), "an earlier run has it");
 }
