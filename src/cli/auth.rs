@@ -236,7 +236,7 @@ fn status(manifest: Option<&Path>, args: &TargetArgs, read: &ReadArgs, form: Out
     };
     let text = match form {
         Output::Human => human(&status),
-        Output::Json => serde_json::to_string_pretty(&status).map_err(Failure::usage)? + "\n",
+        Output::Json => crate::console::json::pretty(&status) + "\n",
     };
     Ok(exit.max(output::print(&text)))
 }

@@ -2,7 +2,7 @@
 //!
 //! What a definition cannot say (files, variables, exit statuses, where to read on) is said here once for all pages.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use clap_mangen::Man;
@@ -29,8 +29,7 @@ fn print_one(command: &str) -> Exit {
         None => {
             let names: Vec<String> =
                 pages().into_iter().map(|page| page.command).filter(|name| !name.is_empty()).collect();
-            let asked = crate::console::text::escape_for_terminal(command);
-            let _ = writeln!(io::stderr(), "error: there is no command `{asked}`; there are {}", names.join(", "));
+            output::complain(format_args!("there is no command `{command}`; there are {}", names.join(", ")));
             Exit::Usage
         }
     }
@@ -40,7 +39,7 @@ fn or_complain(result: io::Result<()>, what: &str) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {what}: {error}");
+            output::complain(format_args!("{what}: {error}"));
             Exit::Usage
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use crate::console::text::escape_lines_for_terminal;
 use crate::exit::Exit;
 
 /// Prints a text that is the whole answer to a command.
@@ -9,10 +10,16 @@ pub fn print(text: &str) -> Exit {
     match try_print(text) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: standard output cannot be written: {error}");
+            complain(format_args!("standard output cannot be written: {error}"));
             Exit::Usage
         }
     }
+}
+
+/// Says on standard error what went wrong. It may repeat an argument or a name that came from anyone.
+pub fn complain(what: impl std::fmt::Display) {
+    // Standard error may be closed as well; the exit status still tells.
+    let _ = writeln!(io::stderr(), "error: {}", escape_lines_for_terminal(&what.to_string()));
 }
 
 /// Prints a text.

@@ -119,7 +119,8 @@ fn announce(path: &Path, report: &Report, quiet: bool) {
         return;
     }
     // Whether this can be shown does not matter to the report.
-    let _ = writeln!(io::stderr(), "{}: {}", path.display(), report.headline());
+    let text = format!("{}: {}", path.display(), report.headline());
+    let _ = writeln!(io::stderr(), "{}", crate::console::text::escape_for_terminal(&text));
 }
 
 fn summed_up(args: &ReportArgs, tables: &[ResultsTable], rows: &CombinedResults<'_>) -> anyhow::Result<Report> {

@@ -12,8 +12,7 @@ pub fn run(args: &SandboxArgs, quiet: bool) -> Exit {
     match serve(args, quiet) {
         Ok(exit) => exit,
         Err(error) => {
-            // Standard error may be closed as well; the exit status still tells.
-            let _ = writeln!(io::stderr(), "error: {error}");
+            super::output::complain(error);
             Exit::Usage
         }
     }

@@ -31,7 +31,7 @@ impl CheckOutput<'_> {
     /// The document as text.
     pub fn render(&self) -> String {
         // All keys are text and no value can refuse to be written.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        super::json::pretty(self) + "\n"
     }
 }
 

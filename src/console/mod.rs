@@ -7,6 +7,7 @@ pub mod causes;
 pub mod check;
 pub mod events;
 pub mod gauge;
+pub(crate) mod json;
 mod live_block;
 pub mod names;
 pub mod plan;

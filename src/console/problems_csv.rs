@@ -2,6 +2,7 @@
 //! wrong and what to do. The columns about problems are ones that a manifest may have, so that the file is itself a
 //! manifest once its cells are mended.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -41,14 +42,43 @@ pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems
     let of_row = by_row(problems);
     for row in rows {
         let problems = of_row.get(&row.row).map_or(&[] as &[&Problem], Vec::as_slice);
-        let own = [&row.module, &row.record, &row.file, &row.url, &row.name].map(String::as_str);
-        let carried = kept.iter().map(|at| row.carried.get(*at).map_or("", String::as_str));
-        let line = row.line.to_string();
+        let (file, name) = (no_formula(&row.file, "./"), no_formula(&row.name, " "));
+        let [module, record, url] = [&row.module, &row.record, &row.url].map(|cell| no_formula(cell, "'"));
+        let given = given.iter().map(|(_, cell)| no_formula(cell(row), "'"));
+        let carried = kept.iter().map(|at| no_formula(row.carried.get(*at).map_or("", String::as_str), "'"));
         let (wrong, what_to_do) = (joined(problems, wrong), joined(problems, todo));
-        let given = given.iter().map(|(_, cell)| cell(row));
-        out.write_record(own.into_iter().chain(given).chain(carried).chain([line.as_str(), &wrong, &what_to_do]))?;
+        let said =
+            [row.line.to_string(), wrong, what_to_do].map(|cell| Cow::Owned(no_formula(&cell, "'").into_owned()));
+        let cells = [module, record, file, url, name].into_iter().chain(given).chain(carried).chain(said);
+        cells.map(|cell| out.write_field(cell.as_ref())).collect::<Result<(), _>>()?;
+        out.write_record(None::<&[u8]>)?;
     }
     out.flush()
+}
+
+/// The cell as no spreadsheet takes it for a formula, whichever of comma and semicolon it splits lines at. What is put in
+/// front of one that begins like a formula is `front`: something that the cell means the same with, where there is such a
+/// thing. Behind a semicolon it is an apostrophe, which spreadsheets show and a manifest takes as it stands.
+fn no_formula<'c>(cell: &'c str, front: &str) -> Cow<'c, str> {
+    let begins = |text: &str| text.trim_start_matches(['"', ' ']).starts_with(begins_a_formula);
+    if !cell.split(';').any(begins) {
+        return Cow::Borrowed(cell);
+    }
+    let mut safe = String::with_capacity(cell.len() + 2);
+    for (at, part) in cell.split(';').enumerate() {
+        if at > 0 {
+            safe.push(';');
+        }
+        if begins(part) {
+            safe.push_str(if at == 0 { front } else { "'" });
+        }
+        safe.push_str(part);
+    }
+    Cow::Owned(safe)
+}
+
+fn begins_a_formula(character: char) -> bool {
+    matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠')
 }
 
 fn is_added(column: &str) -> bool {
@@ -95,6 +125,23 @@ mod tests {
     use crate::check::Checkup;
     use crate::explain::{Extent, ProblemCode};
     use crate::upload::RowKey;
+
+    #[test]
+    fn no_cell_is_a_formula_wherever_a_spreadsheet_splits_the_line() {
+        for (cell, front, safe) in [
+            ("=cmd|' /C calc'!A0", "'", "'=cmd|' /C calc'!A0"),
+            ("=1.pdf", "./", "./=1.pdf"),
+            ("-5 degrees.pdf", " ", " -5 degrees.pdf"),
+            ("a;=1+1;b", "./", "a;'=1+1;b"),
+            ("＝1", "'", "'＝1"),
+            ("a; ＠x", "'", "a;' ＠x"),
+            ("\t=1", "'", "'\t=1"),
+            ("a=b;c-d", "'", "a=b;c-d"),
+            ("", "'", ""),
+        ] {
+            assert_eq!(no_formula(cell, front), safe);
+        }
+    }
 
     fn left_out(line: u32, file: &str) -> LeftOut {
         LeftOut {

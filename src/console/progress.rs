@@ -263,9 +263,7 @@ impl ProgressState {
 
     fn say_event(&mut self, at: Elapsed, event: EventBody) {
         let line = EventLine { version: events::VERSION, at: (at.as_secs_f64() * 1_000.0).round() / 1_000.0, event };
-        if let Ok(text) = serde_json::to_string(&line) {
-            self.say(&text);
-        }
+        self.say(&super::json::line(&line));
     }
 }
 

@@ -182,7 +182,7 @@ impl Summary {
     /// The summary as one JSON document.
     pub fn json(&self) -> String {
         // All keys are text and no value can refuse to be written.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        super::json::pretty(self) + "\n"
     }
 
     /// The summary as text.

@@ -131,8 +131,7 @@ fn event(records: usize, of: usize, now: Duration) -> String {
 
 fn event_line(event: EventBody, now: Duration) -> String {
     let line = EventLine { version: VERSION, at: now.as_secs_f64(), event };
-    // Numbers and fixed words can always be JSON.
-    serde_json::to_string(&line).map(|text| text + "\n").unwrap_or_default()
+    super::json::line(&line) + "\n"
 }
 
 #[cfg(test)]

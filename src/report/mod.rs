@@ -67,7 +67,7 @@ impl Report {
 
     /// Writes the JSON document, with a newline at its end.
     pub fn write_json(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
+        crate::console::json::write_pretty(&mut *out, self)?;
         out.write_all(b"\n")
     }
 

@@ -32,6 +32,10 @@ impl SandboxRefusal {
         }
     }
 
+    pub(super) fn other_host() -> SandboxRefusal {
+        refusal(421, "INVALID_REQUEST", "this server answers to localhost and loopback addresses only")
+    }
+
     pub(super) fn head_too_large() -> SandboxRefusal {
         refusal(431, "INVALID_REQUEST", "the head of the request is too large")
     }

@@ -93,9 +93,23 @@ pub(super) async fn handle(
     response
 }
 
+/// Whether the request names this machine. A web page can have a name of its own lead here, and would read what the
+/// rehearsal holds as if it were its own server.
+fn is_asked_for_by_its_own_name(request: &Request) -> bool {
+    let Some(host) = request.headers().get(header::HOST) else { return true };
+    let authority = host.to_str().ok().and_then(|host| host.parse::<axum::http::uri::Authority>().ok());
+    authority.is_some_and(|authority| {
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
 async fn answer(service: &Arc<SandboxService>, wire: &Wire, request: Request) -> Response {
     if head_size(&request) > MOST_HEAD {
         return service.refuse_after_body(request, wire, &SandboxRefusal::head_too_large()).await;
+    }
+    if !is_asked_for_by_its_own_name(&request) {
+        return service.refuse_after_body(request, wire, &SandboxRefusal::other_host()).await;
     }
     let call = match route(request.method(), request.uri().path()) {
         Ok(call) => call,

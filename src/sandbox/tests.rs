@@ -68,7 +68,7 @@ fn read_all(mut stream: TcpStream) -> Vec<u8> {
 fn head(method: &str, path: &str, token: &str, more: &str, length: usize) -> String {
     let token = if token.is_empty() { String::new() } else { format!("Authorization: {token}\r\n") };
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n{token}{more}Content-Length: {length}\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}{more}Content-Length: {length}\r\n\r\n"
     )
 }
 
@@ -612,5 +612,26 @@ mod faults {
         stream.write_all(&[kept_open.as_bytes(), &body, request.as_bytes(), &body].concat()).unwrap();
         let answers = String::from_utf8(read_all(stream)).unwrap();
         assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
+    }
+}
+
+#[test]
+fn a_name_that_leads_here_by_somebody_elses_doing_is_refused() {
+    let server = SandboxServer::start(SandboxOptions::default()).expect("a server");
+    for (host, status) in [
+        ("evil.example", "421"),
+        ("evil.example:8080", "421"),
+        ("192.168.1.5", "421"),
+        ("", "421"),
+        ("localhost", "200"),
+        ("LOCALHOST:1", "200"),
+        ("127.0.0.1:9", "200"),
+        ("[::1]:9", "200"),
+    ] {
+        let mut stream = connect(&server);
+        let request = format!("GET /_sandbox/created HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let answer = String::from_utf8_lossy(&read_all(stream)).into_owned();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
     }
 }

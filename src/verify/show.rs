@@ -217,7 +217,7 @@ impl Verified {
             counts,
             findings: Findings(&self.rows),
         };
-        serde_json::to_writer(&mut *out, &document)?;
+        crate::console::json::write(&mut *out, &document)?;
         out.write_all(b"\n")
     }
 

@@ -120,3 +120,37 @@ fn times_in_the_results_are_in_order_and_no_finer_than_milliseconds() {
         assert!(told || row["http_status"].is_empty(), "the time of each answer is told: {row:?}");
     }
 }
+
+/// What a terminal acts on, beside the ends of lines.
+fn acts_on_a_terminal(character: char) -> bool {
+    (character.is_control() && character != '\n')
+        || matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[test]
+fn nothing_that_came_from_others_acts_on_the_terminal() {
+    const EVIL: &str = "x\u{1b}]0;t\u{7}\u{9b}31m\u{202e}y";
+    let manifest = format!("module,record,file\nLeads{EVIL},738964000000291009,a{EVIL}\n");
+    let sound = "module,record,file\nLeads,738964000000291009,a.pdf\n";
+    let case = Case::new().file("m.csv", manifest).file("n.csv", sound).file("a.pdf", "a");
+    let results = format!("n{EVIL}.results.csv");
+    case.run(&["run", "n.csv", "--sandbox", "--results", &results]).exits(0);
+    let report = format!("r{EVIL}.md");
+    for arguments in [
+        &["run", "m.csv", "--dry-run", "--output", "json"] as &[&str],
+        &["run", "m.csv", "--dry-run"],
+        &["sandbox", "--records", EVIL],
+        &["sandbox", "--fault", EVIL],
+        &["man", EVIL],
+        &["man", "--dir", "m.csv/\u{9b}31m"],
+        &["explain", EVIL],
+        &["report", &results],
+        &["report", &results, "-o", &report],
+        &["report", &results, "--output", "json"],
+    ] {
+        let done = case.run(arguments);
+        for said in [&done.stdout, &done.stderr] {
+            assert!(!said.chars().any(acts_on_a_terminal), "{arguments:?}: {said:?}");
+        }
+    }
+}
