@@ -18,6 +18,8 @@ pub mod engine {
     };
 }
 
+pub mod fuzz;
+
 pub mod explain {
     //! Codes of problems.
     pub use crate::explain::ProblemCode;

@@ -18,6 +18,7 @@ pub(crate) mod client;
 mod credentials;
 mod download;
 mod encoding;
+pub mod fuzz;
 mod hosts;
 mod http;
 mod json;
