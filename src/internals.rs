@@ -20,9 +20,9 @@ pub mod engine {
 
 pub mod fuzz;
 
-pub mod explain {
+pub mod problem {
     //! Codes of problems.
-    pub use crate::explain::ProblemCode;
+    pub use crate::problem::ProblemCode;
 }
 
 pub mod listing {

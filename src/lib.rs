@@ -23,7 +23,7 @@
 //! | a rule about rows, ids, files, links, names | `check/` |
 //! | what makes an id refused as rounded | `check/ids.rs`, `check/record.rs` |
 //! | old keys in place of record ids | `crosswalk/`, `check/keys.rs` |
-//! | what a code means to a user (`attache explain`) | `explain/` |
+//! | what a code means to a user (`attache explain`) | `problem/codes.rs`, `explain/` |
 //! | what a run is going to do, its credits and scopes | `plan/` |
 //! | how the plan's duration is made | `plan/time.rs` |
 //! | which rows may not be under way together | `engine/scheduler.rs` |
@@ -48,7 +48,7 @@
 //! | what happens on Ctrl-C | `cli/signals.rs`, then `engine/ports.rs` |
 //! | the exit statuses and which of them speaks | `exit.rs` |
 //! | by what an upload's bytes, and a CRM, are recognised | `content.rs`, `owner.rs` |
-//! | the words shared by all modules | `upload.rs`, `problem.rs`, `outcome.rs`, `reply.rs`, `units.rs` |
+//! | the words shared by all modules | `upload.rs`, `problem/`, `outcome.rs`, `reply.rs`, `units.rs` |
 //!
 //! # What always holds
 //!

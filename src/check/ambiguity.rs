@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::CheckFinding;
 use super::checked::{RowIx, ambiguity_name};
 use super::store::{RowStore, TextId};
-use crate::explain::ProblemCode;
 use crate::file_id::FileId;
+use crate::problem::ProblemCode;
 use crate::upload::{RowKey, SourceKind};
 
 /// Rows grouped by module, record and what they could be mistaken by.

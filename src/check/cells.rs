@@ -7,10 +7,9 @@ use super::store::SourceIx;
 use super::{CheckFinding, link, name, record};
 use crate::archive;
 use crate::checksum::{ChecksumKind, Checksums};
-use crate::explain::ProblemCode;
 use crate::manifest::{Field, RawRow};
 use crate::path_text::leads_to_another_machine;
-use crate::problem::{Place, Problem, Severity};
+use crate::problem::{Place, Problem, ProblemCode, Severity};
 use crate::upload::{RecordId, SourceKind};
 
 /// The source of a row, well-formed.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::store::{RowStore, TextId};
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 use crate::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
 
 /// Which of the rows that passed, from 0, in manifest order.

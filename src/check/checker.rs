@@ -15,9 +15,8 @@ use super::module::KnownModules;
 use super::presence::Presence;
 use super::store::{Rest, RowStore, SourceIx, StoreFull, TextId};
 use super::{CheckOptions, Checkup, name};
-use crate::explain::ProblemCode;
 use crate::manifest::{Field, Manifest, ManifestReader, RawRow};
-use crate::problem::{Place, Problem, Severity, mask_secrets};
+use crate::problem::{Place, Problem, ProblemCode, Severity, mask_secrets};
 use crate::upload::{RecordId, RowKey, SourceKind};
 
 /// The state of a check while rows come in.

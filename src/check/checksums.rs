@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use super::CheckFinding;
 use super::store::{RowStore, SourceIx};
 use crate::checksum::Checksums;
-use crate::explain::ProblemCode;
 use crate::open_file::OpenFile;
+use crate::problem::ProblemCode;
 use crate::upload::FileSource;
 
 /// Bytes read at once: large enough that reading costs little beside hashing.

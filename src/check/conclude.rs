@@ -8,9 +8,8 @@ use super::checked::{Checked, LeftOut};
 use super::checker::Checker;
 use super::store::TextId;
 use crate::checksum::ChecksumKind;
-use crate::explain::{Extent, ProblemCode};
 use crate::manifest::ManifestInfo;
-use crate::problem::Severity;
+use crate::problem::{Extent, ProblemCode, Severity};
 use crate::upload::SourceKind;
 
 impl Checker<'_> {

@@ -7,8 +7,8 @@ use super::checked::LeftOut;
 use super::store::RowStore;
 use crate::checksum::Checksums;
 use crate::content::{Fingerprint, FingerprintKind};
-use crate::explain::ProblemCode;
 use crate::open_file::fingerprint_of;
+use crate::problem::ProblemCode;
 use crate::upload::{FileFacts, RecordId, RowKey, Upload};
 
 /// Knows earlier runs.

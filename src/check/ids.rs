@@ -2,7 +2,7 @@
 
 use super::CheckFinding;
 use super::record::{digits, looks_rounded, organisation};
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 use crate::upload::RecordId;
 
 /// More organisations than this are not told apart.

@@ -9,10 +9,9 @@ use super::{CheckFinding, CrosswalkInfo};
 use crate::crosswalk::{
     Crosswalk, CrosswalkFlaw, CrosswalkRead, CrosswalkRules, KeyFlaw, KeyMatch, Misses, judge_key, read_crosswalk,
 };
-use crate::explain::ProblemCode;
 use crate::manifest::{Field, ManifestReader, RawRow};
 use crate::path_text::leads_to_another_machine;
-use crate::problem::{Problem, masked_excerpt};
+use crate::problem::{Problem, ProblemCode, masked_excerpt};
 use crate::upload::RecordId;
 
 /// What a check knows of keys.

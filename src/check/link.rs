@@ -2,7 +2,7 @@
 
 use super::CheckFinding;
 use super::name::is_direction_mark;
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 
 /// The service gives no longer address back.
 const MAX_CHARS: usize = 2_000;

@@ -46,9 +46,8 @@ pub(crate) use name::{
     MAX_CHARS as MAX_NAME_CHARS, is_program as is_program_name, replacement as own_name_replacement,
 };
 
-use crate::explain::ProblemCode;
 use crate::manifest::{Manifest, ManifestInfo};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 use crate::upload::RowKey;
 use crate::zoho::ApiVersion;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::CheckFinding;
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 use crate::zoho::ApiVersion;
 
 /// The API names of the modules that take attachments in every version.

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::CheckFinding;
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 
 /// The service shows no longer names, in Unicode characters.
 pub(crate) const MAX_CHARS: usize = 250;

@@ -9,7 +9,7 @@ use super::name::MAX_CHARS;
 use super::store::{RowStore, SourceIx};
 use super::{CheckFinding, CheckOptions};
 use crate::archive::{self, Unusable};
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 use crate::zoho::overhead;
 
 /// From this size of a request on the service may refuse it, since nobody says which megabyte it means.

@@ -1,7 +1,7 @@
 //! What is a record id, and by what name each damaged one is refused.
 
 use super::CheckFinding;
-use crate::explain::ProblemCode;
+use crate::problem::ProblemCode;
 use crate::upload::RecordId;
 
 /// Put before ids by the CRM's own exports.

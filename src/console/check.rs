@@ -39,7 +39,7 @@ impl CheckOutput<'_> {
 mod tests {
     use super::super::plan::tests::large;
     use super::*;
-    use crate::explain::ProblemCode;
+    use crate::problem::ProblemCode;
 
     #[test]
     fn the_document_keeps_its_shape() {

@@ -12,8 +12,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::Look;
 use super::text::{escape_for_terminal, shorten_for_terminal};
-use crate::explain::{self, Extent, ProblemCode};
-use crate::problem::{Problem, Severity};
+use crate::explain;
+use crate::problem::{Extent, Problem, ProblemCode, Severity};
 use crate::units::{count, counted};
 
 /// A line longer than this is not quoted: the eye would not find anything in it.

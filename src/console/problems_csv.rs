@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::check::Checkup;
-    use crate::explain::{Extent, ProblemCode};
+    use crate::problem::{Extent, ProblemCode};
     use crate::upload::RowKey;
 
     #[test]

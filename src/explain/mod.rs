@@ -1,15 +1,14 @@
 //! What each code means and what to do about it: the pages of `attache explain`.
 //!
-//! `problems` has the codes of a manifest's problems, `outcomes` those in the results, `exits` the exit statuses. Here is
-//! only how they are found and shown.
+//! The texts about a manifest's problems stand with their codes in `problem`; `outcomes` has those of the codes in the
+//! results, `exits` those of the exit statuses. Here is only how they are found and shown.
 
 pub mod exits;
 pub mod outcomes;
-pub mod problems;
 
 use std::fmt::Write as _;
 
-pub use problems::{Extent, ProblemCode};
+use crate::problem::ProblemCode;
 
 /// One page: a code, what it means, what to do about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,11 +34,24 @@ pub struct Chapter {
 
 /// Every page there is.
 pub const CHAPTERS: [Chapter; 4] = [
-    Chapter { title: "Problems of a manifest", pages: problems::PAGES },
+    Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
     Chapter { title: "Reasons in a list of what was left out", pages: crate::collect::REASON_PAGES },
     Chapter { title: "Exit statuses", pages: exits::PAGES },
 ];
+
+/// The pages of the codes that a manifest's problems have.
+const PROBLEMS: [ExplainPage; ProblemCode::ALL.len()] = {
+    let mut pages = [ExplainPage { code: "", title: "", meaning: "", remedy: "" }; ProblemCode::ALL.len()];
+    let mut at = 0;
+    while at < pages.len() {
+        let code = ProblemCode::ALL[at];
+        pages[at] =
+            ExplainPage { code: code.as_str(), title: code.title(), meaning: code.meaning(), remedy: code.remedy() };
+        at += 1;
+    }
+    pages
+};
 
 /// There is no such code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -18,8 +18,7 @@ use super::header::{MAX_CARRIED, too_many};
 use super::reader::Tolerance;
 use super::row::{self, Field, RawRow};
 use super::table::{CELL_LIMIT, cell_too_large};
-use crate::explain::ProblemCode;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, ProblemCode};
 
 /// A map with more keys than this has unknown ones or too many that are carried, which is reported, so that further ones
 /// need not be looked for among all before them.

@@ -6,8 +6,7 @@ use std::rc::Rc;
 use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, Span};
 
 use super::decode::Decoder;
-use crate::explain::ProblemCode;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, ProblemCode};
 
 /// No single value, and no stretch of comments, may be longer than this in characters.
 const EVENT_LIMIT: usize = 4 << 20;

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use super::row::{self, Field};
-use crate::explain::ProblemCode;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, ProblemCode};
 
 /// What a CSV manifest may be separated by.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];

@@ -2,8 +2,7 @@
 
 use super::decode::Decoder;
 use super::quotes::{self, QuoteFault, RowScan};
-use crate::explain::ProblemCode;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, ProblemCode};
 
 /// A row may not be longer than this, in bytes.
 pub(super) const ROW_LIMIT: usize = 1 << 20;

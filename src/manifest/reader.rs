@@ -9,9 +9,8 @@ use super::document::YamlDocument;
 use super::row::{Field, RawRow};
 use super::table::{self, CsvRows};
 use super::{ManifestInfo, resolve_folder};
-use crate::explain::ProblemCode;
 use crate::path_text::leads_to_another_machine;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, ProblemCode};
 use crate::upload::FileFacts;
 
 /// A manifest whose head has been read: gives its rows one by one.

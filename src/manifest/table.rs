@@ -7,8 +7,7 @@ use super::header::{self, Delimiter, Header, ManifestColumn};
 use super::lines::{ManifestLines, Piece};
 use super::reader::Tolerance;
 use super::row::{Field, RawRow};
-use crate::explain::ProblemCode;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, ProblemCode};
 
 /// A cell may not be longer than this, in bytes.
 pub(super) const CELL_LIMIT: usize = 64 * 1024;

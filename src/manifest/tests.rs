@@ -174,7 +174,7 @@ fn a_header_wider_than_any_sheet_is_refused_without_a_look_at_each_column() {
     let header = |columns: usize| format!("module,record,file{}\nLeads,7,a\n", ",x".repeat(columns - 3));
     let (rows, problems) = read(ManifestFormat::Csv, &header(16_385));
     let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
-    assert_eq!((rows.len(), codes), (0, vec![crate::explain::ProblemCode::TooManyColumns]));
+    assert_eq!((rows.len(), codes), (0, vec![crate::problem::ProblemCode::TooManyColumns]));
     // As wide as a sheet, and empty but for its first columns: so spreadsheets save it.
     let wide = format!("module,record,file{}\nLeads,7,a\n", ",".repeat(16_381));
     assert_eq!(read(ManifestFormat::Csv, &wide).1, []);
@@ -186,6 +186,6 @@ fn a_nul_written_as_an_escape_is_a_problem_wherever_it_stands() {
     {
         let text = format!("version: 1\n{head}uploads:\n- module: Leads\n  record: 738964000000291009\n  {row}\n");
         let problems = read(ManifestFormat::Yaml, &text).1;
-        assert!(problems.iter().any(|problem| problem.code == crate::explain::ProblemCode::NulCharacter), "{text}");
+        assert!(problems.iter().any(|problem| problem.code == crate::problem::ProblemCode::NulCharacter), "{text}");
     }
 }

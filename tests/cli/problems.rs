@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use attache::internals::explain::ProblemCode;
+use attache::internals::problem::ProblemCode;
 
 use crate::archives::{zip_of, zip_that_says};
 use crate::case::Case;

@@ -2,8 +2,7 @@
 
 use super::assign::RowFate;
 use crate::check::RowDoubt;
-use crate::explain::ProblemCode;
-use crate::problem::masked_excerpt;
+use crate::problem::{ProblemCode, masked_excerpt};
 use crate::results::Line;
 use crate::upload::Upload;
 

@@ -1,4 +1,4 @@
-//! The codes of everything that can be wrong with a manifest: one table with the word, the weight, and the page that
+//! The codes of everything that can be wrong with a manifest: one table with the word, the weight, and the text that
 //! `attache explain CODE` shows. Where a code is raised is the business of `manifest` and `check`.
 
 use std::fmt;
@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::ExplainPage;
-use crate::problem::Severity;
+use super::Severity;
 
 /// What a code is about, and so what `--skip-invalid` can do for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -40,38 +39,54 @@ macro_rules! problem_codes {
             pub const ALL: &[ProblemCode] = &[$(ProblemCode::$variant,)+];
 
             /// The word for it, in kebab-case.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self {
                     $(ProblemCode::$variant => $code,)+
                 }
             }
 
             /// How much it weighs when no flag says otherwise.
-            pub fn severity(self) -> Severity {
+            pub const fn severity(self) -> Severity {
                 match self {
                     $(ProblemCode::$variant => Severity::$severity,)+
                 }
             }
 
             /// Whether one row or the whole file is at stake.
-            pub fn extent(self) -> Extent {
+            pub const fn extent(self) -> Extent {
                 match self {
                     $(ProblemCode::$variant => Extent::$extent,)+
                 }
             }
 
             /// What a manifest looks like that has it.
-            pub fn example(self) -> &'static str {
+            pub const fn example(self) -> &'static str {
                 match self {
                     $(ProblemCode::$variant => $example,)+
                 }
             }
-        }
 
-        /// Their pages.
-        pub const PAGES: &[ExplainPage] = &[
-            $(ExplainPage { code: $code, title: $title, meaning: $meaning, remedy: $remedy },)+
-        ];
+            /// What it means, in one line without a full stop.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(ProblemCode::$variant => $title,)+
+                }
+            }
+
+            /// What has happened and why it matters, in whole sentences.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(ProblemCode::$variant => $meaning,)+
+                }
+            }
+
+            /// What to do about it, in whole sentences.
+            pub const fn remedy(self) -> &'static str {
+                match self {
+                    $(ProblemCode::$variant => $remedy,)+
+                }
+            }
+        }
     };
 }
 
@@ -895,11 +910,10 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_an_example_and_a_page() {
+    fn every_code_has_an_example_and_a_text() {
         for code in ProblemCode::ALL {
             assert!(code.example().trim().len() > 5, "{code}");
-            let page = PAGES.iter().find(|page| page.code == code.as_str()).unwrap();
-            assert!(page.meaning.len() > 20 && page.remedy.len() > 10, "{code}");
+            assert!(code.meaning().len() > 20 && code.remedy().len() > 10, "{code}");
         }
     }
 }

@@ -1,9 +1,13 @@
 //! What is wrong with a manifest, and where: the vocabulary between reading, checking and showing.
 
+mod codes;
+
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use self::codes::{Extent, ProblemCode};
 
 /// How much a problem weighs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, JsonSchema)]
@@ -22,7 +26,7 @@ pub enum Severity {
 pub struct Problem {
     /// Which kind of problem, for people and for `attache explain`.
     #[schemars(with = "String")]
-    pub code: crate::explain::ProblemCode,
+    pub code: ProblemCode,
     /// How much it weighs in this run.
     pub severity: Severity,
     /// Physical line, from 1; `None` for a problem of the whole file.
@@ -46,7 +50,7 @@ const VALUE_CHARS: usize = 200;
 
 impl Problem {
     /// A problem of the whole file; the other methods say more.
-    pub fn new(code: crate::explain::ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+    pub fn new(code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Problem {
         Problem {
             code,
             severity: code.severity(),
