@@ -73,8 +73,10 @@ fn results_that_have_lost_lines_are_refused_and_send_nothing_again() {
     service.run(&case, &[]).exits(0);
     assert_eq!(service.created().len(), 5);
     std::fs::remove_file(case.path("m.results.csv")).expect("the results can be removed");
-    service.run(&case, &["--limit", "1"]).exits(0);
-    assert_eq!(service.created().len(), 6, "who removes the results begins anew");
+    service.run(&case, &["--limit", "1"]).exits(6).says("--new-results");
+    assert_eq!(service.created().len(), 5, "results that vanished are no new beginning");
+    service.run(&case, &["--limit", "1", "--new-results"]).exits(0);
+    assert_eq!(service.created().len(), 6, "but who says so begins anew");
 }
 
 #[test]
