@@ -294,7 +294,7 @@ fn every_code_is_reached_by_a_real_manifest() {
     let elsewhere = [
         "manifest-changed", "read-failed", "manifest-too-large", "file-denied", "archive-unreadable", "member-missing",
         "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
-        "crosswalk-organisation", "sent-before", "sent-under-another-name",
+        "crosswalk-organisation", "sent-before", "sent-under-another-name", "sent-by-another-manifest",
     ];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
     reached.extend(in_tables.iter().chain(&elsewhere));

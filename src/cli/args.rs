@@ -399,6 +399,9 @@ pub struct ExistingArgs {
     /// Rows whose file was sent under another name [default: a problem]
     #[arg(long, value_name = "WHAT")]
     pub renamed: Option<RenamedRule>,
+    /// Go on with results of another client of the same organisation
+    #[arg(long)]
+    pub same_organisation: bool,
     /// Go on with a results file that was edited or saved by a spreadsheet
     #[arg(long)]
     pub accept_edited_results: bool,

@@ -119,6 +119,9 @@ fn target(target: Option<&TargetFacts>) -> String {
         return format!("a rehearsal on this machine, API {}; nothing leaves it", target.version);
     }
     let mut text = format!("{}, API {}", target.address.as_deref().unwrap_or(&target.name), target.version);
+    if let Some(owner) = &target.owner {
+        let _ = write!(text, ", the CRM of {}", escape_for_terminal(owner));
+    }
     if let Some(whom) = &target.whom {
         let _ = write!(text, ", credentials: {}", escape_for_terminal(whom));
     }
@@ -289,6 +292,7 @@ pub(super) mod tests {
                 version: "v2".to_owned(),
                 rehearsal: false,
                 whom: Some("the profile acme".to_owned()),
+                owner: None,
                 proxy: None,
             }),
             results: "migration.results.csv".to_owned(),

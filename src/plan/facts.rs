@@ -75,6 +75,9 @@ pub struct TargetFacts {
     /// Whose credentials are used, as far as is known before they are.
     #[serde(rename = "as")]
     pub whom: Option<String>,
+    /// Whose CRM it is: the organisation with its name, or the client; null where nobody can tell, and in a dry run,
+    /// which asks nobody.
+    pub owner: Option<String>,
     /// The proxy that requests go through, without user and password.
     pub proxy: Option<String>,
 }

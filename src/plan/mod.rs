@@ -244,6 +244,15 @@ fn first_rows(checked: &Checked) -> Vec<u32> {
 }
 
 impl Plan {
+    /// Adds whose CRM it is, once that was found out; where nobody can tell, the warning says so.
+    pub fn know_owner(&mut self, owner: Result<String, Warning>) {
+        match (owner, &mut self.facts.target) {
+            (Ok(owner), Some(target)) => target.owner = Some(owner),
+            (Ok(_), None) => {}
+            (Err(warning), _) => self.facts.warnings.push(warning),
+        }
+    }
+
     /// What it says.
     pub fn facts(&self) -> &Facts {
         &self.facts

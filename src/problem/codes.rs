@@ -858,6 +858,15 @@ problem_codes! {
     remedy: "Add --renamed keep to leave what is there under its old name, or --renamed send to attach the file again \
              under the new one; then remove the old one in the CRM if it is not wanted.";
 
+    SentByAnotherManifest = "sent-by-another-manifest", Error, Row;
+    title: "the results of another manifest know this row";
+    meaning: "The row would be new here, but another results file in the same folder says that the same file or link went \
+              to this record of the same target already. A manifest that was copied under another name, or split and put \
+              together again, would attach everything a second time.";
+    example: "Leads,738964000000291009,a.pdf     (in copy.csv; uploads.results.csv has it)";
+    remedy: "Go on with the results that know the rows: --results FILE. If the rows are to be attached again all the same, \
+             add --new-results. Results that have nothing to do with this may be moved to another folder.";
+
     SameName = "same-name", Warning, Row;
     title: "two different files have the same name on one record";
     meaning: "Both are sent, one after the other, but people will not be able to tell them apart in the CRM.";

@@ -38,6 +38,16 @@ fn stem_of(results: &Path) -> &OsStr {
     }
 }
 
+/// The other results in the folder of these, by name.
+pub fn others_beside(results: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder_of(results)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_results = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(ENDING)) && path.is_file();
+    let mut others: Vec<PathBuf> =
+        entries.filter(is_results).filter(|path| path.file_name() != results.file_name()).collect();
+    others.sort_unstable();
+    others
+}
+
 /// The lock beside a results file. It holds no state and is never removed.
 pub fn lock_of(results: &Path) -> PathBuf {
     results.with_file_name(with_ending(results.file_name().unwrap_or_default(), ".lock"))
@@ -214,6 +224,18 @@ mod tests {
         assert_eq!(runs_of(Path::new("out")), Path::new("out.runs.jsonl"));
         assert_eq!(rescued_of(&results, "R"), "first.manifest.rescued-R.csv");
         assert_eq!(lock_of(&results), Path::new("work/first.manifest.results.csv.lock"));
+    }
+
+    #[test]
+    fn the_other_results_of_a_folder_are_found_by_their_names() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let at = |name: &str| dir.path().join(name);
+        for name in ["a.results.csv", "b.results.csv", "c.results.csv.lock", "d.sandbox-results.csv", "results.csv"] {
+            std::fs::write(at(name), "").expect("written");
+        }
+        std::fs::create_dir(at("e.results.csv")).expect("made");
+        assert_eq!(others_beside(&at("a.results.csv")), [at("b.results.csv")]);
+        assert_eq!(others_beside(&at("none/a.results.csv")), [PathBuf::new(); 0]);
     }
 
     #[test]

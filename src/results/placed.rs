@@ -9,6 +9,7 @@ use super::disk::Disk;
 use super::history::Kept;
 use super::line::Line;
 use super::log::ResultsSnapshot;
+use crate::owner::CrmOwner;
 use crate::upload::{RecordId, RowKey};
 
 /// A row's last line, by the record that it is about.
@@ -50,6 +51,26 @@ impl<D: Disk> ResultsSnapshot<D> {
         }
         placed.sort_unstable();
         Ok(placed)
+    }
+
+    /// The owners that lines name which may have created something, at the time or in the end.
+    pub fn owners_named(&self) -> &[CrmOwner] {
+        &self.scan().owners
+    }
+
+    /// The owners that the last lines of rows name which may have created something: those that bind the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or has changed since it was.
+    pub fn owners(&self) -> io::Result<Vec<CrmOwner>> {
+        let mut source = self.source();
+        let mut owners = Vec::new();
+        for kept in self.history().iter().filter(|kept| kept.status.may_have_created()) {
+            let owner = source.cells(kept)?.optional(ResultsColumn::Org).ok().flatten();
+            owners.extend(owner.filter(|owner| !owners.contains(owner)));
+        }
+        Ok(owners)
     }
 
     /// Reads lines one after the other; cheap where each stands behind the one before.

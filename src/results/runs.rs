@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk as _, RealDisk};
-use super::paths::runs_of;
+use super::paths::{folder_of, runs_of};
 use crate::outcome::Status;
 
 /// One run.
@@ -71,8 +71,41 @@ pub fn new_run_id(now: Timestamp) -> String {
     format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u16(..))
 }
 
+/// What is known of a run when it begins: its line is on the disk before anything is sent, so that what a run that was
+/// killed left behind can be understood.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RunOrigin {
+    /// What the lines of the run carry in their column `run`.
+    pub id: String,
+    /// Version of attache.
+    #[serde(default)]
+    pub version: String,
+    /// Host of the API, or `sandbox`.
+    #[serde(default)]
+    pub target: String,
+    /// The folder that the manifest's paths were relative to.
+    #[serde(default)]
+    pub root: Option<String>,
+    /// Whose CRM, as in the column `org`.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// The name of the organisation.
+    #[serde(default)]
+    pub owner_name: Option<String>,
+}
+
+/// Adds a run that begins to the list of these results; returns once that is on the disk.
+pub fn record_origin(results: &Path, origin: &RunOrigin) -> io::Result<()> {
+    add_line(results, origin)?;
+    RealDisk.sync_folder(folder_of(results))
+}
+
 /// Adds a run to the list of these results.
 pub fn record_run(results: &Path, run: &RunRecord) -> io::Result<()> {
+    add_line(results, run)
+}
+
+fn add_line(results: &Path, entry: &impl Serialize) -> io::Result<()> {
     let path = runs_of(results);
     let disk = RealDisk;
     let file = match disk.open(&path)? {
@@ -89,13 +122,19 @@ pub fn record_run(results: &Path, run: &RunRecord) -> io::Result<()> {
     if last != [b'\n'] {
         line.push(b'\n');
     }
-    serde_json::to_writer(&mut line, run)?;
+    serde_json::to_writer(&mut line, entry)?;
     line.push(b'\n');
-    disk.append(&file, &line)
+    disk.append(&file, &line)?;
+    disk.sync(&file)
 }
 
 /// The runs of these results, oldest first; none if there is no list.
 pub fn runs(results: &Path) -> io::Result<Vec<RunRecord>> {
+    entries(results)
+}
+
+/// The lines of the list that can be read as this. A run that began has a line of fewer fields than one that ended.
+fn entries<T: serde::de::DeserializeOwned>(results: &Path) -> io::Result<Vec<T>> {
     let mut bytes = Vec::new();
     if let Some(mut file) = RealDisk.open_to_read(&runs_of(results))? {
         file.read_to_end(&mut bytes)?;
@@ -103,10 +142,16 @@ pub fn runs(results: &Path) -> io::Result<Vec<RunRecord>> {
     Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// The names of the organisations that these runs sent to, by what stands in the column `org`.
+pub fn owner_names(results: &Path) -> HashMap<String, String> {
+    let origins: Vec<RunOrigin> = entries(results).unwrap_or_default();
+    origins.into_iter().filter_map(|origin| origin.owner.zip(origin.owner_name)).collect()
+}
+
 /// The folders that the paths of these runs were relative to, by the run's id. A list that cannot be read says nothing.
 pub fn bases_of_runs(results: &Path) -> HashMap<String, PathBuf> {
-    let runs = runs(results).unwrap_or_default();
-    runs.into_iter().filter_map(|run| Some((run.id, PathBuf::from(run.root?)))).collect()
+    let origins: Vec<RunOrigin> = entries(results).unwrap_or_default();
+    origins.into_iter().filter_map(|run| Some((run.id, PathBuf::from(run.root?)))).collect()
 }
 
 mod rfc3339 {
@@ -151,6 +196,17 @@ mod tests {
         let results = dir.path().join("a.results.csv");
         assert_eq!(runs(&results).expect("no list"), []);
         let run = sample;
+        let origin = RunOrigin {
+            id: "one".to_owned(),
+            root: Some("/export".to_owned()),
+            owner: Some("org:7".to_owned()),
+            owner_name: Some("Alpha".to_owned()),
+            ..RunOrigin::default()
+        };
+        record_origin(&results, &origin).expect("written");
+        assert_eq!(runs(&results).expect("read"), [], "it has not ended");
+        assert_eq!(bases_of_runs(&results)["one"], Path::new("/export"));
+        assert_eq!(owner_names(&results)["org:7"], "Alpha");
         record_run(&results, &run("one")).expect("written");
         let list = runs_of(&results);
         let whole = std::fs::read(&list).expect("there");

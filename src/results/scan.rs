@@ -12,6 +12,7 @@ use super::error::ResultsError;
 use super::history::{History, Note};
 use super::line::Line;
 use crate::outcome::Status;
+use crate::owner::CrmOwner;
 use crate::upload::RowKey;
 
 /// Bytes read in one go after a jump, and at most: who goes on reading gets more each time.
@@ -119,6 +120,8 @@ pub(super) struct Scan {
     pub(super) damaged_inside: bool,
     /// Tells of rows, their order and their carried cells; `None` if a row has more than one line or is under way.
     pub(super) order: Option<OrderHash>,
+    /// Every owner that a line names which may have created something, at the time or in the end.
+    pub(super) owners: Vec<CrmOwner>,
 }
 
 /// A fingerprint over the rows of a table: equal if they stand in the same order, with the same line numbers and
@@ -275,6 +278,9 @@ impl Reading<'_> {
             }
         };
         self.same_target(cells, target.as_deref())?;
+        if note.status.may_have_created() {
+            self.note_owner(cells);
+        }
         let again = self.scan.history.note(&note, offset);
         if again || note.status == Status::Sending {
             self.is_log = true;
@@ -284,6 +290,15 @@ impl Reading<'_> {
             order.push(line, note.key, cells.raw_carried());
         }
         Ok(note.status)
+    }
+
+    /// Keeps whose CRM the line names. There are few, and mostly the one of the line before.
+    fn note_owner(&mut self, cells: &Cells<'_>) {
+        if let Ok(Some(owner)) = cells.optional(ResultsColumn::Org)
+            && !self.scan.owners.contains(&owner)
+        {
+            self.scan.owners.push(owner);
+        }
     }
 
     /// A line whose check is wrong: fine if only its quoting changed or the user accepts edits, else refused.

@@ -120,6 +120,7 @@ fn process(world: &mut SimWorld, fate: Fate) -> Result<Result<(), Dead>, String>
         log: &log,
         target: TARGET,
         run: &run,
+        owner: None,
         earlier,
         contents: &contents,
         old_layout,

@@ -3,8 +3,9 @@
 use attache::internals::content::{Fingerprint, FingerprintKind};
 use attache::internals::outcome::Status;
 use attache::internals::results::{Line, read};
+use attache::internals::sandbox::SandboxOptions;
 
-use crate::case::Case;
+use crate::case::{Case, Done};
 use crate::service::RunningSandbox;
 
 const RECORD: &str = "738964000000291000";
@@ -211,4 +212,83 @@ fn what_was_in_doubt_is_looked_up_under_the_new_path_and_not_sent_twice() {
     let contents = ["scans/1.pdf", "scans/2.pdf", "scans/3.pdf"];
     let contents = contents.map(|file| content_of(&case, file, FingerprintKind::Xxh3));
     assert_eq!(case.column("m.results.csv", "content"), contents, "of what was sent then");
+}
+
+#[test]
+fn a_manifest_that_was_copied_to_another_name_sends_nothing_again_without_a_word() {
+    let service = RunningSandbox::with_faults(&[]);
+    let case = sent(&service);
+    std::fs::copy(case.path("m.csv"), case.path("n.csv")).expect("copied");
+    let run = |more: &[&str]| {
+        let arguments = service.arguments();
+        let mut all = vec!["run", "n.csv"];
+        all.extend(arguments.iter().map(String::as_str));
+        all.extend(more);
+        let mut command = case.command(&all);
+        command.env("ZOHO_ACCESS_TOKEN", service.token());
+        case.finish(command.output())
+    };
+    run(&[]).exits(3).says("sent-by-another-manifest").says("--results m.results.csv");
+    run(&["--results", "m.results.csv"]).exits(0);
+    assert_eq!(service.created().len(), 3);
+    case.write("n.csv", format!("module,record,file\nLeads,{RECORD},./scans/1.pdf\nDeals,{RECORD},scans/2.pdf\n"));
+    run(&["--skip-invalid"]).exits(1);
+    assert_eq!(service.created().len(), 4, "only what the other results do not know");
+    run(&["--new-results"]).exits(0);
+    assert_eq!(service.created().len(), 5);
+}
+
+/// A service whose tokens say what they may ask for.
+fn with_scopes(scopes: &[&str]) -> RunningSandbox {
+    let scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+    RunningSandbox::start(SandboxOptions { scopes, ..SandboxOptions::default() })
+}
+
+/// A run with the credentials of a client.
+fn run_as(client: &str, service: &RunningSandbox, case: &Case, more: &[&str]) -> Done {
+    let url = service.url();
+    let mut all = vec!["run", "m.csv", "--accounts-url", &url];
+    let arguments = service.arguments();
+    all.extend(arguments.iter().map(String::as_str));
+    all.extend(more);
+    let mut command = case.command(&all);
+    command.env("ZOHO_CLIENT_ID", client).env("ZOHO_CLIENT_SECRET", "secret").env("ZOHO_REFRESH_TOKEN", "1000.refresh");
+    case.finish(command.output())
+}
+
+#[test]
+fn results_remember_the_organisation_where_the_token_may_ask_for_it() {
+    let service = with_scopes(&["ZohoCRM.modules.ALL", "ZohoCRM.org.READ"]);
+    let case = Case::new().many_rows(2);
+    run_as("1000.ONE", &service, &case, &["--limit", "1"]).exits(0).says("the CRM of Sandbox (org:700000001)");
+    run_as("1000.TWO", &service, &case, &[]).exits(0);
+    assert_eq!(case.column("m.results.csv", "org"), ["org:700000001"; 2], "another client of the same organisation");
+}
+
+#[test]
+fn results_of_another_client_are_refused_unless_the_user_knows_better() {
+    let service = with_scopes(&["ZohoCRM.modules.ALL"]);
+    let case = Case::new().many_rows(3);
+    run_as("1000.ONE", &service, &case, &["--limit", "1"]).exits(0);
+    let one = case.results("m.results.csv")[0]["org"].clone();
+    assert!(one.starts_with("client:") && !one.contains("1000.ONE"), "{one}");
+    let refused = run_as("1000.TWO", &service, &case, &["--limit", "1"]).exits(6).says("--same-organisation");
+    assert!(refused.stderr.contains(&one), "{}", refused.stderr);
+    assert_eq!(service.created().len(), 1);
+    run_as("1000.TWO", &service, &case, &["--limit", "1", "--same-organisation"]).exits(0);
+    run_as("1000.ONE", &service, &case, &[]).exits(0);
+    assert_eq!(service.created().len(), 3);
+}
+
+#[test]
+fn a_first_try_that_failed_at_the_door_binds_nothing() {
+    let case = Case::new().file("a.txt", "x");
+    write_manifest(&case, &["a.txt"]);
+    let refusing = RunningSandbox::with_faults(&["no-permission"]);
+    run_as("1000.ONE", &refusing, &case, &["--results", "r.csv"]);
+    assert_eq!(case.column("r.csv", "status"), ["failed"]);
+    assert_eq!(refusing.created().len(), 0);
+    run_as("1000.TWO", &refusing, &case, &["--results", "r.csv", "--resend", "failed", "--dry-run"]).exits(0);
+    let again = run_as("1000.TWO", &refusing, &case, &["--results", "r.csv", "--resend", "failed"]);
+    assert_ne!(again.status, Some(6), "{}", again.stderr);
 }

@@ -60,6 +60,9 @@ fn what(rows: &RowFacts) -> String {
 /// The CRM that the rows go to, as a person knows it.
 fn whose_crm(target: &TargetFacts) -> String {
     let host = escape_for_terminal(&target.name);
+    if let Some(owner) = &target.owner {
+        return format!("the CRM of {} at {host}", escape_for_terminal(owner));
+    }
     match &target.whom {
         Some(whom) => format!("{host} with the credentials of {}", escape_for_terminal(whom)),
         None => host.into_owned(),
@@ -120,6 +123,7 @@ mod tests {
             version: "v2".to_owned(),
             rehearsal: false,
             whom: Some("profile \u{202e}acme".to_owned()),
+            owner: None,
             proxy: None,
         };
         assert_eq!(whose_crm(&target), "www.zohoapis.eu with the credentials of profile \\u{202e}acme");

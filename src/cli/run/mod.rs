@@ -2,6 +2,7 @@
 
 mod consent;
 mod moved;
+mod owner;
 pub(crate) mod ports;
 mod prepare;
 pub(crate) mod rows;
@@ -32,7 +33,8 @@ use crate::engine::{Ending, Engine, StopCause, StopSignal};
 use crate::exit::Exit;
 use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
-use crate::plan::facts::Facts;
+use crate::owner::KnownOwner;
+use crate::plan::facts::{Facts, Warning};
 use crate::plan::recognise::Recogniser;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
@@ -72,7 +74,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     check_that_nothing_is_missing(&prepared, results.seen())?;
     results.take_over(takings, &checked);
     let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.recognise.resend, &prepared.plan);
-    let plan = plan.or_exit(Exit::Results)?;
+    let mut plan = plan.or_exit(Exit::Results)?;
     match results {
         Results::Seen(seen) => {
             seen.belongs_to(&ManifestRows::new(plan.checked(), &prepared.target, "")).or_exit(Exit::Results)?;
@@ -83,11 +85,16 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             Ok(status_of_dry_run(plan.facts()))
         }
         Results::Held(held) => {
+            // The server of a rehearsal lives as long as the run does.
+            let destination = if plan.is_empty() { None } else { Some(Destination::reach(&prepared, &plan)?) };
+            let owner = destination.as_ref().map(|destination| destination.owner(&prepared)).unwrap_or_default();
+            owner::check(&prepared, held.seen(), &owner)?;
+            say_whose_crm(&prepared, &owner, &mut plan);
             show_plan(&prepared, plan.facts());
             if !plan.is_empty() && !consent::ask(&prepared, plan.facts())? {
                 return Ok(Exit::Stopped);
             }
-            execute(&prepared, &plan, *held)
+            execute(&prepared, &plan, *held, destination.as_ref(), &owner)
         }
     }
 }
@@ -181,7 +188,8 @@ fn judge(
     let Some(results) = results else {
         return Ok((check::check(manifest, &options, &|_| true), Vec::new()));
     };
-    if prepared.args.dry_run && results.seen().history().is_empty() {
+    let nobody_knows = results.seen().history().is_empty() && prepared.recognise.others.paths.is_empty();
+    if prepared.args.dry_run && nobody_knows {
         return Ok((check::check_anew(manifest, &options), Vec::new()));
     }
     let mut recogniser = Recogniser::new(results.seen(), &prepared.recognise);
@@ -259,23 +267,31 @@ fn status_of_dry_run(facts: &Facts) -> Exit {
 }
 
 /// Does what the plan says.
-fn execute(prepared: &Prepared, plan: &Plan, held: LockedResults<RealDisk>) -> Result<Exit, Failure> {
+fn execute(
+    prepared: &Prepared,
+    plan: &Plan,
+    held: LockedResults<RealDisk>,
+    destination: Option<&Destination>,
+    owner: &KnownOwner,
+) -> Result<Exit, Failure> {
     let started = Timestamp::now();
     let run_id = results::new_run_id(started);
     let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
-    // The server of a rehearsal lives as long as the run does.
-    let destination = if plan.is_empty() { None } else { Some(Destination::reach(prepared, plan)?) };
     let earlier = ports::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
     let contents = Contents::default();
     let stop = Arc::new(StopSignal::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
     let old_layout = held.seen().layout().clone();
     let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
+    if destination.is_some() {
+        note_origin(prepared, plan, &run_id, owner);
+    }
     let memory = ResultsJournal {
         plan,
         log: &log,
         target: &prepared.target,
         run: &run_id,
+        owner: owner.binding(),
         earlier,
         contents: &contents,
         old_layout,
@@ -284,7 +300,7 @@ fn execute(prepared: &Prepared, plan: &Plan, held: LockedResults<RealDisk>) -> R
         progress::watched(Scope::of(plan.facts()), plan, prepared.progress(), Box::new(io::stderr()), |observer| {
             let engine =
                 Engine::new(plan.jobs().to_vec(), plan.prior_attempts().to_vec(), plan, prepared.plan.engine.clone());
-            let Some(destination) = &destination else { return engine.into_ending() };
+            let Some(destination) = destination else { return engine.into_ending() };
             let sender = ClientUploader { plan, client: destination.client(), contents: &contents };
             let ports = Ports { service: &sender, journal: &memory, observer, stop: &stop };
             worker_pool::run(engine, prepared.threads(), ports)
@@ -360,6 +376,34 @@ fn show_summary(prepared: &Prepared, summary: &Summary) {
         }
         Output::Human if prepared.screen.quiet && summary.exit.status == 0 => {}
         Output::Human => prepared.screen.say(&summary.render(prepared.screen.err_look())),
+    }
+}
+
+/// Says in the plan whose CRM it is, or that nobody can tell.
+fn say_whose_crm(prepared: &Prepared, known: &KnownOwner, plan: &mut Plan) {
+    match known.binding() {
+        Some(ours) => plan.know_owner(Ok(owner::shown(ours, known.name.as_deref()))),
+        None if !plan.is_empty() && prepared.is_for_real() => plan.know_owner(Err(Warning::new(
+            "owner-unknown",
+            "nobody can tell whose CRM this token belongs to, so nothing keeps rows from going to another one than before; \
+             with a client and its refresh token (attache auth login) the results remember it",
+        ))),
+        None => {}
+    }
+}
+
+/// Adds the run that begins to the list beside the results, for whoever finds what it left if it is killed.
+fn note_origin(prepared: &Prepared, plan: &Plan, run: &str, owner: &KnownOwner) {
+    let origin = results::RunOrigin {
+        id: run.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: prepared.target.clone(),
+        root: Some(plan.facts().manifest.base.clone()),
+        owner: owner.binding().map(|owner| owner.to_string()),
+        owner_name: owner.name.clone(),
+    };
+    if let Err(error) = results::record_origin(&prepared.plan.results, &origin) {
+        prepared.screen.say(&format!("warning: the list of runs could not be written: {error}\n"));
     }
 }
 

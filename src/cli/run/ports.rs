@@ -11,6 +11,7 @@ use crate::content::Fingerprint;
 use crate::engine::{Clock, Ended, JobId, Journal, RecordClaims, Service};
 use crate::listing::PageRequest;
 use crate::outcome::OwnCode;
+use crate::owner::CrmOwner;
 use crate::plan::Plan;
 use crate::reply::{FailedBy, PageReply, PresenceReply, Reply, Verdict};
 use crate::results::{Disk, Layout, Line, ResultsSnapshot, SharedLog};
@@ -108,6 +109,8 @@ pub(crate) struct ResultsJournal<'a, L> {
     pub(crate) log: &'a L,
     pub(crate) target: &'a str,
     pub(crate) run: &'a str,
+    /// Whose CRM it is, where that is known.
+    pub(crate) owner: Option<CrmOwner>,
     /// What earlier runs did about the rows that this one goes on with.
     pub(crate) earlier: HashMap<RowKey, EarlierTries>,
     /// What this run sent.
@@ -157,7 +160,8 @@ impl<L: SharedLog> ResultsJournal<'_, L> {
             let bytes = checked.facts(row).map_or(0, |facts| facts.size);
             let carried = checked.carried(row).map(str::to_owned).collect();
             let record_key = checked.record_key(row).to_owned();
-            return Some(Line { record_key, carried, ..Line::of(&upload, Some(bytes), self.target, self.run) });
+            let org = self.owner;
+            return Some(Line { record_key, carried, org, ..Line::of(&upload, Some(bytes), self.target, self.run) });
         }
         let line = self.plan.orphan(job)?.line.clone();
         let carried = self.log.layout().rearranged(&self.old_layout, line.carried);

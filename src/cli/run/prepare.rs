@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::moved;
+use super::{moved, owner};
 use crate::check::{self, Checkup};
 use crate::cli::args::RunArgs;
 use crate::cli::config::{self, Access, UserFile};
@@ -19,7 +19,8 @@ use crate::content::FingerprintKind;
 use crate::engine;
 use crate::exit::Exit;
 use crate::manifest;
-use crate::plan::recognise::RecogniseOptions;
+use crate::owner::KnownOwner;
+use crate::plan::recognise::{OtherResults, RecogniseOptions};
 use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
 use crate::results;
 use crate::zoho::{
@@ -191,6 +192,7 @@ impl Prepared {
                 moved: moved::rule(args.existing.moved.as_deref()).map_err(Failure::usage)?,
                 renamed: args.existing.renamed.unwrap_or_default(),
                 bases: results::bases_of_runs(&results_path),
+                others: other_results(&args, &target, &results_path),
             },
             plan: plan::PlanOptions {
                 results: results_path,
@@ -307,6 +309,14 @@ impl Destination {
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
+
+    /// Whose CRM it is, as far as that can be found out before anything is sent. A rehearsal is nobody's.
+    pub(super) fn owner(&self, prepared: &Prepared) -> KnownOwner {
+        match &prepared.way {
+            Way::Real(real) => owner::learn(&self.client, &real.access.credentials),
+            Way::Rehearsal | Way::Nowhere => KnownOwner::default(),
+        }
+    }
 }
 
 #[cfg(feature = "sandbox")]
@@ -346,6 +356,7 @@ fn target_facts(target: &Target, access: &Access, proxies: &Proxies) -> TargetFa
         version: target.version().to_string(),
         rehearsal: false,
         whom: (!access.credentials.is_empty()).then(|| access.source.clone()),
+        owner: None,
         proxy: proxies.shown_for(target.api()),
     }
 }
@@ -357,6 +368,7 @@ fn rehearsal_facts(version: ApiVersion) -> TargetFacts {
         version: version.to_string(),
         rehearsal: true,
         whom: None,
+        owner: None,
         proxy: None,
     }
 }
@@ -435,6 +447,14 @@ fn resend(asked: &[ResendChoice]) -> results::ResendRules {
     resend
 }
 
+/// The results beside those of this run. A rehearsal creates nothing, a dry run without a target cannot compare.
+fn other_results(args: &RunArgs, target: &str, results: &Path) -> OtherResults {
+    if args.sandbox || args.existing.new_results || target.is_empty() {
+        return OtherResults::default();
+    }
+    OtherResults { paths: results::others_beside(results), target: target.to_owned() }
+}
+
 /// The switches that are on, as typed: a plan shows what was let pass.
 fn switches(args: &RunArgs) -> Vec<String> {
     let switches = [
@@ -446,6 +466,7 @@ fn switches(args: &RunArgs) -> Vec<String> {
         (args.read.allow_outside, "--allow-outside"),
         (args.existing.accept_edited_results, "--accept-edited-results"),
         (args.existing.new_results, "--new-results"),
+        (args.existing.same_organisation, "--same-organisation"),
         (args.run_pace.wait_for_credits, "--wait-for-credits"),
         (args.out.sha256, "--sha256"),
     ];

@@ -7,6 +7,7 @@
 //! | when a row asks for what a line tells of | `compare.rs` |
 //! | which row gets which line, what the user decides | `assign.rs` |
 //! | what contents are known, what is read for them | `contents.rs` |
+//! | what other results of the folder know | `elsewhere.rs` |
 //! | how a million rows are held against a million lines | `groups.rs` |
 //! | what a row is told that somebody must decide about | `words.rs` |
 //!
@@ -16,11 +17,12 @@
 mod assign;
 mod compare;
 mod contents;
+mod elsewhere;
 mod groups;
 mod paths;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,9 +30,10 @@ use self::assign::{ContentMatch, Pairs, RowFate, assign_as_written, assign_by_co
 pub use self::assign::{MovedAnswer, MovedRule, RenamedRule};
 use self::compare::{Likeness, UploadIdentity, compare};
 use self::contents::{ContentPair, Contents};
+pub use self::elsewhere::OtherResults;
 use self::groups::{PlacedRow, RecordGroup, groups};
 use self::paths::WrittenPath;
-use crate::check::{Earlier, Recognised, RowsSoFar, Stage};
+use crate::check::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 use crate::file_id::Identity;
 use crate::results::{Disk, Line, LineReader, PlacedLine, ResendRules, ResultsSnapshot, Standing, Taking};
 use crate::upload::RowKey;
@@ -49,6 +52,8 @@ pub struct RecogniseOptions {
     pub renamed: RenamedRule,
     /// The folder that the paths of a run were relative to, by the run's id.
     pub bases: HashMap<String, PathBuf>,
+    /// Other results that may know these rows.
+    pub others: OtherResults,
 }
 
 /// Recognises rows for a check.
@@ -130,6 +135,23 @@ impl<'s, D: Disk> Recogniser<'s, D> {
         Ok(recognised)
     }
 
+    /// The rows that would be new, held against the other results of the folder.
+    fn elsewhere(&self, rows: &RowsSoFar<'_>, so_far: &Recognised) -> io::Result<Vec<RowDoubt>> {
+        if self.options.others.paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let taken: HashSet<RowKey> = self.takings.iter().map(|taking| taking.to).collect();
+        let in_doubt: HashSet<u32> = so_far.problems.iter().map(|doubt| doubt.row).collect();
+        let is_new = |row: u32| {
+            let key = rows.key(row);
+            !self.has_own(key) && !self.is_settled(key) && !taken.contains(&key) && !in_doubt.contains(&row)
+        };
+        let new = (0..rows.len()).filter(|row| is_new(*row)).map(|row| PlacedRow { record: rows.record(row), row });
+        let mut new: Vec<PlacedRow> = new.collect();
+        new.sort_unstable();
+        elsewhere::known_elsewhere(&new, rows, &self.options.others)
+    }
+
     fn take(&mut self, rows: &RowsSoFar<'_>, row: u32, from: RowKey, recognised: &mut Recognised) {
         if self.is_settled(from) {
             recognised.settled.push(row);
@@ -172,7 +194,11 @@ impl<D: Disk> Earlier for Recogniser<'_, D> {
     fn recognise(&mut self, rows: &RowsSoFar<'_>, stage: Stage) -> Recognised {
         let recognised = match stage {
             Stage::BeforeFiles => self.as_written(rows),
-            Stage::AfterFiles => self.by_content(rows),
+            Stage::AfterFiles => self.by_content(rows).and_then(|mut recognised| {
+                let elsewhere = self.elsewhere(rows, &recognised)?;
+                recognised.problems.extend(elsewhere);
+                Ok(recognised)
+            }),
         };
         recognised.unwrap_or_else(|error| {
             self.error = Some(error);

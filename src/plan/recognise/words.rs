@@ -1,5 +1,7 @@
 //! What is said of a row that somebody has to decide about.
 
+use std::path::Path;
+
 use super::assign::RowFate;
 use crate::check::RowDoubt;
 use crate::problem::{ProblemCode, masked_excerpt};
@@ -38,6 +40,17 @@ pub(super) fn doubt(row: u32, upload: &Upload<'_>, fate: RowFate, lines: &[Line]
         ),
     };
     Some(RowDoubt { row, code, message, hint: hint.to_owned() })
+}
+
+/// The problem of a row that the results of another manifest know.
+pub(super) fn sent_by_another(row: u32, upload: &Upload<'_>, results: &Path) -> RowDoubt {
+    let name = results.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    RowDoubt {
+        row,
+        code: ProblemCode::SentByAnotherManifest,
+        message: format!("the record {} got this already by another manifest, as {name} says", upload.record),
+        hint: format!("go on with those results: --results {name}; or send all such rows again: --new-results"),
+    }
 }
 
 fn was(line: Option<&Line>) -> String {
