@@ -28,12 +28,17 @@ pub(crate) enum FileTrouble {
     Read(String),
     /// This machine has no file handle left; nothing is wrong with the file.
     Shortage,
+    /// Another program has it to itself for a moment, as virus scanners and synchronisers do on Windows.
+    Busy,
 }
 
 impl FileTrouble {
     fn of(error: &io::Error) -> FileTrouble {
         if is_shortage(error) {
             return FileTrouble::Shortage;
+        }
+        if is_held_by_another(error) {
+            return FileTrouble::Busy;
         }
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileTrouble::Gone,
@@ -52,6 +57,7 @@ impl fmt::Display for FileTrouble {
             FileTrouble::Checksum(difference) => difference.fmt(f),
             FileTrouble::Read(error) => write!(f, "the file cannot be read: {error}"),
             FileTrouble::Shortage => f.write_str("no file handle is left on this machine"),
+            FileTrouble::Busy => f.write_str("another program holds the file at this moment"),
         }
     }
 }
@@ -72,6 +78,13 @@ pub(crate) fn is_shortage(error: &io::Error) -> bool {
 #[cfg(not(any(unix, windows)))]
 pub(crate) fn is_shortage(_error: &io::Error) -> bool {
     false
+}
+
+/// Whether another program has the file open, or a part of it locked, so that nobody else gets at it (Windows).
+fn is_held_by_another(error: &io::Error) -> bool {
+    const SHARING_VIOLATION: i32 = 32;
+    const LOCK_VIOLATION: i32 = 33;
+    cfg!(windows) && matches!(error.raw_os_error(), Some(SHARING_VIOLATION | LOCK_VIOLATION))
 }
 
 /// A file that is open and, so far, the one that was checked. All reads go through this handle, never the path again.

@@ -98,7 +98,8 @@ fn keep(results: &Path, verified: &Verified, screen: Screen) -> anyhow::Result<(
     replace(&path, |out| findings::write(&verified.rows, out))
         .with_context(|| format!("cannot write {}", path.display()))?;
     if !screen.quiet {
-        screen.say(&format!("The findings are in {}.\n", path.display()));
+        let path = path.display().to_string();
+        screen.say(&format!("The findings are in {}.\n", crate::console::text::escape_for_terminal(&path)));
     }
     Ok(())
 }

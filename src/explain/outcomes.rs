@@ -217,7 +217,8 @@ pub const PAGES: &[ExplainPage] = &[
     ExplainPage {
         code: "local-shortage",
         title: "this machine ran out of file handles or threads",
-        meaning: "The file could not be opened or the connection not be made, for want of resources of this machine.",
+        meaning: "The file could not be opened or the connection not be made, for want of resources of this machine, or \
+                  since another program held the file at that moment (Windows).",
         remedy: "Close other programs, raise the limit of open files, or lower --concurrency; then run the same \
                  command again.",
     },

@@ -653,10 +653,10 @@ fn file_reply(error: &FileTrouble, handed_out: u64) -> Reply {
         FileTrouble::Changed(_) => OwnCode::FileChanged,
         FileTrouble::Checksum(_) => OwnCode::ChecksumDiffers,
         FileTrouble::Read(_) => OwnCode::FileRead,
-        FileTrouble::Shortage => OwnCode::LocalShortage,
+        FileTrouble::Shortage | FileTrouble::Busy => OwnCode::LocalShortage,
     };
     let verdict = match (error, handed_out) {
-        (FileTrouble::Shortage, 0) => Verdict::Retry(RetryBecause::LocalShortage),
+        (FileTrouble::Shortage | FileTrouble::Busy, 0) => Verdict::Retry(RetryBecause::LocalShortage),
         (_, 0) => Verdict::Failed(FailedBy::File),
         _ => Verdict::InDoubt(DoubtBecause::FileChanged),
     };
