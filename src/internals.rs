@@ -64,7 +64,7 @@ pub mod results {
 pub mod sandbox {
     //! The server to rehearse against.
     pub use crate::sandbox::{
-        DateHeader, Dialect, FaultKind, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions,
+        DateHeader, Dialect, FaultKind, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions,
         SandboxServer, SandboxUser, SizeAs, Stats,
     };
 }

@@ -1,5 +1,6 @@
 //! `attache report`: from a results file to the page, the workbook or the text that options ask for.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use super::args::ReportArgs;
 use super::failure::{Failure, OrExit as _};
 use super::values::ReportOutput;
 use crate::exit::Exit;
-use crate::report::{CombinedResults, LaterResults, Origin, Report, replace};
-use crate::results::{ResultsTable, is_same_file, read, runs, runs_of};
+use crate::report::{CombinedResults, LaterResults, Origin, Report, ReportedVerification, replace};
+use crate::results::{ResultsTable, findings_of, is_same_file, read, runs, runs_of};
+use crate::verify::findings;
 
 /// What cannot hold a report: somebody's manifest or results would be gone.
 const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
@@ -138,10 +140,26 @@ fn summed_up(args: &ReportArgs, tables: &[ResultsTable], rows: &CombinedResults<
         complete: tables.iter().all(ResultsTable::is_complete),
         later_results: files.collect::<anyhow::Result<_>>()?,
         made_at: Timestamp::now(),
+        verification: verification(args, rows)?,
     };
     // Without the list of runs only the head of the report is shorter.
     let runs = args.results.iter().flat_map(|path| runs(path).unwrap_or_default()).collect();
     Report::of(rows.carried(), rows.lines(), origin, runs).context("cannot read the results")
+}
+
+/// What verifications found, if they were kept beside the results.
+fn verification(args: &ReportArgs, rows: &CombinedResults<'_>) -> anyhow::Result<Option<ReportedVerification>> {
+    let mut found = HashMap::new();
+    for path in args.results.iter().map(|path| findings_of(path)).filter(|path| path.is_file()) {
+        findings::read(&path, |line| {
+            found.insert(line.key, line);
+        })
+        .with_context(|| format!("cannot use {}; verify again, or remove it", path.display()))?;
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    ReportedVerification::of(&found, rows.lines()).map(Some).context("cannot read the results")
 }
 
 fn sha256(path: &Path) -> io::Result<String> {

@@ -154,6 +154,8 @@ pub enum ResendChoice {
     Failed,
     /// Every `unknown` row, after another listing.
     Unknown,
+    /// Every row that a verification found missing, after another look.
+    Missing,
     /// Every `failed` row with this code.
     Code(String),
 }
@@ -224,9 +226,10 @@ pub fn resend(text: &str) -> Result<ResendChoice, BadWord> {
     match text {
         "failed" => Ok(ResendChoice::Failed),
         "unknown" => Ok(ResendChoice::Unknown),
+        "missing" => Ok(ResendChoice::Missing),
         _ => match text.strip_prefix("code=") {
             Some(code) if !code.is_empty() => Ok(ResendChoice::Code(code.to_owned())),
-            _ => Err(BadWord("rows to resend are: failed, unknown, or code=CODE (a code from the results)")),
+            _ => Err(BadWord("rows to resend are: failed, unknown, missing, or code=CODE (a code from the results)")),
         },
     }
 }

@@ -155,7 +155,7 @@ fn client(args: &VerifyArgs, access: &Access, target: Target, policy: &RequestPo
 }
 
 /// The service, as far as a verification goes.
-struct ClientLister(Client);
+pub(super) struct ClientLister(pub(super) Client);
 
 impl VerifyService for ClientLister {
     fn list_page(

@@ -1,9 +1,11 @@
 //! What each code means and what to do about it: the pages of `attache explain`.
 //!
 //! The texts about a manifest's problems stand with their codes in `problem`; `outcomes` has those of the codes in the
-//! results, `exits` those of the exit statuses. Here is only how they are found and shown.
+//! results, `findings` those of a verification, `exits` those of the exit statuses. Here is only how they are found and
+//! shown.
 
 pub mod exits;
+pub mod findings;
 pub mod outcomes;
 
 use std::fmt::Write as _;
@@ -33,10 +35,11 @@ pub struct Chapter {
 }
 
 /// Every page there is.
-pub const CHAPTERS: [Chapter; 4] = [
+pub const CHAPTERS: [Chapter; 5] = [
     Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
     Chapter { title: "Reasons in a list of what was left out", pages: crate::collect::REASON_PAGES },
+    Chapter { title: "Findings of a verification", pages: findings::PAGES },
     Chapter { title: "Exit statuses", pages: exits::PAGES },
 ];
 

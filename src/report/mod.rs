@@ -9,6 +9,7 @@
 //! | a sentence or a label | `words.rs` |
 //! | the page, its look, its drawings | `html.rs`, `page.css`, `charts.rs` |
 //! | what makes it safe to show any name | `markup.rs` |
+//! | what a verification found | `verified.rs` |
 //! | the workbook | `xlsx.rs` |
 //! | the text for a wiki | `markdown.rs` |
 
@@ -25,6 +26,7 @@ mod record_pages;
 mod sample;
 mod save;
 mod timeline;
+mod verified;
 mod wording;
 mod xlsx;
 
@@ -33,6 +35,7 @@ use std::io;
 pub use combined::CombinedResults;
 pub use model::{LaterResults, Origin, Report};
 pub use save::replace;
+pub use verified::ReportedVerification;
 
 use crate::results::{Line, RunRecord};
 

@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::record_pages::record_page;
 use super::timeline::{Answered, Timeline};
+use super::verified::ReportedVerification;
 use crate::explain::{
     self,
     outcomes::{advice, remedy},
@@ -47,6 +48,8 @@ pub struct Report {
     pub sizes: Vec<SizeClass>,
     /// The runs that made the results, oldest first; empty if their record is lost.
     pub runs: Vec<RunRecord>,
+    /// What the last verification found; absent if none was kept beside the results.
+    pub verification: Option<ReportedVerification>,
 }
 
 /// Where a report comes from.
@@ -115,6 +118,8 @@ pub struct Origin {
     pub later_results: Vec<LaterResults>,
     /// When the report is made.
     pub made_at: Timestamp,
+    /// What the last verification found, if it was kept.
+    pub verification: Option<ReportedVerification>,
 }
 
 /// How many rows ended in which way.
@@ -370,6 +375,7 @@ impl Counting {
             timeline: Timeline::of(self.answered),
             sizes: bounds.zip(self.sizes).map(|(below, files)| SizeClass { below, files }).collect(),
             runs,
+            verification: origin.verification,
         }
     }
 }

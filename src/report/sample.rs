@@ -110,6 +110,7 @@ pub(super) fn report(rows: u32) -> Report {
         results_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         complete: true,
         made_at: Timestamp::from_second(MONDAY + 200_000).expect("a time"),
+        verification: None,
     };
     let runs = vec![run(0, 4, Some("API credits used up")), run(1, 130, None), run(2, 5, None)];
     Report::of(&["x_case".to_owned()], lines(rows).map(Ok), origin, runs).expect("every row can be read")

@@ -31,6 +31,14 @@ pub(super) fn title(report: &Report) -> &str {
 
 /// What is signed.
 pub(super) fn statement(report: &Report) -> String {
+    match &report.verification {
+        Some(verification) => format!("{} {}", claim(report), verification.sentence()),
+        None => claim(report),
+    }
+}
+
+/// What the results say.
+fn claim(report: &Report) -> String {
     let totals = &report.totals;
     if !report.source.complete {
         return "The migration is not at its end: this report is not one to sign yet.".to_owned();
@@ -180,6 +188,7 @@ pub(super) fn origin(report: &Report) -> Vec<(&'static str, String)> {
         ("Results file", source.results.clone()),
         ("Its SHA-256", source.results_sha256.clone()),
     ]);
+    facts.extend(report.verification.as_ref().map(|verification| ("Verified", verification.sentence())));
     for later in &source.later_results {
         facts.push(("And then", later.results.clone()));
         facts.push(("Its SHA-256", later.results_sha256.clone()));

@@ -1,6 +1,7 @@
 //! What earlier runs left behind, row by row, in 24 bytes a row; the rest of a line is read again when it is asked for.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -90,6 +91,8 @@ pub struct ResendRules {
     pub unknown: bool,
     /// Those that ended with one of these codes.
     pub codes: Vec<String>,
+    /// Those whose attachment a verification found missing, and still is.
+    pub missing: HashSet<RowKey>,
 }
 
 /// Where a row stands when a run begins.
@@ -204,6 +207,7 @@ impl History {
         let code = self.code_of(kept);
         let asked_by_code = resend.codes.iter().any(|asked| asked == code);
         match (kept.status, kept.sent_at()) {
+            (Status::Uploaded, _) if resend.missing.contains(&kept.key()) => Standing::Again(Why::Asked),
             (Status::Uploaded | Status::AlreadyPresent, _) => Standing::Settled(kept.status),
             (Status::NotSent | Status::Invalid, _) => Standing::Again(Why::Unfinished),
             (Status::Failed, _) if resend.failed || asked_by_code => Standing::Again(Why::Asked),

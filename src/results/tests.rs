@@ -142,7 +142,7 @@ fn the_next_run_knows_where_each_row_stands() {
     assert_eq!(stands(5, &alone), Standing::Settled(Status::Unknown));
     assert_eq!(stands(6, &alone), Standing::Again(Why::Unfinished));
     assert_eq!(stands(7, &alone), Standing::New);
-    let all = ResendRules { failed: true, unknown: true, codes: vec![] };
+    let all = ResendRules { failed: true, unknown: true, ..ResendRules::default() };
     assert_eq!(stands(1, &all), Standing::Settled(Status::Uploaded));
     assert_eq!(stands(2, &all), Standing::Again(Why::Asked));
     assert_eq!(stands(5, &all), Standing::InDoubt { sent_at: 590, why: Why::Asked });

@@ -20,6 +20,8 @@ const REACH_OF_TOKENS: usize = 100_000;
 /// Entries that page numbers reach, in versions without tokens.
 const REACH_OF_PAGE: usize = 2_000;
 const MOST_PER_PAGE: usize = 200;
+/// Entries that a census without end makes up for a page.
+const MADE_UP_PER_PAGE: usize = 5;
 /// After so many entries one of an e-mail is mixed in.
 const ONE_EMAIL_IN: usize = 7;
 
@@ -155,7 +157,7 @@ pub(super) fn page(service: &SandboxService, version: Version, query: &Params) -
         }
     }
     if census.never_ends && !has_more {
-        data.extend((0..MOST_PER_PAGE).map(|place| email(at.offset + place)));
+        data.extend((0..MADE_UP_PER_PAGE).map(|place| email(at.offset + place)));
     }
     if data.is_empty() {
         return Ok(answer::empty(StatusCode::NO_CONTENT));

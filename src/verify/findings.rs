@@ -3,8 +3,6 @@
 //! A finding holds only for the attachment that was looked for. Whoever uses one compares its attachment id with the one
 //! that the results name now.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the report is about to read it"))]
-
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write};

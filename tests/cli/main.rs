@@ -30,3 +30,4 @@ mod report;
 mod resume;
 mod secrets;
 mod service;
+mod verify;

@@ -98,7 +98,12 @@ impl RunningSandbox {
     /// A colleague attaches a file by hand.
     pub fn attach(&self, module: &str, record: &str, name: &str, bytes: &[u8]) {
         let colleague = SandboxUser { id: "700000000000101002".to_owned(), name: "A colleague".to_owned() };
-        self.server.attach_as(colleague, module, record, name, bytes).expect("the sandbox stores it");
+        self.attach_as(colleague, module, record, name, bytes);
+    }
+
+    /// Somebody attaches a file by hand.
+    pub fn attach_as(&self, user: SandboxUser, module: &str, record: &str, name: &str, bytes: &[u8]) {
+        self.server.attach_as(user, module, record, name, bytes).expect("the sandbox stores it");
     }
 
     /// A colleague takes an attachment away.

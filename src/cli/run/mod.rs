@@ -1,6 +1,7 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
 
 mod consent;
+mod missing;
 mod moved;
 mod owner;
 pub(crate) mod ports;
@@ -50,10 +51,14 @@ use crate::upload::RowKey;
 ///
 /// Why nothing could be done, or why what was done could not be brought to its end.
 pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
-    let prepared = Prepared::new(args, screen)?;
+    let mut prepared = Prepared::new(args, screen)?;
     // Before the results are locked, so that a mistyped name leaves no lock file behind.
     let manifest = open(&prepared)?;
     let found = Results::find(&prepared);
+    if prepared.resends_missing() && found.is_ok() {
+        let missing = missing::found(&prepared.plan.results, prepared.results.accept_edited)?;
+        prepared.recognise.resend.missing = missing;
+    }
     let (checkup, takings) = judge(&prepared, manifest, found.as_ref().ok())?;
     show_problems(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.
@@ -72,6 +77,10 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     say_what_was_torn(&prepared, results.seen());
     check_that_nothing_is_missing(&prepared, results.seen())?;
+    if !prepared.args.dry_run {
+        let missing = std::mem::take(&mut prepared.recognise.resend.missing);
+        prepared.recognise.resend.missing = missing::still(&prepared, missing)?;
+    }
     results.take_over(takings, &checked);
     let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.recognise.resend, &prepared.plan);
     let mut plan = plan.or_exit(Exit::Results)?;

@@ -136,6 +136,19 @@ fn client(target: &Target, credentials: &Credentials, http: &HttpOptions) -> Res
 }
 
 impl Prepared {
+    /// Whether rows are to be sent again that a verification found missing.
+    pub(super) fn resends_missing(&self) -> bool {
+        self.args.existing.resend.contains(&ResendChoice::Missing)
+    }
+
+    /// Somebody who can ask the service before the run; nobody in a rehearsal, or where no target is named.
+    pub(super) fn reader(&self) -> Result<Option<Client>, Failure> {
+        match &self.way {
+            Way::Real(real) => client(&real.target, &real.access.credentials, &real.http).map(Some),
+            Way::Rehearsal | Way::Nowhere => Ok(None),
+        }
+    }
+
     /// # Errors
     ///
     /// What the user must say otherwise.
@@ -441,6 +454,8 @@ fn resend(asked: &[ResendChoice]) -> results::ResendRules {
         match which {
             ResendChoice::Failed => resend.failed = true,
             ResendChoice::Unknown => resend.unknown = true,
+            // Which rows these are stands beside the results.
+            ResendChoice::Missing => {}
             ResendChoice::Code(code) => resend.codes.push(code.clone()),
         }
     }

@@ -1,0 +1,126 @@
+//! What a verification found, as the report shows it: findings that still hold, and when they were made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::outcome::Status;
+use crate::results::Line;
+use crate::units;
+use crate::upload::RowKey;
+use crate::verify::findings::FindingLine;
+
+/// What a verification found of the rows of a report. A finding holds only while the row still names the attachment that
+/// was looked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, JsonSchema)]
+pub struct ReportedVerification {
+    /// When the first row was looked for, by the service's clock; absent if none was.
+    pub from: Option<String>,
+    /// When the last row was looked for.
+    pub until: Option<String>,
+    /// Rows by finding, as far as these hold.
+    pub findings: BTreeMap<String, u64>,
+    /// Rows whose bytes were compared.
+    pub compared: u64,
+    /// Rows in place that were attached since, or that the verification does not know.
+    pub later: u64,
+}
+
+impl ReportedVerification {
+    /// The findings that hold for these rows.
+    ///
+    /// # Errors
+    ///
+    /// When a row cannot be read.
+    pub fn of(
+        findings: &HashMap<RowKey, FindingLine>,
+        lines: impl Iterator<Item = io::Result<Line>>,
+    ) -> io::Result<ReportedVerification> {
+        let mut verification = ReportedVerification::default();
+        let (mut from, mut until): (Option<Timestamp>, Option<Timestamp>) = (None, None);
+        for line in lines {
+            let line = line?;
+            match findings.get(&line.key).filter(|finding| finding.attachment == line.attachment_id) {
+                Some(finding) => {
+                    *verification.findings.entry(finding.finding.clone()).or_default() += 1;
+                    verification.compared += u64::from(finding.content.is_some());
+                    from = from.into_iter().chain(finding.checked_at).min();
+                    until = until.max(finding.checked_at);
+                }
+                None => verification.later += u64::from(line.status == Status::Uploaded),
+            }
+        }
+        verification.from = from.map(|time| time.to_string());
+        verification.until = until.map(|time| time.to_string());
+        Ok(verification)
+    }
+
+    fn count(&self, finding: &str) -> u64 {
+        self.findings.get(finding).copied().unwrap_or_default()
+    }
+
+    /// What was found, in sentences.
+    pub(super) fn sentence(&self) -> String {
+        let when = self.until.as_deref().map(|time| format!(" of {time}")).unwrap_or_default();
+        let attachments = |count| units::counted(count, "attachment");
+        let mut text = format!("A verification{when} found {} there, once", attachments(self.count("present")));
+        if self.compared > 0 {
+            text += &format!("; the bytes of {} were compared", units::counted(self.compared, "file"));
+        }
+        let amiss = self.findings.iter().filter(|(finding, _)| !matches!(finding.as_str(), "present" | "not-expected"));
+        for (finding, count) in amiss {
+            text += &format!("; {} {finding}", units::count(*count));
+        }
+        if self.later > 0 {
+            text += &format!("; {} came later", attachments(self.later));
+        }
+        text + "."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upload::{RecordId, ServiceId, SourceKind, Upload};
+
+    fn line(number: u32, attachment: u64) -> Line {
+        let source = format!("{number}.pdf");
+        let key = RowKey::of("Leads", "1000000000", SourceKind::File, &source, &source, 1);
+        let record = RecordId::new(1_000_000_000).expect("an id");
+        let (kind, name) = (SourceKind::File, source.as_str());
+        let upload = Upload { line: number, module: "Leads", record, kind, source: name, name, key };
+        let attachment_id = Some(ServiceId::new(attachment));
+        Line { status: Status::Uploaded, attachment_id, ..Line::of(&upload, Some(5), "sandbox", "run") }
+    }
+
+    fn finding(line: &Line, finding: &str, second: i64) -> (RowKey, FindingLine) {
+        let line = FindingLine {
+            key: line.key,
+            attachment: line.attachment_id,
+            finding: finding.to_owned(),
+            content: None,
+            checked_at: Timestamp::from_second(1_780_000_000 + second).ok(),
+        };
+        (line.key, line)
+    }
+
+    #[test]
+    fn a_finding_counts_only_while_the_row_names_the_attachment_that_was_looked_for() {
+        let lines = [line(1, 11), line(2, 12), line(3, 13), line(4, 14)];
+        let mut findings: HashMap<_, _> =
+            [finding(&lines[0], "present", 5), finding(&lines[1], "missing", 1), finding(&lines[2], "missing", 9)]
+                .into();
+        findings.get_mut(&lines[2].key).expect("there").attachment = Some(ServiceId::new(99));
+        let found = ReportedVerification::of(&findings, lines.into_iter().map(Ok)).expect("lines");
+        assert_eq!((found.count("present"), found.count("missing"), found.later), (1, 1, 2));
+        assert_eq!(found.from.as_deref(), Some("2026-05-28T20:26:41Z"));
+        let said = found.sentence();
+        assert_eq!(
+            said,
+            "A verification of 2026-05-28T20:26:45Z found 1 attachment there, once; 1 missing; 2 attachments came later."
+        );
+    }
+}

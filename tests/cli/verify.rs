@@ -1,0 +1,116 @@
+//! `attache verify`, what it keeps, and what is built on it.
+
+use attache::internals::sandbox::{Keep, SandboxOptions, SandboxUser};
+
+use crate::case::{Case, Done};
+use crate::service::RunningSandbox;
+
+/// `attache verify m.results.csv` against this service.
+fn verify(service: &RunningSandbox, case: &Case, more: &[&str]) -> Done {
+    let url = service.url();
+    let mut command =
+        case.command(&[&["verify", "m.results.csv", "--api-domain", &url, "--rate", "none"], more].concat());
+    case.finish(command.env("ZOHO_ACCESS_TOKEN", service.token()).output())
+}
+
+/// A sandbox that has the files of a case, which is run once.
+fn uploaded(rows: u64) -> (RunningSandbox, Case) {
+    let service = RunningSandbox::start(SandboxOptions { keep: Keep::Temporarily, ..SandboxOptions::default() });
+    let case = Case::new().many_rows(rows);
+    assert_eq!(service.run(&case, &[]).status, Some(0));
+    (service, case)
+}
+
+/// The record of the third row.
+const THIRD: &str = "738964000000291002";
+
+/// The attachment of the third row, as the results have it.
+fn third_attachment(case: &Case) -> String {
+    case.column("m.results.csv", "attachment_id")[2].clone()
+}
+
+#[test]
+fn what_is_missing_is_kept_and_sent_once_more_and_never_a_third_time() {
+    let (service, case) = uploaded(5);
+    service.delete("Leads", THIRD, &third_attachment(&case));
+    let verified = verify(&service, &case, &[]);
+    assert_eq!(verified.status, Some(1), "{}", verified.stderr);
+    assert!(verified.stdout.contains("1  missing"), "{}", verified.stdout);
+    let kept = std::fs::read_to_string(case.path("m.verify.csv")).expect("findings");
+    assert_eq!(kept.lines().filter(|line| line.contains(",missing,")).count(), 1);
+    assert_eq!(kept.lines().count(), 6, "a line for each row");
+
+    let dry = service.run(&case, &["--resend", "missing", "--dry-run"]);
+    assert_eq!((dry.status, service.stored()), (Some(0), 5), "{}", dry.stderr);
+    let again = service.run(&case, &["--resend", "missing"]);
+    assert_eq!((again.status, service.stored()), (Some(0), 6), "{}", again.stderr);
+    let third = service.run(&case, &["--resend", "missing"]);
+    assert_eq!((third.status, service.stored()), (Some(0), 6), "the finding speaks of another attachment");
+    let verified = verify(&service, &case, &[]);
+    assert_eq!(verified.status, Some(0), "{}", verified.stdout);
+}
+
+#[test]
+fn what_has_come_back_since_is_not_sent_again() {
+    let (service, case) = uploaded(3);
+    service.delete("Leads", THIRD, &third_attachment(&case));
+    assert_eq!(verify(&service, &case, &[]).status, Some(1));
+    // Somebody puts it back by hand, as the same user.
+    service.attach_as(SandboxUser::default(), "Leads", THIRD, "2.txt", b"content of 2");
+    let again = service.run(&case, &["--resend", "missing"]);
+    assert_eq!((again.status, service.stored()), (Some(0), 4), "{}", again.stderr);
+}
+
+#[test]
+fn without_findings_or_with_damaged_ones_nothing_is_sent_as_missing() {
+    let (service, case) = uploaded(2);
+    let none = service.run(&case, &["--resend", "missing"]);
+    assert_eq!(none.status, Some(2));
+    assert!(none.stderr.contains("m.verify.csv") && none.stderr.contains("attache verify"), "{}", none.stderr);
+    case.write("m.verify.csv", "a,b\n1,2\n");
+    let other = service.run(&case, &["--resend", "missing"]);
+    assert_eq!((other.status, service.stored()), (Some(2), 2), "{}", other.stderr);
+}
+
+#[test]
+fn the_report_says_what_a_verification_found() {
+    let (service, case) = uploaded(3);
+    assert_eq!(verify(&service, &case, &["--contents", "all"]).status, Some(0));
+    let report = case.run(&["report", "m.results.csv", "--output", "markdown"]);
+    assert!(
+        report.stdout.contains("found 3 attachments there, once; the bytes of 3 files were compared"),
+        "{}",
+        report.stdout
+    );
+}
+
+#[test]
+fn a_wait_of_a_day_ends_a_verification_and_keeps_earlier_findings() {
+    // The run lists one record, the first verification three.
+    let service = RunningSandbox::with_faults(&["429,on=list,nth=5,retry-after=86400"]);
+    let case = Case::new().many_rows(3);
+    assert_eq!(service.run(&case, &[]).status, Some(0));
+    assert_eq!(verify(&service, &case, &[]).status, Some(0));
+    let before = std::fs::read(case.path("m.verify.csv")).expect("findings");
+    let stopped = verify(&service, &case, &[]);
+    assert_eq!(stopped.status, Some(4), "{}", stopped.stdout);
+    assert!(stopped.stdout.contains("pause of"), "{}", stopped.stdout);
+    assert!(service.stats().lists <= 8, "{:?}", service.stats());
+    assert_eq!(std::fs::read(case.path("m.verify.csv")).expect("findings"), before);
+}
+
+#[test]
+fn a_census_is_taken_of_many_records_and_costs_a_request_for_two_hundred() {
+    let census = "on".parse().expect("a census");
+    let service = RunningSandbox::start(SandboxOptions { census, ..SandboxOptions::default() });
+    let case = Case::new().many_rows(401);
+    assert_eq!(service.run(&case, &["--concurrency", "25"]).status, Some(0));
+    let lists = service.stats().lists;
+    let verified = verify(&service, &case, &[]);
+    assert_eq!(verified.status, Some(0), "{}", verified.stdout);
+    assert!(verified.stderr.contains("First the census"), "{}", verified.stderr);
+    assert!(verified.stdout.contains("settled 401 records"), "{}", verified.stdout);
+    assert_eq!(service.stats().lists, lists, "no record is listed itself");
+    let without = verify(&service, &case, &["--no-census", "--concurrency", "25"]);
+    assert_eq!((without.status, service.stats().lists), (Some(0), lists + 401));
+}
