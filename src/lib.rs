@@ -29,7 +29,7 @@
 //! | which rows may not be under way together | `engine/scheduler.rs` |
 //! | how long a row waits before a further try | `engine/retry.rs` |
 //! | rate, concurrency, pauses, credits, giving up | `engine/brakes/` |
-//! | what a list says about a row in doubt | `engine/settle.rs` |
+//! | what a list says about a row in doubt | `engine/settle/compare.rs` |
 //! | what is asked about a record, when its list is believed | `engine/list_inquiry.rs` |
 //! | how the pages of a list make a whole one | `listing.rs` |
 //! | the threads of a run, what is written when | `engine/worker_pool.rs` |

@@ -8,8 +8,8 @@
 //! | --- | --- |
 //! | which row comes next, what follows from an answer | [`machine`] |
 //! | who must wait for whom | [`scheduler`] |
-//! | what a record's list says about rows in doubt | [`settle`] |
-//! | when the record of a row in doubt is listed | [`doubts`] |
+//! | what a record's list says about rows in doubt, and what follows | [`settle`] |
+//! | when the record of a row in doubt is listed | [`settle::queue`] |
 //! | what is asked about a record, and when its list is believed | [`list_inquiry`] |
 //! | how many requests a second | [`brakes::rate`] |
 //! | how many requests at once | [`brakes::concurrency`] |
@@ -33,7 +33,6 @@ use crate::reply::{PageReply, PresenceReply, Reply, StopBecause};
 use crate::upload::ServiceId;
 
 pub mod brakes;
-pub mod doubts;
 pub mod list_inquiry;
 pub mod machine;
 pub mod policy;

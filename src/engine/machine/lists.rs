@@ -10,9 +10,10 @@ use super::ends::{answer_text, internal_error};
 use super::{AfterStop, Engine, FirstRequest, FirstTry};
 use crate::engine::list_inquiry::{InquiryStep, ListInquiry, RecordList};
 use crate::engine::policy::IfExists;
+use crate::engine::settle::compare::same_name;
 use crate::engine::{
     Clock, Dispatch, Elapsed, Ended, Job, JobId, ListResult, ListTicket, Notice, Purpose, RecordClaims, RecordIx,
-    StopCause, settle,
+    StopCause,
 };
 use crate::listing::ListPage;
 use crate::outcome::{OwnCode, Status};
@@ -285,7 +286,7 @@ impl Engine<'_> {
         let descriptor = self.descriptors.descriptor(id);
         let same = |listed: &&Listed| match (&descriptor.link, &listed.url) {
             (Some(link), Some(url)) => link == url.as_str(),
-            (None, None) => settle::same_name(&descriptor.name, &listed.name),
+            (None, None) => same_name(&descriptor.name, &listed.name),
             _ => false,
         };
         // What our own results hold was put there by another row: a run that was interrupted must not end differently

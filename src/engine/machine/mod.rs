@@ -2,7 +2,7 @@
 //! came of it.
 //!
 //! It decides which row comes next and what follows from an answer. What it decides by is kept in the small rooms
-//! beside it: who may start ([`scheduler`](super::scheduler)), who is in doubt ([`doubts`](super::doubts)), and the brakes.
+//! beside it: who may start ([`scheduler`](super::scheduler)), who is in doubt ([`settle::queue`](super::settle::queue)), and the brakes.
 //! Here stands what comes next; what follows from which answer stands in the files below: `answers` to uploads,
 //! `settling` of doubts, `lists` that come before rows, the `ends` of rows and the `stops` of runs.
 
@@ -18,10 +18,10 @@ use super::brakes::concurrency::ConcurrencyLimit;
 use super::brakes::credits::{Allowed, Credits};
 use super::brakes::failure_streaks::{ModuleStreak, RunStreak};
 use super::brakes::rate::RequestRate;
-use super::doubts::{Doubts, Turn};
 use super::list_inquiry::ListInquiry;
 use super::policy::IfExists;
 use super::scheduler::Scheduler;
+use super::settle::queue::{SettleQueue, Turn};
 use super::{
     Descriptors, Dispatch, Elapsed, Ended, Ending, Job, JobId, ListQuestion, ListResult, ListTicket, Next, Notice,
     PauseReason, Policy, PriorAttempt, Purpose, RecordIx, StopCause, Stopped, UploadResult, UploadTicket,
@@ -49,7 +49,7 @@ pub struct Engine<'a> {
     scheduler: Scheduler,
     in_progress: HashMap<JobId, InProgress>,
     uploading: HashMap<RecordIx, u32>,
-    doubts: Doubts,
+    doubts: SettleQueue,
     /// Rows that wait for a further try.
     delayed: BTreeSet<(Elapsed, JobId)>,
     baselines: Baselines,
@@ -203,7 +203,7 @@ impl<'a> Engine<'a> {
             scheduler: Scheduler::new(&jobs, |id| before.contains_key(&id)),
             in_progress: HashMap::new(),
             uploading: HashMap::new(),
-            doubts: Doubts::default(),
+            doubts: SettleQueue::default(),
             delayed: BTreeSet::new(),
             baselines: Baselines::of(&jobs, policy.if_exists),
             inquiries: HashMap::new(),

@@ -5,17 +5,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Engine;
-use super::ends::answer_text;
-use crate::engine::doubts::Turn;
+use super::ends::{answer_text, internal_error};
 use crate::engine::list_inquiry::RecordList;
 use crate::engine::policy::Assume;
-use crate::engine::settle::{self, Evidence, SettleFinding, Suspect};
+use crate::engine::settle::compare::{self, Evidence, Suspect};
+use crate::engine::settle::decide::{self, AfterAbsence, SettleDecision};
+use crate::engine::settle::queue::Turn;
 use crate::engine::{Clock, Elapsed, Ended, JobId, ListTicket, PriorDoubt, RecordIx};
 use crate::outcome::{OwnCode, Status};
-use crate::reply::{DoubtBecause, Listed, Refusal, Reply, RetryBecause, StopBecause, Verdict};
+use crate::reply::{DoubtBecause, FailedBy, Refusal, Reply, RetryBecause, StopBecause, Verdict};
 
-/// How often a row that was proved absent is sent again before it is given up.
-const ROUNDS: u32 = 3;
 /// The second read of a record comes so long after the first, or after the settle time if that is less.
 const SECOND_READ_AFTER: Duration = Duration::from_secs(5);
 /// By how much two clocks of the service may differ.
@@ -44,7 +43,7 @@ impl Engine<'_> {
             _ => format!("the record's attachments cannot be listed: {why}"),
         };
         for id in self.doubts.rows_of(record).to_vec() {
-            self.decide(id, Decision::Untold(OwnCode::NotListable, message.clone()), out);
+            self.decide(id, SettleDecision::Untold(OwnCode::NotListable, message.clone()), out);
         }
         self.scheduler.release_record(&self.jobs, record);
     }
@@ -103,20 +102,18 @@ impl Engine<'_> {
         let absent_at_first = self.doubts.absent_at_first(record).map(<[JobId]>::to_vec);
         let mut absent = Vec::new();
         for (id, finding) in rows.into_iter().zip(findings) {
-            match (finding, &absent_at_first) {
-                (Decision::Found(listed), _) => self.decide(id, Decision::Found(listed), out),
-                (Decision::Absent, None) => absent.push(id),
-                (Decision::Absent, Some(first)) if first.contains(&id) => {
-                    let had = list.listed.iter().map(|listed| listed.id).collect();
-                    self.in_progress.entry(id).or_default().had = Some(had);
-                    self.decide(id, Decision::Absent, out);
+            let at_first = absent_at_first.as_ref().map(|first| first.contains(&id));
+            let is_absent = finding == SettleDecision::Absent;
+            match decide::after_read(finding, at_first) {
+                Some(decision) => {
+                    if decision == SettleDecision::Absent {
+                        let had = list.listed.iter().map(|listed| listed.id).collect();
+                        self.in_progress.entry(id).or_default().had = Some(had);
+                    }
+                    self.decide(id, decision, out);
                 }
-                (Decision::Absent, Some(_)) => {
-                    let message = "an attachment that could be this one was listed and then was not".to_owned();
-                    self.decide(id, Decision::Untold(OwnCode::UncertainMatch, message), out);
-                }
-                (Decision::Untold(..), None) => {}
-                (untold @ Decision::Untold(..), Some(_)) => self.decide(id, untold, out),
+                None if is_absent => absent.push(id),
+                None => {}
             }
         }
         if self.doubts.rows_of(record).is_empty() {
@@ -126,15 +123,15 @@ impl Engine<'_> {
         }
     }
 
-    fn compare(&self, rows: &[JobId], list: &RecordList) -> Vec<Decision> {
+    fn compare(&self, rows: &[JobId], list: &RecordList) -> Vec<SettleDecision> {
         let suspects: Vec<Suspect<'_>> = rows.iter().map(|id| self.suspect(*id)).collect();
         let grey_seconds = match list.clock {
             Clock::Service => Some(GREY_SECONDS + self.behind_seconds),
             Clock::Local => None,
         };
         let evidence = Evidence { listed: &list.listed, claimed: &list.claimed, grey_seconds };
-        let findings = settle::compare(&suspects, evidence);
-        findings.into_iter().map(Decision::from).collect()
+        let findings = compare::compare(&suspects, evidence);
+        findings.into_iter().map(SettleDecision::from).collect()
     }
 
     fn suspect(&self, id: JobId) -> Suspect<'_> {
@@ -154,7 +151,7 @@ impl Engine<'_> {
         Suspect { descriptor, sent_at, author: if prior.is_some() { None } else { self.author }, given_up, had }
     }
 
-    fn decide(&mut self, id: JobId, decision: Decision, out: &mut Vec<Ended>) {
+    fn decide(&mut self, id: JobId, decision: SettleDecision, out: &mut Vec<Ended>) {
         let record = self.job(id).record;
         self.doubts.remove(record, id);
         let progress = self.in_progress.entry(id).or_default();
@@ -162,7 +159,7 @@ impl Engine<'_> {
         let looked_again = !progress.begun && progress.prior.is_some_and(|prior| prior.was == PriorDoubt::Unknown);
         let doubt = progress.doubt.take();
         match (decision, self.policy.assume.filter(|_| looked_again)) {
-            (Decision::Found(listed), _) => {
+            (SettleDecision::Found(listed), _) => {
                 let mut outcome = self.outcome(id, Status::Uploaded, OwnCode::SettledByListing.into(), String::new());
                 outcome.attachment_id = Some(listed.id);
                 outcome.created_time =
@@ -170,13 +167,15 @@ impl Engine<'_> {
                 outcome.created_by = listed.created_by;
                 self.finish(id, outcome, out);
             }
-            (Decision::Absent, _) | (Decision::Untold(..), Some(Assume::Absent)) => self.absent(id, doubt, out),
-            (Decision::Untold(..), Some(Assume::Present)) => {
+            (SettleDecision::Absent, _) | (SettleDecision::Untold(..), Some(Assume::Absent)) => {
+                self.absent(id, doubt, out)
+            }
+            (SettleDecision::Untold(..), Some(Assume::Present)) => {
                 let message = "what the record's list cannot tell is taken for present (--assume)".to_owned();
                 let outcome = self.outcome(id, Status::Uploaded, OwnCode::Assumed.into(), message);
                 self.finish(id, outcome, out);
             }
-            (Decision::Untold(code, message), None) => {
+            (SettleDecision::Untold(code, message), None) => {
                 let outcome = self.outcome(id, Status::Unknown, code.into(), message);
                 self.finish(id, outcome, out);
             }
@@ -187,29 +186,18 @@ impl Engine<'_> {
     fn absent(&mut self, id: JobId, doubt: Option<DoubtBecause>, out: &mut Vec<Ended>) {
         let job = self.job(id);
         let progress = self.in_progress.entry(id).or_default();
-        let ending = if progress.prior.is_some_and(|prior| !prior.resend) {
-            let message = "its answer was lost in an earlier run; the record does not have it, and the manifest no \
-                           longer has the row";
-            Some((Status::NotSent, OwnCode::NotInManifest, message.to_owned()))
-        } else if doubt == Some(DoubtBecause::FileChanged) {
-            let message = progress.last.as_ref().map(answer_text).unwrap_or_default();
-            Some((Status::Failed, OwnCode::FileChanged, message))
-        } else if doubt.is_some_and(DoubtBecause::is_refusal)
-            && let Some(last) = progress.last.take()
-        {
-            self.end_by_reply(id, Status::Failed, &last, out);
-            return;
-        } else if progress.rounds == ROUNDS {
-            let times = ROUNDS + 1;
-            let message = format!("sent {times} times; no answer came, and each time nothing had been created");
-            Some((Status::Failed, OwnCode::NoReply, message))
-        } else {
-            None
-        };
-        if let Some((status, code, message)) = ending {
-            let outcome = self.outcome(id, status, code.into(), message);
-            self.finish(id, outcome, out);
-            return;
+        match decide::after_absence(doubt, progress.prior, progress.rounds) {
+            AfterAbsence::SendAgain => {}
+            AfterAbsence::End(status, code, message) => {
+                let outcome = self.outcome(id, status, code.into(), message);
+                self.finish(id, outcome, out);
+                return;
+            }
+            AfterAbsence::EndByAnswer => {
+                let answer = progress.last.take().unwrap_or_else(|| internal_error(Verdict::Failed(FailedBy::Row)));
+                self.end_by_reply(id, Status::Failed, &answer, out);
+                return;
+            }
         }
         // What an earlier run sent is no round of this one.
         progress.rounds += u32::from(progress.begun);
@@ -219,34 +207,5 @@ impl Engine<'_> {
             self.scheduler.release_group(&self.jobs, id);
         }
         self.scheduler.bring_back(&job, id);
-    }
-}
-
-/// What was found out about a row in doubt.
-pub(super) enum Decision {
-    Found(Listed),
-    Absent,
-    /// It cannot be told.
-    Untold(OwnCode, String),
-}
-
-impl From<SettleFinding<'_>> for Decision {
-    fn from(finding: SettleFinding<'_>) -> Decision {
-        match finding {
-            SettleFinding::Found(listed) => Decision::Found(listed.clone()),
-            SettleFinding::Absent => Decision::Absent,
-            SettleFinding::Several => {
-                let message = "more than one attachment of the record could be this one".to_owned();
-                Decision::Untold(OwnCode::SeveralMatches, message)
-            }
-            SettleFinding::Untold(listed) => {
-                let message = format!("the list does not say enough of attachment {} to tell", listed.id);
-                Decision::Untold(OwnCode::UncertainMatch, message)
-            }
-            SettleFinding::Uncertain(listed) => {
-                let message = format!("attachment {} ({}) agrees with it in part only", listed.id, listed.name);
-                Decision::Untold(OwnCode::UncertainMatch, message)
-            }
-        }
     }
 }

@@ -1,15 +1,15 @@
 //! Which rows are in doubt, and when their records are listed: bookkeeping only. What a list means is decided in
-//! [`settle`](super::settle), what follows in the machine.
+//! [`compare`](super::compare), what follows in [`decide`](super::decide).
 
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
-use super::{Elapsed, JobId, RecordIx};
+use crate::engine::{Elapsed, JobId, RecordIx};
 
 /// Rows in doubt, by record.
 #[derive(Default, Debug)]
-pub struct Doubts {
+pub struct SettleQueue {
     records: HashMap<RecordIx, Doubt>,
     /// Records that are listed as soon as they are due: rows of earlier runs, and second reads.
     soon: BTreeSet<(Elapsed, RecordIx)>,
@@ -46,7 +46,7 @@ pub enum Turn {
     AtTheEnd,
 }
 
-impl Doubts {
+impl SettleQueue {
     /// A row is in doubt; its record is not listed before `due`.
     pub fn add(&mut self, record: RecordIx, job: JobId, due: Elapsed, turn: Turn) {
         self.rows += 1;

@@ -8,7 +8,7 @@
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::Descriptor;
+use crate::engine::Descriptor;
 use crate::reply::Listed;
 use crate::upload::ServiceId;
 
