@@ -151,7 +151,7 @@ A fault is KIND[,key=value...].
 Kinds: 429, 500-before, 500-after, cut-before, cut-inside, cut-after, cut-stored, truncated,
 garbage, html, slow, early-401, early-413, redirect, no-permission, not-authorized.
 The attachment is stored with 500-after, cut-stored, truncated, garbage and slow only.
-Keys: on=upload|list|token, module, record, nth, every, p, times, seed, retry-after, delay.
+Keys: on=upload|list|token|query, module, record, nth, every, p, times, seed, retry-after, delay.
 Every option can be an environment variable: --page-size is ATTACHE_SANDBOX_PAGE_SIZE."
     )]
     Sandbox(SandboxArgs),
@@ -539,7 +539,7 @@ pub struct SandboxArgs {
     /// The token to accept; for rehearsals only [default: a new one]
     #[arg(long)]
     pub token: Option<String>,
-    /// Know only the records of this CSV: module,record [default: any well-formed id]
+    /// Know only the records of this CSV: module,record and their fields [default: any well-formed id]
     #[arg(long, value_name = "FILE")]
     pub records: Option<PathBuf>,
     /// How long a new attachment is missing from lists
@@ -572,6 +572,9 @@ pub struct SandboxArgs {
     /// API names of the only modules to know; +NAME,+NAME adds to the standard ones
     #[arg(long, value_name = "LIST")]
     pub modules: Option<String>,
+    /// What nobody knows of the service, decided otherwise, such as coql-case=blind; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ';')]
+    pub switch: Vec<String>,
     /// How long the answer to an upload takes
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub latency: Option<Duration>,

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use super::args::SandboxArgs;
 use super::values::SandboxProfile;
 use crate::exit::Exit;
-use crate::sandbox::{Dialect, Fault, Keep, Rename, SandboxModules, SandboxOptions, SandboxServer, read_records};
+use crate::sandbox::{
+    Dialect, Fault, Keep, Rename, SandboxModules, SandboxOptions, SandboxServer, Switches, read_records,
+};
 
 /// Serves until a signal comes. The first line of standard output says where, and with which token.
 pub fn run(args: &SandboxArgs, quiet: bool) -> Exit {
@@ -85,6 +87,7 @@ fn settings(args: &SandboxArgs) -> io::Result<SandboxOptions> {
         credits: args.credits,
         token_life: args.token_life.unwrap_or(standard.token_life),
         scopes: (!args.scopes.is_empty()).then(|| args.scopes.clone()),
+        switches: switches(&args.switch)?,
         latency: args.latency.unwrap_or(standard.latency),
         downloads: match &args.downloads {
             Some(word) => word.parse().map_err(|message: String| invalid(&format!("--downloads: {message}")))?,
@@ -96,6 +99,14 @@ fn settings(args: &SandboxArgs) -> io::Result<SandboxOptions> {
         },
         ..standard
     })
+}
+
+fn switches(set: &[String]) -> io::Result<Switches> {
+    let mut switches = Switches::default();
+    for switch in set {
+        switches.set(switch).map_err(|message| invalid(&format!("--switch: {message}")))?;
+    }
+    Ok(switches)
 }
 
 /// What `--sandbox-fault` and `--fault` say.

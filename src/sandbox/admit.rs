@@ -1,12 +1,12 @@
 //! Whether a call of the CRM may be made at all, judged by its head alone: token, module, scope, record.
 
-use std::collections::HashSet;
 use std::time::Instant;
 
 use axum::http::{HeaderMap, header};
 
 use super::answer::SandboxRefusal;
 use super::options::Version;
+use super::records::Records;
 use super::route::{CrmCall, Parent, is_id};
 use super::service::{SandboxService, locked};
 use super::token::{self, Need};
@@ -52,7 +52,30 @@ fn module_of(call: &CrmCall) -> Option<&str> {
         | CrmCall::DeleteMany(parent)
         | CrmCall::Record(parent) => Some(&parent.module),
         CrmCall::Records { module } => Some(module),
-        CrmCall::Census | CrmCall::Modules | CrmCall::Org | CrmCall::Users => None,
+        CrmCall::Deleted { module } => Some(module),
+        // Where a body or a query names the module, it is judged there.
+        CrmCall::Census
+        | CrmCall::Modules
+        | CrmCall::Fields
+        | CrmCall::RelatedLists
+        | CrmCall::Org
+        | CrmCall::Users
+        | CrmCall::Licences
+        | CrmCall::Apis
+        | CrmCall::Coql
+        | CrmCall::BulkCreate
+        | CrmCall::BulkState(_)
+        | CrmCall::BulkResult(_) => None,
+    }
+}
+
+/// Whether the records of a module that a query or a body names may be read.
+pub(super) fn admit_module(service: &SandboxService, version: Version, module: &str) -> Result<(), SandboxRefusal> {
+    check_module(service, module, version)?;
+    let scopes = service.options.scopes.as_ref();
+    match scopes.is_none_or(|scopes| token::allows_records(scopes, module, Need::Read)) {
+        true => Ok(()),
+        false => Err(SandboxRefusal::scope(service.options.profile)),
     }
 }
 
@@ -75,13 +98,19 @@ fn is_in_scope(service: &SandboxService, call: &CrmCall) -> bool {
         CrmCall::Records { module } => token::allows_records(scopes, module, Need::Read),
         CrmCall::Record(parent) => token::allows_records(scopes, &parent.module, Need::Read),
         CrmCall::Modules => token::allows_reading(scopes, "settings.modules"),
+        CrmCall::Deleted { module } => token::allows_records(scopes, module, Need::Read),
+        CrmCall::Fields => token::allows_reading(scopes, "settings.fields"),
+        CrmCall::RelatedLists => token::allows_reading(scopes, "settings.related_lists"),
+        CrmCall::Licences => token::allows_reading(scopes, "features"),
+        CrmCall::Apis => token::allows_reading(scopes, "apis"),
+        CrmCall::Coql => token::allows_reading(scopes, "coql"),
+        CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) => token::allows_reading(scopes, "bulk"),
         CrmCall::Org => token::allows_reading(scopes, "org"),
         CrmCall::Users => token::allows_reading(scopes, "users"),
     }
 }
 
 pub(super) fn exists(service: &SandboxService, parent: &Parent) -> bool {
-    let is_listed =
-        |records: &HashSet<(String, String)>| records.contains(&(parent.module.clone(), parent.record.clone()));
+    let is_listed = |records: &Records| records.has(&parent.module, &parent.record);
     is_id(&parent.record) && service.options.records.as_ref().is_none_or(is_listed)
 }

@@ -121,8 +121,51 @@ impl SandboxRefusal {
         SandboxRefusal { details, ..refusal(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing") }
     }
 
+    pub(super) fn param_missing(name: &str) -> SandboxRefusal {
+        let details = json!({"param_name": name});
+        SandboxRefusal { details, ..refusal(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing") }
+    }
+
     pub(super) fn bad_param(name: &str) -> SandboxRefusal {
         SandboxRefusal { details: json!({"param_name": name}), ..refusal(400, "INVALID_DATA", "invalid data") }
+    }
+
+    pub(super) fn coql_syntax(expected: &str) -> SandboxRefusal {
+        SandboxRefusal {
+            details: json!({"expected": expected}),
+            ..refusal(400, "SYNTAX_ERROR", "error occurred while parsing the query")
+        }
+    }
+
+    pub(super) fn coql_limit(clause: &str, limit: usize) -> SandboxRefusal {
+        let details = json!({"clause": clause, "limit": limit});
+        SandboxRefusal { details, ..refusal(400, "LIMIT_EXCEEDED", "the limit of the clause is exceeded") }
+    }
+
+    pub(super) fn coql_column(column: &str, reason: &str) -> SandboxRefusal {
+        let details = json!({"column_name": column, "reason": reason});
+        SandboxRefusal { details, ..refusal(400, "INVALID_QUERY", "invalid query formed") }
+    }
+
+    pub(super) fn bulk_field(field: &str) -> SandboxRefusal {
+        let details = json!({"field": field});
+        SandboxRefusal { details, ..refusal(400, "INVALID_FIELD", "the field given seems to be invalid") }
+    }
+
+    pub(super) fn bulk_not_imitated() -> SandboxRefusal {
+        refusal(400, "NOT_SUPPORTED", "this sandbox reads whole modules: no criteria, no callback")
+    }
+
+    pub(super) fn no_such_job() -> SandboxRefusal {
+        refusal(404, "RESOURCE_NOT_FOUND", "The requested resource doesn't exist.")
+    }
+
+    pub(super) fn too_many_downloads() -> SandboxRefusal {
+        refusal(429, "TOO_MANY_REQUESTS", "only so many results can be downloaded in a minute")
+    }
+
+    pub(super) fn media_type() -> SandboxRefusal {
+        refusal(415, "MEDIA_TYPE_NOT_SUPPORTED", "Media Type is not supported")
     }
 
     pub(super) fn page_too_deep() -> SandboxRefusal {

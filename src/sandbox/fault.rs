@@ -115,6 +115,8 @@ pub enum On {
     List,
     /// Requests for an access token.
     Token,
+    /// Queries: COQL, Bulk Read, fields.
+    Query,
 }
 
 /// Which of the requests that a fault is about it strikes.
@@ -253,8 +255,8 @@ impl Fault {
 
     fn agrees_with_itself(&self) -> Result<(), FaultError> {
         let word = self.kind.word();
-        if self.on == On::Token && (self.module.is_some() || self.record.is_some()) {
-            return Err(FaultError("a request for a token has no module and no record".to_owned()));
+        if matches!(self.on, On::Token | On::Query) && (self.module.is_some() || self.record.is_some()) {
+            return Err(FaultError("such a request has no module and no record in its path".to_owned()));
         }
         if self.retry_after.is_some()
             && !matches!(self.kind, FaultKind::TooMany | FaultKind::ErrorBefore | FaultKind::ErrorAfter)
@@ -270,7 +272,11 @@ fn on(value: &str) -> Result<On, FaultError> {
         "upload" => Ok(On::Upload),
         "list" => Ok(On::List),
         "token" => Ok(On::Token),
-        _ => Err(FaultError(format!("on=\"{value}\" is nothing known{}", hint(value, &["upload", "list", "token"])))),
+        "query" => Ok(On::Query),
+        _ => Err(FaultError(format!(
+            "on=\"{value}\" is nothing known{}",
+            hint(value, &["upload", "list", "token", "query"])
+        ))),
     }
 }
 
@@ -435,7 +441,7 @@ mod tests {
             ("429,nth=1,nth=2", r#""nth" stands twice in "429,nth=1,nth=2""#),
             ("429,nth=1,p=0.5", r#""nth" and "p" in "429,nth=1,p=0.5" exclude each other; write two faults"#),
             ("slow,delay=5 days", r#"delay "5 days" is not a time such as 500ms, 5s or 2m"#),
-            ("429,on=token,record=1", "a request for a token has no module and no record"),
+            ("429,on=token,record=1", "such a request has no module and no record in its path"),
             ("html,retry-after=1", r#""html" has no answer that could carry retry-after"#),
         ];
         for (spec, expected) in cases {

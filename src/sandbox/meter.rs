@@ -100,8 +100,8 @@ impl Meter {
         self.counts.faults.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Lets a call of the CRM in and takes its credit, or says which limit keeps it out. What is kept out costs nothing.
-    pub(super) fn enter(&self) -> Result<InFlight<'_>, Limit> {
+    /// Lets a call of the CRM in and takes its credits, or says which limit keeps it out. What is kept out costs nothing.
+    pub(super) fn enter(&self, price: u64) -> Result<InFlight<'_>, Limit> {
         let max = self.max_in_flight.unwrap_or(usize::MAX);
         let one_more = |now: usize| (now < max).then(|| now + 1);
         let Ok(before) = self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) else {
@@ -110,13 +110,18 @@ impl Meter {
         };
         let slot = InFlight(&self.in_flight);
         let limit = self.credits.unwrap_or(u64::MAX);
-        let take = |used: u64| (used < limit).then(|| used + 1);
+        let take = |used: u64| (used < limit).then(|| used + price);
         if self.counts.credits_used.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_err() {
             self.counts.out_of_credits.fetch_add(1, Ordering::Relaxed);
             return Err(Limit::Credits);
         }
         self.counts.most_in_flight.fetch_max(before + 1, Ordering::Relaxed);
         Ok(slot)
+    }
+
+    /// Takes what a call costs beyond what it was let in for, known only once it is understood.
+    pub(super) fn spend(&self, credits: u64) {
+        self.counts.credits_used.fetch_add(credits, Ordering::AcqRel);
     }
 
     /// The credits left, once at least half of them are used: then the service begins to tell.
@@ -152,11 +157,11 @@ mod tests {
     #[test]
     fn one_call_too_many_is_kept_out_until_another_ends() {
         let meter = Meter::new(Some(2), None);
-        let first = meter.enter().unwrap();
-        let _second = meter.enter().unwrap();
-        assert_eq!(meter.enter().unwrap_err(), Limit::Concurrency);
+        let first = meter.enter(1).unwrap();
+        let _second = meter.enter(1).unwrap();
+        assert_eq!(meter.enter(1).unwrap_err(), Limit::Concurrency);
         drop(first);
-        assert!(meter.enter().is_ok());
+        assert!(meter.enter(1).is_ok());
         assert_eq!((meter.stats().most_in_flight, meter.stats().too_many), (2, 1));
     }
 
@@ -165,12 +170,12 @@ mod tests {
         let meter = Meter::new(None, Some(4));
         let told: Vec<Option<u64>> = (0..4)
             .map(|_| {
-                let _call = meter.enter().unwrap();
+                let _call = meter.enter(1).unwrap();
                 meter.credits_to_tell()
             })
             .collect();
         assert_eq!(told, [None, Some(2), Some(1), Some(0)]);
-        assert_eq!(meter.enter().unwrap_err(), Limit::Credits);
+        assert_eq!(meter.enter(1).unwrap_err(), Limit::Credits);
         assert_eq!(meter.stats().credits_used, 4);
     }
 }

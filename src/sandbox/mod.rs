@@ -19,8 +19,11 @@ mod admit;
 mod answer;
 mod body;
 mod census;
+mod bulk;
+mod coql;
 mod fault;
 mod list;
+mod metadata;
 mod meter;
 mod options;
 mod records;
@@ -28,6 +31,7 @@ mod route;
 mod service;
 mod store;
 mod strike;
+mod switches;
 mod token;
 mod vault;
 mod wire;
@@ -43,8 +47,9 @@ pub use options::{
     DateHeader, Dialect, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions, SandboxUser,
     SizeAs,
 };
-pub use records::read_records;
+pub use records::{Records, read_records};
 pub use store::Attachment;
+pub use switches::Switches;
 
 use service::{SandboxService, locked};
 use store::AttachmentStore;

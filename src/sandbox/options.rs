@@ -2,13 +2,14 @@
 //!
 //! The defaults imitate the documented service of a well-licensed organisation; the switches are for rehearsing the rest.
 
-use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::census::CensusOptions;
 use super::fault::Fault;
+use super::records::Records;
+use super::switches::Switches;
 
 /// Everything a sandbox can be told. Start from [`SandboxOptions::default`] and change what matters.
 #[derive(Clone, Debug)]
@@ -21,8 +22,8 @@ pub struct SandboxOptions {
     pub profile: Dialect,
     /// What becomes of the bytes of uploaded files.
     pub keep: Keep,
-    /// The (module, record) pairs that exist; `None` takes any well-formed record id.
-    pub records: Option<HashSet<(String, String)>>,
+    /// The records that exist; `None` takes any well-formed record id, and knows no field of any.
+    pub records: Option<Records>,
     /// The modules that exist.
     pub modules: SandboxModules,
     /// What is to go wrong. Of several that would strike the same request, the first one does.
@@ -80,6 +81,10 @@ pub struct SandboxOptions {
     pub census: CensusOptions,
     /// What becomes of downloads.
     pub downloads: Downloads,
+    /// The id that `/org` tells.
+    pub organisation: String,
+    /// What nobody knows of the service.
+    pub switches: Switches,
 }
 
 impl Default for SandboxOptions {
@@ -118,6 +123,8 @@ impl Default for SandboxOptions {
             edition: "enterprise".to_owned(),
             census: CensusOptions::default(),
             downloads: Downloads::Right,
+            organisation: "700000001".to_owned(),
+            switches: Switches::default(),
         }
     }
 }
@@ -219,6 +226,15 @@ impl Version {
     pub(super) const V2_1: Version = Version(21);
     pub(super) const V3: Version = Version(30);
     pub(super) const V5: Version = Version(50);
+    pub(super) const V7: Version = Version(70);
+
+    /// The path segment: `v2`, `v2.1`.
+    pub(super) fn segment(self) -> String {
+        match self.0 % 10 {
+            0 => format!("v{}", self.0 / 10),
+            minor => format!("v{}.{minor}", self.0 / 10),
+        }
+    }
 
     /// Reads the path segment: `v2`, `v2.1`, `v3` to `v8`.
     pub(super) fn parse(segment: &str) -> Option<Version> {
@@ -229,7 +245,7 @@ impl Version {
             "v4" => Some(Version(40)),
             "v5" => Some(Version::V5),
             "v6" => Some(Version(60)),
-            "v7" => Some(Version(70)),
+            "v7" => Some(Version::V7),
             "v8" => Some(Version(80)),
             _ => None,
         }

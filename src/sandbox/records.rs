@@ -1,6 +1,7 @@
-//! Reads which records exist: a CSV with the columns `module` and `record`.
+//! The records that exist and what stands in their fields: a CSV with the columns `module` and `record`, every other
+//! column being a field by its API name.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -8,8 +9,160 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::route::is_id;
 
-/// Reads the (module, record) pairs of a file. An error names the file and the line.
-pub fn read_records(path: &Path) -> io::Result<HashSet<(String, String)>> {
+/// All records of the organisation.
+#[derive(Clone, Default, Debug)]
+pub struct Records {
+    modules: BTreeMap<String, ModuleRecords>,
+}
+
+/// The records of one module.
+#[derive(Clone, Default, Debug)]
+pub(super) struct ModuleRecords {
+    /// The fields besides `id`, in the order of the columns.
+    pub(super) fields: Vec<RecordField>,
+    /// By id, the cells of these fields.
+    pub(super) rows: BTreeMap<u64, Vec<Box<str>>>,
+}
+
+/// A field of a module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct RecordField {
+    /// The name in the API.
+    pub(super) api_name: String,
+    /// The name on the screen.
+    pub(super) label: String,
+    /// What it may be used for.
+    pub(super) kind: FieldKind,
+}
+
+/// The kinds of fields that the service treats differently when records are looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FieldKind {
+    /// A single line.
+    Text,
+    /// An e-mail address.
+    Email,
+    /// A whole number.
+    Number,
+    /// Several lines: may not stand in criteria.
+    TextArea,
+    /// Encrypted: may only be compared with nothing.
+    Encrypted,
+    /// An external id of which every user has his own value.
+    ExternalUser,
+    /// An external id that all users share.
+    ExternalOrg,
+    /// The id of a record of another module.
+    Lookup,
+}
+
+impl FieldKind {
+    fn parse(word: &str) -> Option<FieldKind> {
+        Some(match word {
+            "text" => FieldKind::Text,
+            "email" => FieldKind::Email,
+            "number" => FieldKind::Number,
+            "textarea" => FieldKind::TextArea,
+            "encrypted" => FieldKind::Encrypted,
+            "external-user" => FieldKind::ExternalUser,
+            "external-org" => FieldKind::ExternalOrg,
+            "lookup" => FieldKind::Lookup,
+            _ => return None,
+        })
+    }
+}
+
+impl RecordField {
+    /// Reads a heading: `Legacy_Id`, `Legacy_Id=Old number`, `Secret:encrypted`, `Legacy_Id=Old number:text`.
+    fn parse(heading: &str) -> Result<RecordField, String> {
+        const KINDS: &str = "text, email, number, textarea, encrypted, external-user, external-org or lookup";
+        let (name, kind) = match heading.rsplit_once(':') {
+            None => (heading, FieldKind::Text),
+            Some((name, word)) => {
+                let kind = FieldKind::parse(word.trim());
+                (name, kind.ok_or_else(|| format!("\"{word}\" is no kind of field; they are {KINDS}"))?)
+            }
+        };
+        let (api_name, label) = name.split_once('=').unwrap_or((name, ""));
+        let api_name = api_name.trim();
+        let is_name = api_name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && api_name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name {
+            return Err(format!("\"{api_name}\" is not the API name of a field: letters, digits and underscores"));
+        }
+        let label = if label.is_empty() { api_name.replace('_', " ") } else { label.trim().to_owned() };
+        Ok(RecordField { api_name: api_name.to_owned(), label, kind })
+    }
+}
+
+impl Records {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.modules.values().map(|module| module.rows.len()).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn module(&self, name: &str) -> Option<&ModuleRecords> {
+        self.modules.get(name)
+    }
+
+    /// Whether any module has a field of this API name.
+    pub(super) fn has_field(&self, api_name: &str) -> bool {
+        api_name == "id" || self.modules.values().any(|module| module.field(api_name).is_some())
+    }
+
+    /// What stands in a field of a record of this module; behind a point, a field of the record that a lookup leads to.
+    /// `None` where there is no such field or record.
+    pub(super) fn cell(&self, module: &ModuleRecords, column: &str, id: u64, cells: &[Box<str>]) -> Option<String> {
+        if column == "id" {
+            return Some(id.to_string());
+        }
+        if let Some((own, far)) = column.split_once('.') {
+            let parent = self.cell(module, own, id, cells)?.parse().ok()?;
+            // Ids are unique in the whole organisation.
+            let (module, cells) = self.modules.values().find_map(|of| of.rows.get(&parent).map(|cells| (of, cells)))?;
+            return self.cell(module, far, parent, cells);
+        }
+        let (at, _) = module.field(column)?;
+        cells.get(at).map(|cell| cell.to_string())
+    }
+
+    pub(super) fn has(&self, module: &str, record: &str) -> bool {
+        let id = record.parse::<u64>().ok();
+        id.is_some_and(|id| self.modules.get(module).is_some_and(|module| module.rows.contains_key(&id)))
+    }
+}
+
+impl FromIterator<(String, String)> for Records {
+    /// Records without fields, given their modules and ids; what is no id is left out.
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Records {
+        let mut records = Records::default();
+        for (module, record) in pairs {
+            if let Ok(id) = record.parse() {
+                records.modules.entry(module).or_default().rows.insert(id, Vec::new());
+            }
+        }
+        records
+    }
+}
+
+impl ModuleRecords {
+    /// Which of the fields has this API name; `None` for `id` too, which is no cell.
+    pub(super) fn field(&self, api_name: &str) -> Option<(usize, &RecordField)> {
+        self.fields.iter().enumerate().find(|(_, field)| field.api_name == api_name)
+    }
+}
+
+/// Reads the records of a file. An error names the file and the line.
+///
+/// # Errors
+///
+/// The file cannot be read, or what stands in it are no records.
+pub fn read_records(path: &Path) -> io::Result<Records> {
     let text = std::fs::read_to_string(path).map_err(|error| at(path, None, &error.to_string()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
@@ -18,21 +171,32 @@ pub fn read_records(path: &Path) -> io::Result<HashSet<(String, String)>> {
     let (Some(module), Some(record)) = (column("module"), column("record")) else {
         return Err(at(path, Some(1), "the header must name the columns module and record"));
     };
-    let pair = |row: Result<StringRecord, csv::Error>| {
+    let is_field = |at: usize| at != module && at != record;
+    let fields: Vec<RecordField> = (0..header.len())
+        .filter(|at| is_field(*at))
+        .map(|column| RecordField::parse(&header[column]).map_err(|message| at(path, Some(1), &message)))
+        .collect::<io::Result<_>>()?;
+    let mut records = Records::default();
+    for row in reader.records() {
         let row = row.map_err(|error| at(path, None, &error.to_string()))?;
         let line = row.position().map(csv::Position::line);
-        match (row.get(module), row.get(record)) {
-            (Some(module), Some(record)) if !module.is_empty() && is_id(record) => {
-                Ok((module.to_owned(), record.to_owned()))
-            }
-            (Some(""), _) => Err(at(path, line, "no module")),
-            (_, record) => {
-                let record = record.unwrap_or_default();
-                Err(at(path, line, &format!("\"{record}\" is not a record id: 10 to 19 digits")))
-            }
+        let (name, id) = identity(&row, module, record).map_err(|message| at(path, line, &message))?;
+        let cells = row.iter().enumerate().filter(|(at, _)| is_field(*at)).map(|(_, cell)| cell.into()).collect();
+        let new = || ModuleRecords { fields: fields.clone(), rows: BTreeMap::new() };
+        if records.modules.entry(name.to_owned()).or_insert_with(new).rows.insert(id, cells).is_some() {
+            return Err(at(path, line, &format!("the record {id} stands here a second time")));
         }
-    };
-    reader.records().map(pair).collect()
+    }
+    Ok(records)
+}
+
+fn identity(row: &StringRecord, module: usize, record: usize) -> Result<(&str, u64), String> {
+    let (module, record) = (row.get(module).unwrap_or_default(), row.get(record).unwrap_or_default());
+    if module.is_empty() {
+        return Err("no module".to_owned());
+    }
+    let id = Some(record).filter(|record| is_id(record)).and_then(|record| record.parse().ok());
+    id.map(|id| (module, id)).ok_or_else(|| format!("\"{record}\" is not a record id: 10 to 19 digits"))
 }
 
 fn at(path: &Path, line: Option<u64>, message: &str) -> io::Error {
@@ -41,10 +205,10 @@ fn at(path: &Path, line: Option<u64>, message: &str) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<HashSet<(String, String)>, String> {
+    pub(in crate::sandbox) fn read(text: &str) -> Result<Records, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let name = file.path().display().to_string();
@@ -52,9 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn records_are_read_by_the_names_of_their_columns() {
-        let records = read("\u{feff}name,Record, module\r\nx, 738964000000291009 ,Leads\r\n").unwrap();
-        assert_eq!(records, [("Leads".to_owned(), "738964000000291009".to_owned())].into());
+    fn records_are_read_by_the_names_of_their_columns_and_the_others_are_fields() {
+        let records =
+            read("\u{feff}Name,Record, module,Secret=Pass number:encrypted\r\nx, 738964000000291009 ,Leads,7\r\n")
+                .unwrap();
+        assert!(records.has("Leads", "738964000000291009") && !records.has("Deals", "738964000000291009"));
+        let leads = records.module("Leads").unwrap();
+        let (at, secret) = leads.field("Secret").unwrap();
+        assert_eq!((secret.label.as_str(), secret.kind), ("Pass number", FieldKind::Encrypted));
+        assert_eq!(&*leads.rows[&738_964_000_000_291_009][at], "7");
     }
 
     #[test]
@@ -65,5 +235,10 @@ mod tests {
         assert_eq!(rounded, "FILE line 3: \"7.38964E+17\" is not a record id: 10 to 19 digits");
         assert_eq!(message("module,record\n,738964000000291009\n"), "FILE line 2: no module");
         assert!(message("module,record\nLeads\n").contains("found record with 1 field"));
+        assert!(message("module,record,Old Id\n").contains("\"Old Id\" is not the API name"));
+        assert!(message("module,record,a:blob\n").contains("no kind of field"));
+        assert!(
+            message("module,record\nLeads,738964000000291009\nLeads,738964000000291009\n").contains("a second time")
+        );
     }
 }

@@ -35,8 +35,28 @@ pub(super) enum CrmCall {
     },
     Record(Parent),
     Modules,
+    /// `GET /settings/fields?module=…`.
+    Fields,
+    /// `GET /settings/related_lists?module=…`.
+    RelatedLists,
     Org,
     Users,
+    /// `GET /__features/user_licenses`.
+    Licences,
+    /// `GET /__apis`.
+    Apis,
+    /// `GET /{module}/deleted`.
+    Deleted {
+        module: String,
+    },
+    /// `POST /coql`.
+    Coql,
+    /// `POST /bulk/{version}/read`.
+    BulkCreate,
+    /// `GET /bulk/{version}/read/{job}`.
+    BulkState(String),
+    /// `GET /bulk/{version}/read/{job}/result`.
+    BulkResult(String),
 }
 
 /// The record that attachments belong to, as the path has it.
@@ -63,6 +83,16 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Call, Lost> {
         ["_sandbox", "stats"] => get(method, Call::Stats),
         ["_sandbox", "redirected"] => Ok(Call::Redirected),
         ["oauth", "v2", "token"] => only(method, &Method::POST, Call::Token),
+        ["crm", "bulk", version, "read", rest @ ..] => {
+            let version = Version::parse(version).ok_or(Lost::Path)?;
+            let call = match rest {
+                [] => only(method, &Method::POST, CrmCall::BulkCreate),
+                [job] if !job.is_empty() => get(method, CrmCall::BulkState((*job).to_owned())),
+                [job, "result"] => get(method, CrmCall::BulkResult((*job).to_owned())),
+                _ => Err(Lost::Path),
+            };
+            call.map(|call| Call::Crm(version, call))
+        }
         ["crm", version, rest @ ..] => {
             let version = Version::parse(version).ok_or(Lost::Path)?;
             crm(method, rest).map(|call| Call::Crm(version, call))
@@ -75,11 +105,17 @@ fn crm(method: &Method, segments: &[&str]) -> Result<CrmCall, Lost> {
     let parent = |module: &str, record: &str| Parent { module: module.to_owned(), record: record.to_owned() };
     match *segments {
         ["settings", "modules"] => get(method, CrmCall::Modules),
+        ["settings", "fields"] => get(method, CrmCall::Fields),
+        ["settings", "related_lists"] => get(method, CrmCall::RelatedLists),
         ["settings", ..] => Err(Lost::Path),
+        ["coql"] => only(method, &Method::POST, CrmCall::Coql),
+        ["__features", "user_licenses"] => get(method, CrmCall::Licences),
+        ["__apis"] => get(method, CrmCall::Apis),
         ["org"] => get(method, CrmCall::Org),
         ["users"] => get(method, CrmCall::Users),
         ["Attachments"] => get(method, CrmCall::Census),
         [module] if !module.is_empty() => get(method, CrmCall::Records { module: module.to_owned() }),
+        [module, "deleted"] => get(method, CrmCall::Deleted { module: module.to_owned() }),
         [module, record] if !record.is_empty() => get(method, CrmCall::Record(parent(module, record))),
         [module, record, "Attachments"] => match *method {
             Method::POST => Ok(CrmCall::Upload(parent(module, record))),
@@ -184,6 +220,17 @@ mod tests {
             (Method::GET, "/crm/v2/settings/modules", v2(CrmCall::Modules)),
             (Method::GET, "/crm/v2/org", v2(CrmCall::Org)),
             (Method::GET, "/crm/v2/users", v2(CrmCall::Users)),
+            (Method::GET, "/crm/v2/settings/fields", v2(CrmCall::Fields)),
+            (Method::GET, "/crm/v2/settings/related_lists", v2(CrmCall::RelatedLists)),
+            (Method::GET, "/crm/v2/__features/user_licenses", v2(CrmCall::Licences)),
+            (Method::GET, "/crm/v2/__apis", v2(CrmCall::Apis)),
+            (Method::GET, "/crm/v2/Leads/deleted", v2(CrmCall::Deleted { module: "Leads".into() })),
+            (Method::POST, "/crm/v2/coql", v2(CrmCall::Coql)),
+            (Method::GET, "/crm/v2/coql", Err(Lost::Method)),
+            (Method::POST, "/crm/bulk/v2/read", v2(CrmCall::BulkCreate)),
+            (Method::GET, "/crm/bulk/v2/read/7", v2(CrmCall::BulkState("7".into()))),
+            (Method::GET, "/crm/bulk/v2/read/7/result", v2(CrmCall::BulkResult("7".into()))),
+            (Method::GET, "/crm/bulk/v2/write", Err(Lost::Path)),
             (Method::POST, "/oauth/v2/token", Ok(Call::Token)),
             (Method::GET, "/_sandbox/created", Ok(Call::Created)),
             (Method::PUT, base, Err(Lost::Method)),

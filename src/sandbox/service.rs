@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 use super::admit::admit;
 use super::answer::{SandboxRefusal, insert, json_answer};
 use super::body;
+use super::bulk::BulkJobs;
 use super::fault::{FaultBook, FaultKind, On, Strike};
 use super::meter::{Limit, Meter};
 use super::options::{DateHeader, SandboxOptions, Version};
 use super::route::{Call, CrmCall, Lost, Params, Parent, route};
 use super::store::AttachmentStore;
 use super::strike::{cut_then_store, under, wait};
+use super::switches::Switches;
 use super::token::{Denied, Ledger};
 use super::wire::Wire;
 use super::work::work;
@@ -32,6 +34,7 @@ pub(super) struct SandboxService {
     pub(super) meter: Meter,
     pub(super) store: Mutex<AttachmentStore>,
     pub(super) ledger: Mutex<Ledger>,
+    pub(super) bulk: Mutex<BulkJobs>,
     faults: Mutex<FaultBook>,
     /// How often each record's list has drifted.
     pub(super) drifts: Mutex<HashMap<Parent, u32>>,
@@ -51,6 +54,7 @@ impl SandboxService {
             meter: Meter::new(options.max_in_flight, options.credits),
             store: Mutex::new(store),
             ledger: Mutex::new(Ledger::new(token, &options, Instant::now())),
+            bulk: Mutex::default(),
             faults: Mutex::new(faults),
             drifts: Mutex::new(HashMap::new()),
             options,
@@ -174,7 +178,7 @@ async fn crm(
     call: &CrmCall,
     request: Request,
 ) -> Response {
-    let _in_flight = match service.meter.enter() {
+    let _in_flight = match service.meter.enter(price(call, &service.options.switches)) {
         Ok(in_flight) => in_flight,
         // The service does not say which of its limits was hit.
         Err(Limit::Concurrency | Limit::Credits) => {
@@ -188,6 +192,9 @@ async fn crm(
     let strike = match call {
         CrmCall::Upload(parent) => locked(&service.faults).decide(On::Upload, &parent.module, &parent.record),
         CrmCall::List(parent) => locked(&service.faults).decide(On::List, &parent.module, &parent.record),
+        CrmCall::Coql | CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) | CrmCall::Fields => {
+            locked(&service.faults).decide(On::Query, "", "")
+        }
         _ => None,
     };
     if let (CrmCall::Upload(parent), Some(Strike { kind: FaultKind::CutStored, delay: Some(after), .. })) =
@@ -200,6 +207,17 @@ async fn crm(
         answer.unwrap_or_else(|refusal| service.refuse(&refusal))
     })
     .await
+}
+
+/// What a call costs, as far as its head tells. Zoho's list prices the creation of a Bulk Read job and says nothing of
+/// the looks at it.
+fn price(call: &CrmCall, switches: &Switches) -> u64 {
+    match call {
+        CrmCall::BulkCreate => 50,
+        CrmCall::BulkState(_) | CrmCall::BulkResult(_) => switches.bulk_poll_credits,
+        CrmCall::Deleted { .. } => 2,
+        _ => 1,
+    }
 }
 
 fn head_size(request: &Request) -> usize {

@@ -235,7 +235,7 @@ fn scopes_modules_and_records_can_be_narrowed() {
 
     let narrow = start(SandboxOptions {
         modules: SandboxModules::Only(vec!["Vessels".into()]),
-        records: Some([("Vessels".to_owned(), RECORD.to_owned())].into()),
+        records: Some([("Vessels".to_owned(), RECORD.to_owned())].into_iter().collect()),
         ..SandboxOptions::default()
     });
     assert_eq!(upload(&narrow, "a", b"").code().1, "INVALID_MODULE");
@@ -634,4 +634,89 @@ fn a_name_that_leads_here_by_somebody_elses_doing_is_refused() {
         let answer = String::from_utf8_lossy(&read_all(stream)).into_owned();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
     }
+}
+
+const KEYS: &str = "module,record,Legacy_Id=Old number,Secret:encrypted\n\
+                    Contacts,1000000001,a,x\nContacts,1000000002,b,\nContacts,1000000003,,\n";
+
+fn with_records(options: SandboxOptions) -> SandboxServer {
+    start(SandboxOptions { records: Some(super::records::tests::read(KEYS).unwrap()), ..options })
+}
+
+#[test]
+fn records_are_found_by_what_stands_in_their_fields() {
+    let server = with_records(SandboxOptions::default());
+    let ask = |query: &str| {
+        let body = json!({"select_query": query}).to_string();
+        post(&server, "/crm/v2/coql", "application/json", body.as_bytes())
+    };
+    let found = ask("select id, Legacy_Id from Contacts where Legacy_Id in ('a','z') limit 200").json();
+    assert_eq!(found["data"], json!([{"Legacy_Id": "a", "id": "1000000001"}]));
+    assert_eq!(ask("select id from Contacts where Legacy_Id = 'z' limit 200").status, 204);
+    assert_eq!(ask("select id from Contacts where Secret = 'x' limit 200").code(), (400, "INVALID_QUERY".into()));
+    assert_eq!(ask("select id from Kontakte where Secret = 'x'").code(), (400, "INVALID_MODULE".into()));
+    assert_eq!(post(&server, "/crm/v2/coql", "text/plain", b"{}").code(), (415, "MEDIA_TYPE_NOT_SUPPORTED".into()));
+    let fields = call(&server, "GET", "/crm/v2/settings/fields?module=Contacts").json();
+    assert_eq!(
+        (&fields["fields"][1]["api_name"], &fields["fields"][1]["field_label"]),
+        (&json!("Legacy_Id"), &json!("Old number"))
+    );
+    let record = call(&server, "GET", "/crm/v2/Contacts?ids=1000000001&fields=Legacy_Id").json();
+    assert_eq!(record["data"], json!([{"id": "1000000001", "Legacy_Id": "a"}]));
+    assert_eq!(server.stats().credits_used, 7);
+}
+
+#[test]
+fn a_bulk_job_takes_its_time_and_its_result_is_a_packed_table_in_pages() {
+    let mut switches = super::Switches::default();
+    for set in ["bulk-delay=0", "bulk-page=2", "bulk-downloads=2"] {
+        switches.set(set).unwrap();
+    }
+    let server = with_records(SandboxOptions { switches, ..SandboxOptions::default() });
+    let order = |page: Value| {
+        let query = json!({"query": {"module": {"api_name": "Contacts"}, "fields": ["id", "Legacy_Id"], "page": page}});
+        let made = post(&server, "/crm/bulk/v2/read", "application/json", query.to_string().as_bytes());
+        assert_eq!(made.code(), (201, "ADDED_SUCCESSFULLY".into()));
+        made.json()["data"][0]["details"]["id"].as_str().unwrap().to_owned()
+    };
+    let first = order(json!(1));
+    let state = call(&server, "GET", &format!("/crm/bulk/v2/read/{first}")).json()["data"][0].clone();
+    assert_eq!((&state["state"], &state["result"]["more_records"]), (&json!("COMPLETED"), &json!(true)));
+    let zip = call(&server, "GET", state["result"]["download_url"].as_str().unwrap()).body;
+    assert_eq!(unpacked(&zip), "id,Legacy_Id\n1000000001,a\n1000000002,b\n");
+    let second = order(json!(2));
+    let result = format!("/crm/bulk/v2/read/{second}/result");
+    assert_eq!(unpacked(&call(&server, "GET", &result).body), "id,Legacy_Id\n1000000003,\n");
+    assert_eq!(call(&server, "GET", &result).code(), (429, "TOO_MANY_REQUESTS".into()));
+    assert_eq!(call(&server, "GET", "/crm/bulk/v2/read/1").code(), (404, "RESOURCE_NOT_FOUND".into()));
+    assert_eq!(server.stats().credits_used, 100, "looks at a job and downloads are not priced");
+}
+
+fn unpacked(zip: &[u8]) -> String {
+    let archive = rawzip::ZipArchive::from_slice(zip).unwrap();
+    let entry = archive.entries().next_entry().unwrap().unwrap();
+    let packed = archive.get_entry(entry.wayfinder()).unwrap();
+    let mut text = String::new();
+    flate2::read::DeflateDecoder::new(packed.data()).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn every_question_has_its_scope() {
+    let server =
+        with_records(SandboxOptions { scopes: Some(vec!["ZohoCRM.coql.READ".into()]), ..SandboxOptions::default() });
+    let no_scope = (401, "OAUTH_SCOPE_MISMATCH".to_owned());
+    for path in [
+        "/crm/v2/settings/fields?module=Contacts",
+        "/crm/v2/settings/related_lists?module=Contacts",
+        "/crm/v2/__features/user_licenses",
+        "/crm/v2/__apis",
+        "/crm/v2/Contacts/deleted?type=all",
+        "/crm/bulk/v2/read/1",
+    ] {
+        assert_eq!(call(&server, "GET", path).code(), no_scope, "{path}");
+    }
+    let body = json!({"select_query": "select id from Contacts where id = 1000000001"}).to_string();
+    let answer = post(&server, "/crm/v2/coql", "application/json", body.as_bytes());
+    assert_eq!(answer.code(), no_scope, "the module's own scope is needed as well");
 }

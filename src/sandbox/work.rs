@@ -9,21 +9,24 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::admit::exists;
+use super::admit::admit_module;
 use super::answer::{self, SandboxRefusal, insert, json_answer};
 use super::body;
+use super::bulk::BulkRequest;
 use super::census;
 use super::list::ListQuery;
-use super::options::{self, Dialect, Downloads, Version};
-use super::route::{CrmCall, Params, Parent, is_id};
+use super::metadata;
+use super::options::{Dialect, Downloads, Version};
+use super::records::Records;
+use super::route::{CrmCall, Params, Parent};
 use super::service::{SandboxService, locked};
 use super::store::{Incoming, NotStored};
 use super::strike::wait;
 
 /// The answer of some work, or why it was not done.
-type WorkResult = Result<Response, SandboxRefusal>;
+pub(super) type WorkResult = Result<Response, SandboxRefusal>;
 
 /// The work of a call that is allowed.
 pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmCall, request: Request) -> WorkResult {
@@ -38,11 +41,22 @@ pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmC
             delete(service, parent, &ids.split(',').map(str::trim).collect::<Vec<&str>>())
         }
         CrmCall::Census => census::page(service, version, &query),
-        CrmCall::Records { module } => records(service, module, &query),
-        CrmCall::Record(parent) => records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record))),
-        CrmCall::Modules => Ok(json_answer(200, &modules(service, version))),
-        CrmCall::Org => Ok(json_answer(200, &org(service))),
-        CrmCall::Users => Ok(json_answer(200, &users(service))),
+        CrmCall::Records { module } => metadata::records(service, module, &query),
+        CrmCall::Record(parent) => {
+            metadata::records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record)))
+        }
+        CrmCall::Deleted { .. } => metadata::deleted(&query),
+        CrmCall::Fields => metadata::fields(service, version, &query),
+        CrmCall::RelatedLists => metadata::related_lists(service, version, &query),
+        CrmCall::Licences => Ok(json_answer(200, &metadata::licences(service))),
+        CrmCall::Apis => Ok(json_answer(200, &metadata::apis(service, version))),
+        CrmCall::Coql => metadata::coql(service, version, &json_body(request).await?),
+        CrmCall::BulkCreate => bulk_create(service, version, &json_body(request).await?),
+        CrmCall::BulkState(job) => bulk_state(service, version, job),
+        CrmCall::BulkResult(job) => bulk_result(service, job),
+        CrmCall::Modules => Ok(json_answer(200, &metadata::modules(service, version))),
+        CrmCall::Org => Ok(json_answer(200, &metadata::org(service))),
+        CrmCall::Users => Ok(json_answer(200, &metadata::users(service))),
     }
 }
 
@@ -192,84 +206,42 @@ fn delete(service: &SandboxService, parent: &Parent, ids: &[&str]) -> WorkResult
     Ok(json_answer(200, &json!({"data": data})))
 }
 
-/// Which of the records asked for exist.
-fn records(service: &SandboxService, module: &str, query: &Params) -> WorkResult {
-    let ids: Vec<&str> = match query.get("ids") {
-        Some(ids) => ids.split(',').map(str::trim).collect(),
-        None => {
-            let listed = service.options.records.iter().flatten().filter(|(of, _)| of == module);
-            listed.map(|(_, record)| record.as_str()).take(200).collect()
-        }
-    };
-    if ids.iter().any(|id| !is_id(id)) {
-        return Err(SandboxRefusal::bad_param("ids"));
-    }
-    let parent = |id: &str| Parent { module: module.to_owned(), record: id.to_owned() };
-    let found: Vec<Value> = ids.iter().filter(|id| exists(service, &parent(id))).map(|id| json!({"id": id})).collect();
-    if found.is_empty() {
-        return Ok(answer::empty(StatusCode::NO_CONTENT));
-    }
-    let info = json!({"per_page": 200, "count": found.len(), "page": 1, "more_records": false});
-    Ok(json_answer(200, &json!({"data": found, "info": info})))
+/// More bytes than any query or order of a job has.
+const MOST_JSON: usize = 1 << 20;
+
+async fn json_body(request: Request) -> Result<Bytes, SandboxRefusal> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_json = kind.to_ascii_lowercase().starts_with("application/json");
+    let body = axum::body::to_bytes(request.into_body(), MOST_JSON).await.map_err(|_| SandboxRefusal::bad_body())?;
+    if is_json { Ok(body) } else { Err(SandboxRefusal::media_type()) }
 }
 
-fn modules(service: &SandboxService, version: Version) -> Value {
-    let module = |(place, name): (usize, &str)| {
-        let label = name.trim_end_matches("__s").replace('_', " ");
-        let kind = if options::is_standard(name) { "default" } else { "custom" };
-        json!({
-            "id": (700_000_000_000_002_001 + place as u64).to_string(),
-            "api_name": name,
-            "module_name": name,
-            "singular_label": label.trim_end_matches('s'),
-            "plural_label": label,
-            "generated_type": kind,
-            "api_supported": true,
-            "viewable": true,
-            "creatable": true,
-            "editable": true,
-            "deletable": true,
-            "visible": true,
-            "visibility": 1,
-            "status": "visible",
-            "profiles": [],
-        })
-    };
-    let names = service.options.modules.names(version);
-    json!({"modules": names.into_iter().enumerate().map(module).collect::<Vec<Value>>()})
+fn bulk_create(service: &SandboxService, version: Version, body: &[u8]) -> WorkResult {
+    let request = BulkRequest::parse(body)?;
+    admit_module(service, version, &request.module)?;
+    let now = (Instant::now(), service.now());
+    let (user, switches) = (&service.options.user, &service.options.switches);
+    let made = locked(&service.bulk).create(request, records(service), now, (user, switches))?;
+    Ok(json_answer(201, &made))
 }
 
-fn org(service: &SandboxService) -> Value {
-    json!({"org": [{
-        "id": "700000000000000001",
-        "zgid": "700000001",
-        "company_name": "Sandbox",
-        "currency": "Euro",
-        "iso_code": "EUR",
-        "time_zone": "Etc/UTC",
-        "license_details": {
-            "paid": service.options.edition != "free",
-            "paid_type": service.options.edition,
-            "users_license_purchased": 10,
-            "trial_type": null,
-            "trial_expiry": null,
-            "paid_expiry": null,
-        },
-    }]})
+fn bulk_state(service: &SandboxService, version: Version, job: &str) -> WorkResult {
+    let (user, switches) = (&service.options.user, &service.options.switches);
+    let state = locked(&service.bulk).state(job, records(service), (Instant::now(), version), (user, switches))?;
+    Ok(json_answer(200, &state))
 }
 
-/// The one user there is, whatever kind of users was asked for.
-fn users(service: &SandboxService) -> Value {
-    let user = &service.options.user;
-    json!({
-        "users": [{
-            "id": user.id,
-            "full_name": user.name,
-            "last_name": user.name,
-            "email": "sandbox@example.invalid",
-            "status": "active",
-            "confirm": true,
-        }],
-        "info": {"per_page": 200, "count": 1, "page": 1, "more_records": false},
-    })
+fn bulk_result(service: &SandboxService, job: &str) -> WorkResult {
+    let switches = &service.options.switches;
+    let zip = locked(&service.bulk).download(job, records(service), Instant::now(), switches)?;
+    let mut response = Response::new(Body::from(zip));
+    insert(&mut response, header::CONTENT_TYPE, "application/octet-stream");
+    insert(&mut response, header::CONTENT_DISPOSITION, &disposition(&format!("{job}.zip")));
+    Ok(response)
+}
+
+/// The records that exist, where that is limited; otherwise none that could be read.
+pub(super) fn records(service: &SandboxService) -> &Records {
+    static NONE: std::sync::LazyLock<Records> = std::sync::LazyLock::new(Records::default);
+    service.options.records.as_ref().unwrap_or(&NONE)
 }

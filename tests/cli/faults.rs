@@ -1,7 +1,6 @@
 //! The fault matrix: each way in which the network or the service can fail, and what must come of it: the exit status,
 //! the row's status and code, and how many attachments exist at the end.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use attache::internals::sandbox::{DateHeader, Dialect, ListOrder, Rename, SandboxModules, SandboxOptions, SizeAs};
@@ -173,7 +172,7 @@ fn a_refusal(settings: SandboxOptions, exit: i32, status: &str, says: &str) {
 #[test]
 fn documented_refusals_have_their_own_ends() {
     let usual = SandboxOptions::default;
-    let records = HashSet::from([("Leads".to_owned(), "738964000000291010".to_owned())]);
+    let records = [("Leads".to_owned(), "738964000000291010".to_owned())].into_iter().collect();
     a_refusal(SandboxOptions { records: Some(records), ..usual() }, 1, "failed", "INVALID_DATA");
     a_refusal(
         SandboxOptions { modules: SandboxModules::Only(vec!["Deals".to_owned()]), ..usual() },
