@@ -65,7 +65,7 @@ pub mod sandbox {
     //! The server to rehearse against.
     pub use crate::sandbox::{
         DateHeader, Dialect, FaultKind, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions,
-        SandboxServer, SandboxUser, SizeAs, Stats,
+        SandboxServer, SandboxUser, SizeAs, Stats, Switches, read_records,
     };
 }
 

@@ -41,6 +41,7 @@
 //! | checksums that a manifest gives | `checksum.rs`, `check/checksums.rs` |
 //! | the columns of the results and their order | `results/columns.rs` |
 //! | where a `sending` line becomes durable | `results/journal.rs`, `results/log.rs` |
+//! | keys of an old system, and the records that they stand for | `crosswalk/`, `check/keys.rs` |
 //! | what a person sees on the screen | `console/` |
 //! | the page or workbook for the client | `report/` |
 //! | whether the service has what the results say | `verify/` |

@@ -13,6 +13,7 @@ use crate::manifest::{Field, ManifestReader, RawRow};
 use crate::path_text::leads_to_another_machine;
 use crate::problem::{Problem, ProblemCode, masked_excerpt};
 use crate::upload::RecordId;
+use crate::zoho::ApiVersion;
 
 /// What a check knows of keys.
 #[derive(Default)]
@@ -54,6 +55,34 @@ impl Keys {
             Some(module) => read.crosswalk.find(module, key),
             None => KeyMatch::Unknown,
         }
+    }
+}
+
+/// The modules and ids that a crosswalk may have, for whoever makes one.
+pub(crate) struct CrosswalkNames(KnownModules);
+
+impl CrosswalkNames {
+    /// The names of this version of the API, and these custom modules.
+    ///
+    /// # Errors
+    ///
+    /// One of these cannot be declared, and why.
+    pub(crate) fn new(version: ApiVersion, custom_modules: &[String]) -> Result<CrosswalkNames, String> {
+        let mut modules = KnownModules::new(version);
+        for name in custom_modules {
+            modules.declare(name).map_err(|finding| format!("{}; {}", finding.message, finding.hint))?;
+        }
+        Ok(CrosswalkNames(modules))
+    }
+}
+
+impl CrosswalkRules for CrosswalkNames {
+    fn module(&self, name: &str) -> Result<(), (String, String)> {
+        CrosswalkRules::module(&self.0, name)
+    }
+
+    fn record(&self, text: &str) -> Result<(RecordId, bool), (String, String)> {
+        self.0.record(text)
     }
 }
 

@@ -41,6 +41,7 @@ pub use checked::{Checked, LeftOut, RowIx};
 pub use checksums::ChecksumWatch;
 #[allow(unused_imports, reason = "their users are on their way")]
 pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
+pub(crate) use keys::CrosswalkNames;
 pub(crate) use module::is_standard as is_standard_module;
 pub(crate) use name::{
     MAX_CHARS as MAX_NAME_CHARS, is_program as is_program_name, replacement as own_name_replacement,

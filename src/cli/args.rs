@@ -125,6 +125,19 @@ Exit status: 0 all taken, 1 some left out, 2 not laid out as the recipe needs it
 Every option can be an environment variable: --map is ATTACHE_COLLECT_MAP."
     )]
     Collect(CollectArgs),
+    /// Find out which record each key of an old system stands for
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache crosswalk Contacts=Legacy_Id --for uploads.csv --dc eu
+                                               the keys of this manifest, asked of the CRM
+  attache crosswalk Contacts=Legacy_Id Accounts=\"Old account number\" --dc eu
+                                               every key of two modules
+  attache crosswalk --table contacts.csv --module Contacts --key \"Legacy ID\" --record \"Record Id\"
+                                               from an export that has both"
+    )]
+    Crosswalk(Box<CrosswalkArgs>),
     /// Make the page or workbook for the sign-off from a results file
     #[command(
         help_template = HELP,
@@ -430,6 +443,53 @@ pub struct OutArgs {
     pub sha256: bool,
 }
 
+/// `attache crosswalk`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct CrosswalkArgs {
+    /// Module and field to look into, the field by API name or label, such as Contacts=Legacy_Id
+    #[arg(value_name = "MODULE=FIELD", conflicts_with = "table")]
+    pub fields: Vec<String>,
+    /// Ask only for the keys that this manifest names
+    #[arg(long = "for", value_name = "MANIFEST")]
+    pub for_manifest: Option<PathBuf>,
+    /// The file to write [default: crosswalk.csv]
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Ask without showing the cost first (it asks on a terminal only)
+    #[arg(short, long)]
+    pub yes: bool,
+    /// API name of a custom module; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub custom_module: Vec<String>,
+    /// Encoding of the manifest, such as windows-1252
+    #[arg(long, value_name = "LABEL", value_parser = encoding)]
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+    /// Read this CSV or .xlsx instead of asking the service
+    #[arg(long, value_name = "FILE", requires_all = ["module", "key", "record"], help_heading = "From a table")]
+    pub table: Option<PathBuf>,
+    /// Module of its records
+    #[arg(long, value_name = "MODULE", requires = "table", help_heading = "From a table")]
+    pub module: Option<String>,
+    /// Heading of its column with the keys
+    #[arg(long, value_name = "HEADING", requires = "table", help_heading = "From a table")]
+    pub key: Option<String>,
+    /// Heading of its column with the record ids
+    #[arg(long, value_name = "HEADING", requires = "table", help_heading = "From a table")]
+    pub record: Option<String>,
+    /// Where to.
+    #[command(flatten, next_help_heading = "Where to")]
+    pub target: TargetArgs,
+    /// How fast.
+    #[command(flatten, next_help_heading = "Pace and credits")]
+    pub pace: PaceArgs,
+    /// Give up after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_duration: Option<Duration>,
+    /// Who reads the result
+    #[arg(long, value_name = "FORM", default_value = "human", help_heading = "Output")]
+    pub output: Output,
+}
+
 /// `attache verify`.
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct VerifyArgs {
@@ -713,6 +773,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             run.contradiction(matches).map_or(Ok(()), |text| Err(usage(&mut command, name, text)))?;
         }
         Command::Verify(verify) => prefer_typed(&mut verify.target, matches),
+        Command::Crosswalk(crosswalk) => prefer_typed(&mut crosswalk.target, matches),
         Command::Auth(AuthArgs { command: AuthCommand::Login { target } | AuthCommand::Status { target, .. } }) => {
             let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
             prefer_typed(target, matches);
@@ -829,6 +890,7 @@ mod tests {
         insta::assert_snapshot!("help", help(&[]));
         for path in [
             &["run"] as &[&str],
+            &["crosswalk"],
             &["verify"],
             &["report"],
             &["collect"],

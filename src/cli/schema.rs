@@ -29,6 +29,7 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Event => schema_of::<EventLine>(),
         SchemaName::Report => schema_of::<Report>(),
         SchemaName::Verify => schema_of::<VerifyDocument<'_>>(),
+        SchemaName::Crosswalk => schema_of::<super::crosswalk::CrosswalkSummary>(),
         SchemaName::Auth => schema_of::<super::auth::AuthStatus>(),
     };
     // A schema is made of maps and texts; nothing in it can fail to be written.

@@ -132,6 +132,8 @@ pub enum SchemaName {
     Verify,
     /// What `auth status --output json` writes.
     Auth,
+    /// What `crosswalk --output json` writes.
+    Crosswalk,
 }
 
 /// The shells that completions exist for.

@@ -72,6 +72,23 @@ struct Spellings {
 pub(super) struct CrosswalkFull;
 
 impl Crosswalk {
+    /// The crosswalk that these lines make; what does not fit is left out.
+    pub(crate) fn of<'l>(lines: impl Iterator<Item = (&'l str, &'l str, RecordId)>) -> Crosswalk {
+        let mut crosswalk = Crosswalk::default();
+        for (module, key, record) in lines {
+            let added = crosswalk.add_module(module).and_then(|module| crosswalk.add(module, key, record));
+            if added.is_err() {
+                break;
+            }
+        }
+        crosswalk
+    }
+
+    /// The keys that stand for several records.
+    pub(crate) fn ambiguous(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|entry| entry.is_ambiguous).map(|entry| self.key(entry))
+    }
+
     /// How many different keys there are, each counted in its module.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

@@ -20,6 +20,15 @@ pub(crate) enum KeyFlaw {
     },
 }
 
+impl KeyFlaw {
+    /// What is wrong, naming the value.
+    pub(crate) fn into_message(self) -> String {
+        match self {
+            KeyFlaw::Damaged { message } | KeyFlaw::NotText { message } => message,
+        }
+    }
+}
+
 /// Judges a key whose outer blanks have been taken off.
 ///
 /// # Errors

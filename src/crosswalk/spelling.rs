@@ -40,6 +40,30 @@ pub(crate) fn normal_form(key: &str) -> Option<NormalForm<'_>> {
     form(KeyKind::Email, email(key)?)
 }
 
+/// Every spelling of a key that can be listed. Those that differ in case cannot, beyond all small and all large.
+pub(crate) fn spellings(key: &str) -> Vec<String> {
+    let mut all = vec![key.to_owned()];
+    if let Some(NormalForm { kind, text }) = normal_form(key) {
+        match kind {
+            KeyKind::Salesforce => all.extend([text.to_string(), text.chars().take(15).collect()]),
+            KeyKind::Zoho => all.extend([text.to_string(), format!("zcrm_{text}")]),
+            KeyKind::Email => all.push(text.to_string()),
+            KeyKind::Guid => {
+                let (small, large) = (text.to_string(), text.to_uppercase());
+                all.extend([format!("{{{small}}}"), format!("{{{large}}}"), small, large]);
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Whether there may be spellings of the key that [`spellings`] does not list.
+pub(crate) fn has_unlisted_spellings(key: &str) -> bool {
+    normal_form(key).is_some_and(|form| matches!(form.kind, KeyKind::Guid | KeyKind::Email))
+}
+
 /// `zcrm_` and digits, or so many digits that it may be such an id without it. Ids of Zoho's never begin with 0, while
 /// those of Salesforce nearly always do.
 fn zoho(key: &str) -> Option<&str> {
@@ -132,5 +156,14 @@ mod tests {
         for (one, other) in [("007", "7"), ("A-1", "a-1"), ("4711", "zcrm_4711"), ("a@b", "A@B"), (guid, &guid[1..])] {
             assert!(!same(one, other), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn the_spellings_that_can_be_listed_are() {
+        assert_eq!(spellings("4711"), ["4711"]);
+        assert_eq!(spellings("001A0000006Vm9r"), ["001A0000006Vm9r", "001A0000006Vm9rIAC"]);
+        assert_eq!(spellings("zcrm_410405000002462001"), ["410405000002462001", "zcrm_410405000002462001"]);
+        assert_eq!(spellings("{2F1B0C6E-9D9A-4C0B-8E57-0123456789AB}").len(), 4);
+        assert!(has_unlisted_spellings("a@example.com") && !has_unlisted_spellings("4711"));
     }
 }

@@ -37,7 +37,7 @@ use serde::Serialize;
 
 pub use self::head::schema;
 pub(crate) use self::reader::ManifestReader;
-pub(crate) use self::row::{Field, RawRow};
+pub(crate) use self::row::{Field, RawRow, nearest};
 pub(crate) use self::sheet::{CsvRow, CsvSheet};
 
 use self::decode::Decoder;

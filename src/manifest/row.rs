@@ -55,7 +55,7 @@ pub(super) fn is_carried(name: &str) -> bool {
 const LONGEST_SLIP: usize = 100;
 
 /// The known name that a mistyped one most likely stands for.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // What is this long is no slip of the pen, and comparing it would take its time.
     if name.len() > LONGEST_SLIP {
         return None;

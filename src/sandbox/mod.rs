@@ -18,8 +18,8 @@ use tokio::runtime::{Builder, Runtime};
 mod admit;
 mod answer;
 mod body;
-mod census;
 mod bulk;
+mod census;
 mod coql;
 mod fault;
 mod list;
@@ -47,7 +47,7 @@ pub use options::{
     DateHeader, Dialect, Keep, ListOrder, Rename, SandboxCredentials, SandboxModules, SandboxOptions, SandboxUser,
     SizeAs,
 };
-pub use records::{Records, read_records};
+pub use records::read_records;
 pub use store::Attachment;
 pub use switches::Switches;
 

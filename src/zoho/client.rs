@@ -34,8 +34,8 @@ use crate::upload::{FileSource, RecordId, ServiceId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
 pub struct Client {
-    agent: Agent,
-    tokens: Tokens,
+    pub(super) agent: Agent,
+    pub(super) tokens: Tokens,
     bandwidth: Option<Bandwidth>,
     clock: Mutex<Option<ServiceClock>>,
     credits_left: Mutex<Option<u64>>,
@@ -419,7 +419,7 @@ impl Client {
     }
 
     /// Every answer tells the service's time.
-    fn note_headers(&self, exchange: Exchange) -> Exchange {
+    pub(super) fn note_headers(&self, exchange: Exchange) -> Exchange {
         if let Exchange::Answer(Answer { date, credits_left, .. }) = &exchange {
             self.learn(*date, *credits_left);
         }
@@ -436,7 +436,7 @@ impl Client {
         }
     }
 
-    fn reply(&self, ask: Ask, exchange: &Exchange, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {
+    pub(super) fn reply(&self, ask: Ask, exchange: &Exchange, lease: &Lease, sent: fmt::Arguments<'_>) -> Reply {
         let verdict = classify(ask, exchange);
         let told = reply_for(verdict, exchange, sent, self.server_time());
         let [code, message] = [told.code, told.message].map(|text| lease.token.masked_in(text));
@@ -641,7 +641,7 @@ fn unusable(why: &str) -> Reply<Refusal> {
     Reply { http_status: Some(200), ..plain(Refusal::Retry(RetryBecause::Passing), OwnCode::Unreadable, why) }
 }
 
-fn no_token(error: TokenError) -> Reply {
+pub(super) fn no_token(error: TokenError) -> Reply {
     Reply { retry_after: error.retry_after, ..plain(error.verdict, error.code, error.message) }
 }
 

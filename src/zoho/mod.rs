@@ -6,6 +6,7 @@
 //! | what stands in the body of an upload | `multipart.rs`, `body.rs` |
 //! | what an answer means for a row | `classify.rs` |
 //! | how answers are read | `encoding.rs`, `json.rs`, `answer.rs`, `list.rs` |
+//! | COQL, Bulk Read, metadata | `query.rs` |
 //! | how a token is renewed and shared | `token.rs`, `credentials.rs` |
 //! | time limits, proxy, certificates | `http.rs` |
 
@@ -25,6 +26,7 @@ mod json;
 pub(crate) mod list;
 mod login;
 mod multipart;
+mod query;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpOptions, Proxies};
 pub use login::log_in;
 pub use multipart::overhead;
+pub(crate) use query::ApiRoot;
 pub use token::TokenOptions;
 
 /// Whether a file is its owner's alone: nobody else may read or write it.

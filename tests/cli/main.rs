@@ -9,6 +9,7 @@ mod case;
 mod collect;
 #[cfg(unix)]
 mod consent;
+mod crosswalk;
 mod displaced;
 mod exits;
 mod faults;

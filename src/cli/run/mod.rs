@@ -1,6 +1,7 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
 
 mod consent;
+mod crosswalk_owner;
 mod missing;
 mod moved;
 mod owner;
@@ -71,6 +72,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         Ok(results) => results,
     };
     let mut checkup = checkup;
+    let crosswalk_owner = checkup.crosswalk.as_ref().and_then(|crosswalk| crosswalk.organisation.clone());
     let Some(checked) = checkup.checked.take() else {
         show_document(&prepared, &checkup, None)?;
         return Ok(Exit::Unsound);
@@ -98,6 +100,9 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             let destination = if plan.is_empty() { None } else { Some(Destination::reach(&prepared, &plan)?) };
             let owner = destination.as_ref().map(|destination| destination.owner(&prepared)).unwrap_or_default();
             owner::check(&prepared, held.seen(), &owner)?;
+            if let Some(destination) = &destination {
+                crosswalk_owner::compare(&prepared, destination, &owner, crosswalk_owner.as_deref())?;
+            }
             say_whose_crm(&prepared, &owner, &mut plan);
             show_plan(&prepared, plan.facts());
             if !plan.is_empty() && !consent::ask(&prepared, plan.facts())? {

@@ -1,0 +1,322 @@
+//! A crosswalk from the service itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+
+use super::port::ClientLookup;
+use super::summary::{CrosswalkSummary, LookedUp, ModuleSummary};
+use super::{CrosswalkArgs, Screen, wording};
+use crate::cli::config::{self, UserFile};
+use crate::cli::failure::Failure;
+use crate::cli::signals;
+use crate::crosswalk::CrosswalkRules as _;
+use crate::crosswalk::cost::{LookupSize, LookupWay, choose_way};
+use crate::crosswalk::lookup::{Lookup, LookupJob, LookupModule, Polling};
+use crate::crosswalk::wanted::{WantedKeys, WantedSpellings};
+use crate::crosswalk::writer::{CrosswalkOrigin, CrosswalkRow};
+use crate::engine::StopSignal;
+use crate::engine::requests::driver::{self, RequestEnding};
+use crate::engine::requests::{RequestEngine, RequestPolicy, RequestStop, RequestTotals};
+use crate::exit::Exit;
+use crate::manifest::{self, Input, ReadOptions};
+use crate::units;
+use crate::upload::RecordId;
+use crate::zoho::{Client, HttpOptions, TokenOptions};
+
+/// Waits before looks at a Bulk Read job.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
+
+/// Looks the keys up and writes the file.
+pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exit, Failure> {
+    let modules = modules(args)?;
+    let wanted = args.for_manifest.as_deref().map(|path| wanted(path, args)).transpose()?;
+    let service = Service::reach(args)?;
+    let mut lookup = Lookup::new(modules, service.polling);
+    let first = service.ask(
+        &mut lookup,
+        |lookup| lookup.first_jobs().collect(),
+        &StopSignal::default(),
+        RequestTotals::default(),
+    );
+    end_if_failed(&lookup, &first, None)?;
+    let plan = plan(&lookup, wanted.as_ref(), args)?;
+    if !screen.quiet {
+        screen.say(&plan.human(&lookup));
+    }
+    if !super::may_go_on(args, screen)? {
+        return Ok(Exit::Stopped);
+    }
+    let stop = Arc::new(StopSignal::default());
+    let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
+    let second = service.ask(&mut lookup, |lookup| plan.jobs(lookup), &stop, first.totals);
+    end_if_failed(&lookup, &second, signal.get().copied())?;
+    let counts = sum(first.totals, second.totals);
+    let rows = rows(&lookup, wanted.as_ref())?;
+    let modules = plan.modules.iter().map(|planned| planned.summary(&lookup, &rows, wanted.as_ref())).collect();
+    let looked_up = LookedUp {
+        modules,
+        counts,
+        damaged_keys: wanted.as_ref().map_or(0, |wanted| wanted.damaged),
+        modules_not_asked: plan.not_asked.clone(),
+        manifest: args.for_manifest.as_deref(),
+    };
+    let origins = origins(&lookup);
+    let origin = |module: &str| origins.get(module).cloned().unwrap_or_default();
+    let written = super::write(to, rows, origin)?;
+    let summary = CrosswalkSummary::of_lookup(to, &written, looked_up);
+    super::show(&summary, args, screen)?;
+    Ok(summary.status())
+}
+
+fn modules(args: &CrosswalkArgs) -> Result<Vec<LookupModule>, Failure> {
+    let names = super::names(args)?;
+    let mut modules: Vec<LookupModule> = Vec::new();
+    for text in &args.fields {
+        let wrong = || anyhow!("\"{text}\" is not MODULE=FIELD, such as Contacts=Legacy_Id");
+        let (name, named) = text.split_once('=').ok_or_else(|| Failure::usage(wrong()))?;
+        let (name, named) = (name.trim().to_owned(), named.trim().to_owned());
+        if name.is_empty() || named.is_empty() {
+            return Err(Failure::usage(wrong()));
+        }
+        names.module(&name).map_err(|(message, hint)| Failure::usage(anyhow!("{message}; {hint}")))?;
+        if modules.iter().any(|module| module.name == name) {
+            let what = anyhow!("{name} is named twice; a crosswalk has one field for each module");
+            return Err(Failure::usage(what));
+        }
+        modules.push(LookupModule { name, named, field: None, failure: None });
+    }
+    Ok(modules)
+}
+
+/// The keys that a manifest names.
+fn wanted(path: &Path, args: &CrosswalkArgs) -> Result<WantedKeys, Failure> {
+    let options = ReadOptions { encoding: args.encoding, ..ReadOptions::default() };
+    let manifest = manifest::open(&Input::Path(path.to_owned()), &options).map_err(Failure::usage)?;
+    let wanted = WantedKeys::of(manifest);
+    if wanted.by_module.is_empty() {
+        let what = anyhow!("no row of {} names its record by a key, so there is nothing to look up", path.display());
+        return Err(Failure { exit: Exit::Unsound, error: what });
+    }
+    Ok(wanted)
+}
+
+/// Who is asked, and how gently.
+struct Service {
+    client: Client,
+    policy: RequestPolicy,
+    polling: Polling,
+}
+
+impl Service {
+    fn reach(args: &CrosswalkArgs) -> Result<Service, Failure> {
+        let user = config::user_file().map_or(Ok(UserFile::default()), |path| UserFile::load(&path));
+        let user = user.map_err(Failure::usage)?;
+        let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock());
+        let access = access.map_err(Failure::usage)?;
+        let target = access.place.target().map_err(Failure::usage)?;
+        let standard = RequestPolicy::default();
+        let concurrency = args.pace.concurrency.or(user.run.concurrency).map_or(standard.concurrency, u32::from);
+        let policy = RequestPolicy {
+            concurrency,
+            rate: args.pace.rate.or(user.run.rate).unwrap_or(standard.rate),
+            max_credits: args.pace.max_credits,
+            keep_credits: args.pace.keep_credits.unwrap_or(standard.keep_credits),
+            seed: fastrand::u64(..),
+            ..standard
+        };
+        let http = HttpOptions {
+            concurrency: concurrency as usize,
+            ..config::http(&args.target, access.ca_file.clone()).map_err(Failure::usage)?
+        };
+        let tokens = TokenOptions { cache_folder: config::token_folder(), ..TokenOptions::default() };
+        // A server on this machine answers at once or not at all.
+        let is_near = target.api().is_loopback();
+        let (first, longest) = match is_near {
+            true => (FIRST_LOOK / 50, LONGEST_LOOK / 50),
+            false => (FIRST_LOOK, LONGEST_LOOK),
+        };
+        let polling = Polling { first, longest, until: args.max_duration };
+        let client = Client::new(target, access.credentials, &http, tokens).map_err(Failure::usage)?;
+        Ok(Service { client, policy, polling })
+    }
+
+    /// Asks what the look-up wants to know, with what is left of the credits.
+    fn ask(
+        &self,
+        lookup: &mut Lookup,
+        jobs: impl FnOnce(&Lookup) -> Vec<LookupJob>,
+        stop: &StopSignal,
+        spent: RequestTotals,
+    ) -> RequestEnding<LookupJob> {
+        let max_credits = self.policy.max_credits.map(|max| max.saturating_sub(spent.credits));
+        let mut engine = RequestEngine::new(RequestPolicy { max_credits, ..self.policy.clone() });
+        jobs(lookup).into_iter().for_each(|job| engine.push(job));
+        let port = ClientLookup { client: &self.client, modules: lookup.modules.clone() };
+        driver::run(engine, self.policy.concurrency, &port, lookup, stop)
+    }
+}
+
+/// A look-up that did not come to its end has no result.
+fn end_if_failed(lookup: &Lookup, ending: &RequestEnding<LookupJob>, signal: Option<Exit>) -> Result<(), Failure> {
+    let failed = lookup.modules.iter().filter_map(|module| Some((module, module.failure.as_ref()?)));
+    let failed: Vec<_> = failed.collect();
+    if let Some((_, first)) = failed.first() {
+        let lines: Vec<String> = failed.iter().map(|(module, why)| wording::failure(module, why)).collect();
+        return Err(Failure { exit: wording::status(first), error: anyhow!(lines.join("\n")) });
+    }
+    match &ending.stop {
+        None => Ok(()),
+        Some(RequestStop::Signal) => {
+            let exit = signal.unwrap_or(Exit::Interrupted);
+            Err(Failure { exit, error: anyhow!(wording::stop(&RequestStop::Signal)) })
+        }
+        Some(stop) => Err(Failure { exit: Exit::Stopped, error: anyhow!(wording::stop(stop)) }),
+    }
+}
+
+/// What is going to be asked.
+struct LookupPlan {
+    modules: Vec<PlannedModule>,
+    credits: u64,
+    /// Modules of the manifest with keys that no field was named for.
+    not_asked: Vec<String>,
+}
+
+struct PlannedModule {
+    at: usize,
+    /// `None` where the manifest names no key of it, so that nothing is asked.
+    way: Option<LookupWay>,
+    credits: u64,
+    spellings: Vec<String>,
+}
+
+fn plan(lookup: &Lookup, wanted: Option<&WantedKeys>, args: &CrosswalkArgs) -> Result<LookupPlan, Failure> {
+    let modules: Vec<PlannedModule> = (0..lookup.modules.len()).map(|at| plan_module(lookup, at, wanted)).collect();
+    let credits = modules.iter().map(|module| module.credits).sum();
+    if let Some(max) = args.pace.max_credits.filter(|max| *max < credits) {
+        let what =
+            anyhow!("it takes {credits} API credits at least, and --max-credits allows {max}. No file was written");
+        return Err(Failure { exit: Exit::Stopped, error: what });
+    }
+    let is_asked = |name: &&String| lookup.modules.iter().any(|module| module.name == **name);
+    let all = wanted.into_iter().flat_map(|wanted| wanted.by_module.keys());
+    Ok(LookupPlan { modules, credits, not_asked: all.filter(|name| !is_asked(name)).cloned().collect() })
+}
+
+fn plan_module(lookup: &Lookup, at: usize, wanted: Option<&WantedKeys>) -> PlannedModule {
+    let module = &lookup.modules[at];
+    let field = module.field.as_ref();
+    let is_number = field.is_some_and(|field| field.is_number);
+    let spellings = wanted.map(|wanted| {
+        let mut spellings =
+            wanted.spellings(&module.name).unwrap_or(WantedSpellings { all: Vec::new(), has_unlisted: false });
+        // No number is spelled with letters, so no record has such a key.
+        spellings.all.retain(|key| !is_number || key.bytes().all(|byte| byte.is_ascii_digit()));
+        spellings
+    });
+    if spellings.as_ref().is_some_and(|spellings| spellings.all.is_empty()) {
+        return PlannedModule { at, way: None, credits: 0, spellings: Vec::new() };
+    }
+    let is_blind = field.is_some_and(|field| field.is_blind_to_case);
+    let size = LookupSize {
+        spellings: spellings.as_ref().map(|spellings| spellings.all.len()),
+        has_unlisted: spellings.as_ref().is_some_and(|spellings| spellings.has_unlisted) && !is_blind,
+        in_list: lookup.in_list,
+    };
+    let (way, credits) = choose_way(size);
+    PlannedModule {
+        at,
+        way: Some(way),
+        credits,
+        spellings: spellings.map(|spellings| spellings.all).unwrap_or_default(),
+    }
+}
+
+impl LookupPlan {
+    fn jobs(&self, lookup: &Lookup) -> Vec<LookupJob> {
+        let jobs =
+            self.modules.iter().filter_map(|module| Some(lookup.jobs_of(module.at, module.way?, &module.spellings)));
+        jobs.flatten().collect()
+    }
+
+    /// What is going to be asked, and what it costs.
+    fn human(&self, lookup: &Lookup) -> String {
+        let mut text = String::new();
+        for planned in &self.modules {
+            let module = &lookup.modules[planned.at];
+            let field = module.field.as_ref().map_or(&module.named, |field| &field.api_name);
+            let keys = units::counted(planned.spellings.len(), "spelling");
+            let credits = units::counted(planned.credits, "API credit");
+            text += &match planned.way {
+                None => format!("{}: nothing to ask for\n", module.name),
+                Some(LookupWay::Coql) => format!("{}: {keys} in {field} by COQL, {credits}\n", module.name),
+                Some(LookupWay::BulkRead) => format!(
+                    "{}: all of {field} by Bulk Read, {credits} for each 200,000 records and 1 for each look at the job\n",
+                    module.name
+                ),
+            };
+        }
+        text + &format!("Together {} at least.\n", units::counted(self.credits, "API credit"))
+    }
+}
+
+impl PlannedModule {
+    fn summary(&self, lookup: &Lookup, rows: &[CrosswalkRow], wanted: Option<&WantedKeys>) -> ModuleSummary {
+        let module = &lookup.modules[self.at];
+        let field = module.field.as_ref().map_or(&module.named, |field| &field.api_name);
+        let none = BTreeSet::new();
+        let wanted = wanted.map(|wanted| wanted.by_module.get(&module.name).unwrap_or(&none));
+        let way = match self.way {
+            None => "none",
+            Some(LookupWay::Coql) => "coql",
+            Some(LookupWay::BulkRead) => "bulk-read",
+        };
+        ModuleSummary::of(&module.name, field, Some(way), rows, wanted)
+    }
+}
+
+/// The lines to write: what was found, without what the manifest does not name.
+fn rows(lookup: &Lookup, wanted: Option<&WantedKeys>) -> Result<Vec<CrosswalkRow>, Failure> {
+    let is_wanted = wanted.map(WantedKeys::filter);
+    let mut rows = Vec::with_capacity(lookup.found.len());
+    for found in &lookup.found {
+        let module = &lookup.modules[found.module].name;
+        if is_wanted.as_ref().is_some_and(|is_wanted| !is_wanted.has(module, &found.key)) {
+            continue;
+        }
+        let record = RecordId::new(found.record).ok_or_else(|| Failure {
+            exit: Exit::Stopped,
+            error: anyhow!(
+                "the service names a record {} of {module}, which is no record id. No file was written",
+                found.record
+            ),
+        })?;
+        rows.push(CrosswalkRow { module: module.clone(), key: found.key.clone(), record });
+    }
+    Ok(rows)
+}
+
+fn origins(lookup: &Lookup) -> BTreeMap<String, CrosswalkOrigin> {
+    let read_at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string();
+    let org = lookup.organisation.clone().unwrap_or_default();
+    let origin = |module: &LookupModule| {
+        let field = module.field.as_ref().map_or(&module.named, |field| &field.api_name).clone();
+        (module.name.clone(), CrosswalkOrigin { field, org: org.clone(), read_at: read_at.clone() })
+    };
+    lookup.modules.iter().map(origin).collect()
+}
+
+fn sum(one: RequestTotals, other: RequestTotals) -> RequestTotals {
+    RequestTotals {
+        requests: one.requests + other.requests,
+        credits: one.credits + other.credits,
+        throttled: one.throttled + other.throttled,
+    }
+}
