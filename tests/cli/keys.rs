@@ -61,3 +61,24 @@ fn a_crosswalk_that_cannot_be_used_sends_nothing() {
     assert!(damaged.stderr.contains("crosswalk.csv line 2"), "{}", damaged.stderr);
     assert!(!case.path("m.sandbox-results.csv").exists());
 }
+
+#[test]
+fn the_example_with_keys_of_an_old_system_runs_in_two_commands() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/keys/");
+    let read = |name: &str| std::fs::read(format!("{example}{name}")).expect("a file of the example");
+    let mut case = Case::new();
+    for name in [
+        "manifest.csv",
+        "contacts.csv",
+        "files/00412 agreement.txt",
+        "files/00977 offer.txt",
+        "files/01304 minutes.txt",
+    ] {
+        case = case.file(name, read(name));
+    }
+    let table = ["--table", "contacts.csv", "--module", "Contacts", "--key", "Legacy ID", "--record", "Record Id"];
+    case.run(&[&["crosswalk"][..], &table].concat()).exits(0);
+    case.run(&["run", "manifest.csv", "--crosswalk", "crosswalk.csv", "--sandbox"]).exits(0);
+    assert_eq!(case.column("manifest.sandbox-results.csv", "record_key"), ["00412", "00977", "01304", "00412"]);
+    assert_eq!(case.column("manifest.sandbox-results.csv", "record")[0], "738964000000412001");
+}
