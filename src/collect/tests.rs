@@ -348,6 +348,25 @@ fn a_zip_that_was_cut_off_is_listed_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_a_backup_has_thrown_away_and_what_a_zip_holds_twice_or_under_no_name_is_left_out() {
+    let attachments = "Record Id,File Name,Parent.id,Parent Id.Module,Record Status\n\
+        c1_a.pdf,a.pdf,zcrm_100000000000000001,Leads,Available\n\
+        c2_b.pdf,b.pdf,zcrm_100000000000000001,Leads,Trashed\n\
+        c3_c.pdf,c.pdf,zcrm_100000000000000001,Leads,Available\n\
+        c9_x.pdf,x.pdf,zcrm_100000000000000001,Leads,Available\n";
+    let members = [("Attachments/c1_a.pdf", "a"), ("Attachments/c2_b.pdf", "b"), ("Attachments/c3_one\nline.pdf", "c")];
+    let twice = [("Attachments/c9_x.pdf", "one"), ("Attachments/c9_x.pdf", "two")];
+    let case = ExportCase::new()
+        .file("b/Attachments_001.csv", attachments)
+        .zip("b/Attachments_001.zip", &members)
+        .zip("b/Attachments_002.zip", &twice);
+    let done = case.collect("zoho-backup", &["b"]);
+    assert_eq!(done.rows.len(), 1, "{:?}", done.rows);
+    let reasons: Vec<_> = done.left_out.iter().map(|line| line.rsplit_once('|').expect("cells").1).collect();
+    assert_eq!(reasons, ["not-available", "path-unfit", "file-twice", "file-twice", "file-twice"]);
+}
+
+#[test]
 fn notes_and_documents_of_suitecrm_find_their_files_and_records() {
     let notes = "id,name,filename,parent_type,parent_id,contact_id,deleted,note_parent_id,created_by,date_entered\n\
         n1,Offer,offer.pdf,Accounts,acc-1,,0,,u,2019\n\
