@@ -94,6 +94,7 @@ mod results;
 mod sandbox;
 #[cfg(test)]
 mod simulation;
+mod sync;
 mod units;
 mod upload;
 mod verify;

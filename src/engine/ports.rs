@@ -1,7 +1,6 @@
 //! What a run needs of the rest of the program: somebody who sends, somebody who remembers, somebody who looks on, and
 //! a way to be stopped. The command line plugs `zoho`, `results` and `console` in here; tests plug in what they like.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use jiff::Timestamp;
 use super::{Clock, Elapsed, Ended, JobId, Notice, RecordClaims};
 use crate::listing::PageRequest;
 use crate::reply::{PageReply, PresenceReply, Reply};
+use crate::sync::{self, Condvar, Mutex};
 use crate::upload::ServiceId;
 
 /// How long requests under way may go on after a signal.
@@ -133,7 +133,7 @@ struct StopSignalState {
 impl StopSignal {
     /// A way to stop that gives requests under way so long to finish.
     pub fn with_grace(grace: Duration) -> StopSignal {
-        StopSignal { grace, state: Mutex::default(), changed: Condvar::new() }
+        StopSignal { grace, state: Mutex::default(), changed: Condvar::default() }
     }
 
     /// Asks the run to end: no new rows, a grace for those under way.
@@ -148,26 +148,29 @@ impl StopSignal {
 
     /// Waits until the run is asked to end or is over anyway; says whether it was asked.
     pub(super) fn wait(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while !state.asked && !state.released {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state);
         }
         state.asked && !state.released
     }
 
     /// Waits until the run is over, but not longer than the grace; says whether it is over.
     pub(super) fn wait_released(&self) -> bool {
-        let guard = self.lock();
-        let waited = self.changed.wait_timeout_while(guard, self.grace, |state| !state.released);
-        waited.unwrap_or_else(PoisonError::into_inner).0.released
+        let until = sync::now() + self.grace;
+        let mut state = self.state.lock();
+        while !state.released {
+            let left = until.saturating_duration_since(sync::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.changed.wait_timeout(state, left);
+        }
+        state.released
     }
 
     fn change(&self, change: impl FnOnce(&mut StopSignalState)) {
-        change(&mut self.lock());
+        change(&mut self.state.lock());
         self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, StopSignalState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,6 @@
 //! journal under it, so that an attachment is known as ours before anybody can list its record.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::ports::{Journal, Observer, RunEvent, Service, StopSignal};
@@ -13,6 +12,7 @@ use super::{
     UploadTicket,
 };
 use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
+use crate::sync::{self, Condvar, Mutex, MutexGuard};
 
 /// Rows whose lines are written at a time when the run is over.
 const REST_AT_ONCE: usize = 1_000;
@@ -42,16 +42,16 @@ impl Ports<'_> {
 pub fn run(engine: Engine<'_>, threads: usize, ports: Ports<'_>) -> Ending {
     let pool = WorkerPool {
         ports,
-        started: Instant::now(),
+        started: sync::now(),
         shared: Mutex::new(PoolState { engine, alarm: None, idle: 0 }),
-        changed: Condvar::new(),
+        changed: Condvar::default(),
     };
-    std::thread::scope(|scope| {
-        scope.spawn(|| pool.listen());
+    let work = || {
         // The listener must hear of the end even if a worker panics.
         let _released = Released(ports.stop);
-        pool.work_with(threads);
-    });
+        sync::crowd(threads, &|| pool.work());
+    };
+    sync::beside(|| pool.listen(), work);
     pool.close()
 }
 
@@ -86,22 +86,6 @@ impl Drop for Released<'_> {
 }
 
 impl<'a> WorkerPool<'a> {
-    /// Works with a private pool of that many threads, with fewer if the system gives no more, and in the end alone.
-    fn work_with(&self, threads: usize) {
-        let mut threads = threads.max(1);
-        while threads > 1 {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|at| format!("upload-{at}"));
-            match pool.build() {
-                Ok(pool) => {
-                    pool.broadcast(|_| self.work());
-                    return;
-                }
-                Err(_) => threads /= 2,
-            }
-        }
-        self.work();
-    }
-
     fn work(&self) {
         while let Some(work) = self.ask() {
             match work {
@@ -155,9 +139,9 @@ impl<'a> WorkerPool<'a> {
             Some(until) => {
                 shared.alarm = Some(until);
                 let wait = until.saturating_sub(self.now());
-                self.changed.wait_timeout(shared, wait).unwrap_or_else(PoisonError::into_inner).0
+                self.changed.wait_timeout(shared, wait)
             }
-            None => self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
+            None => self.changed.wait(shared),
         };
         shared.idle -= 1;
         if until.is_some() && shared.alarm == until {
@@ -285,8 +269,8 @@ impl<'a> WorkerPool<'a> {
     /// Writes what the run did not get to, once the threads have gone home.
     fn close(self) -> Ending {
         let WorkerPool { ports, shared, started, .. } = self;
-        let show = |event: RunEvent<'_>| ports.show(started.elapsed(), event);
-        let PoolState { mut engine, .. } = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let show = |event: RunEvent<'_>| ports.show(sync::now() - started, event);
+        let PoolState { mut engine, .. } = shared.into_inner();
         let mut writable = true;
         loop {
             let mut rest = engine.poll_remaining(REST_AT_ONCE);
@@ -320,11 +304,11 @@ impl<'a> WorkerPool<'a> {
     }
 
     fn now(&self) -> Elapsed {
-        self.started.elapsed()
+        sync::now() - self.started
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolState<'a>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 }
 
@@ -332,6 +316,7 @@ impl<'a> WorkerPool<'a> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::{Condvar, Mutex};
     use std::time::Duration;
 
     use jiff::Timestamp;

@@ -7,8 +7,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::columns::Layout;
@@ -16,6 +15,7 @@ use super::disk::Disk;
 use super::end::EndError;
 use super::line::Line;
 use super::log::{Batch, ResultsLog};
+use crate::sync::{self, Condvar, Mutex, MutexGuard, Thread};
 use crate::upload::{RecordId, ServiceId};
 
 /// How long a line for which nobody waits may stay in memory: at a crash, so much is looked up at the service instead.
@@ -41,7 +41,7 @@ pub struct GroupLog<D: Disk> {
 #[derive(Debug)]
 struct Standby<D: Disk> {
     shared: Arc<GroupState<D>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
 }
 
 impl<D: Disk> Drop for Standby<D> {
@@ -50,7 +50,7 @@ impl<D: Disk> Drop for Standby<D> {
         self.shared.standby.notify_one();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been told by itself, and whoever waits for a line writes it himself.
-            let _ = thread.join();
+            thread.join();
         }
     }
 }
@@ -110,13 +110,13 @@ impl<D: Disk> GroupLog<D> {
     pub fn new(log: ResultsLog<D>) -> io::Result<GroupLog<D>> {
         let shared = Arc::new(GroupState {
             queue: Mutex::default(),
-            synced: Condvar::new(),
-            standby: Condvar::new(),
+            synced: Condvar::default(),
+            standby: Condvar::default(),
             layout: log.layout().clone(),
             log: Mutex::new(log),
         });
         let theirs = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("results".to_owned()).spawn(move || theirs.stand_by())?;
+        let thread = sync::spawn("results", move || theirs.stand_by())?;
         let standby = Standby { shared: Arc::clone(&shared), thread: Some(thread) };
         Ok(GroupLog { standby, shared })
     }
@@ -137,8 +137,8 @@ impl<D: Disk> GroupLog<D> {
         let Some(GroupState { queue, log, .. }) = Arc::into_inner(shared) else {
             unreachable!("nobody but the standby shares the log, and it has ended")
         };
-        let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let queue = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let log = log.into_inner();
+        let queue = queue.into_inner();
         match flushed {
             Ok(()) => Ok(log),
             Err(cause) => Err(log.ended(cause, queue.waiting)),
@@ -184,11 +184,11 @@ impl<D: Disk> GroupState<D> {
     /// A thread that panicked while it held a lock cannot have left half a change: the queue is changed in steps that
     /// cannot fail, and the log refuses to go on after an error of its own.
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     fn log(&self) -> MutexGuard<'_, ResultsLog<D>> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock()
     }
 
     /// Returns once so many lines are on the disk; leads if nobody does.
@@ -198,24 +198,20 @@ impl<D: Disk> GroupState<D> {
                 return Ok(());
             }
             queue.check()?;
-            queue = if queue.led {
-                self.synced.wait(queue).unwrap_or_else(PoisonError::into_inner)
-            } else {
-                self.lead(queue)
-            };
+            queue = if queue.led { self.synced.wait(queue) } else { self.lead(queue) };
         }
     }
 
     /// Writes and syncs all that is waiting, with the queue free for others meanwhile.
     fn lead<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
         queue.led = true;
-        let wait = queue.synced_at.map_or(Duration::ZERO, |at| APART.saturating_sub(at.elapsed()));
+        let wait = queue.synced_at.map_or(Duration::ZERO, |at| APART.saturating_sub(sync::now() - at));
         if !wait.is_zero() {
             drop(queue);
-            std::thread::sleep(wait);
+            sync::sleep(wait);
             queue = self.queue();
         }
-        queue.synced_at = Some(Instant::now());
+        queue.synced_at = Some(sync::now());
         let spare = std::mem::take(&mut queue.spare);
         let mut batch = std::mem::replace(&mut queue.waiting, spare);
         let upto = queue.queued;
@@ -249,13 +245,15 @@ impl<D: Disk> GroupState<D> {
         while !queue.closing && queue.failed.is_none() {
             if queue.durable == queue.queued {
                 queue.standby_sleeps = true;
-                queue = self.standby.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = self.standby.wait(queue);
                 queue.standby_sleeps = false;
                 continue;
             }
             let due = queue.queued;
-            let waited = self.standby.wait_timeout_while(queue, LINGER, |queue| !queue.closing);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let until = sync::now() + LINGER;
+            while !queue.closing && sync::now() < until {
+                queue = self.standby.wait_timeout(queue, until - sync::now());
+            }
             // Most often a line that somebody waited for has taken these with it.
             if queue.durable < due && !queue.led && !queue.closing {
                 queue = self.lead(queue);

@@ -143,6 +143,16 @@ impl SimDisk {
         self.world().trouble = Some(DiskFault::Crash(operation));
     }
 
+    /// The process ends here and now. From then on nothing works before [`SimDisk::kill`] or [`SimDisk::lose_power`].
+    pub fn end_process(&self) {
+        self.world().down = true;
+    }
+
+    /// Whether the process has ended.
+    pub fn is_down(&self) -> bool {
+        self.world().down
+    }
+
     /// The process is gone, with its locks; all that it wrote is there.
     pub fn kill(&self) {
         let mut world = self.world();
@@ -213,6 +223,7 @@ impl SimDisk {
     }
 
     fn begin(&self) -> io::Result<(MutexGuard<'_, SimDiskState>, Course)> {
+        crate::sync::simulated::yield_now();
         let mut world = self.world();
         if world.down {
             return Err(io::Error::other("the process has ended"));

@@ -146,7 +146,7 @@ fn check_line(world: &SimWorld, wish: &Wish, line: &Line) -> Result<(), String> 
                 None => Err("is called present, but is not".to_owned()),
             }
         }
-        Status::Failed if wish.refused => Ok(()),
+        Status::Failed if wish.refused || world.server.was_turned_away(&kind) => Ok(()),
         Status::Failed => Err("failed without cause".to_owned()),
         Status::Unknown if world.server.may_confuse(&kind, wish.size()) => Ok(()),
         Status::Unknown => Err("is called unknown without cause".to_owned()),

@@ -18,6 +18,10 @@ pub(crate) enum Mistake {
     ForgetsTime,
     /// The requests that settle rows in doubt are not held to the rate.
     SettlesUnpaced,
+    /// A final line is written when others may already have been given something to do.
+    FinishesAfterTheLock,
+    /// What the results hold of a record is read before the record is listed.
+    ReadsClaimsBeforeTheList,
     /// A torn file is taken over without its name being made durable.
     TakesOverTornWithoutFolder,
     /// A record is listed for its rows in doubt while another of its rows is on its way.

@@ -22,32 +22,59 @@ pub(crate) mod mistakes;
 mod process;
 mod server;
 mod service_watch;
+mod threads;
 mod virtual_pool;
 mod wire;
 mod wishes;
 mod world;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use checker::WorldTally;
 use mistakes::{Making, Mistake};
+use process::{Hands, lock};
 use world::SimWorld;
+
+use crate::sync::simulated;
 
 /// Worlds that every run of the test suite looks at.
 const WORLDS: u64 = 2_000;
+/// The same with threads, each step of which may be followed by a step of any other.
+const WORLDS_WITH_THREADS: u64 = 200;
 /// Within so many worlds each broken rule must show.
 const WORLDS_UNTIL_CAUGHT: u64 = 5_000;
 
 /// Lives through one world; what promise it broke, if it did.
 fn live(seed: u64, mistake: Option<Mistake>) -> Result<WorldTally, String> {
     let _making = Making::of(mistake);
-    let mut world = SimWorld::new(seed, mistake);
-    while world.goes_on() {
-        process::run(&mut world)?;
-        checker::check_any_time(&world)?;
+    let world = Mutex::new(SimWorld::new(seed, mistake));
+    while lock(&world).goes_on() {
+        process::run(&world, Hands::Virtual)?;
+        checker::check_any_time(&lock(&world))?;
     }
-    checker::check_the_end(&world)
+    checker::check_the_end(&lock(&world))
+}
+
+/// The same with threads; each run has a schedule of its own.
+fn live_with_threads(seed: u64, mistake: Option<Mistake>) -> Result<WorldTally, String> {
+    let _making = Making::of(mistake);
+    let world = Arc::new(Mutex::new(SimWorld::new(seed, mistake)));
+    while lock(&world).goes_on() {
+        let run = seed.wrapping_mul(1_000) + u64::from(lock(&world).runs);
+        let ended = Arc::new(Mutex::new(Ok(())));
+        let (theirs, told) = (Arc::clone(&world), Arc::clone(&ended));
+        let scheduled = std::panic::catch_unwind(move || {
+            simulated::run(run, move || {
+                let ended = process::run(&theirs, Hands::Threads);
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = ended;
+            });
+        });
+        scheduled.map_err(|_| format!("a thread panicked or waits for ever in run {run} of world {seed}"))?;
+        ended.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        checker::check_any_time(&lock(&world))?;
+    }
+    checker::check_the_end(&lock(&world))
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -56,7 +83,7 @@ fn number(name: &str) -> Option<u64> {
 
 /// All worlds, on all cores; the first failure that was met, by number. Threads of its own, since the worlds use a pool
 /// themselves.
-fn live_all(seeds: std::ops::Range<u64>) -> Result<WorldTally, (u64, String)> {
+fn live_all(seeds: std::ops::Range<u64>, live: Live) -> Result<WorldTally, (u64, String)> {
     let next = AtomicU64::new(seeds.start);
     let all = Mutex::new(Ok(WorldTally::default()));
     let worker = || {
@@ -85,30 +112,45 @@ fn live_all(seeds: std::ops::Range<u64>) -> Result<WorldTally, (u64, String)> {
     all.into_inner().expect("no worker panics here")
 }
 
-#[test]
-fn the_promises_hold_in_every_world() {
+/// How a world is lived through.
+type Live = fn(u64, Option<Mistake>) -> Result<WorldTally, String>;
+
+/// Lives through all worlds that were asked for, or so many.
+fn promises_hold(live: Live, most: u64, test: &str) {
     let seeds = match (number("ATTACHE_SIM_SEED"), number("ATTACHE_SIM_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
-        (None, seeds) => 0..seeds.unwrap_or(WORLDS),
+        (None, seeds) => 0..seeds.unwrap_or(most),
     };
     let worlds = seeds.end - seeds.start;
-    match live_all(seeds) {
-        Ok(census) => {
-            println!("{worlds} worlds: {census}");
+    match live_all(seeds, live) {
+        Ok(tally) => {
+            println!("{worlds} worlds: {tally}");
             if worlds > 1_000 {
-                census.assert_interesting();
+                tally.assert_interesting();
             }
         }
-        Err((seed, why)) => {
-            panic!("{why}\nsee it again: ATTACHE_SIM_SEED={seed} cargo test --lib simulation::the_promises")
-        }
+        Err((seed, why)) => panic!("{why}\nsee it again: ATTACHE_SIM_SEED={seed} cargo test --lib {test}"),
     }
+}
+
+#[test]
+fn the_promises_hold_in_every_world() {
+    promises_hold(live, WORLDS, "simulation::the_promises");
+}
+
+#[test]
+fn with_threads_the_promises_hold_in_every_world() {
+    promises_hold(live_with_threads, WORLDS_WITH_THREADS, "simulation::with_threads");
 }
 
 /// The broken rule must show, and soon.
 fn caught(mistake: Mistake) {
-    let shows = (0..WORLDS_UNTIL_CAUGHT).find_map(|seed| live(seed, Some(mistake)).err().map(|why| (seed, why)));
-    let Some((seed, why)) = shows else { panic!("{mistake:?} was not noticed in {WORLDS_UNTIL_CAUGHT} worlds") };
+    caught_in(live, WORLDS_UNTIL_CAUGHT, mistake);
+}
+
+fn caught_in(live: Live, most: u64, mistake: Mistake) {
+    let shows = (0..most).find_map(|seed| live(seed, Some(mistake)).err().map(|why| (seed, why)));
+    let Some((seed, why)) = shows else { panic!("{mistake:?} was not noticed in {most} worlds") };
     println!("{mistake:?} shows in world {seed}: {}", why.lines().next().unwrap_or_default());
 }
 
@@ -150,4 +192,9 @@ fn taking_over_a_torn_file_without_syncing_its_folder_is_noticed() {
 #[test]
 fn listing_a_record_while_one_of_its_rows_is_on_its_way_is_noticed() {
     caught(Mistake::ListsWhileSending);
+}
+
+#[test]
+fn writing_a_final_line_after_the_lock_is_given_up_is_noticed() {
+    caught_in(live_with_threads, WORLDS_UNTIL_CAUGHT, Mistake::FinishesAfterTheLock);
 }

@@ -2,22 +2,24 @@
 //! checks the manifest, plans, and lets the engine work; and ends well, or by a signal, a kill, a power cut or a disk
 //! that fails.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::mistakes::Mistake;
-use super::virtual_pool::VirtualPool;
+use super::threads;
+use super::virtual_pool::{Alone, VirtualPool};
 use super::wishes;
 use super::world::SimWorld;
 use crate::check::{self, Checked, Checkup};
-use crate::cli::run::ports;
+use crate::cli::run::ports::{self, ResultsJournal};
 use crate::cli::run::rows::ManifestRows;
 use crate::engine::{Engine, JobId, PriorAttempt};
 use crate::manifest::{self, ManifestInfo};
 use crate::plan::{self, Plan};
 use crate::results::sim_disk::SimDisk;
-use crate::results::{LockedResults, ResultsError, ResultsOptions, hold};
+use crate::results::{GroupLog, LockedResults, ResultsError, ResultsOptions, hold};
 use crate::upload::RowKey;
 
 pub(super) const TARGET: &str = "www.zohoapis.test";
@@ -44,8 +46,43 @@ pub(super) enum Fate {
 /// The process has ended before its time.
 pub(super) struct Dead;
 
+/// Who does the work of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Hands {
+    /// Workers that are only reckoned with: fast.
+    Virtual,
+    /// The worker pool and the threaded log of the program, under a scheduler.
+    Threads,
+}
+
+pub(super) fn lock(world: &Mutex<SimWorld>) -> MutexGuard<'_, SimWorld> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs once. `Err` tells of a promise that was broken, or of a run that does not end.
-pub(super) fn run(world: &mut SimWorld) -> Result<(), String> {
+pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
+    let fate = begin(&mut lock(world));
+    let ended = process(world, fate, hands)?;
+    let power = match fate {
+        Fate::PowerCut(_) | Fate::CrashInDisk { power: true, .. } => ended.is_err(),
+        _ => false,
+    };
+    let mut world = lock(world);
+    let SimWorld { disk, server, random, clock, .. } = &mut *world;
+    if ended.is_err() {
+        server.client_dies(*clock);
+    }
+    if power {
+        disk.lose_power(random)
+    } else {
+        disk.kill()
+    }
+    *clock += Duration::from_millis(random.u64(..3_000));
+    world.crashes += u32::from(ended.is_err());
+    Ok(())
+}
+
+fn begin(world: &mut SimWorld) -> Fate {
     world.runs += 1;
     world.done = false;
     world.edit_manifest();
@@ -57,22 +94,7 @@ pub(super) fn run(world: &mut SimWorld) -> Result<(), String> {
         Fate::DiskFails(operation) => world.disk.fail_at(operations + operation),
         _ => {}
     }
-    let ended = process(world, fate)?;
-    let power = match fate {
-        Fate::PowerCut(_) | Fate::CrashInDisk { power: true, .. } => ended.is_err(),
-        _ => false,
-    };
-    if ended.is_err() {
-        world.crashes += 1;
-        world.server.client_dies(world.clock);
-    }
-    if power {
-        world.disk.lose_power(&mut world.random)
-    } else {
-        world.disk.kill()
-    }
-    world.clock += Duration::from_millis(world.random.u64(..3_000));
-    Ok(())
+    fate
 }
 
 fn fate(random: &mut fastrand::Rng) -> Fate {
@@ -87,11 +109,12 @@ fn fate(random: &mut fastrand::Rng) -> Fate {
 }
 
 /// A process, from its start to its end.
-fn process(world: &mut SimWorld, fate: Fate) -> Result<Result<(), Dead>, String> {
+fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<(), Dead>, String> {
+    let mut world = lock(shared);
     let settings = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
     let Ok(held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
-    let (info, checked) = check(world, &held)?;
-    let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(world)) else {
+    let (info, checked) = check(&world, &held)?;
+    let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(&world)) else {
         return Ok(Err(Dead));
     };
     let run = format!("run-{}", world.runs);
@@ -113,22 +136,45 @@ fn process(world: &mut SimWorld, fate: Fate) -> Result<Result<(), Dead>, String>
         world.done = finished.is_ok();
         return Ok(finished.map(drop).map_err(|_| Dead));
     }
-    let log = super::virtual_pool::Alone::new(log);
     let contents = ports::Contents::default();
-    let memory = ports::ResultsJournal {
-        plan: &plan,
-        log: &log,
-        target: TARGET,
-        run: &run,
-        owner: None,
-        earlier,
-        contents: &contents,
-        old_layout,
-    };
     let engine =
         Engine::new(plan.jobs().to_vec(), prior_attempts(&plan, world.mistake), &plan, world.settings_of_the_run());
-    let ended = VirtualPool::new(world, &plan, &memory, engine).drive(fate)?;
-    Ok(ended.and_then(|()| log.into_inner().compact(&rows).map(drop).map_err(|_| Dead)))
+    drop(world);
+    let log = match hands {
+        Hands::Virtual => {
+            let log = Alone::new(log);
+            let journal = ResultsJournal {
+                plan: &plan,
+                log: &log,
+                target: TARGET,
+                run: &run,
+                owner: None,
+                earlier,
+                contents: &contents,
+                old_layout,
+            };
+            let ended = VirtualPool::new(&mut lock(shared), &plan, &journal, engine).drive(fate)?;
+            ended.map(|()| log.into_inner())
+        }
+        Hands::Threads => {
+            let log = GroupLog::new(log).map_err(|error| error.to_string())?;
+            let journal = ResultsJournal {
+                plan: &plan,
+                log: &log,
+                target: TARGET,
+                run: &run,
+                owner: None,
+                earlier,
+                contents: &contents,
+                old_layout,
+            };
+            let ended = threads::work(shared, &plan, &journal, engine, fate)?;
+            // What is left in memory is written now, unless nothing can be written any more.
+            let closed = log.close();
+            ended.and_then(|()| closed.map_err(|_| Dead))
+        }
+    };
+    Ok(log.and_then(|log| log.compact(&rows).map(drop).map_err(|_| Dead)))
 }
 
 /// Writes the manifest and checks it.

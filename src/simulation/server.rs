@@ -1,6 +1,7 @@
 //! The service as it might be: it works on after the client has hung up, shows attachments late, loses answers, refuses
 //! for passing reasons, pages its lists, and other people use it, too.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,6 +35,10 @@ pub(super) struct SimServer {
     /// By how many seconds the clock of `Created_Time` is behind that of the `Date` header.
     behind: i64,
     pub(super) made: Vec<Made>,
+    /// The last success that the client has heard of.
+    told: Option<(ServiceId, Timestamp)>,
+    /// What was turned away on the way to the service, in a way that counts against the row.
+    turned_away: BTreeSet<WishKind>,
     next_id: u64,
 }
 
@@ -66,6 +71,8 @@ impl SimServer {
             renames: random.u8(..20) == 0,
             behind: if random.u8(..10) == 0 { random.i64(0..4) } else { 0 },
             made: Vec::new(),
+            told: None,
+            turned_away: BTreeSet::new(),
             next_id: FIRST_ID,
         };
         if random.bool() {
@@ -130,6 +137,12 @@ impl SimServer {
     /// The client is gone: what it had not sent whole by then never arrives.
     pub(super) fn client_dies(&mut self, clock: Duration) {
         self.made.retain(|made| made.body <= clock);
+        self.told = None;
+    }
+
+    /// Nobody is there.
+    pub(super) fn unreachable() -> WireAnswer {
+        WireAnswer::Broken { how: TransportError::Connection, bytes_left: false }
     }
 
     /// A row arrives. What the client hears of it, and when.
@@ -158,6 +171,7 @@ impl SimServer {
             return (done, WireAnswer::refusal(400, "INVALID_DATA", "the link already exists in this record"));
         }
         let (id, created) = self.make(random, wish, body, done);
+        self.told = Some((id, created));
         (done, WireAnswer::answer(200, wire::success(id, created, US)))
     }
 
@@ -171,21 +185,67 @@ impl SimServer {
         let soon = start + Duration::from_millis(random.u64(1..50));
         let late = body + PATIENCE;
         let lost = WireAnswer::Broken { how: TransportError::Connection, bytes_left: true };
-        match random.u8(..8) {
-            0 => (soon, WireAnswer::Broken { how: TransportError::Connection, bytes_left: false }),
+        match random.u8(..12) {
+            0 => (soon, SimServer::unreachable()),
             1 => (soon, throttle(random)),
             2 => (soon, WireAnswer::Broken { how: TransportError::Shortage, bytes_left: false }),
             3 => (soon, lost),
             4 => (late, WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server")),
+            5 => (soon, WireAnswer::refusal(401, "INVALID_TOKEN", "invalid oauth token")),
+            // Something on the way answers, and the service never hears of it.
+            6 => {
+                self.turned_away.insert(wish.kind());
+                (late, self.on_the_way(random))
+            }
             // The answer is lost, or is an error, and yet the work is done, perhaps long after.
             which => {
                 if !wish.refused && !self.has_link(wish) {
                     let done = body + Duration::from_millis(random.u64(..=self.work.as_millis() as u64));
                     self.make(random, wish, body, done);
                 }
-                (late, if which == 5 { after_storing(random) } else { lost })
+                (late, if which < 10 { self.on_the_way(random) } else { lost })
             }
         }
+    }
+
+    /// What a client may hear whether the work is done or not: nothing here proves anything.
+    fn on_the_way(&self, random: &mut fastrand::Rng) -> WireAnswer {
+        let page = "<html><title>Forbidden</title></html>";
+        let answer = match random.u8(..22) {
+            0 => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
+            1 => WireAnswer::refusal(400, "INTERNAL_ERROR", "an error of the server"),
+            2 => WireAnswer::answer(502, "<html>bad gateway</html>"),
+            3 => WireAnswer::answer(503, ""),
+            4 => WireAnswer::answer(504, ""),
+            5 => WireAnswer::answer(408, ""),
+            6 => WireAnswer::answer(302, "").with("location", "https://login.example.test/"),
+            7 => WireAnswer::answer(303, "").with("location", "https://login.example.test/"),
+            8 => WireAnswer::answer(307, "").with("location", "https://login.example.test/"),
+            9 => WireAnswer::answer(407, page),
+            10 => WireAnswer::answer(401, page),
+            11 => WireAnswer::answer(403, page),
+            12 => WireAnswer::answer(404, page),
+            13 => WireAnswer::answer(413, page),
+            14 => WireAnswer::answer(422, r#"{"status":"error"}"#),
+            15 => WireAnswer::answer(200, r#"{"data":[{"code":"SUCC"#),
+            16 => WireAnswer::answer(200, page),
+            17 => WireAnswer::answer(204, ""),
+            18 => {
+                WireAnswer::answer(202, wire::success(ServiceId::new(FIRST_ID - 1), self.second_of(Duration::ZERO), US))
+            }
+            19 => WireAnswer::answer(200, wire::success(ServiceId::new(77), self.second_of(Duration::ZERO), US)),
+            // A proxy that repeats the answer of another request.
+            _ => match self.told.as_ref() {
+                Some((id, created)) => WireAnswer::answer(200, wire::success(*id, *created, US)),
+                None => WireAnswer::answer(200, "{}"),
+            },
+        };
+        if random.u8(..4) == 0 { answer.with("retry-after", random.u64(..20)) } else { answer }
+    }
+
+    /// Whether something on the way turned this away.
+    pub(super) fn was_turned_away(&self, kind: &WishKind) -> bool {
+        self.turned_away.contains(kind)
     }
 
     fn has_link(&self, wish: &Wish) -> bool {
@@ -285,19 +345,13 @@ fn no_answer(random: &mut fastrand::Rng) -> WireAnswer {
     }
 }
 
+/// A refusal to do anything now.
 fn throttle(random: &mut fastrand::Rng) -> WireAnswer {
-    let throttled = WireAnswer::refusal(429, "TOO_MANY_REQUESTS", "slow down");
+    let throttled = match random.u8(..4) {
+        0 => WireAnswer::answer(429, "<html>too many requests</html>"),
+        1 => WireAnswer::refusal(503, "TOO_MANY_REQUESTS", "slow down"),
+        2 => WireAnswer::refusal(400, "CONCURRENCY_LIMIT_REACHED", "too many at once"),
+        _ => WireAnswer::refusal(429, "TOO_MANY_REQUESTS", "slow down"),
+    };
     if random.bool() { throttled.with("retry-after", random.u64(..20)) } else { throttled }
-}
-
-/// What a client may hear although the work is done: nothing here proves that it is not.
-fn after_storing(random: &mut fastrand::Rng) -> WireAnswer {
-    match random.u8(..6) {
-        0 => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
-        1 => WireAnswer::answer(502, "<html>bad gateway</html>"),
-        2 => WireAnswer::answer(504, ""),
-        3 => WireAnswer::answer(408, ""),
-        4 => WireAnswer::answer(200, r#"{"data":[{"code":"SUCC"#),
-        _ => WireAnswer::answer(200, "{}"),
-    }
 }

@@ -51,6 +51,13 @@ impl ServiceWatch {
         self.within_the_rate(now)
     }
 
+    /// A request comes from a thread, which may have been held up between the engine's leave and this.
+    pub(super) fn request_of_thread(&mut self, now: Duration) -> Result<(), String> {
+        self.rate = Rate::Unlimited;
+        self.pause = Duration::ZERO;
+        self.request(now)
+    }
+
     fn within_the_rate(&mut self, now: Duration) -> Result<(), String> {
         let Rate::Limited { count, per } = self.rate else { return Ok(()) };
         while self.recent.front().is_some_and(|at| *at + per <= now) {
