@@ -127,7 +127,10 @@ impl Engine<'_> {
             Purpose::Baseline | Purpose::Settle => self.inquiries.remove(&record),
         };
         let Some(inquiry) = inquiry else { return };
-        let excused = |id: ServiceId| self.gone.contains(&id) || self.recent.iter().any(|(_, recent)| *recent == id);
+        // What was uploaded within the settle time the service need not list yet; what is older, it must.
+        let settle_time = self.policy.settle_time;
+        let is_young = |id: ServiceId| self.recent.iter().any(|(at, recent)| *recent == id && *at + settle_time > now);
+        let excused = |id: ServiceId| self.gone.contains(&id) || is_young(id);
         let step = inquiry.handle_page(page, claims, clock, excused);
         self.follow(now, ticket, step, out);
     }

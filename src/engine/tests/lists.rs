@@ -122,6 +122,21 @@ fn what_this_run_has_just_uploaded_need_not_be_listed_yet() {
 }
 
 #[test]
+fn what_this_run_uploaded_before_the_settle_time_must_be_listed() {
+    let jobs = (0..2).map(|row| Job { module: 0, record: RecordIx(0), ambiguity_group: row }).collect();
+    let at_once = Policy { settle_time: Elapsed::ZERO, retries: 1, ..policy() };
+    let play = TestRun::of(jobs, at_once).play(first_lost(|task| match task {
+        Task::List { purpose: Purpose::Settle, .. } => ScriptedAnswer::ListWhere(Vec::new(), vec![11]),
+        Task::Presence { attachment, .. } => {
+            assert_eq!(attachment, ServiceId::new(11));
+            ScriptedAnswer::Presence(AttachmentPresence::There)
+        }
+        _ => ScriptedAnswer::List(Vec::new()),
+    }));
+    assert_eq!((play.statuses(), play.sent()), (vec![Status::InDoubt, Status::Uploaded], vec![0, 1]));
+}
+
+#[test]
 fn what_the_service_wants_asked_otherwise_is_asked_again_as_a_request_of_its_own() {
     let mut again = 2;
     let play = TestRun::of(rows(1), policy()).play(|_, task| match task {
