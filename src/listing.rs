@@ -6,12 +6,31 @@
 
 use std::collections::HashSet;
 
-use crate::reply::Listed;
+use crate::upload::ServiceId;
 
 /// Beyond this many entries a page is named by a token instead of a number.
 const NUMBERED_AT_MOST: usize = 2000;
 /// No service has more; a list that goes on for ever is not a list.
 const PAGES_AT_MOST: u64 = 500;
+
+/// One attachment in a record's list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Its id.
+    pub id: ServiceId,
+    /// `File_Name` as listed.
+    pub name: String,
+    /// Bytes, if given.
+    pub size: Option<u64>,
+    /// The link, if it is one.
+    pub url: Option<String>,
+    /// Creation time in whole seconds since 1970.
+    pub created: Option<i64>,
+    /// The user who made it.
+    pub created_by: Option<ServiceId>,
+    /// Whether the entry says if it is a link: without that, `url` says nothing where it is `None`.
+    pub address_told: bool,
+}
 
 /// The page to ask for.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use crate::listing::ListPage;
+// An entry of a list is what several replies are made of.
+pub use crate::listing::Listed;
 use crate::upload::ServiceId;
 
 /// What came of one try to upload.
@@ -227,23 +229,4 @@ pub enum AttachmentPresence {
     Gone,
     /// The answer says neither.
     Untold,
-}
-
-/// One attachment in a record's list.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
-    /// Its id.
-    pub id: ServiceId,
-    /// `File_Name` as listed.
-    pub name: String,
-    /// Bytes, if given.
-    pub size: Option<u64>,
-    /// The link, if it is one.
-    pub url: Option<String>,
-    /// Creation time in whole seconds since 1970.
-    pub created: Option<i64>,
-    /// The user who made it.
-    pub created_by: Option<ServiceId>,
-    /// Whether the entry says if it is a link: without that, `url` says nothing where it is `None`.
-    pub address_told: bool,
 }

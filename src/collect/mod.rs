@@ -4,7 +4,7 @@
 //! | to change | open |
 //! | --- | --- |
 //! | what a system's export looks like | its recipe: `folder.rs`, `zoho_backup.rs`, `salesforce.rs`, `suitecrm.rs`, `dynamics.rs`, `mapped.rs` |
-//! | a reason for leaving something out | `reason.rs` |
+//! | a reason for leaving something out | `explain/reasons.rs` |
 //! | what of a row must hold, what is counted | `collector.rs` |
 //! | how tables are read | `table.rs` |
 //! | how folders and zips are looked through, how paths are written | `export.rs` |
@@ -22,7 +22,6 @@ mod mapped;
 mod modules;
 mod names;
 mod pattern;
-mod reason;
 mod salesforce;
 mod suitecrm;
 mod table;
@@ -35,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::collector::CollectCounts;
 pub use self::error::{CollectError, CollectNeed};
-pub use self::reason::{LeftOutReason, PAGES as REASON_PAGES};
+use crate::explain::reasons::LeftOutReason;
 
 pub(crate) use self::collector::{COLUMNS, LEFT_OUT_COLUMNS};
 

@@ -14,11 +14,11 @@ const OWN: [&str; 5] = ["module", "record", "file", "url", "name"];
 
 /// What it may name as well, and what is written only where some row has it: what an old system calls the record, and
 /// checksums.
-const WHERE_GIVEN: [(&str, Cell); 3] =
+const WHERE_GIVEN: [(&str, CellReader); 3] =
     [("key", |row| &row.record_key), ("sha256", |row| &row.sha256), ("md5", |row| &row.md5)];
 
 /// A cell of a row.
-type Cell = fn(&LeftOut) -> &str;
+type CellReader = fn(&LeftOut) -> &str;
 
 /// What this adds. A manifest that was written by this before and still has problems has them already.
 const ADDED: [&str; 3] = ["x_line", "x_problem", "x_what_to_do"];

@@ -7,6 +7,7 @@
 pub mod exits;
 pub mod findings;
 pub mod outcomes;
+pub mod reasons;
 
 use std::fmt::Write as _;
 
@@ -38,7 +39,7 @@ pub struct Chapter {
 pub const CHAPTERS: [Chapter; 5] = [
     Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
-    Chapter { title: "Reasons in a list of what was left out", pages: crate::collect::REASON_PAGES },
+    Chapter { title: "Reasons in a list of what was left out", pages: reasons::PAGES },
     Chapter { title: "Findings of a verification", pages: findings::PAGES },
     Chapter { title: "Exit statuses", pages: exits::PAGES },
 ];

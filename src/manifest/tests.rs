@@ -134,11 +134,11 @@ fn both_yaml_readers_agree_on_what_is_written() {
     ] {
         let text = format!("version: 1\nuploads:\n  - module: Leads\n    x_a: {value}\n");
         #[derive(serde::Deserialize)]
-        struct Plain {
+        struct PlainRow {
             uploads: Vec<BTreeMap<String, Option<String>>>,
         }
         let (rows, problems) = read(ManifestFormat::Yaml, &text);
-        match serde_yaml::from_str::<Plain>(&text) {
+        match serde_yaml::from_str::<PlainRow>(&text) {
             Ok(plain) => {
                 let wanted = plain.uploads[0]["x_a"].clone().unwrap_or_default();
                 assert_eq!((rows[0][Field::ALL.len()].as_str(), problems.len()), (wanted.as_str(), 0), "{value}");

@@ -205,34 +205,36 @@ fn write_cell<'l>(
     formats: &Formats,
 ) -> Result<(), XlsxError> {
     let time = |at: Option<jiff::Timestamp>| at.and_then(|at| ExcelDateTime::from_timestamp(at.as_second()).ok());
-    let number = |number: Option<f64>| number.map(Cell::Number);
+    let number = |number: Option<f64>| number.map(SheetCell::Number);
     let cell = match name {
         "line" => number((line.line > 0).then(|| f64::from(line.line))),
         "http_status" => number(line.http_status.map(f64::from)),
         "tries" => number(Some(f64::from(line.tries))),
-        "bytes" => line.bytes.map(|bytes| Cell::Formatted(bytes as f64, &formats.count)),
+        "bytes" => line.bytes.map(|bytes| SheetCell::Formatted(bytes as f64, &formats.count)),
         "seconds" if line.seconds.is_zero() => None,
-        "seconds" => Some(Cell::Formatted(line.seconds.as_secs_f64(), &formats.seconds)),
-        "sent_at" => time(line.sent_at).map(Cell::Time),
-        "finished_at" => time(line.finished_at).map(Cell::Time),
+        "seconds" => Some(SheetCell::Formatted(line.seconds.as_secs_f64(), &formats.seconds)),
+        "sent_at" => time(line.sent_at).map(SheetCell::Time),
+        "finished_at" => time(line.finished_at).map(SheetCell::Time),
         "status" => {
             sheet.write_string_with_format(row, column, line.status.as_str(), formats.status(line.status))?;
             None
         }
-        _ => Some(Cell::Text(text_of(name, line, carried))),
+        _ => Some(SheetCell::Text(text_of(name, line, carried))),
     };
     match cell {
         None => {}
-        Some(Cell::Number(number)) => drop(sheet.write_number(row, column, number)?),
-        Some(Cell::Formatted(number, format)) => drop(sheet.write_number_with_format(row, column, number, format)?),
-        Some(Cell::Time(time)) => drop(sheet.write_datetime_with_format(row, column, time, &formats.time)?),
-        Some(Cell::Text(text)) => drop(sheet.write_string(row, column, cut(&text))?),
+        Some(SheetCell::Number(number)) => drop(sheet.write_number(row, column, number)?),
+        Some(SheetCell::Formatted(number, format)) => {
+            drop(sheet.write_number_with_format(row, column, number, format)?)
+        }
+        Some(SheetCell::Time(time)) => drop(sheet.write_datetime_with_format(row, column, time, &formats.time)?),
+        Some(SheetCell::Text(text)) => drop(sheet.write_string(row, column, cut(&text))?),
     }
     Ok(())
 }
 
 /// What stands in one cell.
-enum Cell<'l, 'f> {
+enum SheetCell<'l, 'f> {
     Text(Cow<'l, str>),
     Number(f64),
     Formatted(f64, &'f Format),

@@ -37,30 +37,30 @@ impl CountingService {
 
 /// Why a run stopped.
 #[derive(Debug)]
-enum Stopped {
+enum StoppedAt {
     /// Before it had begun.
     Refused(ResultsError),
     /// On the way.
     Ended(EndError<SimDisk>),
 }
 
-impl std::fmt::Display for Stopped {
+impl std::fmt::Display for StoppedAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Stopped::Refused(error) => error.fmt(f),
-            Stopped::Ended(error) => error.fmt(f),
+            StoppedAt::Refused(error) => error.fmt(f),
+            StoppedAt::Ended(error) => error.fmt(f),
         }
     }
 }
 
 /// One run by the rules: announce durably, send, write the end; look first for what is in doubt.
-fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -> Result<ResultsTotals, Stopped> {
-    let held = hold(disk.clone(), Path::new(PATH), &options()).map_err(Stopped::Refused)?;
-    let mut log = held.begin(manifest).map_err(Stopped::Refused)?;
+fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -> Result<ResultsTotals, StoppedAt> {
+    let held = hold(disk.clone(), Path::new(PATH), &options()).map_err(StoppedAt::Refused)?;
+    let mut log = held.begin(manifest).map_err(StoppedAt::Refused)?;
     if let Err(cause) = send_all(&mut log, service) {
-        return Err(Stopped::Ended(log.ended(cause, Batch::default())));
+        return Err(StoppedAt::Ended(log.ended(cause, Batch::default())));
     }
-    log.compact(manifest).map(|finished| finished.totals).map_err(Stopped::Ended)
+    log.compact(manifest).map(|finished| finished.totals).map_err(StoppedAt::Ended)
 }
 
 fn send_all(log: &mut ResultsLog<SimDisk>, service: &mut CountingService) -> std::io::Result<()> {
@@ -227,18 +227,18 @@ fn whatever_others_do_to_the_file_no_row_is_sent_twice_or_lost() {
                 match run(&disk, &manifest, &mut service) {
                     // It came when the table was in its place already, or right before.
                     Ok(_) => {}
-                    Err(Stopped::Refused(_)) => {
+                    Err(StoppedAt::Refused(_)) => {
                         assert_eq!(service.created, service_with(&created).created, "{context}");
                         refused += 1;
                     }
-                    Err(Stopped::Ended(EndError::Displaced(displaced))) => {
+                    Err(StoppedAt::Ended(EndError::Displaced(displaced))) => {
                         noticed += 1;
                         let saved = displaced.rescue(displaced.folder(), "run").expect("saved");
                         drop(displaced);
                         disk.meddle(&Meddling::Rename(saved, Path::new(PATH).to_owned()));
                         finish(&disk, &manifest, &mut service, &context);
                     }
-                    Err(Stopped::Ended(error)) => panic!("{context}: {error}"),
+                    Err(StoppedAt::Ended(error)) => panic!("{context}: {error}"),
                 }
             }
         }

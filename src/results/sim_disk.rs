@@ -17,7 +17,7 @@ pub struct SimDisk(Arc<Mutex<SimDiskState>>);
 
 #[derive(Debug, Default)]
 struct SimDiskState {
-    files: Vec<Contents>,
+    files: Vec<SimContents>,
     /// The names as programs see them.
     names: BTreeMap<PathBuf, usize>,
     /// The names that a loss of power leaves.
@@ -40,7 +40,7 @@ struct SimDiskState {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Contents {
+struct SimContents {
     bytes: Vec<u8>,
     /// How many of them a loss of power leaves for sure.
     durable: usize,
@@ -196,7 +196,7 @@ impl SimDisk {
     /// Puts a file there, safe and sound.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         let mut world = self.world();
-        world.files.push(Contents { bytes: bytes.to_vec(), durable: bytes.len() });
+        world.files.push(SimContents { bytes: bytes.to_vec(), durable: bytes.len() });
         let file = world.files.len() - 1;
         world.names.insert(path.to_owned(), file);
         world.durable_names.insert(path.to_owned(), file);
@@ -208,7 +208,7 @@ impl SimDisk {
         let Ok(file) = world.named(path) else { return };
         let bytes = world.files[file].bytes.clone();
         let durable = bytes.len();
-        world.files.push(Contents { bytes, durable });
+        world.files.push(SimContents { bytes, durable });
         let copy = world.files.len() - 1;
         world.name(Naming::Is(path.to_owned(), copy));
     }
@@ -274,7 +274,7 @@ impl SimDiskState {
         match meddling {
             Meddling::Remove(path) => self.name(Naming::IsNot(path.clone())),
             Meddling::Replace(path, bytes) => {
-                self.files.push(Contents { bytes: bytes.clone(), durable: bytes.len() });
+                self.files.push(SimContents { bytes: bytes.clone(), durable: bytes.len() });
                 self.name(Naming::Is(path.clone(), self.files.len() - 1));
             }
             Meddling::Link(path, link) => {
@@ -311,7 +311,7 @@ impl Naming {
     }
 }
 
-impl Contents {
+impl SimContents {
     fn tear(&mut self, random: &mut fastrand::Rng) {
         let loose = self.bytes.len().saturating_sub(self.durable);
         self.bytes.truncate(self.durable + random.usize(..=loose));
@@ -375,7 +375,7 @@ impl Disk for SimDisk {
             if world.names.contains_key(path) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            world.files.push(Contents::default());
+            world.files.push(SimContents::default());
             let file = world.files.len() - 1;
             world.name(Naming::Is(path.to_owned(), file));
             Ok(world.opened(file))

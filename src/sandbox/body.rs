@@ -126,7 +126,7 @@ pub(super) async fn arrive(
         parts(request, rules).await?
     } else {
         let form = form(request).await.map_err(|BrokenBody| SandboxRefusal::bad_body())?;
-        Sent { url: form.get("attachmentUrl").map(str::to_owned), title: None, ..Sent::default() }
+        SentBody { url: form.get("attachmentUrl").map(str::to_owned), title: None, ..SentBody::default() }
     };
     // Zoho's own clients put links into the query, with an empty body.
     sent.url = sent.url.or_else(|| query.get("attachmentUrl").map(str::to_owned));
@@ -136,7 +136,7 @@ pub(super) async fn arrive(
 
 /// Everything that an upload brought.
 #[derive(Default)]
-struct Sent {
+struct SentBody {
     file: Option<SentFile>,
     has_more_files: bool,
     url: Option<String>,
@@ -149,7 +149,7 @@ struct SentFile {
     content: Option<ContentWriter>,
 }
 
-fn judge(sent: Sent, rules: UploadRules<'_>) -> Result<Incoming, SandboxRefusal> {
+fn judge(sent: SentBody, rules: UploadRules<'_>) -> Result<Incoming, SandboxRefusal> {
     match (sent.file, sent.url) {
         (Some(_), Some(_)) => Err(SandboxRefusal::file_and_link()),
         (Some(_), None) if sent.has_more_files => Err(SandboxRefusal::several_files()),
@@ -182,9 +182,9 @@ fn is_link(url: &str) -> bool {
     !host.is_empty() && url.chars().count() <= LONGEST_LINK && !url.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
-async fn parts(request: Request, rules: UploadRules<'_>) -> Result<Sent, SandboxRefusal> {
+async fn parts(request: Request, rules: UploadRules<'_>) -> Result<SentBody, SandboxRefusal> {
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| SandboxRefusal::bad_body())?;
-    let mut sent = Sent::default();
+    let mut sent = SentBody::default();
     loop {
         let field = match multipart.next_field().await {
             Ok(Some(field)) => field,

@@ -136,7 +136,7 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
         world.done = finished.is_ok();
         return Ok(finished.map(drop).map_err(|_| Dead));
     }
-    let contents = ports::Contents::default();
+    let contents = ports::SentContents::default();
     let engine =
         Engine::new(plan.jobs().to_vec(), prior_attempts(&plan, world.mistake), &plan, world.settings_of_the_run());
     drop(world);

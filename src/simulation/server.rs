@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::wire::{self, SimEntry, WireAnswer};
-use super::wishes::{Attached, Wish, WishKind};
+use super::wishes::{Wish, WishKind, WishedAttachment};
 use crate::listing::PageRequest;
 use crate::upload::{RecordId, ServiceId};
 use crate::zoho::classify::TransportError;
@@ -249,7 +249,7 @@ impl SimServer {
     }
 
     fn has_link(&self, wish: &Wish) -> bool {
-        let Attached::Link(address) = &wish.source else { return false };
+        let WishedAttachment::Link(address) = &wish.source else { return false };
         self.made.iter().any(|made| made.record == wish.record && made.url.as_ref() == Some(address))
     }
 
@@ -262,8 +262,8 @@ impl SimServer {
     ) -> (ServiceId, Timestamp) {
         let id = self.new_id();
         let url = match &wish.source {
-            Attached::File(..) => None,
-            Attached::Link(address) => Some(address.clone()),
+            WishedAttachment::File(..) => None,
+            WishedAttachment::Link(address) => Some(address.clone()),
         };
         let name = if self.renames && random.bool() { format!("{} (1)", wish.name()) } else { wish.name() };
         let visible = created + Duration::from_millis(random.u64(..=self.lag.as_millis() as u64));

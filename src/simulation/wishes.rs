@@ -14,7 +14,7 @@ use crate::upload::{RecordId, SourceKind};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Wish {
     pub(super) record: RecordId,
-    pub(super) source: Attached,
+    pub(super) source: WishedAttachment,
     /// The name to send, where it is not the file's own; a link's title.
     pub(super) name: Option<String>,
     /// The service refuses it for good.
@@ -25,7 +25,7 @@ pub(super) struct Wish {
 
 /// What is attached.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Attached {
+pub(super) enum WishedAttachment {
     /// A file, by its folder and the number in its name.
     File(WishFolder, u8),
     /// An address.
@@ -43,7 +43,7 @@ pub(super) enum WishFolder {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct WishKind {
     pub(super) record: RecordId,
-    pub(super) source: Attached,
+    pub(super) source: WishedAttachment,
     pub(super) name: String,
 }
 
@@ -55,29 +55,29 @@ impl Wish {
     }
 
     pub(super) fn is_link(&self) -> bool {
-        matches!(self.source, Attached::Link(_))
+        matches!(self.source, WishedAttachment::Link(_))
     }
 
     /// The name under which it is sent; for a link its title.
     pub(super) fn name(&self) -> String {
         match (&self.name, &self.source) {
             (Some(name), _) => name.clone(),
-            (None, Attached::File(_, number)) => file_name(*number),
-            (None, Attached::Link(_)) => String::new(),
+            (None, WishedAttachment::File(_, number)) => file_name(*number),
+            (None, WishedAttachment::Link(_)) => String::new(),
         }
     }
 
     /// Bytes of the file.
     pub(super) fn size(&self) -> u64 {
         match self.source {
-            Attached::File(_, number) => size_of(number),
-            Attached::Link(_) => 0,
+            WishedAttachment::File(_, number) => size_of(number),
+            WishedAttachment::Link(_) => 0,
         }
     }
 
     /// The fingerprint of the bytes.
     pub(super) fn content(&self) -> Option<Fingerprint> {
-        let Attached::File(folder, number) = self.source else { return None };
+        let WishedAttachment::File(folder, number) = self.source else { return None };
         // Reading what is in memory cannot fail.
         Fingerprint::of(&*bytes_of(folder, number), FingerprintKind::default()).ok().map(|(content, _)| content)
     }
@@ -92,16 +92,16 @@ impl Wish {
 
     fn path(&self) -> String {
         match &self.source {
-            Attached::File(WishFolder::Scans, number) => format!("scans/{}", file_name(*number)),
-            Attached::File(WishFolder::Other, number) => format!("other/{}", file_name(*number)),
-            Attached::Link(_) => String::new(),
+            WishedAttachment::File(WishFolder::Scans, number) => format!("scans/{}", file_name(*number)),
+            WishedAttachment::File(WishFolder::Other, number) => format!("other/{}", file_name(*number)),
+            WishedAttachment::Link(_) => String::new(),
         }
     }
 
     fn address(&self) -> &str {
         match &self.source {
-            Attached::File(..) => "",
-            Attached::Link(address) => address,
+            WishedAttachment::File(..) => "",
+            WishedAttachment::Link(address) => address,
         }
     }
 }
@@ -148,9 +148,9 @@ pub(super) fn another(random: &mut fastrand::Rng, records: u64, wishes: &[Wish])
     let folder = if random.u8(..6) == 0 { WishFolder::Other } else { WishFolder::Scans };
     let link = random.u8(..5) == 0;
     let source = if link {
-        Attached::Link(format!("https://example.test/{}", wishes.len()))
+        WishedAttachment::Link(format!("https://example.test/{}", wishes.len()))
     } else {
-        Attached::File(folder, random.u8(..4))
+        WishedAttachment::File(folder, random.u8(..4))
     };
     let name = (!link && random.u8(..10) == 0).then(|| "given.pdf".to_owned());
     let drawn = Wish { record, source, name, refused: random.u8(..20) == 0, kept: true };

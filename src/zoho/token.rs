@@ -385,7 +385,7 @@ impl Tokens {
         let issued = match self.renewal.as_ref().ok_or_else(nothing_to_renew_with)? {
             Renewal::Command(content) => get_from_command(content)?,
             Renewal::Refresh { client_id, client_secret, refresh_token } => {
-                let keys = Keys { client_id, client_secret, refresh_token };
+                let keys = ClientKeys { client_id, client_secret, refresh_token };
                 self.get_from_server(&state.target, &keys, old.as_deref())?
             }
         };
@@ -410,7 +410,12 @@ impl Tokens {
     }
 
     /// Takes it from the cache if another process has renewed meanwhile, else from the accounts server.
-    fn get_from_server(&self, target: &Target, keys: &Keys<'_>, old: Option<&Secret>) -> Result<NewToken, TokenError> {
+    fn get_from_server(
+        &self,
+        target: &Target,
+        keys: &ClientKeys<'_>,
+        old: Option<&Secret>,
+    ) -> Result<NewToken, TokenError> {
         let (Some(accounts), Some(agent)) = (target.accounts(), &self.agent) else {
             return Err(TokenError::credentials(
                 "which server gives out tokens is not known: name it with --accounts-url or --dc",
@@ -430,7 +435,7 @@ impl Tokens {
         Ok(issued)
     }
 
-    fn ask_patiently(&self, agent: &Agent, accounts: &Base, keys: &Keys<'_>) -> Result<NewToken, TokenError> {
+    fn ask_patiently(&self, agent: &Agent, accounts: &Base, keys: &ClientKeys<'_>) -> Result<NewToken, TokenError> {
         let mut waits = self.settings.denied_waits.iter();
         loop {
             let form = [
@@ -494,7 +499,7 @@ fn get_from_command(content: &[String]) -> Result<NewToken, TokenError> {
     Ok(NewToken { token, age: Duration::ZERO, life: None, api_domain: None, scope: None })
 }
 
-struct Keys<'a> {
+struct ClientKeys<'a> {
     client_id: &'a Secret,
     client_secret: &'a Secret,
     refresh_token: &'a Secret,
@@ -670,7 +675,7 @@ fn for_the_owner<S: Serializer>(token: &Secret, serializer: S) -> Result<S::Ok, 
 
 impl Cache {
     /// One file for each set of keys; its name tells nothing about them.
-    fn new(folder: PathBuf, accounts: &Base, keys: &Keys<'_>) -> Cache {
+    fn new(folder: PathBuf, accounts: &Base, keys: &ClientKeys<'_>) -> Cache {
         let mut hash = Sha256::new();
         for part in [accounts.to_string().as_str(), keys.client_id.expose(), keys.refresh_token.expose()] {
             hash.update(part.as_bytes());

@@ -9,25 +9,25 @@ use crate::archives::{zip_of, zip_that_says};
 use crate::case::Case;
 
 /// A manifest with its extension, what it is to be read with, and the codes that it must have.
-struct Sample {
+struct ProblemSample {
     extension: &'static str,
     options: &'static [&'static str],
     text: Vec<u8>,
     codes: Vec<&'static str>,
 }
 
-fn sample(extension: &'static str, text: impl Into<Vec<u8>>, codes: &[&'static str]) -> Sample {
-    Sample { extension, options: &[], text: text.into(), codes: codes.to_vec() }
+fn sample(extension: &'static str, text: impl Into<Vec<u8>>, codes: &[&'static str]) -> ProblemSample {
+    ProblemSample { extension, options: &[], text: text.into(), codes: codes.to_vec() }
 }
 
 /// Rows of a CSV, each with its code.
-fn rows(header: &str, rows: &[(&str, &'static str)]) -> Sample {
+fn rows(header: &str, rows: &[(&str, &'static str)]) -> ProblemSample {
     let lines: Vec<&str> = rows.iter().map(|(row, _)| *row).collect();
     let text = format!("{header}\n{}\n", lines.join("\n"));
     sample("csv", text, &rows.iter().map(|(_, code)| *code).collect::<Vec<_>>())
 }
 
-fn rows_of_csv() -> Sample {
+fn rows_of_csv() -> ProblemSample {
     let long = format!("Leads,738964000000291009,,https://example.org/{},", "a".repeat(2_000));
     let name = format!("Leads,738964000000291009,a.txt,,{}", "n".repeat(251));
     let large = format!("Leads,738964000000291009,a.txt,,{}", "x".repeat(70_000));
@@ -91,7 +91,7 @@ fn rows_of_csv() -> Sample {
     )
 }
 
-fn whole_files_of_csv() -> Vec<Sample> {
+fn whole_files_of_csv() -> Vec<ProblemSample> {
     let row = "Leads,738964000000291009,a.txt\n";
     let csv = |text: &str, code| sample("csv", text, &[code]);
     let huge = format!("module,record,file,x_a\n{},{}\n", row.trim_end(), "x".repeat(1 << 21));
@@ -116,7 +116,7 @@ fn whole_files_of_csv() -> Vec<Sample> {
             &format!("module,record,file{}\n{row}", (0..2_000).map(|n| format!(",x_{n}")).collect::<String>()),
             "too-many-columns",
         ),
-        Sample {
+        ProblemSample {
             options: &["--custom-module", "Not A Name"],
             ..csv(&format!("module,record,file\n{row}"), "custom-module")
         },
@@ -132,7 +132,7 @@ fn whole_files_of_csv() -> Vec<Sample> {
 }
 
 /// Members of the archives that [`with_archives`] makes, and checksums.
-fn archives_and_checksums() -> Sample {
+fn archives_and_checksums() -> ProblemSample {
     rows(
         "module,record,file,sha256",
         &[
@@ -158,7 +158,7 @@ fn with_archives(case: Case) -> Case {
         .file("bomb.zip", zip_that_says(24, &5_000_u32.to_le_bytes()))
 }
 
-fn yaml() -> Vec<Sample> {
+fn yaml() -> Vec<ProblemSample> {
     let row = "{module: Leads, record: 738964000000291009, file: a.txt}";
     let yaml = |text: String, code| sample("yaml", text, &[code]);
     let with = |rows: &str| format!("version: 1\nuploads:\n{rows}\n");
@@ -183,7 +183,7 @@ fn yaml() -> Vec<Sample> {
 }
 
 /// Rows by key, with a crosswalk and without one.
-fn keys() -> Vec<Sample> {
+fn keys() -> Vec<ProblemSample> {
     let crosswalk = "version: 1\ncrosswalk: crosswalk.csv\nuploads:\n";
     let row = |rest: &str| format!("- {{module: Leads, file: a.txt, {rest}}}\n");
     let joined = [
@@ -219,7 +219,7 @@ const NOT_HERE: [&str; 7] = [
     "results-as-manifest",
 ];
 
-fn codes_found(case: &Case, sample: &Sample) -> BTreeSet<String> {
+fn codes_found(case: &Case, sample: &ProblemSample) -> BTreeSet<String> {
     let name = format!("m.{}", sample.extension);
     case.write(&name, &sample.text);
     let arguments = [&["run", &name, "--dry-run", "--sandbox", "--output", "json"], sample.options].concat();

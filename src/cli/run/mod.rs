@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use self::ports::{ClientUploader, Contents, ResultsJournal};
+use self::ports::{ClientUploader, ResultsJournal, SentContents};
 use self::prepare::{Destination, Prepared};
 use self::rows::ManifestRows;
 use super::args::RunArgs;
@@ -292,7 +292,7 @@ fn execute(
     let run_id = results::new_run_id(started);
     let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
     let earlier = ports::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
-    let contents = Contents::default();
+    let contents = SentContents::default();
     let stop = Arc::new(StopSignal::default());
     let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
     let old_layout = held.seen().layout().clone();

@@ -23,14 +23,14 @@ pub(crate) struct ClientUploader<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) client: &'a Client,
     /// Where it is noted what was sent.
-    pub(crate) contents: &'a Contents,
+    pub(crate) contents: &'a SentContents,
 }
 
 /// The fingerprints of what was sent and has no final line yet.
 #[derive(Default)]
-pub(crate) struct Contents(Mutex<HashMap<JobId, Fingerprint>>);
+pub(crate) struct SentContents(Mutex<HashMap<JobId, Fingerprint>>);
 
-impl Contents {
+impl SentContents {
     pub(crate) fn note(&self, job: JobId, content: Fingerprint) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, content);
     }
@@ -114,7 +114,7 @@ pub(crate) struct ResultsJournal<'a, L> {
     /// What earlier runs did about the rows that this one goes on with.
     pub(crate) earlier: HashMap<RowKey, EarlierTries>,
     /// What this run sent.
-    pub(crate) contents: &'a Contents,
+    pub(crate) contents: &'a SentContents,
     /// The columns of the file as the earlier runs left it.
     pub(crate) old_layout: Layout,
 }

@@ -39,7 +39,7 @@ pub fn run<P: RequestPort>(
     thread::scope(|scope| {
         scope.spawn(|| workers.listen());
         // The listener must hear of the end even if a worker panics.
-        let _released = Released(stop);
+        let _released = ReleasedRequests(stop);
         for number in 1..threads.min(MOST_AT_ONCE) {
             let worker = thread::Builder::new().name(format!("request-{number}"));
             // With fewer threads than were asked for it takes longer, no more.
@@ -74,9 +74,9 @@ struct Shared<'a, P: RequestPort> {
     idle: u32,
 }
 
-struct Released<'a>(&'a StopSignal);
+struct ReleasedRequests<'a>(&'a StopSignal);
 
-impl Drop for Released<'_> {
+impl Drop for ReleasedRequests<'_> {
     fn drop(&mut self) {
         self.0.release();
     }

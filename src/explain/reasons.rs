@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::explain::ExplainPage;
+use super::ExplainPage;
 
 macro_rules! left_out_reasons {
     ($($variant:ident = $code:literal; title: $title:literal; meaning: $meaning:literal; remedy: $remedy:literal;)+) => {
