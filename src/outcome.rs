@@ -25,13 +25,16 @@ pub enum Status {
     NotSent,
     /// Left out by `--skip-invalid`.
     Invalid,
+    /// The attachment was made by us for a row that was then sent once more: the row has a line of its own, and this one
+    /// only keeps the attachment from being forgotten.
+    Superseded,
     /// Only in the log: the request may be under way. A finished file has none.
     Sending,
 }
 
 impl Status {
     /// Every status, in the order of the documentation.
-    pub const ALL: [Status; 8] = [
+    pub const ALL: [Status; 9] = [
         Status::Uploaded,
         Status::AlreadyPresent,
         Status::Failed,
@@ -39,6 +42,7 @@ impl Status {
         Status::Unknown,
         Status::NotSent,
         Status::Invalid,
+        Status::Superseded,
         Status::Sending,
     ];
 
@@ -47,10 +51,15 @@ impl Status {
         matches!(self, Status::InDoubt | Status::Unknown | Status::Sending)
     }
 
-    /// Whether there may be an attachment for the row, made by us or there before: such a line is never forgotten.
+    /// Whether there may be an attachment that the line tells of, made by us or there before: it is never forgotten.
     pub fn may_have_created(self) -> bool {
         match self {
-            Status::Uploaded | Status::AlreadyPresent | Status::InDoubt | Status::Unknown | Status::Sending => true,
+            Status::Uploaded
+            | Status::AlreadyPresent
+            | Status::InDoubt
+            | Status::Unknown
+            | Status::Superseded
+            | Status::Sending => true,
             Status::Failed | Status::NotSent | Status::Invalid => false,
         }
     }
@@ -65,6 +74,7 @@ impl Status {
             Status::Unknown => "unknown",
             Status::NotSent => "not_sent",
             Status::Invalid => "invalid",
+            Status::Superseded => "superseded",
             Status::Sending => "sending",
         }
     }

@@ -111,10 +111,19 @@ impl RowKey {
             text.extend_from_slice(part.as_bytes());
             text.push(0);
         }
-        let digest = Sha256::digest(&text);
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        RowKey(u64::from_be_bytes(first))
+        RowKey::first_of(Sha256::digest(&text).as_slice())
+    }
+
+    /// The key of a line of this row that a further attachment superseded; `generation` counts from 1 in the order in
+    /// which that happened. It is no row's key, so that a row has one line that counts however often it was sent, and all
+    /// that knows lines by their keys leaves the others alone.
+    pub fn superseded(self, generation: u32) -> RowKey {
+        use sha2::{Digest, Sha256};
+        RowKey::first_of(Sha256::digest(format!("{self}\0superseded\0{generation}")).as_slice())
+    }
+
+    fn first_of(digest: &[u8]) -> RowKey {
+        RowKey(digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 }
 

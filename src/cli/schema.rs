@@ -135,6 +135,8 @@ enum ResultsStatus {
     NotSent,
     /// Left out for its problems.
     Invalid,
+    /// The attachment of a row that was sent once more; the row has a line of its own beside this one.
+    Superseded,
     /// Only while a run goes on or after a crash: the request may be under way.
     Sending,
 }

@@ -317,6 +317,15 @@ pub const PAGES: &[ExplainPage] = &[
                  the rows that were not sent go by themselves.",
     },
     ExplainPage {
+        code: "superseded",
+        title: "the attachment of a row that was sent once more",
+        meaning: "A status of the results, not a code: the row has an attachment of ours already, and --resend asked for a \
+                  further one. The row has a line of its own; this one only keeps the older attachment from being \
+                  forgotten, and stands behind the lines of the manifest.",
+        remedy: "Nothing has to be done. If the older attachment is still there and not wanted, remove it in the CRM by \
+                 its attachment_id.",
+    },
+    ExplainPage {
         code: "not-in-manifest",
         title: "in doubt from before, proved absent, and no longer asked for",
         meaning: "An earlier run lost the answer of this row. The record shows that nothing came of it, and the manifest \

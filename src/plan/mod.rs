@@ -23,8 +23,9 @@ pub use orphans::Orphan;
 use crate::check::{Checked, RowIx};
 use crate::engine::{self, Descriptor, Descriptors, Job, JobId, PriorAttempt, PriorDoubt, RecordIx};
 use crate::manifest::ManifestInfo;
+use crate::outcome::Status;
 use crate::results::{Disk, ResendRules, ResultsSnapshot, Standing, Why};
-use crate::upload::{RecordId, SourceKind, Upload};
+use crate::upload::{RecordId, RowKey, SourceKind, Upload};
 use facts::{Facts, TargetFacts, Warning};
 use tally::PlanTally;
 
@@ -57,6 +58,8 @@ pub struct Plan {
     /// API names by the index that jobs have them by.
     modules: Vec<String>,
     prior_attempts: Vec<(JobId, PriorAttempt)>,
+    /// Rows that have an attachment of ours already and are to get a further one.
+    further: Vec<RowKey>,
     facts: Facts,
 }
 
@@ -75,6 +78,7 @@ pub fn plan<D: Disk>(
     let orphans = orphans::orphans(&checked, seen, resend)?;
     let mut draft = Draft::new(&checked);
     let mut tally = PlanTally::new(&checked, settings.engine.limit);
+    let mut further = Vec::new();
     for row in checked.rows() {
         if seen.history().is_empty() {
             tally.known(false);
@@ -94,6 +98,9 @@ pub fn plan<D: Disk>(
             }
             Standing::Again(why) => {
                 let record = draft.row(row, &orphans).1;
+                if seen.history().status(key).is_some_and(Status::may_have_created) {
+                    further.push(key);
+                }
                 tally.unsettled(row, record, Some(why));
             }
             Standing::InDoubt { sent_at, why } => {
@@ -113,10 +120,11 @@ pub fn plan<D: Disk>(
         tally.orphan(orphan);
     }
     let left_out_known = checked.left_out().iter().filter(|row| seen.history().status(row.key).is_some());
-    let gone = seen.history().len().saturating_sub(tally.known_rows() + left_out_known.count());
+    let superseded = seen.history().count(Status::Superseded);
+    let gone = seen.history().len().saturating_sub(tally.known_rows() + left_out_known.count() + superseded);
     let Draft { jobs, rows, modules, prior_attempts, .. } = draft;
     let facts = tally.facts(manifest, settings, &rows, gone as u64);
-    Ok(Plan { jobs, rows, orphans, modules, prior_attempts, facts, checked })
+    Ok(Plan { jobs, rows, orphans, modules, prior_attempts, further, facts, checked })
 }
 
 fn prior(sent_at: i64, why: Why, size: Option<u64>, resend: bool) -> PriorAttempt {
@@ -301,6 +309,12 @@ impl Plan {
             Some(upload) => Some((upload.module, upload.record)),
             None => self.orphan(job).map(|orphan| (orphan.line.module.as_str(), orphan.record)),
         }
+    }
+
+    /// Rows that have an attachment of ours already and are to get a further one: their lines must be set aside before
+    /// anything is sent.
+    pub fn further(&self) -> &[RowKey] {
+        &self.further
     }
 
     /// Whether a run would have anything to do.

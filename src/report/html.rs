@@ -105,6 +105,7 @@ fn class(status: Status) -> &'static str {
         Status::Unknown => "unknown",
         Status::InDoubt | Status::Sending => "in-doubt",
         Status::NotSent => "not-sent",
+        Status::Superseded => "superseded",
     }
 }
 

@@ -142,6 +142,8 @@ pub struct ReportTotals {
     pub in_doubt: u64,
     /// Not tried yet.
     pub not_sent: u64,
+    /// Attachments of rows that were sent once more: they stand beside those of the rows, and are no rows of their own.
+    pub superseded: u64,
     /// Rows in place that are files.
     pub files: u64,
     /// Rows in place that are links.
@@ -232,7 +234,7 @@ impl ReportTotals {
     }
 
     fn add(&mut self, line: &Line) {
-        self.rows += 1;
+        self.rows += u64::from(line.status != Status::Superseded);
         self.tries += u64::from(line.tries);
         let count = match line.status {
             Status::Uploaded => &mut self.uploaded,
@@ -242,6 +244,7 @@ impl ReportTotals {
             Status::Unknown => &mut self.unknown,
             Status::InDoubt | Status::Sending => &mut self.in_doubt,
             Status::NotSent => &mut self.not_sent,
+            Status::Superseded => &mut self.superseded,
         };
         *count += 1;
         if is_in_place(line.status) {
@@ -293,6 +296,11 @@ impl Counting {
         }
         self.first_sent = line.sent_at.map(|at| self.first_sent.map_or(at, |first| first.min(at))).or(self.first_sent);
         self.last_finished = self.last_finished.max(line.finished_at);
+        if line.status == Status::Superseded {
+            module.records.extend(line.record.parse::<u64>());
+            self.created_by.extend(line.created_by);
+            return;
+        }
         if !is_in_place(line.status) {
             return self.add_open(line, carried);
         }
@@ -429,7 +437,7 @@ fn urgency(status: Status) -> u8 {
         Status::Invalid => 2,
         Status::InDoubt | Status::Sending => 3,
         Status::NotSent => 4,
-        Status::Uploaded | Status::AlreadyPresent => 5,
+        Status::Uploaded | Status::AlreadyPresent | Status::Superseded => 5,
     }
 }
 

@@ -96,6 +96,7 @@ pub(super) fn status(status: Status) -> &'static str {
         Status::Unknown => "Unknown",
         Status::NotSent => "Not sent yet",
         Status::Invalid => "Left out",
+        Status::Superseded => "Superseded",
     }
 }
 

@@ -117,7 +117,7 @@ impl Formats {
     fn status(&self, status: Status) -> &Format {
         let [good, bad, open] = &self.statuses;
         match status {
-            Status::Uploaded | Status::AlreadyPresent => good,
+            Status::Uploaded | Status::AlreadyPresent | Status::Superseded => good,
             Status::Failed | Status::Invalid => bad,
             Status::Unknown | Status::InDoubt | Status::Sending | Status::NotSent => open,
         }

@@ -15,7 +15,7 @@ use crate::upload::{RecordId, ServiceId};
 pub(super) struct Claims {
     /// Up to where the file has been read.
     read: u64,
-    /// (record, attachment) of every line `uploaded`.
+    /// (record, attachment) of every line `uploaded` or `superseded`.
     pairs: BTreeSet<(u64, u64)>,
     /// Attachments that a line of another status names: they need not be there.
     withdrawn: BTreeSet<u64>,
@@ -40,10 +40,14 @@ impl Claims {
                 && let Some(attachment) = number(cells.raw(ResultsColumn::AttachmentId))
                 && let Some(record) = number(cells.raw(ResultsColumn::Record))
             {
-                match cells.raw(ResultsColumn::Status) == Status::Uploaded.as_str().as_bytes() {
-                    true => self.pairs.insert((record, attachment)),
-                    false => self.withdrawn.insert(attachment),
-                };
+                let is = |status: Status| cells.raw(ResultsColumn::Status) == status.as_str().as_bytes();
+                // A superseded one is no other row's either, but may be gone: that may be why the row was sent again.
+                if is(Status::Uploaded) || is(Status::Superseded) {
+                    self.pairs.insert((record, attachment));
+                }
+                if !is(Status::Uploaded) {
+                    self.withdrawn.insert(attachment);
+                }
             }
             self.read = physical.end();
             next = lines.next()?;

@@ -272,3 +272,51 @@ fn what_was_saved_survives_a_loss_of_power() {
         );
     }
 }
+
+/// A run that sends row 1 once more.
+fn run_further(disk: &SimDisk, manifest: &TestManifest, sent_again: &mut bool) -> Result<(), String> {
+    let mut held = hold(disk.clone(), Path::new(PATH), &options()).map_err(|error| error.to_string())?;
+    held.seen_mut().supersede([RowKey(1)]);
+    let mut log = held.begin(manifest).map_err(|error| error.to_string())?;
+    log.append(&sent(1, 90)).and_then(|()| log.sync()).map_err(|error| error.to_string())?;
+    *sent_again = true;
+    let again = Line { attachment_id: Some(crate::upload::ServiceId::new(9_001)), ..line(1, Status::Uploaded) };
+    log.append(&again).map_err(|error| error.to_string())?;
+    log.compact(manifest).map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn whatever_fails_when_a_row_is_sent_once_more_its_first_attachment_is_never_forgotten() {
+    let manifest = TestManifest::of(1..=ROWS);
+    let lines: Vec<Line> = (1..=ROWS).map(|key| line(key, Status::Uploaded)).collect();
+    let undisturbed = disk_for(&lines);
+    let first = undisturbed.operations();
+    run_further(&undisturbed, &manifest, &mut false).expect("undisturbed");
+    let mut moments = BTreeMap::new();
+    for operation in first..undisturbed.operations() {
+        for seed in 0..12 {
+            let (disk, mut sent_again) = (disk_for(&lines), false);
+            disk.crash_at(operation);
+            let _ = run_further(&disk, &manifest, &mut sent_again);
+            if seed == 0 {
+                disk.kill()
+            } else {
+                disk.lose_power(&mut fastrand::Rng::with_seed(seed))
+            }
+            let context = format!("crash at {operation}, seed {seed}");
+            let seen =
+                look(disk.clone(), Path::new(PATH), &options()).unwrap_or_else(|error| panic!("{context}: {error}"));
+            let (row, set_aside) = (RowKey(1), RowKey(1).superseded(1));
+            let holder = if seen.history().status(set_aside).is_some() { set_aside } else { row };
+            let kept = seen.line(holder).expect("read").unwrap_or_else(|| panic!("{context}: the row is forgotten"));
+            assert_eq!(kept.attachment_id, line(1, Status::Uploaded).attachment_id, "{context}");
+            assert!(!sent_again || holder == set_aside, "{context}: sent before its line was set aside");
+            assert!(!sent_again || seen.history().status(row).is_some(), "{context}: what was sent is forgotten");
+            for other in 2..=ROWS {
+                assert_eq!(seen.history().status(RowKey(other)), Some(Status::Uploaded), "{context}");
+            }
+            *moments.entry((holder == set_aside, sent_again)).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(moments.len(), 3, "before it was set aside, after, and sent: {moments:?}");
+}

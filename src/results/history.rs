@@ -154,6 +154,42 @@ impl History {
         self.find(key).is_some_and(Kept::is_moved)
     }
 
+    /// Sets the row's line aside as one that a further attachment supersedes: the row has no line then. Says whether it
+    /// had one.
+    pub(super) fn supersede(&mut self, row: RowKey) -> bool {
+        let Some(key) = (1..=u32::MAX).map(|generation| row.superseded(generation)).find(|key| !self.knows(*key))
+        else {
+            return false;
+        };
+        if !self.take_over(row, key) {
+            return false;
+        }
+        if let Some(kept) = self.find_mut(key) {
+            kept.status = Status::Superseded;
+        }
+        true
+    }
+
+    /// Gives the row back the line that was set aside last, if no further attachment was sent after all.
+    pub(super) fn reinstate_unless_sent(&mut self, row: RowKey) {
+        if !matches!(self.status(row), None | Some(Status::NotSent)) {
+            return;
+        }
+        let superseded = (1..=u32::MAX).map(|generation| row.superseded(generation));
+        if let Some(key) = superseded.take_while(|key| self.knows(*key)).last()
+            && self.take_over(key, row)
+            && let Some(kept) = self.find_mut(row)
+        {
+            // Only rows that were uploaded are sent once more.
+            kept.status = Status::Uploaded;
+        }
+    }
+
+    /// Whether any line is of this row, set aside or not.
+    pub(super) fn knows_row(&self, row: RowKey) -> bool {
+        self.knows(row) || self.knows(row.superseded(1))
+    }
+
     /// Whether the file is yet to be told of a line that was given to another row.
     pub(super) fn has_moves(&self) -> bool {
         self.rows.iter().any(Kept::is_moved)
@@ -221,7 +257,7 @@ impl History {
             (Status::Unknown, sent_at) if resend.unknown || asked_by_code => {
                 Standing::InDoubt { sent_at: sent_at.unwrap_or(0), why: Why::Asked }
             }
-            (Status::Unknown, _) => Standing::Settled(kept.status),
+            (Status::Unknown | Status::Superseded, _) => Standing::Settled(kept.status),
         }
     }
 

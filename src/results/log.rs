@@ -42,6 +42,8 @@ pub struct ResultsSnapshot<D: Disk> {
     scan: Scan,
     /// See [`ResultsOptions::ours`].
     ours: bool,
+    /// Rows whose lines are set aside, since each is to have a further attachment.
+    set_aside: Vec<RowKey>,
 }
 
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
@@ -77,7 +79,7 @@ pub(super) fn see<D: Disk>(
         Some(file) => scan(&disk, file, &wanted)?,
         None => Scan::default(),
     };
-    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan, ours: options.ours })
+    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan, ours: options.ours, set_aside: Vec::new() })
 }
 
 /// Refuses to write over a file that tells of anything but the target of this run: what it says would be lost.
@@ -131,6 +133,13 @@ impl<D: Disk> ResultsSnapshot<D> {
         }
     }
 
+    /// Sets the lines of these rows aside as `superseded`, since each row is to have a further attachment: what its line
+    /// tells of stays known for good. The file says so, in one step, before a run sends anything.
+    pub fn supersede(&mut self, rows: impl IntoIterator<Item = RowKey>) {
+        let history = &mut self.scan.history;
+        self.set_aside.extend(rows.into_iter().filter(|row| history.supersede(*row)));
+    }
+
     /// The last line of a row.
     pub fn line(&self, key: RowKey) -> io::Result<Option<Line>> {
         self.history().find(key).map(|kept| self.source().stored(kept)).transpose()
@@ -150,7 +159,8 @@ impl<D: Disk> ResultsSnapshot<D> {
     /// last run knows how many rows were uploaded when it ended, and that number never falls by itself.
     pub fn is_as_long_as_after(&self, last: &RunRecord) -> Result<(), ResultsError> {
         let known = last.uploaded();
-        let there = self.history().count(Status::Uploaded);
+        // A line that was set aside was one of them.
+        let there = self.history().count(Status::Uploaded) + self.history().count(Status::Superseded);
         if self.file.is_none() || there >= known as usize {
             return Ok(());
         }
@@ -179,7 +189,7 @@ impl<D: Disk> ResultsSnapshot<D> {
         let harmless = |status| matches!(status, Status::Failed | Status::NotSent | Status::Invalid);
         if self.ours
             || history.iter().all(|kept| harmless(kept.status))
-            || (0..rows.len()).any(|row| history.knows(rows.key(row)))
+            || (0..rows.len()).any(|row| history.knows_row(rows.key(row)))
         {
             return Ok(());
         }
@@ -255,7 +265,7 @@ impl<D: Disk> LockedResults<D> {
     /// inside or with other carried columns is written anew.
     pub fn begin(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
         self.seen.belongs_to(rows)?;
-        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, .. }, lock } = self;
+        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, set_aside, .. }, lock } = self;
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
         let failed = |cause| ResultsError::io("write", &path, cause);
         let moved = scan.history.has_moves();
@@ -289,6 +299,7 @@ impl<D: Disk> LockedResults<D> {
             history: scan.history,
             order,
             claims,
+            set_aside,
             condition: Condition::Sound,
         })
     }
@@ -370,6 +381,8 @@ pub struct ResultsLog<D: Disk> {
     history: History,
     order: Option<OrderHash>,
     claims: Claims,
+    /// Rows whose lines were set aside when this run began.
+    set_aside: Vec<RowKey>,
     condition: Condition,
 }
 
@@ -498,6 +511,10 @@ impl<D: Disk> ResultsLog<D> {
         // What goes into the table must be in the log, should the machine go down in between.
         if let Err(cause) = self.sync() {
             return Err(self.ended(cause, Batch::default()));
+        }
+        // What was to be sent once more and was not, because the run ended first, stands as before.
+        for row in &self.set_aside {
+            self.history.reinstate_unless_sent(*row);
         }
         let old = Old { disk: &self.disk, path: &self.path, file: Some(&self.file), layout: &self.layout };
         let which = Which::Table { rows, run_start: self.begun_at };

@@ -9,6 +9,7 @@ use super::disk::Disk;
 use super::history::Kept;
 use super::line::Line;
 use super::log::ResultsSnapshot;
+use crate::outcome::Status;
 use crate::owner::CrmOwner;
 use crate::upload::{RecordId, RowKey};
 
@@ -33,10 +34,10 @@ impl<D: Disk> ResultsSnapshot<D> {
     /// When the file cannot be read, or has changed since it was.
     pub fn placed(
         &self,
-        wanted: impl Fn(RowKey) -> bool,
+        wanted: impl Fn(RowKey, Status) -> bool,
         of_interest: impl Fn(RecordId) -> bool,
     ) -> io::Result<Vec<PlacedLine>> {
-        let created = |kept: &&Kept| kept.status.may_have_created() && wanted(kept.key());
+        let created = |kept: &&Kept| kept.status.may_have_created() && wanted(kept.key(), kept.status);
         let mut kept: Vec<Kept> = self.history().iter().filter(created).copied().collect();
         kept.sort_unstable_by_key(|kept| kept.offset);
         let mut source = self.source();

@@ -654,7 +654,86 @@ fn lines_are_found_by_their_record_with_those_that_are_open_behind_the_others() 
     drop(log);
     let seen = look(disk.clone(), Path::new(PATH), &options()).expect("sound");
     let keys = |found: Vec<PlacedLine>| found.into_iter().map(|placed| placed.key.0).collect::<Vec<_>>();
-    assert_eq!(keys(seen.placed(|_| true, |_| true).expect("readable")), [2, 3, 1], "even keys are of another record");
-    assert_eq!(keys(seen.placed(|key| key.0 > 1, |record| record.get() % 2 == 1).expect("readable")), [3]);
+    assert_eq!(
+        keys(seen.placed(|_, _| true, |_| true).expect("readable")),
+        [2, 3, 1],
+        "even keys are of another record"
+    );
+    assert_eq!(keys(seen.placed(|key, _| key.0 > 1, |record| record.get() % 2 == 1).expect("readable")), [3]);
     assert_eq!(seen.reader().line(RowKey(3)).expect("readable"), seen.line(RowKey(3)).expect("readable"));
+}
+
+/// Four rows: two uploaded, one refused, one in doubt, as an earlier run left them.
+fn left_behind() -> (SimDisk, TestManifest) {
+    let (disk, manifest) = (SimDisk::default(), TestManifest::of([1, 2, 3, 4]));
+    let mut log = begun(&disk, &manifest);
+    for line in [line(1, Status::Uploaded), line(2, Status::Uploaded), line(3, Status::Failed), sent(4, 12)] {
+        log.append(&line).expect("written");
+    }
+    log.compact(&manifest).expect("compacted");
+    (disk, manifest)
+}
+
+/// A log of the same results with the lines of these rows set aside.
+fn set_aside(disk: &SimDisk, manifest: &TestManifest, rows: &[u64]) -> ResultsLog<SimDisk> {
+    let mut held = held(disk);
+    held.seen_mut().supersede(rows.iter().copied().map(RowKey));
+    held.begin(manifest).expect("the log begins")
+}
+
+#[test]
+fn a_row_that_is_sent_once_more_has_one_line_that_counts_and_its_older_ones_keep_their_attachments() {
+    let (disk, manifest) = left_behind();
+    for (generation, id) in [(1, 7_001), (2, 7_002)] {
+        let mut log = set_aside(&disk, &manifest, &[1]);
+        assert_eq!(log.history().standing(RowKey(1), &ResendRules::default()), Standing::New);
+        let again = Line { attachment_id: Some(ServiceId::new(id)), ..line(1, Status::Uploaded) };
+        log.append(&sent(1, 20)).and_then(|()| log.sync()).and_then(|()| log.append(&again)).expect("written");
+        let record = again.record.parse().ok().and_then(crate::upload::RecordId::new).expect("a record");
+        let claimed = log.claimed(record).expect("read");
+        assert!(claimed.contains(&ServiceId::new(5_001)) && claimed.contains(&ServiceId::new(id)), "{claimed:?}");
+        let expected = log.expected(record).expect("read");
+        assert!(!expected.contains(&ServiceId::new(5_001)), "it may be gone: {expected:?}");
+        let finished = log.compact(&manifest).expect("compacted");
+        assert_eq!(finished.totals.rows.of(Status::Superseded), 0, "it is no row's standing");
+        assert_eq!(finished.totals.gone.of(Status::Superseded), generation);
+    }
+    let seen = look(disk.clone(), Path::new(PATH), &options()).expect("sound");
+    let id = |key| seen.line(key).expect("read").expect("there").attachment_id.map(ServiceId::get);
+    let keys = [RowKey(1), RowKey(1).superseded(1), RowKey(1).superseded(2)];
+    assert_eq!(keys.map(id), [Some(7_002), Some(5_001), Some(7_001)]);
+    assert_eq!(seen.history().standing(keys[1], &ResendRules::default()), Standing::Settled(Status::Superseded));
+    assert!(
+        table(&disk).iter().skip(4).all(|(.., line)| *line == 0),
+        "they stand behind, and are no row of the manifest"
+    );
+}
+
+#[test]
+fn a_row_whose_turn_did_not_come_stands_as_before() {
+    let (disk, manifest) = left_behind();
+    let mut log = set_aside(&disk, &manifest, &[1, 2]);
+    log.append(&sent(1, 20)).and_then(|()| log.append(&line(1, Status::Failed))).expect("written");
+    log.append(&line(2, Status::NotSent)).expect("written");
+    log.compact(&manifest).expect("compacted");
+    let rows = table(&disk);
+    assert_eq!(rows[0], (1, Status::Failed, 2), "what was tried is told");
+    assert_eq!(rows[1], (2, Status::Uploaded, 3), "what was not tried is as it was");
+    assert_eq!(rows[4], (RowKey(1).superseded(1).0, Status::Superseded, 0));
+    assert_eq!(rows.len(), 5);
+}
+
+#[test]
+fn results_whose_only_row_is_set_aside_still_belong_to_their_manifest() {
+    let (disk, manifest) = (SimDisk::default(), TestManifest::of([1]));
+    let mut log = begun(&disk, &manifest);
+    log.append(&line(1, Status::Uploaded)).expect("written");
+    log.compact(&manifest).expect("compacted");
+    drop(set_aside(&disk, &manifest, &[1]));
+    disk.kill();
+    let log = begun(&disk, &manifest);
+    assert_eq!(log.history().status(RowKey(1).superseded(1)), Some(Status::Superseded));
+    drop(log);
+    let other = hold(disk, Path::new(PATH), &options()).expect("free").begin(&TestManifest::of([2]));
+    assert!(matches!(other, Err(ResultsError::OtherManifest { .. })), "{other:?}");
 }

@@ -51,6 +51,31 @@ fn what_is_missing_is_kept_and_sent_once_more_and_never_a_third_time() {
 }
 
 #[test]
+fn a_row_that_is_sent_once_more_keeps_the_line_of_its_first_attachment() {
+    let (service, case) = uploaded(4);
+    let first = third_attachment(&case);
+    service.delete("Leads", THIRD, &first);
+    assert_eq!(verify(&service, &case, &[]).status, Some(1));
+    // The run ends before its turn comes: it stands as it stood.
+    let stopped = service.run(&case, &["--resend", "missing", "--max-credits", "1"]);
+    assert_eq!((stopped.status, service.stored()), (Some(4), 4), "{}", stopped.stderr);
+    assert_eq!(case.column("m.results.csv", "status"), ["uploaded"; 4]);
+    service.run(&case, &["--resend", "missing"]).exits(0);
+    let statuses = ["uploaded", "uploaded", "uploaded", "uploaded", "superseded"];
+    assert_eq!(case.column("m.results.csv", "status"), statuses);
+    let ids = case.column("m.results.csv", "attachment_id");
+    assert!(ids[4] == first && ids[2] != first, "{ids:?}");
+    let plan = service.run(&case, &["--dry-run"]);
+    assert!(plan.status == Some(0) && !plan.stdout.contains("not in this manifest"), "{}", plan.stdout);
+    service.run(&case, &[]).exits(0);
+    assert_eq!(case.column("m.results.csv", "status"), statuses);
+    assert_eq!(verify(&service, &case, &[]).status, Some(0));
+    let report = case.run(&["report", "m.results.csv", "--output", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("JSON");
+    assert_eq!((&report["totals"]["rows"], &report["totals"]["superseded"]), (&4.into(), &1.into()));
+}
+
+#[test]
 fn what_has_come_back_since_is_not_sent_again() {
     let (service, case) = uploaded(3);
     service.delete("Leads", THIRD, &third_attachment(&case));

@@ -284,13 +284,15 @@ fn status_of_dry_run(facts: &Facts) -> Exit {
 fn execute(
     prepared: &Prepared,
     plan: &Plan,
-    held: LockedResults<RealDisk>,
+    mut held: LockedResults<RealDisk>,
     destination: Option<&Destination>,
     owner: &KnownOwner,
 ) -> Result<Exit, Failure> {
     let started = Timestamp::now();
     let run_id = results::new_run_id(started);
     let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
+    // Before the tries of earlier runs are asked for: a further attachment is counted from its own first one.
+    held.seen_mut().supersede(plan.further().iter().copied());
     let earlier = ports::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
     let contents = SentContents::default();
     let stop = Arc::new(StopSignal::default());

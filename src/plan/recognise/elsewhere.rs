@@ -55,7 +55,7 @@ fn known_by(
     all: &RowsSoFar<'_>,
 ) -> io::Result<Vec<RowDoubt>> {
     let asked = |record| rows.binary_search_by_key(&record, |row| row.record).is_ok();
-    let lines = seen.placed(|_| true, asked)?;
+    let lines = seen.placed(|_, _| true, asked)?;
     let options = RecogniseOptions { bases: bases_of_runs(path), ..RecogniseOptions::default() };
     let all_groups: Vec<RecordGroup<'_>> = groups(rows, &lines).collect();
     let mut reader = seen.reader();

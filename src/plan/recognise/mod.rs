@@ -35,6 +35,7 @@ use self::groups::{PlacedRow, RecordGroup, groups};
 use self::paths::WrittenPath;
 use crate::check::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 use crate::file_id::Identity;
+use crate::outcome::Status;
 use crate::results::{Disk, Line, LineReader, PlacedLine, ResendRules, ResultsSnapshot, Standing, Taking};
 use crate::upload::RowKey;
 
@@ -89,18 +90,20 @@ impl<'s, D: Disk> Recogniser<'s, D> {
 
     /// Whether a row has a line of its own that may have created something.
     fn has_own(&self, key: RowKey) -> bool {
-        self.seen.history().status(key).is_some_and(crate::outcome::Status::may_have_created)
+        self.seen.history().status(key).is_some_and(Status::may_have_created)
     }
 
     /// The rows that may have been sent under other words, and the lines that tell of rows that are no longer there.
     fn gather(&mut self, rows: &RowsSoFar<'_>) -> io::Result<()> {
         let own = (0..rows.len()).filter(|row| self.has_own(rows.key(*row))).count();
-        if own == self.seen.history().created() {
+        let history = self.seen.history();
+        if own == history.created() - history.count(Status::Superseded) {
             return Ok(());
         }
         let mut keys: Vec<RowKey> = (0..rows.len()).map(|row| rows.key(row)).chain(rows.incomplete_keys()).collect();
         keys.sort_unstable();
-        let is_gone = |key: RowKey| keys.binary_search(&key).is_err();
+        // What was set aside for a further attachment is of a row that has, or is to get, a line of its own.
+        let is_gone = |key: RowKey, status| status != Status::Superseded && keys.binary_search(&key).is_err();
         self.rows = (0..rows.len())
             .filter(|row| !self.has_own(rows.key(*row)))
             .map(|row| PlacedRow { record: rows.record(row), row })
