@@ -49,8 +49,8 @@ pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems
         let (wrong, what_to_do) = (joined(problems, wrong), joined(problems, todo));
         let said =
             [row.line.to_string(), wrong, what_to_do].map(|cell| Cow::Owned(no_formula(&cell, "'").into_owned()));
-        let cells = [module, record, file, url, name].into_iter().chain(given).chain(carried).chain(said);
-        cells.map(|cell| out.write_field(cell.as_ref())).collect::<Result<(), _>>()?;
+        let mut cells = [module, record, file, url, name].into_iter().chain(given).chain(carried).chain(said);
+        cells.try_for_each(|cell| out.write_field(cell.as_ref()))?;
         out.write_record(None::<&[u8]>)?;
     }
     out.flush()

@@ -70,7 +70,7 @@ fn by_name<'f>(fields: &'f [Value], named: &str) -> Result<&'f Value, FieldFlaw>
         [field] => Ok(field),
         [] => Err(FieldFlaw::Unknown(near(fields, named))),
         _ => Err(FieldFlaw::SeveralOfLabel(
-            found.iter().filter_map(|field| text(field, "api_name")).map(|name| masked_excerpt(name)).collect(),
+            found.iter().filter_map(|field| text(field, "api_name")).map(masked_excerpt).collect(),
         )),
     }
 }

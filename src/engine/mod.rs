@@ -208,7 +208,7 @@ pub enum UploadResult {
 /// What came of a question about a record.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ListResult {
-    /// To [`ListQuestion::Page`].
+    /// To `ListQuestion::Page`.
     Page {
         /// The page, or why there is none.
         reply: PageReply,
@@ -218,7 +218,7 @@ pub enum ListResult {
         /// Whether times of ours come from the service's own clock; without a `Date` header they do not.
         clock: Clock,
     },
-    /// To [`ListQuestion::Attachment`].
+    /// To `ListQuestion::Attachment`.
     Presence(PresenceReply),
     /// What the results hold for the record could not be read. The run must stop.
     ResultsFailed(String),

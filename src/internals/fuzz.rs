@@ -70,10 +70,13 @@ fn scratch(name: &str, bytes: &[u8]) -> PathBuf {
 mod tests {
     use super::*;
 
+    /// Reads bytes that may be anything.
+    type FuzzTarget = fn(&[u8]);
+
     /// Whatever begins the fuzzing must get through it, on every machine that runs the tests.
     #[test]
     fn the_seeds_of_the_fuzz_targets_are_harmless() {
-        let targets: [(&str, fn(&[u8])); 3] = [("manifest", manifest), ("results", results), ("answer", answer)];
+        let targets: [(&str, FuzzTarget); 3] = [("manifest", manifest), ("results", results), ("answer", answer)];
         for (name, target) in targets {
             let seeds = fs::read_dir(PathBuf::from("fuzz/seeds").join(name)).expect("seeds");
             let mut count = 0;

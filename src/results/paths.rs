@@ -235,7 +235,7 @@ mod tests {
         }
         std::fs::create_dir(at("e.results.csv")).expect("made");
         assert_eq!(others_beside(&at("a.results.csv")), [at("b.results.csv")]);
-        assert_eq!(others_beside(&at("none/a.results.csv")), [PathBuf::new(); 0]);
+        assert!(others_beside(&at("none/a.results.csv")).is_empty());
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl BulkJob {
     fn zip(&self, id: &str, records: &Records, switches: &Switches) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         let mut archive = ZipArchiveWriter::new(Vec::new());
         let (mut entry, config) =
-            archive.new_file(&format!("{id}.csv")).compression_method(CompressionMethod::DEFLATE).start()?;
+            archive.new_file(format!("{id}.csv")).compression_method(CompressionMethod::DEFLATE).start()?;
         let packed = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::fast());
         let mut data = config.wrap(packed);
         self.write_csv(records, switches, &mut data)?;
