@@ -35,7 +35,7 @@ impl Criterion {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Token {
+enum CoqlToken {
     Word(String),
     Text(String),
     Number(String),
@@ -43,7 +43,7 @@ enum Token {
 }
 
 /// Takes a query apart, quotes in texts written twice.
-fn tokens(text: &str) -> Result<Vec<Token>, SandboxRefusal> {
+fn tokens(text: &str) -> Result<Vec<CoqlToken>, SandboxRefusal> {
     let mut tokens = Vec::new();
     let mut rest = text.char_indices().peekable();
     while let Some((at, c)) = rest.next() {
@@ -59,7 +59,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, SandboxRefusal> {
                         None => return Err(SandboxRefusal::coql_syntax("a text is not closed")),
                     }
                 }
-                tokens.push(Token::Text(inner));
+                tokens.push(CoqlToken::Text(inner));
             }
             _ if c.is_ascii_alphanumeric() || c == '_' || c == '$' => {
                 let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
@@ -69,9 +69,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, SandboxRefusal> {
                 }
                 let word = text.get(at..end).unwrap_or_default().to_owned();
                 let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-                tokens.push(if is_number { Token::Number(word) } else { Token::Word(word) });
+                tokens.push(if is_number { CoqlToken::Number(word) } else { CoqlToken::Word(word) });
             }
-            ',' | '(' | ')' | '=' | '>' | '<' | '!' | '*' => tokens.push(Token::Sign(c)),
+            ',' | '(' | ')' | '=' | '>' | '<' | '!' | '*' => tokens.push(CoqlToken::Sign(c)),
             _ => return Err(SandboxRefusal::coql_syntax("a character that no query has")),
         }
     }
@@ -80,23 +80,23 @@ fn tokens(text: &str) -> Result<Vec<Token>, SandboxRefusal> {
 
 /// The tokens that are still to be understood.
 struct Parser {
-    tokens: std::vec::IntoIter<Token>,
-    next: Option<Token>,
+    tokens: std::vec::IntoIter<CoqlToken>,
+    next: Option<CoqlToken>,
 }
 
 impl Parser {
-    fn new(tokens: Vec<Token>) -> Parser {
+    fn new(tokens: Vec<CoqlToken>) -> Parser {
         let mut tokens = tokens.into_iter();
         let next = tokens.next();
         Parser { tokens, next }
     }
 
-    fn take(&mut self) -> Option<Token> {
+    fn take(&mut self) -> Option<CoqlToken> {
         std::mem::replace(&mut self.next, self.tokens.next())
     }
 
     fn takes_word(&mut self, word: &str) -> bool {
-        let is_it = matches!(&self.next, Some(Token::Word(next)) if next.eq_ignore_ascii_case(word));
+        let is_it = matches!(&self.next, Some(CoqlToken::Word(next)) if next.eq_ignore_ascii_case(word));
         if is_it {
             self.take();
         }
@@ -104,7 +104,7 @@ impl Parser {
     }
 
     fn takes_sign(&mut self, sign: char) -> bool {
-        let is_it = self.next == Some(Token::Sign(sign));
+        let is_it = self.next == Some(CoqlToken::Sign(sign));
         if is_it {
             self.take();
         }
@@ -113,21 +113,21 @@ impl Parser {
 
     fn word(&mut self, wanted: &'static str) -> Result<String, SandboxRefusal> {
         match self.take() {
-            Some(Token::Word(word)) => Ok(word),
+            Some(CoqlToken::Word(word)) => Ok(word),
             _ => Err(SandboxRefusal::coql_syntax(wanted)),
         }
     }
 
     fn number(&mut self) -> Result<usize, SandboxRefusal> {
         match self.take() {
-            Some(Token::Number(number)) => number.parse().map_err(|_| SandboxRefusal::coql_syntax("a number")),
+            Some(CoqlToken::Number(number)) => number.parse().map_err(|_| SandboxRefusal::coql_syntax("a number")),
             _ => Err(SandboxRefusal::coql_syntax("a number")),
         }
     }
 
     fn value(&mut self) -> Result<String, SandboxRefusal> {
         match self.take() {
-            Some(Token::Text(text) | Token::Number(text)) => Ok(text),
+            Some(CoqlToken::Text(text) | CoqlToken::Number(text)) => Ok(text),
             _ => Err(SandboxRefusal::coql_syntax("a text in single quotes or a number")),
         }
     }
@@ -254,7 +254,7 @@ impl Query {
             }
             self.judge_column(records, module, criterion.column(), Some(criterion))?;
         }
-        let view = View { records, module, is_blind: switches.coql_blind_to_case };
+        let view = CoqlView { records, module, is_blind: switches.coql_blind_to_case };
         let mut found =
             module.rows.iter().filter(|(id, cells)| self.criteria.iter().all(|c| view.holds(c, **id, cells)));
         let shown: Vec<Value> = found
@@ -304,13 +304,13 @@ impl Query {
 }
 
 /// The records of a module as a query sees them.
-struct View<'r> {
+struct CoqlView<'r> {
     records: &'r Records,
     module: &'r ModuleRecords,
     is_blind: bool,
 }
 
-impl View<'_> {
+impl CoqlView<'_> {
     fn cell(&self, column: &str, id: u64, cells: &[Box<str>]) -> Option<String> {
         self.records.cell(self.module, column, id, cells).filter(|cell| !cell.is_empty())
     }

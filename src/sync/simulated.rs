@@ -19,11 +19,11 @@ use super::system;
 
 thread_local! {
     /// The clock of the simulation that runs on this thread of the system, if one does: shuttle's threads all run on one.
-    static CLOCK: RefCell<Option<Clock>> = const { RefCell::new(None) };
+    static CLOCK: RefCell<Option<ThreadClock>> = const { RefCell::new(None) };
 }
 
 /// The time, and who waits for which.
-struct Clock {
+struct ThreadClock {
     began: Instant,
     now: Duration,
     /// Who is to be woken when, each under a number of its own.
@@ -62,7 +62,7 @@ fn is_simulated() -> bool {
     CLOCK.with_borrow(Option::is_some)
 }
 
-fn with_clock<T>(work: impl FnOnce(&mut Clock) -> T) -> T {
+fn with_clock<T>(work: impl FnOnce(&mut ThreadClock) -> T) -> T {
     CLOCK.with_borrow_mut(|clock| work(clock.as_mut().expect("a simulation is under way")))
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn run(seed: u64, work: impl Fn() + Send + Sync + 'static) {
     config.failure_persistence = shuttle::FailurePersistence::None;
     config.max_steps = shuttle::MaxSteps::FailAfter(4_000_000);
     let whole = move || {
-        CLOCK.set(Some(Clock {
+        CLOCK.set(Some(ThreadClock {
             began: Instant::now(),
             now: Duration::ZERO,
             alarms: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 /// The modules from the ground up: each may import those before it.
 pub const LEVELS: &[&str] = &[
+    "sync",
     "units",
     "path_text",
     "file_id",
@@ -19,9 +20,9 @@ pub const LEVELS: &[&str] = &[
     "manifest",
     "explain",
     "results",
-    "crosswalk",
     "zoho",
     "engine",
+    "crosswalk",
     "check",
     "plan",
     "console",
@@ -51,7 +52,7 @@ pub const LIBRARIES: &[(&str, &[&str])] = &[
     ("futures_core", &["sandbox/"]),
     ("governor", &["engine/brakes/rate.rs"]),
     ("indicatif", &["console/"]),
-    ("rawzip", &["archive.rs"]),
+    ("rawzip", &["archive.rs", "crosswalk/bulk.rs", "sandbox/bulk.rs"]),
     ("roff", &["cli/man.rs"]),
     ("rpassword", &["cli/auth.rs"]),
     ("rust_xlsxwriter", &["report/"]),
@@ -128,3 +129,7 @@ pub const OTHER_OPTIONS: &[&str] = &["src/report/browser.rs", "src/cli/args.rs"]
 
 /// Options of commands that are being built.
 pub const COMING: &[&str] = &["--for"];
+
+/// Files that define the same types twice, since only one of them is built: the locks and threads of the system, and those
+/// that a test runs in an order of its own.
+pub const EITHER_OR: &[&str] = &["src/sync/system.rs", "src/sync/simulated.rs"];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The part of a file that a rule can be about.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Token {
+pub enum SourceToken {
     /// A name or a keyword.
     Word(String),
     /// The inside of a text literal, as written.
@@ -23,7 +23,7 @@ pub struct Source {
     /// All of it.
     pub text: String,
     /// Its code without comments, and without the unit tests at its end.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<SourceToken>,
 }
 
 /// The repository.
@@ -77,12 +77,14 @@ impl Source {
     pub fn imports(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (at, token) in self.tokens.iter().enumerate() {
-            if *token != Token::Word("crate".to_owned()) || self.tokens.get(at + 1) != Some(&Token::Sign("::")) {
+            if *token != SourceToken::Word("crate".to_owned())
+                || self.tokens.get(at + 1) != Some(&SourceToken::Sign("::"))
+            {
                 continue;
             }
             match self.tokens.get(at + 2) {
-                Some(Token::Word(name)) => names.push(name.clone()),
-                Some(Token::Other('{')) => names.extend(first_names(&self.tokens[at + 3..])),
+                Some(SourceToken::Word(name)) => names.push(name.clone()),
+                Some(SourceToken::Other('{')) => names.extend(first_names(&self.tokens[at + 3..])),
                 _ => {}
             }
         }
@@ -91,10 +93,10 @@ impl Source {
 
     /// Names that stand first in a path: among them, outside libraries.
     pub fn outside_paths(&self) -> Vec<String> {
-        let first = |at: usize| at == 0 || self.tokens[at - 1] != Token::Sign("::");
-        let path = |at: usize| self.tokens.get(at + 1) == Some(&Token::Sign("::"));
-        let word = |(at, token): (usize, &Token)| match token {
-            Token::Word(word) if first(at) && path(at) => Some(word.clone()),
+        let first = |at: usize| at == 0 || self.tokens[at - 1] != SourceToken::Sign("::");
+        let path = |at: usize| self.tokens.get(at + 1) == Some(&SourceToken::Sign("::"));
+        let word = |(at, token): (usize, &SourceToken)| match token {
+            SourceToken::Word(word) if first(at) && path(at) => Some(word.clone()),
             _ => None,
         };
         self.tokens.iter().enumerate().filter_map(word).collect()
@@ -102,8 +104,8 @@ impl Source {
 
     /// The text literals.
     pub fn strings(&self) -> Vec<String> {
-        let text = |token: &Token| match token {
-            Token::Text(text) => Some(text.clone()),
+        let text = |token: &SourceToken| match token {
+            SourceToken::Text(text) => Some(text.clone()),
             _ => None,
         };
         self.tokens.iter().filter_map(text).collect()
@@ -182,14 +184,14 @@ fn without_tests(text: &str) -> &str {
 }
 
 /// In the rest of a use tree: the names at its first level.
-fn first_names(tokens: &[Token]) -> Vec<String> {
+fn first_names(tokens: &[SourceToken]) -> Vec<String> {
     let (mut names, mut depth, mut fresh) = (Vec::new(), 1, true);
     for token in tokens {
         match token {
-            Token::Other('{') => depth += 1,
-            Token::Other('}') => depth -= 1,
-            Token::Other(',') if depth == 1 => fresh = true,
-            Token::Word(name) if depth == 1 && fresh => {
+            SourceToken::Other('{') => depth += 1,
+            SourceToken::Other('}') => depth -= 1,
+            SourceToken::Other(',') if depth == 1 => fresh = true,
+            SourceToken::Word(name) if depth == 1 && fresh => {
                 names.push(name.clone());
                 fresh = false;
             }
@@ -202,7 +204,7 @@ fn first_names(tokens: &[Token]) -> Vec<String> {
     names
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokens(text: &str) -> Vec<SourceToken> {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -211,20 +213,20 @@ fn tokens(text: &str) -> Vec<Token> {
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or("", |end| &rest[end + 2..])
         } else if let Some((text, after)) = raw_text(rest).or_else(|| plain_text(rest)) {
-            tokens.push(Token::Text(text));
+            tokens.push(SourceToken::Text(text));
             after
         } else if let Some(after) = character(rest) {
             after
         } else if first.is_alphabetic() || first == '_' {
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-            tokens.push(Token::Word(rest[..end].to_owned()));
+            tokens.push(SourceToken::Word(rest[..end].to_owned()));
             &rest[end..]
         } else if let Some(after) = rest.strip_prefix("::") {
-            tokens.push(Token::Sign("::"));
+            tokens.push(SourceToken::Sign("::"));
             after
         } else {
             if !first.is_whitespace() {
-                tokens.push(Token::Other(first));
+                tokens.push(SourceToken::Other(first));
             }
             &rest[first.len_utf8()..]
         };

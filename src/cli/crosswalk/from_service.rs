@@ -37,7 +37,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(60);
 pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exit, Failure> {
     let modules = modules(args)?;
     let wanted = args.for_manifest.as_deref().map(|path| wanted(path, args)).transpose()?;
-    let service = Service::reach(args)?;
+    let service = ServiceReader::reach(args)?;
     let mut lookup = Lookup::new(modules, service.polling);
     let first = service.ask(
         &mut lookup,
@@ -108,14 +108,14 @@ fn wanted(path: &Path, args: &CrosswalkArgs) -> Result<WantedKeys, Failure> {
 }
 
 /// Who is asked, and how gently.
-struct Service {
+struct ServiceReader {
     client: Client,
     policy: RequestPolicy,
     polling: Polling,
 }
 
-impl Service {
-    fn reach(args: &CrosswalkArgs) -> Result<Service, Failure> {
+impl ServiceReader {
+    fn reach(args: &CrosswalkArgs) -> Result<ServiceReader, Failure> {
         let user = config::user_file().map_or(Ok(UserFile::default()), |path| UserFile::load(&path));
         let user = user.map_err(Failure::usage)?;
         let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock());
@@ -144,7 +144,7 @@ impl Service {
         };
         let polling = Polling { first, longest, until: args.max_duration };
         let client = Client::new(target, access.credentials, &http, tokens).map_err(Failure::usage)?;
-        Ok(Service { client, policy, polling })
+        Ok(ServiceReader { client, policy, polling })
     }
 
     /// Asks what the look-up wants to know, with what is left of the credits.
