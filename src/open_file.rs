@@ -81,7 +81,7 @@ pub(crate) fn is_shortage(_error: &io::Error) -> bool {
 }
 
 /// Whether another program has the file open, or a part of it locked, so that nobody else gets at it (Windows).
-fn is_held_by_another(error: &io::Error) -> bool {
+pub(crate) fn is_held_by_another(error: &io::Error) -> bool {
     const SHARING_VIOLATION: i32 = 32;
     const LOCK_VIOLATION: i32 = 33;
     cfg!(windows) && matches!(error.raw_os_error(), Some(SHARING_VIOLATION | LOCK_VIOLATION))

@@ -4,9 +4,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::paths::{PlaceError, preflight};
 use crate::file_id::Identity;
+use crate::open_file::is_held_by_another;
 
 /// What has become of the path under which a file was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,7 +82,9 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<File>> {
-        let file = guarded(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;
+        let mut options = OpenOptions::new();
+        guarded(options.read(true).write(true).create(true).truncate(false));
+        let file = patiently(|| options.open(path))?;
         only_regular(&file)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
@@ -119,11 +123,13 @@ impl Disk for RealDisk {
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(not_regular());
         }
-        if_there(File::open(path))
+        if_there(patiently(|| File::open(path)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<File>> {
-        if_there(for_one_writer(guarded(appending(OpenOptions::new().read(true)))).open(path))
+        let mut options = OpenOptions::new();
+        for_one_writer(guarded(appending(options.read(true))));
+        if_there(patiently(|| options.open(path)))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
@@ -162,7 +168,7 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        std::fs::rename(from, to)
+        patiently(|| std::fs::rename(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -172,6 +178,29 @@ impl Disk for RealDisk {
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
     }
+}
+
+/// How long somebody is waited for who has a file open: virus scanners and indexers look at a new file for a moment.
+const HELD_PAUSES_MS: [u64; 6] = [50, 100, 200, 400, 600, 650];
+
+/// Tries again for two seconds while another program holds the file, which happens on Windows only.
+fn patiently<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    retry_while(is_held_by_another, &mut std::thread::sleep, attempt)
+}
+
+/// Tries again after each pause as long as it fails for a reason that passes.
+fn retry_while<T>(
+    passes: impl Fn(&io::Error) -> bool,
+    pause: &mut dyn FnMut(Duration),
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    for length in HELD_PAUSES_MS.map(Duration::from_millis) {
+        match attempt() {
+            Err(error) if passes(&error) => pause(length),
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 /// On Unix a file made here is for its owner only, a symbolic link is not followed, and a pipe does not block.
@@ -245,6 +274,31 @@ mod tests {
             (one.join().expect("ends"), other.join().expect("ends"))
         });
         assert!(one.iter().zip(&other).all(|(one, other)| one != other));
+    }
+
+    #[test]
+    fn a_file_that_is_held_for_a_moment_is_tried_again_and_not_for_ever() {
+        let held = || io::Error::from_raw_os_error(32);
+        let passes = |error: &io::Error| error.raw_os_error() == Some(32);
+        let (mut waited, mut tries) = (Duration::ZERO, 0);
+        let opened = retry_while(passes, &mut |pause| waited += pause, || {
+            tries += 1;
+            if tries < 4 { Err(held()) } else { Ok(tries) }
+        });
+        assert_eq!((opened.expect("opened"), waited), (4, Duration::from_millis(350)));
+        let (mut waited, mut tries) = (Duration::ZERO, 0);
+        let never = retry_while(passes, &mut |pause| waited += pause, || -> io::Result<()> {
+            tries += 1;
+            Err(held())
+        });
+        assert!(passes(&never.expect_err("held")));
+        assert_eq!((tries, waited), (7, Duration::from_secs(2)));
+        let mut tries = 0;
+        let missing = retry_while(passes, &mut |_| panic!("no pause"), || -> io::Result<()> {
+            tries += 1;
+            Err(io::ErrorKind::NotFound.into())
+        });
+        assert!(missing.is_err() && tries == 1);
     }
 
     #[test]

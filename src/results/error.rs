@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::PlaceError;
 use crate::exit::Exit;
+use crate::open_file::is_held_by_another;
 use crate::units::counted;
 
 /// The results file cannot be used. Nothing was sent, and the file is as it was.
@@ -174,7 +175,9 @@ impl fmt::Display for ResultsError {
             ),
             ResultsError::Io { action, path, cause } => {
                 write!(f, "cannot {action} {}: {cause}", path.display())?;
-                if *action == "lock" {
+                if is_held_by_another(cause) {
+                    f.write_str("; another program has it open: close it in the other program and run again")?;
+                } else if *action == "lock" {
                     f.write_str("; some network folders know no locks: name a file on a local disk with --results")?;
                 }
                 Ok(())
@@ -190,5 +193,16 @@ impl std::error::Error for ResultsError {
             ResultsError::Place(error) => std::error::Error::source(error),
             _ => None,
         }
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_another_program_holds_is_to_be_closed_there() {
+        let held = ResultsError::io("open", Path::new("a.results.csv"), io::Error::from_raw_os_error(32));
+        assert!(held.to_string().ends_with("close it in the other program and run again"), "{held}");
     }
 }
