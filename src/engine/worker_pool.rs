@@ -326,7 +326,7 @@ mod tests {
     use crate::engine::{Clock, Descriptor, Descriptors, Job, Policy, RecordIx, StopCause};
     use crate::listing::{ListPage, PageRequest};
     use crate::outcome::Status;
-    use crate::reply::{AttachmentPresence, Created, DoubtBecause, StopBecause};
+    use crate::reply::{AttachmentPresence, Created, DoubtBecause, RetryBecause, StopBecause};
     use crate::units::Rate;
     use crate::upload::ServiceId;
 
@@ -343,6 +343,9 @@ mod tests {
         disk: AtomicU32,
         blind: AtomicBool,
         cut: (Mutex<bool>, Condvar),
+        settle_time: Duration,
+        /// Whether a row was put off.
+        postponed: (Mutex<bool>, Condvar),
     }
 
     impl<'a> MemoryService<'a> {
@@ -358,6 +361,8 @@ mod tests {
                 disk: AtomicU32::new(u32::MAX),
                 blind: AtomicBool::new(false),
                 cut: (Mutex::new(false), Condvar::new()),
+                settle_time: Duration::ZERO,
+                postponed: (Mutex::new(false), Condvar::new()),
             }
         }
 
@@ -367,7 +372,7 @@ mod tests {
                 concurrency: u32::try_from(threads).expect("few"),
                 rate: Rate::Unlimited,
                 backoff: Backoff { base: Duration::from_micros(10), cap: Duration::from_millis(1) },
-                settle_time: Duration::ZERO,
+                settle_time: self.settle_time,
                 ..Policy::default()
             };
             let engine = Engine::new(jobs, Vec::new(), &Nameless, policy);
@@ -378,6 +383,14 @@ mod tests {
             let (cut, changed) = &self.cut;
             let guard = cut.lock().expect("not poisoned");
             drop(changed.wait_while(guard, |cut| !*cut).expect("not poisoned"));
+        }
+    }
+
+    impl MemoryService<'_> {
+        fn wait_for_postponed(&self) {
+            let (postponed, changed) = &self.postponed;
+            let guard = postponed.lock().expect("not poisoned");
+            drop(changed.wait_while(guard, |postponed| !*postponed).expect("not poisoned"));
         }
     }
 
@@ -444,7 +457,11 @@ mod tests {
     }
 
     impl Observer for MemoryService<'_> {
-        fn event(&self, _at: Elapsed, _event: RunEvent<'_>) {
+        fn event(&self, _at: Elapsed, event: RunEvent<'_>) {
+            if matches!(event, RunEvent::Postponed { .. }) {
+                *self.postponed.0.lock().expect("not poisoned") = true;
+                self.postponed.1.notify_all();
+            }
             if self.blind.load(Ordering::SeqCst) {
                 std::panic::resume_unwind(Box::new("a mistake"));
             }
@@ -524,6 +541,27 @@ mod tests {
         assert_eq!(ending.stopped.map(|stopped| stopped.cause), Some(StopCause::Service(StopBecause::Disk)));
         assert_eq!(ending.counts.of(Status::Uploaded), world.sent.load(Ordering::SeqCst));
         assert_eq!(ending.counts.total(), 500);
+    }
+
+    #[test]
+    fn a_signal_while_the_run_only_waits_ends_it_at_once() {
+        const LONG: Duration = Duration::from_secs(600);
+        // A pause that the service asked for, and the time that a lost answer is given to settle.
+        let throttled = |_| Reply { retry_after: Some(LONG), ..reply(Verdict::Retry(RetryBecause::Throttled)) };
+        let lost = |_| reply(Verdict::InDoubt(DoubtBecause::AnswerLost));
+        for answer in [&throttled as &(dyn Fn(JobId) -> Reply + Sync), &lost] {
+            let mut world = MemoryService::new(answer);
+            world.stop = StopSignal::with_grace(LONG);
+            world.settle_time = LONG;
+            let ending = std::thread::scope(|scope| {
+                let running = scope.spawn(|| world.run(1, 4));
+                world.wait_for_postponed();
+                world.stop.soft();
+                running.join().expect("ends")
+            });
+            assert_eq!(ending.stopped.map(|stopped| stopped.cause), Some(StopCause::Signal));
+            assert_eq!(ending.counts.total(), 1);
+        }
     }
 
     #[test]
