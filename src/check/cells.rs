@@ -8,8 +8,8 @@ use super::{CheckFinding, link, name, record};
 use crate::archive;
 use crate::checksum::{ChecksumKind, Checksums};
 use crate::manifest::{Field, RawRow};
-use crate::path_text::leads_to_another_machine;
-use crate::problem::{Place, Problem, ProblemCode, Severity};
+use crate::path_text::PathHazard;
+use crate::problem::{Place, Problem, ProblemCode, ProblemIx, Severity};
 use crate::upload::{RecordId, SourceKind};
 
 /// The source of a row, well-formed.
@@ -100,10 +100,10 @@ impl Checker<'_> {
     fn note_record(&mut self, row: &RawRow, field: Field, id: RecordId) {
         self.ids.add(id, row.line);
         if record::looks_rounded(id) && !row.is_inherited(field) {
-            self.ids.rounded.push((self.problems.len(), record::digits(id)));
             let message = format!("the record id {id} ends in zeros, as if a spreadsheet had rounded it");
             let hint = "compare it with the export; --allow-rounded-ids if it is right";
-            self.report(row, field, CheckFinding::new(ProblemCode::RecordRounded, message, hint));
+            let reported = self.report(row, field, CheckFinding::new(ProblemCode::RecordRounded, message, hint));
+            self.ids.rounded.extend(reported.map(|problem| (problem, record::digits(id))));
         }
     }
 
@@ -154,12 +154,12 @@ impl Checker<'_> {
         if known.is_some() {
             return Some(RowSource { kind, text, field, known, clean: true });
         }
-        let before = self.problems.len();
+        let before = self.problems.total();
         let good = match kind {
             SourceKind::File => self.judge_path(row, text),
             SourceKind::Link => self.judge_link(row, text),
         };
-        let clean = self.problems.len() == before && !row.is_inherited(field);
+        let clean = self.problems.total() == before && !row.is_inherited(field);
         good.then_some(RowSource { kind, text, field, known, clean })
     }
 
@@ -175,10 +175,18 @@ impl Checker<'_> {
     /// Judges a path by its form; whether anything is there is looked at later.
     fn judge_path(&mut self, row: &RawRow, path: &str) -> bool {
         let mut good = true;
-        if leads_to_another_machine(path) {
-            let message = "the path begins as one to another machine does";
-            let hint = "take one separator off; a share is mapped to a drive or mounted, and named with --root";
-            self.report(row, Field::File, CheckFinding::new(ProblemCode::FileNetwork, message, hint));
+        if let Some(hazard) = PathHazard::of(path) {
+            let (code, hint) = match hazard {
+                PathHazard::AnotherMachine => (
+                    ProblemCode::FileNetwork,
+                    "take one separator off; a share is mapped to a drive or mounted, and named with --root",
+                ),
+                PathHazard::DriveRelative => (
+                    ProblemCode::FileDrive,
+                    "write the path from the folder of the manifest, or whole: C:\\folder\\file",
+                ),
+            };
+            self.report(row, Field::File, CheckFinding::new(code, format!("the path {hazard}"), hint));
             good = false;
         } else if !cfg!(windows) && outside_archives(path).contains('\\') {
             let hint = format!("write {}", crate::problem::masked_excerpt(&path.replace('\\', "/")));
@@ -306,16 +314,17 @@ impl Checker<'_> {
         row.broken && Field::ALL.into_iter().all(|field| row.get(field).is_empty() && !row.is_refused(field))
     }
 
-    /// Reports a cell. A value that comes from the defaults is reported there and only there.
-    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: CheckFinding) {
+    /// Reports a cell, and says where the problem went. A value that comes from the defaults is reported there and only
+    /// there.
+    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: CheckFinding) -> Option<ProblemIx> {
         if row.is_inherited(field) {
             if finding.code.severity() == Severity::Error {
                 self.wrong_by_default.insert(row.number);
             }
-            return;
+            return None;
         }
         let problem = located(finding.problem(), row.place(field), row);
-        self.problems.push(problem.about(field.as_str(), row.get(field)));
+        Some(self.problems.add(problem.about(field.as_str(), row.get(field))))
     }
 }
 

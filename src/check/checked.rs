@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use super::left_out::LeftOut;
 use super::store::{RowStore, TextId};
-use crate::problem::ProblemCode;
 use crate::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
 
 /// Which of the rows that passed, from 0, in manifest order.
@@ -20,46 +20,13 @@ impl RowIx {
     }
 }
 
-/// A row that is not sound, with its cells as they were read, so that it can be written out and mended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LeftOut {
-    /// Physical line, from 1.
-    pub line: u32,
-    /// Which row, from 1.
-    pub row: u32,
-    /// The cell of that name; empty where the row could not be taken apart.
-    pub module: String,
-    /// The cell of that name.
-    pub record: String,
-    /// The cell `key`: what the old system calls the record.
-    pub record_key: String,
-    /// The cell of that name.
-    pub file: String,
-    /// The cell of that name; without a password.
-    pub url: String,
-    /// The cell of that name.
-    pub name: String,
-    /// The cell of that name.
-    pub sha256: String,
-    /// The cell of that name.
-    pub md5: String,
-    /// One for each carried column.
-    pub carried: Vec<String>,
-    /// Which row this is, for the results.
-    pub key: RowKey,
-    /// Its first error.
-    pub code: ProblemCode,
-    /// What that error says.
-    pub message: String,
-}
-
 /// The rows that passed every check, in manifest order. Only the check makes one.
 pub struct Checked {
     store: RowStore,
     base: PathBuf,
     /// Rows that must never be under way together with an earlier one, and that one; sorted.
     ambiguous: Vec<(RowIx, RowIx)>,
-    left_out: Arc<[LeftOut]>,
+    left_out: Arc<Vec<LeftOut>>,
 }
 
 impl Checked {
@@ -67,7 +34,7 @@ impl Checked {
         store: RowStore,
         base: PathBuf,
         ambiguous: Vec<(RowIx, RowIx)>,
-        left_out: Arc<[LeftOut]>,
+        left_out: Arc<Vec<LeftOut>>,
     ) -> Checked {
         Checked { store, base, ambiguous, left_out }
     }

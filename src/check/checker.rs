@@ -5,26 +5,32 @@ use std::path::Path;
 
 use super::ambiguity::AmbiguousRows;
 use super::cells::RowSource;
-use super::checked::{LeftOut, file_name};
+use super::checked::file_name;
 use super::checksums;
 use super::earlier::{Earlier, RowsSoFar, Stage};
 use super::files::look;
 use super::ids::Ids;
 use super::keys::Keys;
+use super::left_out::{LeftOut, LeftOutCells};
 use super::module::KnownModules;
 use super::presence::Presence;
 use super::store::{Rest, RowStore, SourceIx, StoreFull, TextId};
 use super::{CheckOptions, Checkup, name};
 use crate::manifest::{Field, Manifest, ManifestReader, RawRow};
-use crate::problem::{Place, Problem, ProblemCode, Severity, mask_secrets};
+use crate::problem::{Place, Problem, ProblemCode, ProblemList, mask_secrets};
+use crate::units::counted;
 use crate::upload::{RecordId, RowKey, SourceKind};
+
+/// So many rows that cannot be complete are held for mending; with the next one reading is given up. Whoever has a million
+/// such rows has one mistake, and sees it in the first thousand.
+const MAX_INCOMPLETE: usize = 1_000_000;
 
 /// The state of a check while rows come in.
 pub(super) struct Checker<'a> {
     pub(super) options: &'a CheckOptions,
     /// Who knows earlier runs; `None`: there was none.
     earlier: Option<&'a mut dyn Earlier>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: ProblemList,
     pub(super) modules: KnownModules,
     pub(super) store: RowStore,
     pub(super) ambiguous: AmbiguousRows,
@@ -35,8 +41,11 @@ pub(super) struct Checker<'a> {
     pub(super) details: Vec<Detail>,
     /// Rows that cannot be complete, with what can still be said of their files.
     pub(super) incomplete: Vec<LeftOut>,
+    /// With so many of them reading is given up.
+    pub(super) most_incomplete: usize,
     files_of_incomplete: Vec<FileOfIncomplete>,
-    seen_incomplete: HashMap<RowKey, u32>,
+    /// How many rows so far have a key that stands for the first of them, by the hash of it.
+    seen_incomplete: SeenKeys,
     records_of_incomplete: Vec<RecordId>,
     /// Rows that are wrong only by a default, which is reported where it stands.
     pub(super) wrong_by_default: HashSet<u32>,
@@ -63,6 +72,26 @@ struct FileOfIncomplete {
     name_bytes: usize,
 }
 
+/// Counts how often a key came. Most come once, and of those little is kept.
+#[derive(Default)]
+struct SeenKeys {
+    once: HashSet<RowKey>,
+    /// Those that came again, and how often they came in all.
+    again: HashMap<RowKey, u32>,
+}
+
+impl SeenKeys {
+    /// Counts a key; says how often it has come, this time included.
+    fn count(&mut self, key: RowKey) -> u32 {
+        if self.once.insert(key) {
+            return 1;
+        }
+        let count = self.again.entry(key).or_insert(1);
+        *count = count.saturating_add(1);
+        *count
+    }
+}
+
 /// Something harmless, counted, with its first place.
 #[derive(Default)]
 pub(super) struct FirstAndCount {
@@ -87,7 +116,7 @@ impl<'a> Checker<'a> {
         Checker {
             options,
             earlier,
-            problems: Vec::new(),
+            problems: ProblemList::default(),
             modules: KnownModules::new(options.version),
             store: RowStore::default(),
             ambiguous: AmbiguousRows::default(),
@@ -95,8 +124,9 @@ impl<'a> Checker<'a> {
             keys: Keys::default(),
             details: Vec::new(),
             incomplete: Vec::new(),
+            most_incomplete: MAX_INCOMPLETE,
             files_of_incomplete: Vec::new(),
-            seen_incomplete: HashMap::new(),
+            seen_incomplete: SeenKeys::default(),
             records_of_incomplete: Vec::new(),
             wrong_by_default: HashSet::new(),
             absent: Vec::new(),
@@ -116,7 +146,7 @@ impl<'a> Checker<'a> {
         }
         let mut row = RawRow::default();
         while reader.next(&mut row, &mut self.problems) {
-            if self.judge_row(&row, &reader).is_err() {
+            if self.judge_row(&row).is_err() {
                 self.problems.push(
                     Problem::new(
                         ProblemCode::ManifestTooLarge,
@@ -127,12 +157,26 @@ impl<'a> Checker<'a> {
                 );
                 break;
             }
+            if self.incomplete.len() >= self.most_incomplete {
+                self.problems.push(
+                    Problem::new(
+                        ProblemCode::TooManyBadRows,
+                        format!(
+                            "{} cannot be complete; what follows was not read",
+                            counted(self.most_incomplete as u64, "row")
+                        ),
+                        "check that this is the right file; mend what most rows have in common first",
+                    )
+                    .on_line(row.line),
+                );
+                break;
+            }
         }
         self.find_ambiguous();
         self.store.carried.columns = reader.carried_columns().to_vec();
         let rows = reader.count();
         let base = reader.base().to_owned();
-        if rows == 0 && !self.problems.iter().any(|problem| problem.severity == Severity::Error) {
+        if rows == 0 && !self.problems.has_error() {
             self.problems.push(Problem::new(
                 ProblemCode::NoRows,
                 "the manifest has no rows",
@@ -180,7 +224,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Judges one row by form, and puts it where it belongs.
-    fn judge_row(&mut self, row: &RawRow, reader: &ManifestReader) -> Result<(), StoreFull> {
+    fn judge_row(&mut self, row: &RawRow) -> Result<(), StoreFull> {
         let module = self.module_of(row);
         let record = self.record_of(row, module);
         let source = self.source_of(row);
@@ -202,7 +246,7 @@ impl<'a> Checker<'a> {
                 if let Some(source) = &source {
                     self.look_later(row, source, given.flatten())?;
                 }
-                self.add_incomplete(row, reader);
+                self.add_incomplete(row);
                 Ok(())
             }
         }
@@ -314,10 +358,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn add_incomplete(&mut self, row: &RawRow, reader: &ManifestReader) {
-        let cell = |field| row.get(field).to_owned();
-        let mut carried: Vec<String> = row.carried().map(str::to_owned).collect();
-        carried.resize(reader.carried_columns().len(), String::new());
+    fn add_incomplete(&mut self, row: &RawRow) {
         let (kind, source) = match (row.get(Field::File), row.get(Field::Url)) {
             ("", url) => (SourceKind::Link, url.to_owned()),
             (file, "") => (SourceKind::File, file.to_owned()),
@@ -331,24 +372,18 @@ impl<'a> Checker<'a> {
             key => format!("?{record}?{key}"),
         };
         let of = |ordinal| RowKey::of(module, &record, kind, &source, name, ordinal);
-        let seen = self.seen_incomplete.entry(of(1)).or_insert(0);
-        *seen += 1;
-        self.incomplete.push(LeftOut {
-            line: row.line,
-            row: row.number,
-            module: cell(Field::Module),
-            record: cell(Field::Record),
-            record_key: cell(Field::Key),
-            file: cell(Field::File),
-            url: mask_secrets(row.get(Field::Url)).into_owned(),
-            name: cell(Field::Name),
-            sha256: cell(Field::Sha256),
-            md5: cell(Field::Md5),
-            carried,
-            key: of(*seen),
-            code: ProblemCode::Tolerated,
-            message: String::new(),
-        });
+        let key = of(self.seen_incomplete.count(of(1)));
+        let cells = LeftOutCells {
+            module,
+            record: row.get(Field::Record),
+            record_key: row.get(Field::Key),
+            file: row.get(Field::File),
+            url: &mask_secrets(row.get(Field::Url)),
+            name,
+            sha256: row.get(Field::Sha256),
+            md5: row.get(Field::Md5),
+        };
+        self.incomplete.push(LeftOut::new(row.line, row.number, key, &cells, row.carried()));
     }
 
     /// Looks at the files of all rows that may still be sent, and of those that will not, so that everything is found at
@@ -430,12 +465,8 @@ impl<'a> Checker<'a> {
         if !self.options.allow_rounded_ids && !self.ids.rounded.is_empty() {
             let all = self.store.records.iter().copied().chain(self.records_of_incomplete.drain(..)).collect();
             let lengths = self.ids.rounded_lengths(all);
-            for (problem, digits) in &self.ids.rounded {
-                if lengths.contains(digits)
-                    && let Some(problem) = self.problems.get_mut(*problem)
-                {
-                    problem.severity = Severity::Error;
-                }
+            for (problem, _) in self.ids.rounded.iter().filter(|(_, digits)| lengths.contains(digits)) {
+                self.problems.make_error(*problem);
             }
         }
         self.problems.extend(self.ids.mixed().map(super::CheckFinding::problem));

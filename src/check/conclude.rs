@@ -1,11 +1,12 @@
 //! The end of a check: weighs what was found, and lets through what may be sent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Checkup;
-use super::checked::{Checked, LeftOut};
+use super::checked::Checked;
 use super::checker::Checker;
+use super::left_out::{LeftOut, LeftOutCells};
 use super::store::TextId;
 use crate::checksum::ChecksumKind;
 use crate::manifest::ManifestInfo;
@@ -16,32 +17,26 @@ impl Checker<'_> {
     /// Weighs everything, and lets through what may be sent.
     pub(super) fn conclude(mut self, manifest: ManifestInfo, rows: u32) -> Checkup {
         if self.options.strict {
-            for problem in &mut self.problems {
-                let about_rows = problem.row.is_some() || problem.code == ProblemCode::MixedOrganisations;
-                if problem.severity == Severity::Warning && about_rows {
-                    problem.severity = Severity::Error;
-                }
-            }
+            self.problems.make_errors_of_warnings(ProblemCode::MixedOrganisations);
         }
-        self.problems.sort_by_key(|problem| (problem.line, problem.column, problem.row));
+        self.problems.sort();
         let mut first_error: HashMap<u32, usize> = HashMap::new();
-        let mut fatal = false;
+        let mut fatal = self.problems.more().iter().any(|more| is_fatal(more.code, more.severity));
         for (ix, problem) in self.problems.iter().enumerate().filter(|(_, p)| p.severity == Severity::Error) {
-            match problem.row {
-                Some(row) => {
-                    first_error.entry(row).or_insert(ix);
-                    fatal |= problem.code.extent() == Extent::Whole;
-                }
-                None => fatal = true,
+            fatal |= problem.row.is_none() || is_fatal(problem.code, problem.severity);
+            if let Some(row) = problem.row {
+                first_error.entry(row).or_insert(ix);
             }
         }
-        let wrong: HashSet<u32> = first_error.keys().chain(&self.wrong_by_default).copied().collect();
-        let sound = rows.saturating_sub(u32::try_from(wrong.len()).unwrap_or(u32::MAX));
-        let keep: Vec<bool> = self.details.iter().map(|detail| !wrong.contains(&detail.number)).collect();
+        let wrong = self.wrong_rows(rows);
+        let is_wrong = |row: u32| wrong.get(row as usize).copied().unwrap_or(false);
+        let count = wrong.iter().filter(|wrong| **wrong).count();
+        let sound = rows.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        let keep: Vec<bool> = self.details.iter().map(|detail| !is_wrong(detail.number)).collect();
         let unsound = self.unsound(&keep, &first_error);
         let carried_columns = self.store.carried.columns.clone();
         let crosswalk = self.keys.info();
-        let may_send = !fatal && sound > 0 && (wrong.is_empty() || self.options.skip_invalid);
+        let may_send = !fatal && sound > 0 && (count == 0 || self.options.skip_invalid);
         let checked = may_send.then(|| {
             let kept = |row: usize| keep.get(row).copied().unwrap_or(false);
             let ambiguous = self.ambiguous.kept(keep.len(), kept);
@@ -52,28 +47,40 @@ impl Checker<'_> {
         Checkup { manifest, problems: self.problems, rows, sound, carried_columns, unsound, crosswalk, checked }
     }
 
+    /// By number, whether a row has an error, its own or one of the defaults.
+    fn wrong_rows(&self, rows: u32) -> Vec<bool> {
+        let mut wrong = vec![false; rows as usize + 1];
+        let kept = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let beyond = self.problems.beyond().iter().filter(|problem| problem.severity == Severity::Error);
+        let own = kept.filter_map(|problem| problem.row).chain(beyond.map(|problem| problem.row));
+        for row in own.chain(self.wrong_by_default.iter().copied()) {
+            if let Some(wrong) = wrong.get_mut(row as usize) {
+                *wrong = true;
+            }
+        }
+        wrong
+    }
+
     /// All rows that are not sound, with their first error.
-    fn unsound(&mut self, keep: &[bool], first_error: &HashMap<u32, usize>) -> Arc<[LeftOut]> {
+    fn unsound(&mut self, keep: &[bool], first_error: &HashMap<u32, usize>) -> Arc<Vec<LeftOut>> {
         let mut unsound = std::mem::take(&mut self.incomplete);
         for (ix, detail) in self.details.iter().enumerate() {
             if !keep.get(ix).copied().unwrap_or(true) {
                 unsound.push(self.left_out(ix, detail.number));
             }
         }
-        unsound.sort_by_key(|left_out| left_out.row);
-        let columns = self.store.carried.columns.len();
+        unsound.sort_unstable_by_key(|left_out| left_out.row);
+        // A row without an error of its own is wrong by a default, which is an error of the whole file.
+        let of_all = self.problems.iter().find(|problem| problem.severity == Severity::Error && problem.row.is_none());
         for left_out in &mut unsound {
-            left_out.carried.resize(columns, String::new());
-            // A row without an error of its own is wrong by a default, which is an error of the whole file.
-            let error = match first_error.get(&left_out.row) {
-                Some(ix) => self.problems.get(*ix),
-                None => {
-                    self.problems.iter().find(|problem| problem.severity == Severity::Error && problem.row.is_none())
-                }
-            };
-            if let Some(error) = error {
-                left_out.code = error.code;
-                left_out.message.clone_from(&error.message);
+            let beyond =
+                || self.problems.beyond_of(left_out.row).iter().find(|beyond| beyond.severity == Severity::Error);
+            if let Some(error) = first_error.get(&left_out.row).and_then(|ix| self.problems.get(*ix)) {
+                left_out.set_error(error.code, Some(&error.message));
+            } else if let Some(error) = beyond() {
+                left_out.set_error(error.code, None);
+            } else if let Some(error) = of_all {
+                left_out.set_error(error.code, Some(&error.message));
             }
         }
         unsound.into()
@@ -81,28 +88,30 @@ impl Checker<'_> {
 
     fn left_out(&self, ix: usize, number: u32) -> LeftOut {
         let store = &self.store;
-        let source = store.source_text(ix).to_owned();
+        let source = store.source_text(ix);
         let (file, url) = match store.source(ix).kind {
-            SourceKind::File => (source, String::new()),
-            SourceKind::Link => (String::new(), source),
+            SourceKind::File => (source, ""),
+            SourceKind::Link => ("", source),
         };
-        let given = store.rests[ix].name;
-        LeftOut {
-            line: store.rests[ix].line,
-            row: number,
-            module: self.modules.used.get(usize::from(store.rests[ix].module)).map_or("", |name| name).to_owned(),
-            // As the cells were: a row has one of the two.
-            record: if store.record_key(ix).is_empty() { store.records[ix].to_string() } else { String::new() },
-            record_key: store.record_key(ix).to_owned(),
+        let (given, checksums) = (store.rests[ix].name, store.checksums_of(ix));
+        // As the cells were: a row has one of the two.
+        let record = if store.record_key(ix).is_empty() { store.records[ix].to_string() } else { String::new() };
+        let cells = LeftOutCells {
+            module: self.modules.used.get(usize::from(store.rests[ix].module)).map_or("", |name| name),
+            record: &record,
+            record_key: store.record_key(ix),
             file,
             url,
-            name: if given == TextId::NONE { String::new() } else { store.texts.get(given).to_owned() },
-            sha256: store.checksums_of(ix).hex(ChecksumKind::Sha256),
-            md5: store.checksums_of(ix).hex(ChecksumKind::Md5),
-            carried: store.carried.row(ix).map(str::to_owned).collect(),
-            key: store.key(&self.modules.used, ix, 1),
-            code: ProblemCode::Tolerated,
-            message: String::new(),
-        }
+            name: if given == TextId::NONE { "" } else { store.texts.get(given) },
+            sha256: &checksums.hex(ChecksumKind::Sha256),
+            md5: &checksums.hex(ChecksumKind::Md5),
+        };
+        let key = store.key(&self.modules.used, ix, 1);
+        LeftOut::new(store.rests[ix].line, number, key, &cells, store.carried.row(ix))
     }
+}
+
+/// Whether an error of this code is in the way of every row.
+fn is_fatal(code: ProblemCode, severity: Severity) -> bool {
+    severity == Severity::Error && code.extent() == Extent::Whole
 }

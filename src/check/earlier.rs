@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::checked::LeftOut;
+use super::left_out::LeftOut;
 use super::store::RowStore;
 use crate::checksum::Checksums;
 use crate::content::{Fingerprint, FingerprintKind};

@@ -2,7 +2,7 @@
 
 use super::CheckFinding;
 use super::record::{digits, looks_rounded, organisation};
-use crate::problem::ProblemCode;
+use crate::problem::{ProblemCode, ProblemIx};
 use crate::upload::RecordId;
 
 /// More organisations than this are not told apart.
@@ -12,8 +12,8 @@ const MAX_ORGANISATIONS: usize = 50;
 #[derive(Default)]
 pub(super) struct Ids {
     organisations: Vec<IdOrganisation>,
-    /// Problems that were reported for rounded ids, by their index, and how many digits the id has.
-    pub(super) rounded: Vec<(usize, usize)>,
+    /// Problems that were reported for rounded ids, by their places, and how many digits the id has.
+    pub(super) rounded: Vec<(ProblemIx, usize)>,
 }
 
 struct IdOrganisation {

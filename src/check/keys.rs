@@ -10,7 +10,7 @@ use crate::crosswalk::{
     Crosswalk, CrosswalkFlaw, CrosswalkRead, CrosswalkRules, KeyFlaw, KeyMatch, Misses, judge_key, read_crosswalk,
 };
 use crate::manifest::{Field, ManifestReader, RawRow};
-use crate::path_text::leads_to_another_machine;
+use crate::path_text::PathHazard;
 use crate::problem::{Problem, ProblemCode, masked_excerpt};
 use crate::upload::RecordId;
 use crate::zoho::ApiVersion;
@@ -278,8 +278,8 @@ fn tolerated(read: &CrosswalkRead) -> Option<Problem> {
 /// The crosswalk that a manifest names. A manifest may come from anyone, so it lies in its folder unless the user lets
 /// paths leave that.
 fn inside(folder: &Path, named: &str, allow_outside: bool) -> Result<PathBuf, String> {
-    if leads_to_another_machine(named) {
-        return Err("it names another machine".to_owned());
+    if let Some(hazard) = PathHazard::of(named) {
+        return Err(format!("it {hazard}"));
     }
     let path = folder.join(named);
     let resolved = path.canonicalize().map_err(|error| error.to_string())?;

@@ -14,7 +14,7 @@
 //! | rows that say the same | `ambiguity.rs` |
 //! | what is asked about earlier runs | `earlier.rs` |
 //! | the way of a check; what is let through | `checker.rs`, `conclude.rs` |
-//! | how a million rows are held | `store.rs`, `checked.rs` |
+//! | how a million rows are held | `store.rs`, `checked.rs`, `left_out.rs` |
 
 mod ambiguity;
 mod cells;
@@ -26,6 +26,7 @@ mod earlier;
 mod files;
 mod ids;
 mod keys;
+mod left_out;
 mod link;
 mod members;
 mod module;
@@ -37,18 +38,19 @@ mod store;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use checked::{Checked, LeftOut, RowIx};
+pub use checked::{Checked, RowIx};
 pub use checksums::ChecksumWatch;
 #[allow(unused_imports, reason = "their users are on their way")]
 pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 pub(crate) use keys::CrosswalkNames;
+pub use left_out::{LeftOut, LeftOutCells};
 pub(crate) use module::is_standard as is_standard_module;
 pub(crate) use name::{
     MAX_CHARS as MAX_NAME_CHARS, is_program as is_program_name, replacement as own_name_replacement,
 };
 
 use crate::manifest::{Manifest, ManifestInfo};
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::{Problem, ProblemCode, ProblemList};
 use crate::upload::RowKey;
 use crate::zoho::ApiVersion;
 
@@ -104,8 +106,8 @@ impl Default for CheckOptions {
 pub struct Checkup {
     /// The manifest as a whole.
     pub manifest: ManifestInfo,
-    /// Problems of the whole file first, then by line.
-    pub problems: Vec<Problem>,
+    /// Problems of the whole file first, then by line; of each code the first thousand in full.
+    pub problems: ProblemList,
     /// How many rows were read; where reading broke off, up to there.
     pub rows: u32,
     /// How many of them have no error.
@@ -113,7 +115,7 @@ pub struct Checkup {
     /// The names of the columns that are carried into the results.
     pub carried_columns: Vec<String>,
     /// The rows that are not sound, in manifest order.
-    pub unsound: Arc<[LeftOut]>,
+    pub unsound: Arc<Vec<LeftOut>>,
     /// What stands for the keys of rows; `None` where no crosswalk was named.
     pub crosswalk: Option<CrosswalkInfo>,
     /// What may be sent; `None` when nothing may be (exit status 3).

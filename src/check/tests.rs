@@ -251,7 +251,9 @@ fn every_code_is_reached_by_a_real_manifest() {
     add(folder.csv(&format!("module,record,file{wide}\nLeads,{ID},a.pdf\n")));
     add(folder.csv(&format!("module,record,file,note\nLeads,{ID},a.pdf,\"{}\"\n", "x".repeat(70_000))));
     add(folder.csv(&format!("module,record,file,note\nLeads,{ID},a.pdf,{}\n", "x".repeat(2 << 20))));
-    add(folder.csv(&format!("module,record,file\nLeads,{ID},\\\\server\\share\\a.pdf\nLeads,{ID},docs\\a.pdf\n")));
+    add(folder.csv(&format!(
+        "module,record,file\nLeads,{ID},\\\\server\\share\\a.pdf\nLeads,{ID},docs\\a.pdf\nLeads,{ID},C:a.pdf\n"
+    )));
     add(folder.csv(&format!("module,record,url\nLeads,{ID},http://h/{}\n", "x".repeat(2_000))));
     add(folder.csv(&format!("module,record,file,name\nLeads,{ID},a.pdf,{}\n", "x".repeat(251))));
     let small = CheckOptions { max_size: 100, ..CheckOptions::default() };
@@ -292,7 +294,7 @@ fn every_code_is_reached_by_a_real_manifest() {
     #[rustfmt::skip]
     // Tests of their own below and in `archives`; a full disk of texts cannot be reached in a test, and root may read everything.
     let elsewhere = [
-        "manifest-changed", "read-failed", "manifest-too-large", "file-denied", "archive-unreadable", "member-missing",
+        "manifest-changed", "read-failed", "manifest-too-large", "too-many-bad-rows", "file-denied", "archive-unreadable", "member-missing",
         "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
         "crosswalk-organisation", "sent-before", "sent-under-another-name", "sent-by-another-manifest",
     ];
@@ -371,14 +373,16 @@ fn rows_that_are_not_sound_are_left_out_on_request_and_only_then() {
     let left_out: Vec<_> = checked
         .left_out()
         .iter()
-        .map(|row| (row.row, row.record.as_str(), row.file.as_str(), row.carried[0].as_str(), row.code.as_str()))
+        .map(|row| {
+            (row.row, row.cells().record, row.cells().file, row.carried(1).collect::<String>(), row.code().as_str())
+        })
         .collect();
     assert_eq!(
         left_out,
         [
-            (2, "12", "a.pdf", "2", "record-length"),
-            (3, ID, "gone.pdf", "3", "file-missing"),
-            (4, ID, "a.pdf", "4", "identical-rows")
+            (2, "12", "a.pdf", "2".to_owned(), "record-length"),
+            (3, ID, "gone.pdf", "3".to_owned(), "file-missing"),
+            (4, ID, "a.pdf", "4".to_owned(), "identical-rows")
         ]
     );
     let keys: BTreeSet<_> = checked.left_out().iter().map(|row| row.key).chain([checked.key(RowIx(0))]).collect();
@@ -546,9 +550,9 @@ fn messages_read_well() {
     );
     let checkup = folder.csv(&content);
     insta::assert_snapshot!(report(&checkup, &folder));
-    let json = serde_json::to_string(&checkup.problems).unwrap();
+    let json = serde_json::to_string(&*checkup.problems).unwrap();
     assert!(!json.contains("secret"));
-    assert!(checkup.unsound.iter().all(|row| !row.url.contains("secret")));
+    assert!(checkup.unsound.iter().all(|row| !row.cells().url.contains("secret")));
 }
 
 #[test]
@@ -736,4 +740,41 @@ fn a_bare_file_name_belongs_to_the_current_folder() {
         &manifest::ReadOptions { format: Some(manifest::ManifestFormat::Csv), ..Default::default() },
     );
     assert_eq!(cargo.unwrap().info().base, std::env::current_dir().unwrap().canonicalize().unwrap());
+}
+
+#[test]
+fn reading_ends_where_too_many_rows_cannot_be_complete() {
+    let folder = CheckFolder::new();
+    let path = folder.path().join("m.csv");
+    fs::write(&path, format!("module,record,file\n{}", "Lead,7,a.pdf\n".repeat(10))).unwrap();
+    let manifest = manifest::open(&Input::Path(path), &manifest::ReadOptions::default()).unwrap();
+    let options = CheckOptions { skip_invalid: true, ..CheckOptions::default() };
+    let mut checker = super::checker::Checker::new(&options, None);
+    checker.most_incomplete = 4;
+    let checkup = checker.judge(manifest);
+    assert_eq!((checkup.rows, checkup.sound, checkup.unsound.len()), (4, 0, 4));
+    assert!(checkup.problems.iter().any(|problem| problem.code == ProblemCode::TooManyBadRows));
+    assert!(checkup.checked.is_none());
+}
+
+#[test]
+fn rows_beyond_the_problems_that_are_kept_are_held_with_their_code() {
+    let folder = CheckFolder::new();
+    let rows: String = (0..1_500).map(|ix| format!("Lead,{ID},missing{ix}.pdf\n")).collect();
+    let checkup = folder.csv(&format!("module,record,file\nLeads,{ID},a.pdf\n{rows}"));
+    assert_eq!((checkup.rows, checkup.sound, checkup.unsound.len()), (1_501, 1, 1_500));
+    assert_eq!(checkup.problems.len(), 2_000);
+    let more: Vec<_> = checkup.problems.more().iter().map(|more| (more.code.as_str(), more.count)).collect();
+    assert_eq!(more, [("module-label", 500), ("file-missing", 500)]);
+    let last = checkup.unsound.last().expect("held");
+    assert_eq!((last.code().as_str(), last.message()), ("module-label", ProblemCode::ModuleLabel.title()));
+    let mut out = Vec::new();
+    crate::console::problems_csv::write(&mut out, &[], &checkup.unsound, &checkup.problems).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.lines().count(), 1_501);
+    let last = text.lines().last().expect("a row");
+    assert!(
+        last.contains("missing1499.pdf") && last.contains("module-label: ") && last.contains("file-missing: "),
+        "{last}"
+    );
 }

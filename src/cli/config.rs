@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::args::{RunArgs, TargetArgs};
 use super::tighten::loosening;
-use crate::path_text::leads_to_another_machine;
+use crate::path_text::PathHazard;
 use crate::units::{Rate, parse_bandwidth, parse_size};
 use crate::zoho::{
     ApiVersion, Credentials, DataCentre, HttpError, HttpOptions, Proxies, Renewal, Secret, Where, is_private,
@@ -477,7 +477,7 @@ pub fn beside(manifest: &Path, own: &RunSettings) -> Result<RunSettings, ConfigE
 /// The path, if something is there and lies inside, links followed.
 fn inside(folder: &Path, path: &Path) -> Option<PathBuf> {
     // To look at it would be to contact whom the folder's maker chose.
-    if path.to_str().is_none_or(leads_to_another_machine) {
+    if path.to_str().is_none_or(|path| PathHazard::of(path).is_some()) {
         return None;
     }
     let joined = folder.join(path);

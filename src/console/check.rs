@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::plan::facts::Facts;
-use crate::problem::Problem;
+use crate::problem::{MoreProblems, Problem};
 
 /// The version of the JSON form. Fields may be added without a new one.
 pub const VERSION: u32 = 1;
@@ -21,8 +21,10 @@ pub struct CheckOutput<'a> {
     pub rows: u32,
     /// Of these, without an error.
     pub sound: u32,
-    /// Every problem, by line.
+    /// The problems, by line; of each code the first 1,000.
     pub problems: &'a [Problem],
+    /// How many problems there are beyond those, by code; empty unless there are more than 1,000 of one code.
+    pub more_problems: &'a [MoreProblems],
     /// What a run would do; null where it would send nothing because the manifest is not sound.
     pub plan: Option<&'a Facts>,
 }
@@ -51,6 +53,7 @@ mod tests {
             rows: 200_000,
             sound: 200_000,
             problems: &problems,
+            more_problems: &[],
             plan: Some(&plan),
         };
         let document = serde_json::to_value(&output).unwrap();

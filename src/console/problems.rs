@@ -3,7 +3,7 @@
 //!
 //! Which lines of the file are quoted is said by [`quoted_lines`]; whoever read the manifest fetches their text.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use super::Look;
 use super::text::{escape_for_terminal, shorten_for_terminal};
 use crate::explain;
-use crate::problem::{Extent, Problem, ProblemCode, Severity};
+use crate::problem::{Extent, MoreProblems, Problem, ProblemCode, ProblemList, Severity};
 use crate::units::{count, counted};
 
 /// A line longer than this is not quoted: the eye would not find anything in it.
@@ -24,8 +24,8 @@ const LONGEST_QUOTED: usize = 2_000;
 pub struct CheckReport<'a> {
     /// The manifest as the user called it.
     pub manifest: &'a str,
-    /// Every problem, by line.
-    pub problems: &'a [Problem],
+    /// The problems, by line.
+    pub problems: &'a ProblemList,
     /// Rows read.
     pub rows: u32,
     /// Rows without an error.
@@ -38,11 +38,21 @@ pub struct CheckReport<'a> {
 struct ProblemGroup<'a> {
     code: ProblemCode,
     severity: Severity,
+    /// Those that are kept in full, by line.
     problems: Vec<&'a Problem>,
+    /// Those beyond; `None`: all are kept.
+    more: Option<MoreProblems>,
+}
+
+impl ProblemGroup<'_> {
+    /// How many there are in all.
+    fn count(&self) -> u64 {
+        self.problems.len() as u64 + self.more.map_or(0, |more| more.count)
+    }
 }
 
 /// The lines of the manifest that [`render`] quotes: a few for each code, however many problems there are.
-pub fn quoted_lines(problems: &[Problem]) -> Vec<u32> {
+pub fn quoted_lines(problems: &ProblemList) -> Vec<u32> {
     let kinds = kinds(problems);
     let each = shown_of_each(kinds.len());
     let shown = kinds.iter().flat_map(|kind| kind.problems.iter().take(each));
@@ -71,14 +81,17 @@ pub fn render(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look
     text
 }
 
-fn kinds(problems: &[Problem]) -> Vec<ProblemGroup<'_>> {
-    let mut kinds: BTreeMap<(Severity, ProblemCode), Vec<&Problem>> = BTreeMap::new();
-    for problem in problems {
-        kinds.entry((problem.severity, problem.code)).or_default().push(problem);
+fn kinds(problems: &ProblemList) -> Vec<ProblemGroup<'_>> {
+    let mut kinds: BTreeMap<(Severity, ProblemCode), (Vec<&Problem>, Option<MoreProblems>)> = BTreeMap::new();
+    for problem in problems.iter() {
+        kinds.entry((problem.severity, problem.code)).or_default().0.push(problem);
     }
-    let mut kinds: Vec<ProblemGroup<'_>> =
-        kinds.into_iter().map(|((severity, code), problems)| ProblemGroup { code, severity, problems }).collect();
-    kinds.sort_by_key(|kind| (kind.severity, std::cmp::Reverse(kind.problems.len())));
+    for more in problems.more() {
+        kinds.entry((more.severity, more.code)).or_default().1 = Some(more);
+    }
+    let group = |((severity, code), (problems, more))| ProblemGroup { code, severity, problems, more };
+    let mut kinds: Vec<ProblemGroup<'_>> = kinds.into_iter().map(group).collect();
+    kinds.sort_by_key(|kind| (kind.severity, std::cmp::Reverse(kind.count())));
     kinds
 }
 
@@ -169,8 +182,14 @@ fn quotable(line: &str) -> String {
 
 /// How many of a kind were not shown, and where they are.
 fn more_of(kind: &ProblemGroup<'_>, each: usize) -> String {
-    let Some(hidden) = kind.problems.get(each..).filter(|hidden| !hidden.is_empty()) else { return String::new() };
-    let lines = hidden.first().and_then(|first| first.line).zip(hidden.last().and_then(|last| last.line));
+    let hidden = kind.problems.get(each..).unwrap_or_default();
+    let count_hidden = hidden.len() as u64 + kind.more.map_or(0, |more| more.count);
+    if count_hidden == 0 {
+        return String::new();
+    }
+    let of_kept = hidden.first().and_then(|first| first.line).zip(hidden.last().and_then(|last| last.line));
+    let of_more = kind.more.and_then(|more| more.first_line.zip(more.last_line));
+    let lines = of_kept.into_iter().chain(of_more).reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
     let place = match lines {
         Some((first, last)) if first == last => format!(" (line {first})"),
         Some((first, last)) => format!(" (lines {first} to {last})"),
@@ -181,15 +200,14 @@ fn more_of(kind: &ProblemGroup<'_>, each: usize) -> String {
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    format!("... and {} more {word}[{}]{place}\n\n", count(hidden.len() as u64), kind.code.as_str())
+    format!("... and {} more {word}[{}]{place}\n\n", count(count_hidden), kind.code.as_str())
 }
 
 /// How many rows are sound, and which two or three kinds of problems stand in the way of most of the others.
 fn verdict(found: &CheckReport<'_>) -> String {
     let unsound = found.rows.saturating_sub(found.sound);
-    let errors = found.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    if errors == 0 {
-        return match found.problems.len() {
+    if !found.problems.has_error() {
+        return match found.problems.total() {
             0 => String::new(),
             _ if found.rows == 1 => "The only row is sound.\n".to_owned(),
             _ => format!("All {} are sound.\n", counted(found.rows, "row")),
@@ -236,31 +254,28 @@ fn whole_file(problems: &[Problem]) -> String {
 }
 
 /// The codes in the way of most rows, up to three, each with its rows.
-fn worth_mending(problems: &[Problem]) -> String {
-    let mut rows_of: HashMap<ProblemCode, BTreeSet<u32>> = HashMap::new();
-    let mut codes_of: HashMap<u32, BTreeSet<ProblemCode>> = HashMap::new();
-    for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
-        let Some(row) = problem.row else { continue };
-        rows_of.entry(problem.code).or_default().insert(row);
-        codes_of.entry(row).or_default().insert(problem.code);
-    }
-    let mut largest: Vec<(ProblemCode, usize)> = rows_of.iter().map(|(code, rows)| (*code, rows.len())).collect();
+fn worth_mending(problems: &ProblemList) -> String {
+    let mut rows_of: BTreeMap<ProblemCode, u64> = BTreeMap::new();
+    problems.errors_by_row(&mut |codes| codes.iter().for_each(|code| *rows_of.entry(*code).or_default() += 1));
+    let mut largest: Vec<(ProblemCode, u64)> = rows_of.into_iter().collect();
     largest.sort_by_key(|(code, rows)| (std::cmp::Reverse(*rows), *code));
     let others = largest.len().saturating_sub(3);
     largest.truncate(3);
-    let mended = codes_of.values().filter(|codes| codes.iter().all(|code| largest.iter().any(|(l, _)| l == code)));
-    let mended = mended.count();
+    let mut mended = 0_u64;
+    problems.errors_by_row(&mut |codes| {
+        mended += u64::from(codes.iter().all(|code| largest.iter().any(|(large, _)| large == code)));
+    });
     if mended == 0 {
         return String::new();
     }
     let these = if largest.len() == 1 { "this".to_owned() } else { format!("these {}", largest.len()) };
-    let mut text = format!("Mending {these} makes {} sound:\n", counted(mended as u64, "row"));
+    let mut text = format!("Mending {these} makes {} sound:\n", counted(mended, "row"));
     for (code, rows) in largest {
         let title = explain::find(code.as_str()).map_or("", |page| page.title);
         let _ = writeln!(
             text,
             "{:>12}  {}: {}",
-            counted(rows as u64, "row"),
+            counted(rows, "row"),
             code.as_str(),
             shorten_for_terminal(title, 100 - 17 - code.as_str().len())
         );
@@ -300,7 +315,7 @@ mod tests {
     #[test]
     fn a_problem_is_shown_with_its_line_and_the_value_marked() {
         let code = codes(1)[0];
-        let problems = [problem(code, 3, 27, "file", "scans/a b.pdf")];
+        let problems = vec![problem(code, 3, 27, "file", "scans/a b.pdf")].into();
         let found = CheckReport { manifest: "move.csv", problems: &problems, rows: 10, sound: 9, skipping: false };
         let lines = BTreeMap::from([(3, "Leads,738964000000291009,\"scans/a b.pdf\",x".to_owned())]);
         insta::assert_snapshot!(render(&found, &lines, PLAIN));
@@ -315,7 +330,7 @@ mod tests {
             value: None,
             ..Problem::new(ProblemCode::ColumnMissing, "there is no column record", "add a column named record")
         };
-        let problems = [header, problem(ProblemCode::ModuleLabel, 3, 1, "module", "Lead")];
+        let problems = vec![header, problem(ProblemCode::ModuleLabel, 3, 1, "module", "Lead")].into();
         let found = CheckReport { manifest: "move.csv", problems: &problems, rows: 3, sound: 2, skipping: false };
         let lines = BTreeMap::from([(1, "Module,Record Id,File".to_owned()), (3, "Lead,1,a.pdf".to_owned())]);
         let text = render(&found, &lines, PLAIN);
@@ -334,7 +349,8 @@ mod tests {
         }
         problems.push(problem(codes[2], 2, 7, "record", "7,39E+17"));
         problems.push(problem(codes[3], 199_000, 7, "record", "1"));
-        problems.sort_by_key(|problem| problem.line);
+        let mut problems = ProblemList::from(problems);
+        problems.sort();
         let found =
             CheckReport { manifest: "move.csv", problems: &problems, rows: 200_000, sound: 197_000, skipping: false };
         let quoted = quoted_lines(&problems);
@@ -360,7 +376,8 @@ mod tests {
             if let Some(span) = marked(line, &problem) {
                 assert!(line.get(span).is_some(), "{line} {column} {value}");
             }
-            let found = CheckReport { manifest: "m", problems: &[problem], rows: 1, sound: 0, skipping: true };
+            let found =
+                CheckReport { manifest: "m", problems: &vec![problem].into(), rows: 1, sound: 0, skipping: true };
             let text = render(&found, &BTreeMap::from([(2, line.to_owned())]), PLAIN);
             assert!(text.contains("The only row is not sound. Left out of the run."), "{text}");
         }

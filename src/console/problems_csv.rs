@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::check::LeftOut;
-use crate::problem::{Problem, Severity};
+use crate::check::{LeftOut, LeftOutCells};
+use crate::problem::{Problem, ProblemList, RowProblem, Severity};
 
 /// What a manifest may name, `key` apart.
 const OWN: [&str; 5] = ["module", "record", "file", "url", "name"];
@@ -15,38 +15,43 @@ const OWN: [&str; 5] = ["module", "record", "file", "url", "name"];
 /// What it may name as well, and what is written only where some row has it: what an old system calls the record, and
 /// checksums.
 const WHERE_GIVEN: [(&str, CellReader); 3] =
-    [("key", |row| &row.record_key), ("sha256", |row| &row.sha256), ("md5", |row| &row.md5)];
+    [("key", |row| row.record_key), ("sha256", |row| row.sha256), ("md5", |row| row.md5)];
 
 /// A cell of a row.
-type CellReader = fn(&LeftOut) -> &str;
+type CellReader = for<'c> fn(&LeftOutCells<'c>) -> &'c str;
 
 /// What this adds. A manifest that was written by this before and still has problems has them already.
 const ADDED: [&str; 3] = ["x_line", "x_problem", "x_what_to_do"];
 
-/// Writes the rows. `columns` are the names of their carried cells.
+/// Writes the rows. `columns` are the names of their carried cells. A problem that was not kept in full is told as its code
+/// is explained.
 ///
 /// It begins with a byte order mark, without which spreadsheets read names in other scripts wrongly.
 ///
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems: &[Problem]) -> io::Result<()> {
+pub fn write(mut out: impl Write, columns: &[String], rows: &[LeftOut], problems: &ProblemList) -> io::Result<()> {
     out.write_all("\u{feff}".as_bytes())?;
     let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     let kept: Vec<usize> = (0..columns.len()).filter(|at| !is_added(&columns[*at])).collect();
     let carried = kept.iter().filter_map(|at| columns.get(*at)).map(String::as_str);
     let given: Vec<_> =
-        WHERE_GIVEN.into_iter().filter(|(_, cell)| rows.iter().any(|row| !cell(row).is_empty())).collect();
+        WHERE_GIVEN.into_iter().filter(|(_, cell)| rows.iter().any(|row| !cell(&row.cells()).is_empty())).collect();
     let names = given.iter().map(|(name, _)| *name);
     out.write_record(OWN.into_iter().chain(names).chain(carried).chain(ADDED))?;
-    let of_row = by_row(problems);
+    let (all, of_row) = (problems, by_row(problems));
     for row in rows {
         let problems = of_row.get(&row.row).map_or(&[] as &[&Problem], Vec::as_slice);
-        let (file, name) = (no_formula(&row.file, "./"), no_formula(&row.name, " "));
-        let [module, record, url] = [&row.module, &row.record, &row.url].map(|cell| no_formula(cell, "'"));
-        let given = given.iter().map(|(_, cell)| no_formula(cell(row), "'"));
-        let carried = kept.iter().map(|at| no_formula(row.carried.get(*at).map_or("", String::as_str), "'"));
-        let (wrong, what_to_do) = (joined(problems, wrong), joined(problems, todo));
+        let cells = row.cells();
+        let (file, name) = (no_formula(cells.file, "./"), no_formula(cells.name, " "));
+        let [module, record, url] = [cells.module, cells.record, cells.url].map(|cell| no_formula(cell, "'"));
+        let given = given.iter().map(|(_, cell)| no_formula(cell(&cells), "'"));
+        let own: Vec<&str> = row.carried(columns.len()).collect();
+        let carried = kept.iter().map(|at| no_formula(own.get(*at).copied().unwrap_or_default(), "'"));
+        let beyond = || all.beyond_of(row.row).iter().filter(|beyond| beyond.severity == Severity::Error);
+        let wrong = joined(problems.iter().map(|problem| wrong(problem)).chain(beyond().map(wrong_by_code)));
+        let what_to_do = joined(problems.iter().map(|problem| todo(problem)).chain(beyond().map(todo_by_code)));
         let said =
             [row.line.to_string(), wrong, what_to_do].map(|cell| Cow::Owned(no_formula(&cell, "'").into_owned()));
         let mut cells = [module, record, file, url, name].into_iter().chain(given).chain(carried).chain(said);
@@ -106,10 +111,18 @@ fn todo(problem: &Problem) -> String {
     if hint.starts_with(['=', '+', '-', '@']) { format!("give {hint}") } else { hint.clone() }
 }
 
+fn wrong_by_code(problem: &RowProblem) -> String {
+    format!("{}: {}", problem.code, problem.code.title())
+}
+
+fn todo_by_code(problem: &RowProblem) -> String {
+    problem.code.remedy().to_owned()
+}
+
 /// One text for all problems of a row, each said once.
-fn joined(problems: &[&Problem], say: impl Fn(&Problem) -> String) -> String {
+fn joined(texts: impl Iterator<Item = String>) -> String {
     let mut said: Vec<String> = Vec::new();
-    for text in problems.iter().map(|problem| say(problem)) {
+    for text in texts {
         if !text.is_empty() && !said.contains(&text) {
             said.push(text);
         }
@@ -144,22 +157,9 @@ mod tests {
     }
 
     fn left_out(line: u32, file: &str) -> LeftOut {
-        LeftOut {
-            record_key: String::new(),
-            line,
-            row: line - 1,
-            module: "Lead".to_owned(),
-            record: "738964000000291009".to_owned(),
-            file: file.to_owned(),
-            url: String::new(),
-            name: String::new(),
-            sha256: String::new(),
-            md5: String::new(),
-            carried: vec!["from the old CRM".to_owned(), "an earlier problem".to_owned()],
-            key: RowKey(1),
-            code: ProblemCode::NoRows,
-            message: String::new(),
-        }
+        let cells = LeftOutCells { module: "Lead", record: "738964000000291009", file, ..LeftOutCells::default() };
+        let carried = ["from the old CRM", "an earlier problem"];
+        LeftOut::new(line, line - 1, RowKey(1), &cells, carried.into_iter())
     }
 
     fn check(path: &Path) -> Checkup {
@@ -190,14 +190,14 @@ mod tests {
     fn bad_rows_are_written_with_their_problems_and_their_own_cells_untouched() {
         let mut codes = ProblemCode::ALL.iter().copied().filter(|code| code.extent() == Extent::Row);
         let (first, second) = (codes.next().unwrap(), codes.next().unwrap());
-        let mut problems = [Problem::new(first, "no module `Lead`", "use Leads"), Problem::new(second, "gone", "")];
+        let mut problems = vec![Problem::new(first, "no module `Lead`", "use Leads"), Problem::new(second, "gone", "")];
         for problem in &mut problems {
             (problem.row, problem.severity) = (Some(6), Severity::Error);
         }
         let bad = [left_out(7, "scans/\"plan\", வரைபடம்.pdf")];
         let columns = ["note".to_owned(), "X_Problem".to_owned()];
         let mut out = Vec::new();
-        write(&mut out, &columns, &bad, &problems).unwrap();
+        write(&mut out, &columns, &bad, &problems.into()).unwrap();
         let text = String::from_utf8(out).unwrap();
         let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
         let header = reader.headers().unwrap().clone();

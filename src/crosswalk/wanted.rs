@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::key::judge_key;
 use super::spelling::{NormalForm, has_unlisted_spellings, normal_form, spellings};
 use crate::manifest::{Field, Manifest, RawRow};
+use crate::problem::ProblemList;
 
 /// The keys that rows name.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -28,11 +29,11 @@ impl WantedKeys {
     /// Reads a manifest to its end. What is wrong with it is the business of the check.
     pub(crate) fn of(manifest: Manifest) -> WantedKeys {
         let mut wanted = WantedKeys::default();
-        let mut problems = Vec::new();
+        let mut problems = ProblemList::default();
         let mut reader = manifest.read(&mut problems);
         let mut row = RawRow::default();
         while reader.next(&mut row, &mut problems) {
-            problems.clear();
+            problems = ProblemList::default();
             let (module, key) = (row.get(Field::Module).trim(), row.get(Field::Key).trim());
             if module.is_empty() || key.is_empty() {
                 continue;

@@ -33,6 +33,8 @@ pub(super) struct Decoder {
     /// Whether a CR without LF is a flaw already here; CSV has its own view of it.
     watch_cr: bool,
     last_was_cr: bool,
+    /// More bytes than this are not read.
+    limit: u64,
     /// All text so far, while somebody may still want to look back at it.
     kept: Option<String>,
 }
@@ -79,8 +81,19 @@ impl Decoder {
             error: None,
             watch_cr,
             last_was_cr: false,
+            limit: u64::MAX,
             kept: None,
         }
+    }
+
+    /// The same, reading no more than so many bytes; a source that has more ends with an error.
+    pub(super) fn with_limit(self, limit: u64) -> Decoder {
+        Decoder { limit, ..self }
+    }
+
+    /// How many bytes the kept text has.
+    pub(super) fn kept_len(&self) -> usize {
+        self.kept.as_ref().map_or(0, String::len)
     }
 
     /// Keeps a copy of all text from now on, until [`Decoder::stop_keeping`].
@@ -136,6 +149,10 @@ impl Decoder {
 
     fn read_chunk(&mut self) -> usize {
         loop {
+            if self.bytes_read > self.limit {
+                self.error = Some(io::ErrorKind::FileTooLarge.into());
+                return 0;
+            }
             match self.source.read(self.chunk.get_mut(self.waiting..).unwrap_or_default()) {
                 Ok(read) => {
                     self.hash.update(&self.chunk[self.waiting..self.waiting + read]);
@@ -228,8 +245,10 @@ impl Decoder {
         }
         while let Some(at) = memchr::memchr(0, rest.as_bytes()) {
             self.append(&rest[..at], text);
-            self.flaw(FlawKind::Nul, text);
-            rest = &rest[at + 1..];
+            // A hole in a file is a great many of them.
+            let behind = rest[at..].trim_start_matches('\0');
+            self.flaws_in_a_row(FlawKind::Nul, rest.len() - at - behind.len(), text);
+            rest = behind;
         }
         self.append(rest, text);
     }
@@ -240,15 +259,19 @@ impl Decoder {
     }
 
     fn flaw(&mut self, kind: FlawKind, text: &mut String) {
+        self.flaws_in_a_row(kind, 1, text);
+    }
+
+    fn flaws_in_a_row(&mut self, kind: FlawKind, count: usize, text: &mut String) {
         match self.flaws.back_mut() {
-            // A hole in a file is a great many NULs on one line.
-            Some(last) if last.kind == kind && last.place.line == self.line => last.count += 1,
+            Some(last) if last.kind == kind && last.place.line == self.line => last.count += count,
             _ => {
                 let place = Place { line: self.line, column: Some(self.column) };
-                self.flaws.push_back(Flaw { place, kind, count: 1 });
+                self.flaws.push_back(Flaw { place, kind, count });
             }
         }
-        self.append("\u{FFFD}", text);
+        text.extend(std::iter::repeat_n('\u{FFFD}', count));
+        self.column = self.column.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     fn look_for_cr(&mut self, fresh: &str) {
@@ -273,13 +296,14 @@ impl Decoder {
     /// Takes the next flaw up to the end of this line, with all others of its kind there.
     pub(super) fn next_flaw(&mut self, up_to_line: u32) -> Option<Problem> {
         let first = *self.flaws.front().filter(|flaw| flaw.place.line <= up_to_line)?;
-        let mut count = 0;
-        self.flaws.retain(|flaw| {
-            let same = flaw.place.line <= up_to_line
-                && std::mem::discriminant(&flaw.kind) == std::mem::discriminant(&first.kind);
-            count += if same { flaw.count } else { 0 };
-            !same
-        });
+        // They are in the order of their lines: those behind need no look, of which there may be one for each line.
+        let within = self.flaws.partition_point(|flaw| flaw.place.line <= up_to_line);
+        let same = |flaw: &Flaw| std::mem::discriminant(&flaw.kind) == std::mem::discriminant(&first.kind);
+        let (same, others): (Vec<Flaw>, Vec<Flaw>) = self.flaws.drain(..within).partition(same);
+        for flaw in others.into_iter().rev() {
+            self.flaws.push_front(flaw);
+        }
+        let count = same.iter().map(|flaw| flaw.count).sum();
         Some(first.problem(count))
     }
 
@@ -452,5 +476,28 @@ mod tests {
             let _ = write!(wanted, "{byte:02x}");
         }
         assert_eq!(decoder.digest(), wanted);
+    }
+
+    #[test]
+    fn a_stream_that_does_not_end_is_read_to_the_limit_and_no_further() {
+        let mut decoder = Decoder::new(Box::new(io::repeat(b'a')), None, false).with_limit(1_000_000);
+        let mut text = String::new();
+        while decoder.read_into(&mut text) {}
+        assert!((1_000_000..1_200_000).contains(&text.len()), "{}", text.len());
+        assert_eq!(decoder.error().map(io::Error::kind), Some(io::ErrorKind::FileTooLarge));
+        decoder.digest();
+    }
+
+    #[test]
+    fn a_flaw_on_every_line_is_told_line_by_line() {
+        let text = "\0a\n".repeat(20_000);
+        let mut decoder = Decoder::new(Box::new(io::Cursor::new(text.into_bytes())), None, false);
+        let mut text = String::new();
+        while decoder.read_into(&mut text) {}
+        for line in 1..=20_000 {
+            let flaw = decoder.next_flaw(line).expect("one on each");
+            assert_eq!((flaw.line, flaw.column), (Some(line), Some(1)));
+            assert!(decoder.next_flaw(line).is_none());
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::header::{MAX_CARRIED, too_many};
 use super::reader::Tolerance;
 use super::row::{self, Field, RawRow};
 use super::table::{CELL_LIMIT, cell_too_large};
-use crate::problem::{Place, Problem, ProblemCode};
+use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// A map with more keys than this has unknown ones or too many that are carried, which is reported, so that further ones
 /// need not be looked for among all before them.
@@ -60,7 +60,7 @@ enum DocumentState {
 
 impl YamlDocument {
     /// Reads up to the first row.
-    pub(super) fn open(decoder: Decoder, problems: &mut Vec<Problem>) -> YamlDocument {
+    pub(super) fn open(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
         let mut document = YamlDocument {
             events: Events::new(decoder),
             root: None,
@@ -89,7 +89,7 @@ impl YamlDocument {
         Rc::clone(&self.events.decoder.0)
     }
 
-    fn read_head(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn read_head(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         let (first, place) = loop {
             match self.events.next(problems)? {
                 (Event::StreamStart | Event::DocumentStart(_), _) => {}
@@ -108,7 +108,7 @@ impl YamlDocument {
             }
         }
         let flow = self.events.char_at_last_start() == Some('{');
-        let before = problems.len();
+        let before = problems.total();
         let mut places = HeadPlaces::default();
         let mut uploads = None;
         while let Some((key, at)) = self.next_key(None, problems)? {
@@ -123,7 +123,7 @@ impl YamlDocument {
         if !places.version {
             problems.push(missing_version());
         }
-        if problems.len() == before {
+        if problems.total() == before {
             let end = uploads.map(|(_, index)| index);
             self.take_head(end, flow, places, problems);
         }
@@ -142,7 +142,7 @@ impl YamlDocument {
         key: &str,
         place: Place,
         places: &mut HeadPlaces,
-        problems: &mut Vec<Problem>,
+        problems: &mut ProblemList,
     ) -> Result<(), EventsEnd> {
         match key {
             "version" => {
@@ -193,7 +193,7 @@ impl YamlDocument {
         }
     }
 
-    fn custom_modules(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn custom_modules(&mut self, places: &mut HeadPlaces, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         loop {
             match self.events.item(problems)? {
                 None => return Ok(()),
@@ -203,7 +203,7 @@ impl YamlDocument {
         }
     }
 
-    fn crosswalks(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn crosswalks(&mut self, places: &mut HeadPlaces, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         loop {
             match self.events.item(problems)? {
                 None => return Ok(()),
@@ -213,7 +213,7 @@ impl YamlDocument {
         }
     }
 
-    fn defaults(&mut self, places: &mut HeadPlaces, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn defaults(&mut self, places: &mut HeadPlaces, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         let mut keys = Vec::new();
         std::mem::swap(&mut keys, &mut self.keys);
         while let Some((key, at)) = self.next_key(None, problems)? {
@@ -236,7 +236,7 @@ impl YamlDocument {
     }
 
     /// Reads the head through serde, now that its shape is known to be right.
-    fn take_head(&mut self, end: Option<usize>, flow: bool, places: HeadPlaces, problems: &mut Vec<Problem>) {
+    fn take_head(&mut self, end: Option<usize>, flow: bool, places: HeadPlaces, problems: &mut ProblemList) {
         let kept = self.events.decoder.borrow_mut().kept(end);
         let text = if flow && end.is_some() { format!("{kept}}}") } else { kept };
         let head: YamlHead = match serde_yaml::from_str(&text) {
@@ -258,7 +258,7 @@ impl YamlDocument {
         }
     }
 
-    fn begin_rows(&mut self, key_place: Place, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn begin_rows(&mut self, key_place: Place, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         match self.events.value(None, problems)? {
             Value::List(_) => {
                 self.state = DocumentState::InRows;
@@ -291,7 +291,7 @@ impl YamlDocument {
     }
 
     /// Reads the next row that is not blank; `false` at the end.
-    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
+    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
         let more = self.try_next(row, tolerance, problems);
         if !matches!(more, Ok(true)) {
             self.state = DocumentState::Done;
@@ -304,7 +304,7 @@ impl YamlDocument {
         &mut self,
         row: &mut RawRow,
         tolerance: &mut Tolerance,
-        problems: &mut Vec<Problem>,
+        problems: &mut ProblemList,
     ) -> Result<bool, EventsEnd> {
         while self.state == DocumentState::InRows {
             let number = tolerance.rows.saturating_add(1);
@@ -316,9 +316,9 @@ impl YamlDocument {
                 Value::Map(place) => {
                     row.begin(place.line);
                     row.number = number;
-                    let before = problems.len();
+                    let before = problems.total();
                     self.read_row(row, problems)?;
-                    row.broken |= problems.len() > before;
+                    row.broken |= problems.total() > before;
                     if row.is_blank() && !row.broken {
                         tolerance.empty_rows += 1;
                         continue;
@@ -349,7 +349,7 @@ impl YamlDocument {
         Ok(false)
     }
 
-    fn read_row(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn read_row(&mut self, row: &mut RawRow, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         self.keys.clear();
         let number = Some(row.number);
         while let Some((key, at)) = self.next_key(number, problems)? {
@@ -412,7 +412,7 @@ impl YamlDocument {
         key: &str,
         place: Place,
         row: Option<u32>,
-        problems: &mut Vec<Problem>,
+        problems: &mut ProblemList,
     ) -> Option<RowKeyTarget> {
         if let Some(field) = Field::named(key) {
             return Some(RowKeyTarget::Field(field));
@@ -449,7 +449,7 @@ impl YamlDocument {
     fn next_key(
         &mut self,
         row: Option<u32>,
-        problems: &mut Vec<Problem>,
+        problems: &mut ProblemList,
     ) -> Result<Option<(String, Marker)>, EventsEnd> {
         loop {
             let (event, span) = self.events.next(problems)?;
@@ -487,7 +487,7 @@ impl YamlDocument {
         }
     }
 
-    fn skip_value(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn skip_value(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         match self.events.value(None, problems)? {
             Value::List(_) | Value::Map(_) => self.events.skip(problems),
             Value::Scalar(_) | Value::Refused => Ok(()),
@@ -499,7 +499,7 @@ impl YamlDocument {
         key: &str,
         wanted: &str,
         value: Value,
-        problems: &mut Vec<Problem>,
+        problems: &mut ProblemList,
     ) -> Result<(), EventsEnd> {
         let place = place_of_value(&value, Place { line: self.events.line(), column: None });
         let problem = Problem::new(
@@ -523,7 +523,7 @@ impl YamlDocument {
     }
 
     /// Reads what stands behind the rows: nothing should.
-    fn finish(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn finish(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         self.state = DocumentState::Done;
         self.keys.clear();
         self.keys.push("uploads".to_owned());
@@ -549,7 +549,7 @@ impl YamlDocument {
     }
 
     /// Reads what stands behind the map that the document is.
-    fn end_document(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    fn end_document(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         loop {
             match self.events.next(problems)? {
                 (Event::StreamEnd, _) => return Ok(()),
@@ -581,7 +581,7 @@ struct HeadPlaces {
 }
 
 /// Reports a value that is too long, or has a line break where none may be.
-fn report_text(key: &str, scalar: &Scalar, carried: bool, row: Option<u32>, problems: &mut Vec<Problem>) {
+fn report_text(key: &str, scalar: &Scalar, carried: bool, row: Option<u32>, problems: &mut ProblemList) {
     if scalar.text.len() > CELL_LIMIT {
         let mut problem = cell_too_large(scalar.text.len()).at(scalar.place);
         problem.field = Some(key.to_owned());

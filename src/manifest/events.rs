@@ -6,10 +6,16 @@ use std::rc::Rc;
 use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, Span};
 
 use super::decode::Decoder;
-use crate::problem::{Place, Problem, ProblemCode};
+use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// No single value, and no stretch of comments, may be longer than this in characters.
 const EVENT_LIMIT: usize = 4 << 20;
+
+/// More anchors than this are not read: the parser remembers each, and no manifest has a use for one.
+const MAX_ANCHORS: usize = 1_000;
+
+/// What stands before the rows may not have more bytes than this: it is held as a whole.
+const HEAD_LIMIT: usize = 4 << 20;
 
 /// Reading cannot go on; why has been reported.
 pub(super) struct EventsEnd;
@@ -91,7 +97,7 @@ impl Events {
         Events { parser: Parser::new_from_iter(chars), decoder, fuel, last: (None, 1) }
     }
 
-    pub(super) fn next(&mut self, problems: &mut Vec<Problem>) -> Result<(Event<'static>, Span), EventsEnd> {
+    pub(super) fn next(&mut self, problems: &mut ProblemList) -> Result<(Event<'static>, Span), EventsEnd> {
         let event = self.parser.next_event();
         if self.fuel.replace(EVENT_LIMIT) == 0 {
             problems.push(
@@ -107,6 +113,15 @@ impl Events {
         match event {
             Some(Ok((event, span))) => {
                 self.last = (Some(span.start.index()), line_of(span.end));
+                let too_much = if anchor_of(&event) > MAX_ANCHORS {
+                    Some(too_many_anchors())
+                } else {
+                    (self.decoder.borrow().kept_len() > HEAD_LIMIT).then(head_too_large)
+                };
+                if let Some(problem) = too_much {
+                    problems.push(problem.at(place_of(span.start)));
+                    return Err(EventsEnd);
+                }
                 Ok((event, span))
             }
             Some(Err(error)) => {
@@ -132,24 +147,24 @@ impl Events {
     }
 
     /// The value of a key. Tags, anchors of rows and aliases are reported.
-    pub(super) fn value(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> Result<Value, EventsEnd> {
+    pub(super) fn value(&mut self, row: Option<u32>, problems: &mut ProblemList) -> Result<Value, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, row, problems).unwrap_or(Value::Refused))
     }
 
     /// The next entry of the list that is open, or `None` at its end.
-    pub(super) fn item(&mut self, problems: &mut Vec<Problem>) -> Result<Option<Value>, EventsEnd> {
+    pub(super) fn item(&mut self, problems: &mut ProblemList) -> Result<Option<Value>, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, None, problems))
     }
 
-    pub(super) fn item_of_row(&mut self, row: u32, problems: &mut Vec<Problem>) -> Result<Option<Value>, EventsEnd> {
+    pub(super) fn item_of_row(&mut self, row: u32, problems: &mut ProblemList) -> Result<Option<Value>, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, Some(row), problems))
     }
 
     /// Passes over the rest of the list or map that has just begun.
-    pub(super) fn skip(&mut self, problems: &mut Vec<Problem>) -> Result<(), EventsEnd> {
+    pub(super) fn skip(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         let mut depth = 1_usize;
         while depth > 0 {
             match self.next(problems)?.0 {
@@ -162,30 +177,52 @@ impl Events {
     }
 
     /// Reports what is no text up to here; whether there was any.
-    pub(super) fn report_flaws(&mut self, row: Option<u32>, problems: &mut Vec<Problem>) -> bool {
+    pub(super) fn report_flaws(&mut self, row: Option<u32>, problems: &mut ProblemList) -> bool {
         self.report_flaws_up_to(self.line(), row, problems)
     }
 
-    pub(super) fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut Vec<Problem>) -> bool {
-        let before = problems.len();
+    pub(super) fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut ProblemList) -> bool {
+        let before = problems.total();
         while let Some(flaw) = self.decoder.borrow_mut().next_flaw(line) {
             problems.push(in_row(flaw, row));
         }
-        problems.len() > before
+        problems.total() > before
     }
 }
 
+/// The number of an anchor, counted from 1; 0 for a value without one.
+fn anchor_of(event: &Event<'_>) -> usize {
+    match event {
+        Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => *anchor,
+        _ => 0,
+    }
+}
+
+fn too_many_anchors() -> Problem {
+    Problem::new(
+        ProblemCode::YamlAnchor,
+        format!("more than {MAX_ANCHORS} YAML anchors (words that begin with &); what follows was not read"),
+        "remove them all, or quote the values that begin with &, and look at the manifest again",
+    )
+}
+
+fn head_too_large() -> Problem {
+    Problem::new(
+        ProblemCode::ManifestTooLarge,
+        format!("what stands before the rows has more than {} MiB; what follows was not read", HEAD_LIMIT >> 20),
+        "check that this is the right file; before uploads stand version, root, custom_modules, crosswalk and defaults",
+    )
+}
+
 /// What an event stands for; `None` at the end of a list.
-fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut Vec<Problem>) -> Option<Value> {
+fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut ProblemList) -> Option<Value> {
     let place = place_of(span.start);
-    let (anchor, tag) = match &event {
-        Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
-            (*anchor, tag.is_some())
-        }
-        _ => (0, false),
+    let tagged = match &event {
+        Event::Scalar(_, _, _, tag) | Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => tag.is_some(),
+        _ => false,
     };
-    report_tag(tag, place, row, problems);
-    report_anchor(anchor, place, row, problems);
+    report_tag(tagged, place, row, problems);
+    report_anchor(anchor_of(&event), place, row, problems);
     match event {
         Event::Scalar(text, style, ..) => {
             let is_plain = style == ScalarStyle::Plain;
@@ -205,7 +242,7 @@ fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut 
 
 /// A text in which a NUL that was written as an escape is reported and replaced, as the decoder does with those of the
 /// file itself.
-pub(super) fn without_nul(text: String, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) -> String {
+pub(super) fn without_nul(text: String, place: Place, row: Option<u32>, problems: &mut ProblemList) -> String {
     if !text.contains('\0') {
         return text;
     }
@@ -241,7 +278,7 @@ pub(super) fn in_row(problem: Problem, row: Option<u32>) -> Problem {
     }
 }
 
-pub(super) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) {
+pub(super) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems: &mut ProblemList) {
     if tagged {
         let problem = Problem::new(
             ProblemCode::YamlTag,
@@ -253,7 +290,7 @@ pub(super) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems:
 }
 
 /// Anchors outside rows do no harm, since nothing may refer to them.
-pub(super) fn report_anchor(anchor: usize, place: Place, row: Option<u32>, problems: &mut Vec<Problem>) {
+pub(super) fn report_anchor(anchor: usize, place: Place, row: Option<u32>, problems: &mut ProblemList) {
     if anchor != 0 && row.is_some() {
         let problem = Problem::new(
             ProblemCode::YamlAnchor,

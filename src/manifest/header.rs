@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::row::{self, Field};
-use crate::problem::{Place, Problem, ProblemCode};
+use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// What a CSV manifest may be separated by.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -54,7 +54,7 @@ impl Header {
     }
 
     /// Understands the names, each with its place. Problems are reported and the rest is understood nevertheless.
-    pub(super) fn read(cells: &[(String, Place)], problems: &mut Vec<Problem>) -> Header {
+    pub(super) fn read(cells: &[(String, Place)], problems: &mut ProblemList) -> Header {
         let mut header = Header::default();
         let mut seen: HashSet<String> = HashSet::new();
         let last_named = cells.iter().rposition(|(name, _)| !name.trim().is_empty());
@@ -79,7 +79,7 @@ impl Header {
         header
     }
 
-    fn column(&mut self, name: &str, lower: &str, place: Place, problems: &mut Vec<Problem>) -> ManifestColumn {
+    fn column(&mut self, name: &str, lower: &str, place: Place, problems: &mut ProblemList) -> ManifestColumn {
         if let Some(field) = Field::named(lower) {
             return ManifestColumn::Field(field);
         }
@@ -102,7 +102,7 @@ impl Header {
         ManifestColumn::Carried(self.carried.len() - 1)
     }
 
-    fn report_missing(&self, line: u32, problems: &mut Vec<Problem>) {
+    fn report_missing(&self, line: u32, problems: &mut ProblemList) {
         let mut missing = |message, hint| {
             problems.push(Problem::new(ProblemCode::ColumnMissing, message, hint).on_line(line));
         };
@@ -258,9 +258,9 @@ mod tests {
     fn a_carried_column_keeps_its_spelling() {
         let place = Place { line: 1, column: Some(1) };
         let cells = ["Module", " RECORD ", "File", "X_Old_ID", "NOTE", ""].map(|name| (name.to_owned(), place));
-        let mut problems = Vec::new();
+        let mut problems = ProblemList::default();
         let header = Header::read(&cells, &mut problems);
-        assert_eq!(problems, []);
+        assert_eq!(*problems, []);
         assert_eq!(header.carried, ["x_Old_ID", "note"]);
         assert_eq!(header.width(), 5);
     }

@@ -26,8 +26,9 @@ pub(super) struct ManifestLines {
 pub(super) enum Piece {
     /// A well-formed one: its text without line end is [`ManifestLines::text`] of this.
     Row { line: u32, range: std::ops::Range<usize> },
-    /// One that cannot be taken apart.
-    Broken { line: u32, problem: Problem },
+    /// One that cannot be taken apart. `lost`: a quote in it is still open after as much text as a row may have, so nobody
+    /// knows where the next row begins; what follows is one line after another.
+    Broken { line: u32, problem: Problem, lost: bool },
 }
 
 impl ManifestLines {
@@ -119,6 +120,13 @@ impl ManifestLines {
                     );
                     return Some(self.broken(problem, open, Some(next)));
                 }
+                RowScan::Broken(QuoteFault::Unended, at) if self.rest().len() - at > self.row_limit => {
+                    let mut piece = self.broken(left_open(self.row_limit), at, None);
+                    if let Piece::Broken { lost, .. } = &mut piece {
+                        *lost = true;
+                    }
+                    return Some(piece);
+                }
                 RowScan::Broken(fault, at) => return Some(self.broken(fault_problem(fault), at, None)),
             }
         }
@@ -182,7 +190,7 @@ impl ManifestLines {
             Some(next) => self.advance(next),
             None => self.skip_past_newline(self.start + at),
         }
-        Piece::Broken { line, problem: problem.at(place) }
+        Piece::Broken { line, problem: problem.at(place), lost: false }
     }
 
     fn too_large(&mut self) -> Piece {
@@ -193,7 +201,7 @@ impl ManifestLines {
             "a row of more than 1 MiB",
             "check that this is the right file, and look at its quotes and line ends",
         );
-        Piece::Broken { line, problem: problem.at(Place { line, column: None }) }
+        Piece::Broken { line, problem: problem.at(Place { line, column: None }), lost: false }
     }
 
     /// Moves on behind the first newline at or after this byte of the buffer, however far away it is.
@@ -214,9 +222,18 @@ impl ManifestLines {
     }
 }
 
+/// A quote that is open for so many bytes.
+fn left_open(bytes: usize) -> Problem {
+    Problem::new(
+        ProblemCode::UnclosedQuote,
+        format!("the quote that opens here is not closed within {} KiB", bytes >> 10),
+        "close it, or take it away, and look at the manifest again: the rows below were not read",
+    )
+}
+
 fn fault_problem(fault: QuoteFault) -> Problem {
     match fault {
-        QuoteFault::Unclosed => Problem::new(
+        QuoteFault::Unended | QuoteFault::Unclosed => Problem::new(
             ProblemCode::UnclosedQuote,
             "the quote that opens here is never closed",
             "close it, or take it away; a quote inside quotes is written twice",

@@ -45,8 +45,12 @@ use self::document::YamlDocument;
 use self::lines::ManifestLines;
 use self::reader::{RowReader, Tolerance};
 use self::table::CsvRows;
-use crate::problem::Problem;
+use crate::problem::ProblemList;
 use crate::upload::FileFacts;
+
+/// A manifest may not have more bytes than this. Rows of 100 to 150 bytes, as exports write them, make seven to ten million
+/// in it, which is the work of weeks for one organisation; what is larger was most likely not meant to be a manifest.
+pub const MAX_BYTES: u64 = 1 << 30;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -132,6 +136,8 @@ pub enum ManifestError {
     Unreadable(PathBuf, io::Error),
     /// A folder.
     Folder(PathBuf),
+    /// It has so many bytes, which is more than [`MAX_BYTES`].
+    TooLarge(PathBuf, u64),
     /// The extension says nothing, and neither does `--format`.
     UnknownFormat(PathBuf),
     /// Standard input has no extension.
@@ -147,6 +153,14 @@ impl fmt::Display for ManifestError {
             ManifestError::Folder(path) => {
                 write!(f, "{} is a folder; name the CSV or YAML manifest itself", path.display())
             }
+            ManifestError::TooLarge(path, bytes) => write!(
+                f,
+                "{} has {}, and a manifest may have {} GiB; check that this is the right file, or split it into several, \
+                 each with its own header and its own results file",
+                path.display(),
+                crate::units::size(*bytes),
+                MAX_BYTES >> 30
+            ),
             ManifestError::UnknownFormat(path) => write!(
                 f,
                 "cannot tell how {} is written; a manifest ends in .csv, .tsv, .yaml or .yml, or say it with --format \
@@ -167,15 +181,19 @@ impl std::error::Error for ManifestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ManifestError::Unreadable(_, error) | ManifestError::Base(_, error) => Some(error),
-            ManifestError::Folder(_) | ManifestError::UnknownFormat(_) | ManifestError::StdinFormat => None,
+            ManifestError::Folder(_)
+            | ManifestError::TooLarge(..)
+            | ManifestError::UnknownFormat(_)
+            | ManifestError::StdinFormat => None,
         }
     }
 }
 
 impl Manifest {
     /// Reads the head; what is wrong with it is reported, and the rows that can be read come nevertheless.
-    pub(crate) fn read(self, problems: &mut Vec<Problem>) -> ManifestReader {
+    pub(crate) fn read(self, problems: &mut ProblemList) -> ManifestReader {
         let decoder = Decoder::new(self.source, self.encoding, self.info.format == ManifestFormat::Yaml);
+        let decoder = decoder.with_limit(MAX_BYTES);
         let mut tolerance = Tolerance::default();
         let rows = match self.info.format {
             ManifestFormat::Csv => RowReader::Csv(Box::new(CsvRows::open(
@@ -262,6 +280,9 @@ fn open_file(path: &Path) -> Result<(File, Option<FileFacts>), ManifestError> {
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(ManifestError::Folder(path.to_owned()));
+    }
+    if metadata.is_file() && metadata.len() > MAX_BYTES {
+        return Err(ManifestError::TooLarge(path.to_owned(), metadata.len()));
     }
     let facts = metadata.is_file().then(|| FileFacts::of_open(&file, &metadata)).transpose().map_err(unreadable)?;
     Ok((file, facts))

@@ -19,7 +19,9 @@ pub(super) enum RowScan {
 /// Ways of quoting wrongly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum QuoteFault {
-    /// The quote at this place is never closed, or only by one that opens another cell.
+    /// No quote follows the one at this place, as far as the text goes.
+    Unended,
+    /// The quote at this place is closed only by one that opens another cell.
     Unclosed,
     /// Something follows a closing quote.
     TextAfter,
@@ -46,7 +48,7 @@ pub(super) fn measure(
         let end = if bytes.get(at) == Some(&b'"') {
             let (close, broken) = match closing_quote(bytes, at + 1, complete) {
                 ClosingQuote::At(close) => (close, memchr::memchr(b'\n', &bytes[at..close]).is_some()),
-                ClosingQuote::Nowhere => return RowScan::Broken(QuoteFault::Unclosed, at),
+                ClosingQuote::Nowhere => return RowScan::Broken(QuoteFault::Unended, at),
                 ClosingQuote::NeedsMore => return RowScan::NeedsMore,
             };
             let end = close + 1;
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn broken_quoting_is_told_apart_and_placed() {
-        assert_eq!(found("a,\"b\nc,d\n"), RowScan::Broken(QuoteFault::Unclosed, 2));
+        assert_eq!(found("a,\"b\nc,d\n"), RowScan::Broken(QuoteFault::Unended, 2));
         assert_eq!(found("a,\"b\nc,\"d\"\n"), RowScan::Broken(QuoteFault::Unclosed, 2));
         assert_eq!(found("a,\"b\"c,d\n"), RowScan::Broken(QuoteFault::TextAfter, 5));
         assert_eq!(found("a,\"b\" ,d\n"), RowScan::Broken(QuoteFault::BlankAround, 5));

@@ -9,8 +9,8 @@ use super::document::YamlDocument;
 use super::row::{Field, RawRow};
 use super::table::{self, CsvRows};
 use super::{ManifestInfo, resolve_folder};
-use crate::path_text::leads_to_another_machine;
-use crate::problem::{Place, Problem, ProblemCode};
+use crate::path_text::PathHazard;
+use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 use crate::upload::FileFacts;
 
 /// A manifest whose head has been read: gives its rows one by one.
@@ -28,7 +28,7 @@ pub(super) enum RowReader {
 
 impl ManifestReader {
     /// Fills the next row that is not blank; `false` at the end.
-    pub(crate) fn next(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) -> bool {
+    pub(crate) fn next(&mut self, row: &mut RawRow, problems: &mut ProblemList) -> bool {
         // Row numbers are 32 bits wide; a file with more rows is larger than the texts that can be held.
         match &mut self.rows {
             RowReader::Csv(table) => table.next(row, &mut self.tolerance, problems),
@@ -95,12 +95,12 @@ impl ManifestReader {
     }
 
     /// Makes the folder that a YAML manifest names the one that its paths belong to.
-    pub(super) fn enter_root(&mut self, problems: &mut Vec<Problem>) {
+    pub(super) fn enter_root(&mut self, problems: &mut ProblemList) {
         let RowReader::Yaml(document) = &self.rows else { return };
         let Some((root, place)) = &document.root else { return };
-        let resolved = match leads_to_another_machine(root) {
-            true => Err(io::Error::new(io::ErrorKind::InvalidInput, "it begins as a path to another machine does")),
-            false => resolve_folder(&self.info.base.join(root)),
+        let resolved = match PathHazard::of(root) {
+            Some(hazard) => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it {hazard}"))),
+            None => resolve_folder(&self.info.base.join(root)),
         };
         let trouble = match resolved {
             Ok(folder) if folder.starts_with(&self.info.base) => {
@@ -122,7 +122,7 @@ impl ManifestReader {
     }
 
     /// Ends the reading: what can only be said of the whole file is reported now.
-    pub(crate) fn finish(mut self, problems: &mut Vec<Problem>) -> ManifestInfo {
+    pub(crate) fn finish(mut self, problems: &mut ProblemList) -> ManifestInfo {
         problems.extend(self.tolerance.note());
         match self.rows {
             RowReader::Csv(mut table) => {
@@ -147,10 +147,21 @@ fn close(
     line: u32,
     file: Option<(File, FileFacts)>,
     info: &mut ManifestInfo,
-    problems: &mut Vec<Problem>,
+    problems: &mut ProblemList,
 ) {
     info.sha256 = decoder.digest();
     info.encoding = decoder.encoding();
+    if decoder.error().is_some_and(|error| error.kind() == io::ErrorKind::FileTooLarge) {
+        problems.push(
+            Problem::new(
+                ProblemCode::ManifestTooLarge,
+                format!("the manifest has more than {} GiB, and the rest was not read", super::MAX_BYTES >> 30),
+                "check that this is the right file, or split it; each part gets its own results file",
+            )
+            .on_line(line),
+        );
+        return;
+    }
     if let Some(error) = decoder.error() {
         problems.push(
             Problem::new(

@@ -7,7 +7,7 @@ use super::header::{self, Delimiter, Header, ManifestColumn};
 use super::lines::{ManifestLines, Piece};
 use super::reader::Tolerance;
 use super::row::{Field, RawRow};
-use crate::problem::{Place, Problem, ProblemCode};
+use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// A cell may not be longer than this, in bytes.
 pub(super) const CELL_LIMIT: usize = 64 * 1024;
@@ -28,7 +28,7 @@ impl CsvRows {
         mut lines: ManifestLines,
         tab_only: bool,
         tolerance: &mut Tolerance,
-        problems: &mut Vec<Problem>,
+        problems: &mut ProblemList,
     ) -> CsvRows {
         tolerance.blank_lines += lines.skip_blank_lines();
         let asked = lines.peek_line().and_then(header::sep_line);
@@ -59,7 +59,7 @@ impl CsvRows {
         table
     }
 
-    fn read_header(&mut self, problems: &mut Vec<Problem>) {
+    fn read_header(&mut self, problems: &mut ProblemList) {
         match self.lines.next(self.delimiter, &|_| false, &mut self.cells.starts) {
             None => {}
             Some(Piece::Broken { problem, .. }) => {
@@ -109,7 +109,7 @@ impl CsvRows {
 
     /// Reads the next row that is not blank; `false` at the end. A row that cannot be taken apart comes as one with
     /// empty cells that is broken.
-    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
+    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
         while self.readable {
             let header = &self.header;
             let piece = self.lines.next(self.delimiter, &|cell| header.may_break(cell), &mut self.cells.starts);
@@ -118,7 +118,9 @@ impl CsvRows {
                     tolerance.unended |= !self.lines.ended();
                     return false;
                 }
-                Some(Piece::Broken { line, problem }) => {
+                Some(Piece::Broken { line, problem, lost }) => {
+                    // Read on, and every line of a long text would be a bad row.
+                    self.readable = !lost;
                     row.begin(line);
                     row.number = tolerance.count_row();
                     row.broken = true;
@@ -144,7 +146,7 @@ impl CsvRows {
     }
 
     /// Puts the cells where they belong; `false` for a row of empty cells.
-    fn fill(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut Vec<Problem>) -> bool {
+    fn fill(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
         let mut superfluous = None;
         for (ix, cell) in self.cells.record.iter().enumerate() {
             match self.header.columns.get(ix) {
@@ -197,7 +199,7 @@ impl CsvRows {
     }
 
     /// Cells that are too long, and stray CRs.
-    fn report_bad_cells(&self, row: &mut RawRow, problems: &mut Vec<Problem>) {
+    fn report_bad_cells(&self, row: &mut RawRow, problems: &mut ProblemList) {
         let mut broken = false;
         let text = self.cells.record.as_slice();
         if text.len() > CELL_LIMIT {
@@ -218,7 +220,7 @@ impl CsvRows {
         row.broken |= broken;
     }
 
-    fn report_flaws(&mut self, row: &mut RawRow, problems: &mut Vec<Problem>) {
+    fn report_flaws(&mut self, row: &mut RawRow, problems: &mut ProblemList) {
         let last_line = self.lines.line().saturating_sub(u32::from(self.lines.ended()));
         while let Some(flaw) = self.lines.decoder.next_flaw(last_line) {
             problems.push(flaw.in_row(row.number));

@@ -1,5 +1,6 @@
 //! Our readers against the plain ones of the libraries, on manifests that both understand.
 
+use crate::problem::{Problem, ProblemList};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
@@ -26,7 +27,7 @@ fn read(format: ManifestFormat, text: &str) -> (Vec<Vec<String>>, Vec<Problem>) 
         encoding: None,
         root_is_given: true,
     };
-    let mut problems = Vec::new();
+    let mut problems = ProblemList::default();
     let mut reader = manifest.read(&mut problems);
     let (mut row, mut rows) = (RawRow::default(), Vec::new());
     while reader.next(&mut row, &mut problems) {
@@ -37,8 +38,8 @@ fn read(format: ManifestFormat, text: &str) -> (Vec<Vec<String>>, Vec<Problem>) 
         rows.push(cells);
     }
     reader.finish(&mut problems);
-    problems.retain(|problem| problem.severity == crate::problem::Severity::Error);
-    (rows, problems)
+    let errors = problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
+    (rows, errors.cloned().collect())
 }
 
 /// Cells that need every kind of quoting, but no line break unless the column may have one.
@@ -187,5 +188,43 @@ fn a_nul_written_as_an_escape_is_a_problem_wherever_it_stands() {
         let text = format!("version: 1\n{head}uploads:\n- module: Leads\n  record: 738964000000291009\n  {row}\n");
         let problems = read(ManifestFormat::Yaml, &text).1;
         assert!(problems.iter().any(|problem| problem.code == crate::problem::ProblemCode::NulCharacter), "{text}");
+    }
+}
+
+#[test]
+fn a_quote_that_stays_open_is_given_up_and_makes_no_bad_rows_of_what_follows() {
+    let rows = "a,\n".repeat(600_000);
+    let (read, problems) = read(ManifestFormat::Csv, &format!("module,record,file\nLeads,7,\"{rows}"));
+    assert_eq!(read.len(), 1);
+    let [problem] = problems.as_slice() else { panic!("{} problems", problems.len()) };
+    assert_eq!((problem.code.as_str(), problem.line, problem.column), ("unclosed-quote", Some(2), Some(9)));
+    assert!(problem.message.contains("1024 KiB"), "{}", problem.message);
+}
+
+#[test]
+fn more_anchors_than_anybody_needs_end_the_reading() {
+    let anchors: String = (0..5_000).map(|ix| format!("  - &a{ix} x\n")).collect();
+    let (rows, problems) = read(ManifestFormat::Yaml, &format!("version: 1\nuploads:\n{anchors}"));
+    assert_eq!(rows.len(), 1_000);
+    let last = problems.iter().rfind(|problem| problem.row.is_none()).expect("the file as a whole is at stake");
+    assert_eq!((last.code.as_str(), last.line), ("yaml-anchor", Some(1_003)));
+}
+
+#[test]
+fn a_head_that_does_not_end_is_given_up() {
+    let value = "x".repeat(60_000);
+    let head: String = (0..100).map(|ix| format!("k{ix}: {value}\n")).collect();
+    let (_, problems) = read(ManifestFormat::Yaml, &format!("version: 1\n{head}uploads: []\n"));
+    assert_eq!(problems.last().map(|problem| problem.code.as_str()), Some("manifest-too-large"));
+}
+
+#[test]
+fn a_manifest_beyond_the_limit_is_refused_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["m.csv", "m.yaml"] {
+        let path = folder.path().join(name);
+        std::fs::File::create(&path).unwrap().set_len(super::MAX_BYTES + 1).unwrap();
+        let refused = super::open(&Input::Path(path), &ReadOptions::default()).err().expect("refused").to_string();
+        assert!(refused.contains("1.07 GB, and a manifest may have 1 GiB"), "{refused}");
     }
 }

@@ -127,7 +127,7 @@ problem_codes! {
     title: "a quoted cell is never closed";
     meaning: "A cell begins with a quote, and the closing quote is missing. A simpler reader would take all rows up \
               to the next quote for one cell and lose them without a word. The line named is the one on which the \
-              quote opens.";
+              quote opens. If it is still open after 1 MiB, nothing below it is read.";
     example: "Leads,738964000000291009,\"a.pdf\nLeads,738964000000291010,b.pdf";
     remedy: "Close the quote, or take it away. A quote inside a quoted cell is written twice: \"the \"\"last\"\" one\".";
 
@@ -242,9 +242,20 @@ problem_codes! {
 
     ManifestTooLarge = "manifest-too-large", Error, Whole;
     title: "the manifest holds more text than can be worked on at once";
-    meaning: "Paths, addresses and names together may have 4 GiB, and there may be 4 thousand million lines.";
+    meaning: "A manifest may have 1 GiB, which is seven to ten million rows as exports write them, and what stands \
+              before the rows of a YAML manifest 4 MiB. A file that is larger is refused before it is read. Most \
+              often it is not the file that was meant.";
     example: "(a manifest of 5 GB)";
-    remedy: "Split it; each part gets its own results file.";
+    remedy: "Check that it is the right file. If it is, split it; each part gets its own header and its own results \
+             file.";
+
+    TooManyBadRows = "too-many-bad-rows", Error, Whole;
+    title: "a million rows cannot be complete, and the rest was not read";
+    meaning: "A row that lacks something, or has a value that cannot be right, is held so that it can be written out \
+              and mended. With a million of them reading is given up: they have their cause in common, or the file \
+              is no manifest.";
+    example: "(a file of 400 MB that is something else)";
+    remedy: "Check that it is the right file. Mend what most rows have in common, and look at the manifest again.";
 
     ReadFailed = "read-failed", Error, Whole;
     title: "the manifest could not be read to its end";
@@ -289,7 +300,7 @@ problem_codes! {
 
     YamlAnchor = "yaml-anchor", Error, Row;
     title: "a YAML anchor stands in a row";
-    meaning: "Anchors serve aliases, and aliases are not accepted.";
+    meaning: "Anchors serve aliases, and aliases are not accepted. After 1,000 of them nothing more is read.";
     example: "record: &first \"738964000000291009\"";
     remedy: "Remove the anchor (the word that begins with &).";
 
@@ -724,6 +735,14 @@ problem_codes! {
               text on every system.";
     example: "Leads,738964000000291009,\\\\server\\share\\a.pdf";
     remedy: "Take one separator off; map a share to a drive or mount it, and name it with --root.";
+
+    FileDrive = "file-drive", Error, Row;
+    title: "the path begins with a drive and no separator behind it";
+    meaning: "On Windows C:a.pdf is not a.pdf at the top of the drive, but in whatever folder was last used on it, so nobody \
+              can say which file is meant. It is refused by its text on every system.";
+    example: "Leads,738964000000291009,C:a.pdf";
+    remedy: "Write the path from the manifest's folder, or the whole path with a separator behind the colon. On other \
+             systems a file whose own name begins so is named with ./ in front.";
 
     FileDevice = "file-device", Warning, Row;
     title: "the name is that of a Windows device";

@@ -1,6 +1,7 @@
 //! What is wrong with a manifest, and where: the vocabulary between reading, checking and showing.
 
 mod codes;
+mod list;
 
 use std::borrow::Cow;
 
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::codes::{Extent, ProblemCode};
+pub use self::list::{MoreProblems, ProblemIx, ProblemList, RowProblem};
 
 /// How much a problem weighs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, JsonSchema)]

@@ -70,7 +70,7 @@ fn every_key_that_stands_for_no_one_record_is_a_problem_of_its_row() {
     assert!(checkup.checked.is_none());
     insta::assert_snapshot!(messages(&checkup).join("\n"));
     assert_eq!((checkup.rows, checkup.sound), (8, 0));
-    assert_eq!(checkup.unsound[0].record_key, "C-4713");
+    assert_eq!(checkup.unsound[0].cells().record_key, "C-4713");
 }
 
 #[test]

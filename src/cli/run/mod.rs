@@ -250,6 +250,7 @@ fn show_document(prepared: &Prepared, checkup: &Checkup, plan: Option<&Facts>) -
             rows: checkup.rows,
             sound: checkup.sound,
             problems: &checkup.problems,
+            more_problems: &checkup.problems.more(),
             plan,
         };
         prepared.screen.print(&document.render())?;

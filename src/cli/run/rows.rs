@@ -91,7 +91,7 @@ impl ResultsRows for ManifestRows<'_> {
     fn carried(&self, row: u32, each: &mut dyn FnMut(&str)) {
         match self.place(row) {
             RowPlace::Passed(row) => self.checked.carried(row).for_each(each),
-            RowPlace::LeftOut(left_out) => left_out.carried.iter().map(String::as_str).for_each(each),
+            RowPlace::LeftOut(left_out) => left_out.carried(self.columns().len()).for_each(each),
         }
     }
 
@@ -111,18 +111,19 @@ impl ResultsRows for ManifestRows<'_> {
 
 impl ManifestRows<'_> {
     fn invalid(&self, left_out: &LeftOut) -> Line {
+        let cells = left_out.cells();
         Line {
             line: left_out.line,
-            module: left_out.module.clone(),
-            record: left_out.record.clone(),
-            record_key: left_out.record_key.clone(),
-            file: left_out.file.clone(),
-            url: left_out.url.clone(),
-            name: left_out.name.clone(),
+            module: cells.module.to_owned(),
+            record: cells.record.to_owned(),
+            record_key: cells.record_key.to_owned(),
+            file: cells.file.to_owned(),
+            url: cells.url.to_owned(),
+            name: cells.name.to_owned(),
             status: Status::Invalid,
             attachment_id: None,
-            code: left_out.code.as_str().to_owned(),
-            message: left_out.message.clone(),
+            code: left_out.code().as_str().to_owned(),
+            message: left_out.message().to_owned(),
             http_status: None,
             tries: 0,
             bytes: None,
@@ -132,7 +133,7 @@ impl ManifestRows<'_> {
             finished_at: None,
             created_time: None,
             created_by: None,
-            carried: left_out.carried.clone(),
+            carried: left_out.carried(self.columns().len()).map(str::to_owned).collect(),
             target: self.target.to_owned(),
             org: None,
             run: self.run.to_owned(),
