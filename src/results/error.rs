@@ -37,10 +37,8 @@ pub enum ResultsError {
         path: PathBuf,
         /// The list of runs that knows of it.
         list: PathBuf,
-        /// So many rows were uploaded.
-        known: u32,
-        /// When the last run ended that says so.
-        finished: jiff::Timestamp,
+        /// What the list says was in it.
+        held: VanishedHold,
     },
     /// The file is not a results file.
     NotResults {
@@ -105,6 +103,36 @@ impl ResultsError {
     }
 }
 
+/// What results that are gone must have held, by the list of runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VanishedHold {
+    /// Uploaded rows.
+    Uploaded {
+        /// So many.
+        rows: u32,
+        /// When the last run ended that says so.
+        finished: jiff::Timestamp,
+    },
+    /// Whatever a run did that began and never said how it ended.
+    Unended {
+        /// Its id.
+        run: String,
+    },
+}
+
+impl fmt::Display for VanishedHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VanishedHold::Uploaded { rows, finished } => {
+                write!(f, "the run that ended at {finished} left {} uploaded in it", counted(*rows, "row"))
+            }
+            VanishedHold::Unended { run } => {
+                write!(f, "the run {run} began and was cut off, and may have sent rows that only that file tells of")
+            }
+        }
+    }
+}
+
 impl fmt::Display for ResultsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -126,14 +154,12 @@ impl fmt::Display for ResultsError {
                  another file with --results",
                 path.display()
             ),
-            ResultsError::Vanished { path, list, known, finished } => write!(
+            ResultsError::Vanished { path, list, held } => write!(
                 f,
-                "there is no {}, but by {} the run that ended at {finished} left {} uploaded in it; without it every row \
-                 would be sent again. Put it back, or name it where it is now with --results; if all rows are to be sent \
-                 anew, go on with --new-results",
+                "there is no {}, but by {} {held}; without it every row would be sent again. Put it back, or name it \
+                 where it is now with --results; if all rows are to be sent anew, go on with --new-results",
                 path.display(),
                 list.display(),
-                counted(*known, "row"),
             ),
             ResultsError::NotResults { path } => write!(
                 f,

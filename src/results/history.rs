@@ -154,6 +154,13 @@ impl History {
         self.find(key).is_some_and(Kept::is_moved)
     }
 
+    /// Forgets the row's line, which must be one that created nothing.
+    pub(super) fn forget(&mut self, row: RowKey) {
+        if let Ok(found) = self.rows.find_entry(row.0, |kept| kept.key == row.0) {
+            found.remove();
+        }
+    }
+
     /// Sets the row's line aside as one that a further attachment supersedes: the row has no line then. Says whether it
     /// had one.
     pub(super) fn supersede(&mut self, row: RowKey) -> bool {

@@ -11,11 +11,11 @@ use super::columns::Layout;
 use super::compact::{self, Old, OldLines, ResultsRows, ResultsTotals, Which};
 use super::disk::{Disk, Placement};
 use super::end::{Displaced, EndError, displacement};
-use super::error::ResultsError;
+use super::error::{ResultsError, VanishedHold};
 use super::history::{History, Note};
 use super::line::Line;
 use super::paths::{folder_of, is_temp_of, lock_of, runs_of};
-use super::runs::RunRecord;
+use super::runs::{RunOrigin, RunRecord};
 use super::scan::{OrderHash, Scan, ScanExpectation, scan, tells_only_of};
 use crate::outcome::Status;
 use crate::upload::{RecordId, RowKey, ServiceId};
@@ -168,16 +168,15 @@ impl<D: Disk> ResultsSnapshot<D> {
     }
 
     /// Refuses to begin anew where these runs left results: a file that vanished is no new beginning, since every row
-    /// would be sent again.
-    pub fn has_not_vanished(&self, runs: &[RunRecord]) -> Result<(), ResultsError> {
+    /// would be sent again. `unended`: a run that began and never said how it ended, which may have sent rows.
+    pub fn has_not_vanished(&self, runs: &[RunRecord], unended: Option<RunOrigin>) -> Result<(), ResultsError> {
+        if self.file.is_some() {
+            return Ok(());
+        }
         let last = runs.iter().rfind(|run| run.uploaded() > 0);
-        match last.filter(|_| self.file.is_none()) {
-            Some(last) => Err(ResultsError::Vanished {
-                path: self.path.clone(),
-                list: runs_of(&self.path),
-                known: last.uploaded(),
-                finished: last.finished,
-            }),
+        let uploaded = last.map(|run| VanishedHold::Uploaded { rows: run.uploaded(), finished: run.finished });
+        match uploaded.or_else(|| unended.map(|run| VanishedHold::Unended { run: run.id })) {
+            Some(held) => Err(ResultsError::Vanished { path: self.path.clone(), list: runs_of(&self.path), held }),
             None => Ok(()),
         }
     }

@@ -61,4 +61,5 @@ pub use placed::{LineReader, PlacedLine};
 pub use read::{ResultsTable, read};
 pub use runs::{
     ManifestRef, RunOrigin, RunRecord, bases_of_runs, new_run_id, owner_names, record_origin, record_run, runs,
+    unended_run,
 };

@@ -95,8 +95,17 @@ impl ResultsTable {
         self.seen.line(key)
     }
 
-    /// Where the uploads went: the host of the API, or `sandbox`. `None` if there are no rows.
+    /// Where the uploads went: the host of the API, or `sandbox`; where none did, where they were to go. `None` if there
+    /// are no rows.
     pub fn target(&self) -> io::Result<Option<String>> {
-        Ok(self.rows().next().transpose()?.map(|line| line.target))
+        let mut first = None;
+        for line in self.rows() {
+            let line = line?;
+            if line.status.may_have_created() {
+                return Ok(Some(line.target));
+            }
+            first.get_or_insert(line.target);
+        }
+        Ok(first)
     }
 }

@@ -2,7 +2,7 @@
 //! uploaded when the last run ended, by which results that vanished or were shortened are noticed. No run needs it, so a
 //! line that cannot be read is passed over.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -133,6 +133,15 @@ pub fn runs(results: &Path) -> io::Result<Vec<RunRecord>> {
     entries(results)
 }
 
+/// The last run of the list, if it began and never said how it ended: it was killed, or the machine went down, and it may
+/// have sent rows. What earlier ones of this kind did, the run after them has counted.
+pub fn unended_run(results: &Path) -> io::Result<Option<RunOrigin>> {
+    // A line that says how a run ended can be read as one that says how it began: what counts is which ids have ended.
+    let ended: HashSet<String> = runs(results)?.into_iter().map(|run| run.id).collect();
+    let begun: Vec<RunOrigin> = entries(results)?;
+    Ok(begun.into_iter().next_back().filter(|run| !ended.contains(&run.id)))
+}
+
 /// The lines of the list that can be read as this. A run that began has a line of fewer fields than one that ended.
 fn entries<T: serde::de::DeserializeOwned>(results: &Path) -> io::Result<Vec<T>> {
     let mut bytes = Vec::new();
@@ -207,7 +216,9 @@ mod tests {
         assert_eq!(runs(&results).expect("read"), [], "it has not ended");
         assert_eq!(bases_of_runs(&results)["one"], Path::new("/export"));
         assert_eq!(owner_names(&results)["org:7"], "Alpha");
+        assert_eq!(unended_run(&results).expect("read").map(|run| run.id).as_deref(), Some("one"));
         record_run(&results, &run("one")).expect("written");
+        assert_eq!(unended_run(&results).expect("read"), None);
         let list = runs_of(&results);
         let whole = std::fs::read(&list).expect("there");
         std::fs::write(&list, [&whole[..], br#"{"id":"to"#].concat()).expect("written");

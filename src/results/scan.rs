@@ -9,7 +9,7 @@ use super::codec::{Cells, LineError};
 use super::columns::{Layout, ResultsColumn};
 use super::disk::Disk;
 use super::error::ResultsError;
-use super::history::{History, Note};
+use super::history::{History, Kept, Note};
 use super::line::Line;
 use crate::outcome::Status;
 use crate::owner::CrmOwner;
@@ -177,6 +177,7 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'
         first_torn: None,
         hole: None,
         is_log: false,
+        elsewhere: false,
     };
     let mut ranges = Vec::new();
     while let Some(physical) = lines.next().map_err(failed)? {
@@ -184,7 +185,42 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'
         reading.take(&physical, &layout, &mut ranges)?;
     }
     reading.check_hole()?;
+    if reading.elsewhere {
+        leave_out_what_went_elsewhere(disk, file, &mut reading.scan, wanted)?;
+    }
     Ok(reading.scan)
+}
+
+/// Refuses a file of which a row's last line tells that something may have been created at another target. Rows of which
+/// nothing was created there do not bind the file: their lines say nothing about this target, and the rows are new.
+fn leave_out_what_went_elsewhere<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    scan: &mut Scan,
+    wanted: &ScanExpectation<'_>,
+) -> Result<(), ResultsError> {
+    let Some(ours) = wanted.target else { return Ok(()) };
+    let mut last: Vec<Kept> = scan.history.iter().copied().collect();
+    last.sort_unstable_by_key(|kept| kept.offset);
+    let (mut lines, mut ranges) = (ResultsLines::new(disk, file), Vec::new());
+    for kept in last {
+        let physical = lines.at(kept.offset).map_err(|cause| ResultsError::io("read", wanted.path, cause))?;
+        let Some(cells) = physical.and_then(|physical| Cells::split(physical.bytes, &scan.layout, &mut ranges).ok())
+        else {
+            continue;
+        };
+        let theirs = cells.raw(ResultsColumn::Target);
+        if theirs == ours.as_bytes() || (!cells.intact() && cells.text(ResultsColumn::Target).as_deref() == Ok(ours)) {
+            continue;
+        }
+        if kept.status.may_have_created() {
+            let theirs = String::from_utf8_lossy(theirs).into_owned();
+            return Err(ResultsError::OtherTarget { path: wanted.path.to_owned(), theirs, ours: ours.to_owned() });
+        }
+        scan.history.forget(kept.key());
+    }
+    scan.order = None;
+    Ok(())
 }
 
 /// Whether every line of the file that can be read at all tells of this target. An empty file is anybody's; one without
@@ -218,6 +254,8 @@ struct Reading<'a> {
     hole: Option<u64>,
     /// Whether a row has more than one line, or is under way.
     is_log: bool,
+    /// Whether a line tells of another target than that of this run.
+    elsewhere: bool,
 }
 
 impl Reading<'_> {
@@ -277,7 +315,7 @@ impl Reading<'_> {
                 (Note::of(&line), Some(line.target), line.line)
             }
         };
-        self.same_target(cells, target.as_deref())?;
+        self.elsewhere |= self.is_of_another_target(cells, target.as_deref());
         if note.status.may_have_created() {
             self.note_owner(cells);
         }
@@ -323,14 +361,10 @@ impl Reading<'_> {
         ResultsError::Edited { path: self.wanted.path.to_owned(), line, column, accepted }
     }
 
-    fn same_target(&self, cells: &Cells<'_>, salvaged: Option<&str>) -> Result<(), ResultsError> {
-        let Some(ours) = self.wanted.target else { return Ok(()) };
+    fn is_of_another_target(&self, cells: &Cells<'_>, salvaged: Option<&str>) -> bool {
         // Hosts need no escaping, so the cell can be compared as it stands.
-        if cells.raw(ResultsColumn::Target) == ours.as_bytes() || salvaged == Some(ours) {
-            return Ok(());
-        }
-        let theirs = String::from_utf8_lossy(cells.raw(ResultsColumn::Target)).into_owned();
-        Err(ResultsError::OtherTarget { path: self.wanted.path.to_owned(), theirs, ours: ours.to_owned() })
+        let is_ours = |ours: &str| cells.raw(ResultsColumn::Target) == ours.as_bytes() || salvaged == Some(ours);
+        self.wanted.target.is_some_and(|ours| !is_ours(ours))
     }
 }
 

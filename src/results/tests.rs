@@ -254,6 +254,36 @@ fn a_file_of_another_target_or_of_another_manifest_is_refused() {
 }
 
 #[test]
+fn only_rows_that_may_have_created_something_bind_a_file_to_its_target() {
+    let elsewhere = ResultsOptions { target: Some("www.zohoapis.com".to_owned()), ..ResultsOptions::default() };
+    let manifest = TestManifest::of([1, 2, 3]);
+    let take = |lines: &[Line]| {
+        let disk = SimDisk::default();
+        let mut log = begun(&disk, &manifest);
+        lines.iter().try_for_each(|line| log.append(line)).expect("written");
+        drop(log);
+        (disk.clone(), hold(disk, Path::new(PATH), &elsewhere))
+    };
+    for status in [Status::Uploaded, Status::AlreadyPresent, Status::Unknown, Status::InDoubt, Status::Sending] {
+        let (_, held) = take(&[line(1, Status::Failed), sent(2, 10), line(2, status)]);
+        assert!(matches!(held, Err(ResultsError::OtherTarget { .. })), "{status}");
+    }
+    let (disk, held) =
+        take(&[sent(1, 10), line(1, Status::Failed), line(2, Status::NotSent), line(3, Status::Invalid)]);
+    let mut log = held.expect("a first try that failed at the door").begin(&manifest).expect("the log begins");
+    for row in [1, 2, 3].map(RowKey) {
+        let standing = log.history().standing(row, &ResendRules::default());
+        assert_eq!(standing, Standing::New, "what was refused elsewhere says nothing here");
+    }
+    let here = Line { target: "www.zohoapis.com".to_owned(), ..line(1, Status::Uploaded) };
+    log.append(&here).expect("written");
+    log.compact(&manifest).expect("compacted");
+    let back = hold(disk.clone(), Path::new(PATH), &options());
+    assert!(matches!(back, Err(ResultsError::OtherTarget { .. })), "{back:?}");
+    assert_eq!(look(disk, Path::new(PATH), &elsewhere).expect("ours").history().count(Status::Uploaded), 1);
+}
+
+#[test]
 fn results_that_created_nothing_may_be_those_of_a_manifest_put_right() {
     let disk = SimDisk::default();
     let mut log = begun(&disk, &TestManifest::of([1]));
@@ -506,12 +536,15 @@ fn results_that_vanished_are_no_new_beginning() {
     let disk = SimDisk::default();
     let run = |uploaded: u32| RunRecord { counts: [("uploaded".to_owned(), uploaded)].into(), ..runs::sample("one") };
     let seen = look(disk.clone(), Path::new(PATH), &options()).expect("none");
-    assert!(seen.has_not_vanished(&[]).is_ok() && seen.has_not_vanished(&[run(0)]).is_ok());
-    let refused = seen.has_not_vanished(&[run(3), run(0)]).expect_err("three rows are forgotten").to_string();
+    assert!(seen.has_not_vanished(&[], None).is_ok() && seen.has_not_vanished(&[run(0)], None).is_ok());
+    let refused = seen.has_not_vanished(&[run(3), run(0)], None).expect_err("three rows are forgotten").to_string();
     assert!(refused.contains("3 rows") && refused.contains("--new-results"), "{refused}");
+    let killed = RunOrigin { id: "two".to_owned(), ..RunOrigin::default() };
+    let refused = seen.has_not_vanished(&[run(0)], Some(killed.clone())).expect_err("it may have sent").to_string();
+    assert!(refused.contains("the run two began and was cut off"), "{refused}");
     drop(begun(&disk, &TestManifest::of([1])));
     let seen = look(disk, Path::new(PATH), &options()).expect("there");
-    assert!(seen.has_not_vanished(&[run(3)]).is_ok(), "a file that is there is held against its length");
+    assert!(seen.has_not_vanished(&[run(3)], Some(killed)).is_ok(), "a file that is there is held against its length");
 }
 
 #[test]

@@ -108,6 +108,21 @@ fn a_second_run_is_kept_off_the_file_by_whatever_name_it_comes() {
 }
 
 #[test]
+fn results_of_a_run_that_was_killed_are_missed_where_they_vanished() {
+    let (case, service) = (Case::new().many_rows(2), RunningSandbox::with_faults(&["no-permission,times=2"]));
+    service.run(&case, &[]).exits(1);
+    let list = fs::read_to_string(case.path("m.runs.jsonl")).expect("the list of runs");
+    fs::remove_file(case.path("m.results.csv")).expect("removed");
+    service.run(&case, &["--dry-run"]).exits(0);
+    // As a run leaves it that was killed.
+    case.write("m.runs.jsonl", list.lines().next().expect("a run began"));
+    service.run(&case, &[]).exits(6).says("was cut off").says("--new-results");
+    assert_eq!(service.created().len(), 0);
+    service.run(&case, &["--new-results"]).exits(0);
+    assert_eq!(service.created().len(), 2);
+}
+
+#[test]
 fn results_that_vanished_are_told_of_and_begun_anew_only_if_the_user_says_so() {
     let (case, service) = (Case::new().many_rows(3), RunningSandbox::with_faults(&[]));
     service.run(&case, &[]).exits(0);

@@ -292,3 +292,17 @@ fn a_first_try_that_failed_at_the_door_binds_nothing() {
     let again = run_as("1000.TWO", &refusing, &case, &["--results", "r.csv", "--resend", "failed"]);
     assert_ne!(again.status, Some(6), "{}", again.stderr);
 }
+
+#[test]
+fn a_first_try_that_failed_does_not_bind_the_results_to_its_target() {
+    let service = RunningSandbox::with_faults(&["no-permission,times=2"]);
+    let case = Case::new().many_rows(2);
+    service.run(&case, &[]).exits(1);
+    let elsewhere = |line: Line| Line { target: "www.zohoapis.com".to_owned(), ..line };
+    rewrite(&case, elsewhere);
+    service.run(&case, &[]).exits(0);
+    assert_eq!((case.column("m.results.csv", "status"), service.created().len()), (vec!["uploaded".to_owned(); 2], 2));
+    rewrite(&case, elsewhere);
+    service.run(&case, &[]).exits(6).says("www.zohoapis.com");
+    assert_eq!(service.created().len(), 2);
+}

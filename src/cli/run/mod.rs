@@ -166,7 +166,8 @@ fn check_that_nothing_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<Rea
     // No run needs the list: one that is not there or cannot be read says nothing.
     let runs = results::runs(seen.path()).unwrap_or_default();
     if !prepared.args.existing.new_results {
-        seen.has_not_vanished(&runs).or_exit(Exit::Results)?;
+        let unended = results::unended_run(seen.path()).unwrap_or_default();
+        seen.has_not_vanished(&runs, unended).or_exit(Exit::Results)?;
     }
     match runs.last().filter(|_| !prepared.results.accept_edited) {
         Some(last) => seen.is_as_long_as_after(last).or_exit(Exit::Results),
