@@ -225,7 +225,7 @@ fn write_cell<'l>(
         None => {}
         Some(SheetCell::Number(number)) => drop(sheet.write_number(row, column, number)?),
         Some(SheetCell::Formatted(number, format)) => {
-            drop(sheet.write_number_with_format(row, column, number, format)?)
+            sheet.write_number_with_format(row, column, number, format)?;
         }
         Some(SheetCell::Time(time)) => drop(sheet.write_datetime_with_format(row, column, time, &formats.time)?),
         Some(SheetCell::Text(text)) => drop(sheet.write_string(row, column, cut(&text))?),
