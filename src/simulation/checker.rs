@@ -8,7 +8,7 @@ use super::wishes::{Wish, WishKind};
 use super::world::SimWorld;
 use crate::outcome::Status;
 use crate::results::{Line, ResendRules, ResultsOptions, look};
-use crate::upload::ServiceId;
+use crate::upload::{RowKey, ServiceId};
 
 /// What the worlds were like, to see that they were not all easy.
 #[derive(Clone, Copy, Default, Debug)]
@@ -91,7 +91,7 @@ pub(super) fn check_the_end(world: &SimWorld) -> Result<WorldTally, String> {
     }
     let seen = look(world.disk.clone(), &world.path, &ResultsOptions::default()).map_err(|why| format!("{why:?}"))?;
     let mut census = WorldTally { runs: world.runs.into(), crashes: world.crashes.into(), ..WorldTally::default() };
-    let (_, checked) = checked(world, &|_| true)?;
+    let (_, checked) = checked(world, &mut |_: RowKey| true)?;
     let mut of_rows = BTreeSet::new();
     for (wish, row) in world.rows().zip(checked.rows()) {
         let key = checked.key(row);

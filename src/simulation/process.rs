@@ -12,15 +12,15 @@ use super::threads;
 use super::virtual_pool::{Alone, VirtualPool};
 use super::wishes;
 use super::world::SimWorld;
-use crate::check::{self, Checked, Checkup};
+use crate::check::{self, Checked, Checkup, Earlier};
 use crate::cli::run::ports::{self, ResultsJournal};
 use crate::cli::run::rows::ManifestRows;
 use crate::engine::{Engine, JobId, PriorAttempt};
 use crate::manifest::{self, ManifestInfo};
+use crate::plan::recognise::{MovedRule, RecogniseOptions, Recogniser, RenamedRule};
 use crate::plan::{self, Plan};
 use crate::results::sim_disk::SimDisk;
-use crate::results::{GroupLog, LockedResults, ResultsError, ResultsOptions, hold};
-use crate::upload::RowKey;
+use crate::results::{GroupLog, LockedResults, ResultsError, ResultsOptions, Taking, hold};
 
 pub(super) const TARGET: &str = "www.zohoapis.test";
 
@@ -112,8 +112,9 @@ fn fate(random: &mut fastrand::Rng) -> Fate {
 fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<(), Dead>, String> {
     let mut world = lock(shared);
     let settings = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
-    let Ok(held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
-    let (info, checked) = check(&world, &held)?;
+    let Ok(mut held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
+    let Ok((info, checked, takings)) = check(&world, &held)? else { return Ok(Err(Dead)) };
+    held.seen_mut().take_over(takings);
     let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(&world)) else {
         return Ok(Err(Dead));
     };
@@ -177,23 +178,32 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
     Ok(log.and_then(|log| log.compact(&rows).map(drop).map_err(|_| Dead)))
 }
 
-/// Writes the manifest and checks it.
-fn check(world: &SimWorld, held: &LockedResults<SimDisk>) -> Result<(ManifestInfo, Checked), String> {
-    let (history, resend) = (held.seen().history(), world.resend());
-    checked(world, &|key| history.is_settled(key, &resend))
+/// Writes the manifest, checks it, and finds the rows that earlier runs sent under other words.
+fn check(
+    world: &SimWorld,
+    held: &LockedResults<SimDisk>,
+) -> Result<Result<(ManifestInfo, Checked, Vec<Taking>), Dead>, String> {
+    let options = RecogniseOptions {
+        resend: world.resend(),
+        moved: MovedRule::New,
+        renamed: RenamedRule::Send,
+        ..RecogniseOptions::default()
+    };
+    let mut recogniser = Recogniser::new(held.seen(), &options);
+    let checked = checked(world, &mut recogniser);
+    // Why the results cannot be read matters more than what follows from that.
+    let Ok(takings) = recogniser.takings() else { return Ok(Err(Dead)) };
+    checked.map(|(info, checked)| Ok((info, checked, takings)))
 }
 
 /// The rows of the manifest, row by row those of [`SimWorld::rows`].
-pub(super) fn checked(
-    world: &SimWorld,
-    settled: &(dyn Fn(RowKey) -> bool + Sync),
-) -> Result<(ManifestInfo, Checked), String> {
+pub(super) fn checked(world: &SimWorld, earlier: &mut dyn Earlier) -> Result<(ManifestInfo, Checked), String> {
     let path = wishes::place(world.seed, world.format);
     std::fs::write(&path, wishes::written(world.rows(), world.format)).map_err(|error| error.to_string())?;
     let read = manifest::ReadOptions { root: Some(wishes::root().to_owned()), ..manifest::ReadOptions::default() };
     let opened = manifest::open(&manifest::Input::Path(path.clone()), &read).map_err(|error| error.to_string())?;
     let settings = check::CheckOptions { allow_identical: true, ..check::CheckOptions::default() };
-    let Checkup { manifest, checked, problems, .. } = check::check(opened, &settings, settled);
+    let Checkup { manifest, checked, problems, .. } = check::check_after(opened, &settings, earlier);
     std::fs::remove_file(&path).map_err(|error| error.to_string())?;
     let checked = checked.ok_or_else(|| format!("the manifest is not sound: {problems:#?}"))?;
     if checked.len() != world.rows().count() {

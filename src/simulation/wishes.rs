@@ -21,6 +21,8 @@ pub(super) struct Wish {
     pub(super) refused: bool,
     /// Whether it is in the manifest now.
     pub(super) kept: bool,
+    /// How its path is written now.
+    pub(super) spelling: Spelling,
 }
 
 /// What is attached.
@@ -37,6 +39,19 @@ pub(super) enum WishedAttachment {
 pub(super) enum WishFolder {
     Scans,
     Other,
+}
+
+/// How the path of one and the same file is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Spelling {
+    /// `scans/n0.pdf`
+    Plain,
+    /// `./scans/n0.pdf`
+    Dotted,
+    /// `scans/../scans/n0.pdf`
+    Roundabout,
+    /// From the root of the file system.
+    Absolute,
 }
 
 /// What can be told apart at the service: wishes that are equal in all of this are one as good as the other.
@@ -91,10 +106,20 @@ impl Wish {
     }
 
     fn path(&self) -> String {
-        match &self.source {
-            WishedAttachment::File(WishFolder::Scans, number) => format!("scans/{}", file_name(*number)),
-            WishedAttachment::File(WishFolder::Other, number) => format!("other/{}", file_name(*number)),
-            WishedAttachment::Link(_) => String::new(),
+        let (folder, number) = match &self.source {
+            WishedAttachment::File(WishFolder::Scans, number) => ("scans", number),
+            WishedAttachment::File(WishFolder::Other, number) => ("other", number),
+            WishedAttachment::Link(_) => return String::new(),
+        };
+        let name = file_name(*number);
+        match self.spelling {
+            Spelling::Plain => format!("{folder}/{name}"),
+            Spelling::Dotted => format!("./{folder}/{name}"),
+            Spelling::Roundabout => format!("{folder}/../{folder}/{name}"),
+            Spelling::Absolute => {
+                let root = root().canonicalize().expect("the root is there");
+                format!("{}/{folder}/{name}", root.display())
+            }
         }
     }
 
@@ -153,7 +178,7 @@ pub(super) fn another(random: &mut fastrand::Rng, records: u64, wishes: &[Wish])
         WishedAttachment::File(folder, random.u8(..4))
     };
     let name = (!link && random.u8(..10) == 0).then(|| "given.pdf".to_owned());
-    let drawn = Wish { record, source, name, refused: random.u8(..20) == 0, kept: true };
+    let drawn = Wish { record, source, name, refused: random.u8(..20) == 0, kept: true, spelling: Spelling::Plain };
     // What the service makes of a row hangs on nothing but what it is.
     let refused = wishes.iter().find(|wish| wish.kind() == drawn.kind()).map_or(drawn.refused, |wish| wish.refused);
     Wish { refused, ..drawn }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::mistakes::Mistake;
 use super::server::SimServer;
-use super::wishes::{self, Wish, WishFormat, WishKind};
+use super::wishes::{self, Spelling, Wish, WishFormat, WishKind};
 use crate::engine::Policy;
 use crate::engine::policy::{Backoff, IfExists, MaxFailures};
 use crate::results::ResendRules;
@@ -117,6 +117,7 @@ impl SimWorld {
                 5 => self.add(),
                 6 => self.move_to_another_record(),
                 7..12 => self.disk.copy_over(&self.path),
+                14..17 => self.export_anew(),
                 12..14 => self.format = if self.format == WishFormat::Csv { WishFormat::Yaml } else { WishFormat::Csv },
                 _ => {}
             }
@@ -138,6 +139,18 @@ impl SimWorld {
     pub(super) fn take_edits_back(&mut self) {
         self.wishes = self.accepted.clone();
         self.count_wishes();
+    }
+
+    /// The manifest is made anew by something that writes paths in another way, for all rows or for some.
+    fn export_anew(&mut self) {
+        let all = self.random.bool();
+        let spellings = [Spelling::Plain, Spelling::Dotted, Spelling::Roundabout, Spelling::Absolute];
+        let spelling = spellings[self.random.usize(..spellings.len())];
+        for wish in &mut self.wishes {
+            if all || self.random.bool() {
+                wish.spelling = spelling;
+            }
+        }
     }
 
     fn add(&mut self) {
