@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::outcome::Status;
 use crate::results::Line;
 use crate::units;
-use crate::upload::RowKey;
+use crate::upload::{RowKey, ServiceId};
 use crate::verify::findings::FindingLine;
 
 /// What a verification found of the rows of a report. A finding holds only while the row still names the attachment that
@@ -40,10 +40,14 @@ impl ReportedVerification {
         lines: impl Iterator<Item = io::Result<Line>>,
     ) -> io::Result<ReportedVerification> {
         let mut verification = ReportedVerification::default();
+        // A row that is written otherwise since has another key, and its attachment is the same.
+        let by_attachment: HashMap<ServiceId, &FindingLine> =
+            findings.values().filter_map(|finding| Some((finding.attachment?, finding))).collect();
         let (mut from, mut until): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         for line in lines {
             let line = line?;
-            match findings.get(&line.key).filter(|finding| finding.attachment == line.attachment_id) {
+            let own = findings.get(&line.key).filter(|finding| finding.attachment == line.attachment_id);
+            match own.or_else(|| by_attachment.get(&line.attachment_id?).copied()) {
                 Some(finding) => {
                     *verification.findings.entry(finding.finding.clone()).or_default() += 1;
                     verification.compared += u64::from(finding.content.is_some());
@@ -56,6 +60,14 @@ impl ReportedVerification {
         verification.from = from.map(|time| time.to_string());
         verification.until = until.map(|time| time.to_string());
         Ok(verification)
+    }
+
+    /// Rows that the service does not have as the results say: missing, changed, or there more than once.
+    pub(super) fn amiss(&self) -> u64 {
+        ["missing", "size-differs", "content-differs", "extra-copies", "twice-by-us"]
+            .map(|each| self.count(each))
+            .iter()
+            .sum()
     }
 
     fn count(&self, finding: &str) -> u64 {
@@ -84,7 +96,7 @@ impl ReportedVerification {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upload::{RecordId, ServiceId, SourceKind, Upload};
+    use crate::upload::{RecordId, SourceKind, Upload};
 
     fn line(number: u32, attachment: u64) -> Line {
         let source = format!("{number}.pdf");
@@ -122,5 +134,19 @@ mod tests {
             said,
             "A verification of 2026-05-28T20:26:45Z found 1 attachment there, once; 1 missing; 2 attachments came later."
         );
+    }
+
+    #[test]
+    fn a_report_does_not_say_that_all_is_in_place_where_a_verification_found_otherwise() {
+        let mut report = super::super::sample::report(10);
+        report.verification = Some(ReportedVerification {
+            findings: [("missing".to_owned(), 1)].into(),
+            ..ReportedVerification::default()
+        });
+        let mut page = Vec::new();
+        report.write_html(&mut page).expect("a vector takes everything");
+        let page = String::from_utf8(page).expect("UTF-8");
+        assert_eq!(report.headline(), "A verification found 1 attachment not as the results say");
+        assert!(page.contains("not one to sign yet") && !page.contains("Every row of the manifest has its attachment"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::model::{Report, ReportRow, ReportTotals, SizeClass};
+use super::verified::ReportedVerification;
 use crate::outcome::Status;
 use crate::results::{ManifestRef, RunRecord};
 use crate::units;
@@ -15,6 +16,10 @@ pub(super) fn headline(report: &Report) -> String {
     if !report.source.complete {
         return format!("{} in place so far", units::counted(totals.in_place(), "attachment"));
     }
+    // What the results say gives way to what the service was seen to have.
+    if let Some(amiss) = found_amiss(report) {
+        return format!("A verification found {} not as the results say", units::counted(amiss, "attachment"));
+    }
     let rows = units::counted(totals.rows, "row");
     match (totals.rows, totals.in_place(), totals.open()) {
         (0, ..) => "No rows yet".to_owned(),
@@ -22,6 +27,11 @@ pub(super) fn headline(report: &Report) -> String {
         (_, in_place, 0) => format!("All {} attachments are in place", units::count(in_place)),
         (_, in_place, _) => format!("{} of {rows} in place", units::count(in_place)),
     }
+}
+
+/// How many attachments a verification found missing, changed or more than once; `None` where it found none such.
+fn found_amiss(report: &Report) -> Option<u64> {
+    report.verification.as_ref().map(ReportedVerification::amiss).filter(|amiss| *amiss > 0)
 }
 
 /// What the report is called.
@@ -42,6 +52,9 @@ fn claim(report: &Report) -> String {
     let totals = &report.totals;
     if !report.source.complete {
         return "The migration is not at its end: this report is not one to sign yet.".to_owned();
+    }
+    if found_amiss(report).is_some() {
+        return "This report is not one to sign yet.".to_owned();
     }
     match totals.open() {
         0 => "Every attachment of the migration is in place as this report says.".to_owned(),
@@ -79,7 +92,9 @@ const NOT_COUNTED: &str = "rows that it had not begun are not counted";
 
 /// What is said where no row is amiss.
 pub(super) fn nothing_amiss(report: &Report) -> String {
-    if report.source.complete {
+    if let (Some(_), Some(verification)) = (found_amiss(report), &report.verification) {
+        format!("By the results nothing, but the service was seen otherwise. {}", verification.sentence())
+    } else if report.source.complete {
         "Nothing. Every row of the manifest has its attachment.".to_owned()
     } else {
         format!("Nothing so far: of a run that was going on or cut off, {NOT_COUNTED}.")

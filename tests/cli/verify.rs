@@ -51,6 +51,24 @@ fn what_is_missing_is_kept_and_sent_once_more_and_never_a_third_time() {
 }
 
 #[test]
+fn what_is_missing_is_sent_once_more_however_its_row_is_written_today() {
+    for a_run_between in [false, true] {
+        let (service, case) = uploaded(5);
+        service.delete("Leads", THIRD, &third_attachment(&case));
+        assert_eq!(verify(&service, &case, &[]).status, Some(1));
+        let manifest = std::fs::read_to_string(case.path("m.csv")).expect("the manifest");
+        case.write("m.csv", manifest.replace(",f/", ",./f/"));
+        if a_run_between {
+            service.run(&case, &[]).exits(0);
+        }
+        let again = service.run(&case, &["--resend", "missing"]);
+        assert_eq!((again.status, service.stored()), (Some(0), 6), "{a_run_between} {}", again.stderr);
+        let third = service.run(&case, &["--resend", "missing"]);
+        assert_eq!((third.status, service.stored()), (Some(0), 6), "{}", third.stderr);
+    }
+}
+
+#[test]
 fn a_row_that_is_sent_once_more_keeps_the_line_of_its_first_attachment() {
     let (service, case) = uploaded(4);
     let first = third_attachment(&case);

@@ -1,7 +1,7 @@
 //! Rows that a verification found missing (`--resend missing`): which findings still hold, and the look at the service
 //! before anything is sent again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -14,23 +14,29 @@ use crate::engine::StopSignal;
 use crate::engine::requests::RequestPolicy;
 use crate::exit::Exit;
 use crate::outcome::Status;
-use crate::results::{findings_of, read};
+use crate::results::{Taking, findings_of, read};
 use crate::units;
 use crate::upload::{RowKey, ServiceId};
 use crate::verify::lookup::{VerifyScope, verify};
 use crate::verify::{VerifyFinding, VerifyWork, findings};
 
-/// The rows that the findings beside the results call missing. A finding holds only while the row still names the
-/// attachment that was looked for, so that the same command sends nothing a second time.
+/// The rows that the findings beside the results call missing. A finding holds only while a row still names the
+/// attachment that was looked for, so that the same command sends nothing a second time. It is found by that attachment
+/// and not by the row's key: a row that is written otherwise since has another key and is the same row.
 pub(super) fn found(results: &Path, accept_edited: bool) -> Result<HashSet<RowKey>, Failure> {
     let path = findings_of(results);
-    let mut missing: HashMap<RowKey, ServiceId> = HashMap::new();
+    let mut missing: HashSet<ServiceId> = HashSet::new();
     findings::read(&path, |line| {
         if let ("missing", Some(id)) = (line.finding.as_str(), line.attachment) {
-            missing.insert(line.key, id);
+            missing.insert(id);
         }
     })
-    .with_context(|| format!("--resend missing needs what attache verify found, and {} cannot be used", path.display()))
+    .with_context(|| {
+        let (results, findings) = (results.display(), path.display());
+        format!(
+            "--resend missing needs what attache verify {results} finds, and {findings} cannot be used; run that first"
+        )
+    })
     .or_exit(Exit::Usage)?;
     if missing.is_empty() {
         return Ok(HashSet::new());
@@ -38,14 +44,17 @@ pub(super) fn found(results: &Path, accept_edited: bool) -> Result<HashSet<RowKe
     let mut rows = HashSet::new();
     for line in read(results, accept_edited).or_exit(Exit::Results)?.rows() {
         let line = line.context("cannot read the results").or_exit(Exit::Results)?;
-        let holds = line.status == Status::Uploaded
-            && line.attachment_id.is_some()
-            && missing.get(&line.key).copied() == line.attachment_id;
-        if holds {
+        if line.status == Status::Uploaded && line.attachment_id.is_some_and(|id| missing.contains(&id)) {
             rows.insert(line.key);
         }
     }
     Ok(rows)
+}
+
+/// The same rows by the keys that they have once they took their lines over.
+pub(super) fn followed(rows: HashSet<RowKey>, takings: &[Taking]) -> HashSet<RowKey> {
+    let taken = takings.iter().filter(|taking| rows.contains(&taking.from)).map(|taking| taking.to).collect();
+    &rows | &taken
 }
 
 /// Those of them that the lists of their records still do not have. In a rehearsal nobody can be asked.

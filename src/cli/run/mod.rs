@@ -83,6 +83,8 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         let missing = std::mem::take(&mut prepared.recognise.resend.missing);
         prepared.recognise.resend.missing = missing::still(&prepared, missing)?;
     }
+    let missing = std::mem::take(&mut prepared.recognise.resend.missing);
+    prepared.recognise.resend.missing = missing::followed(missing, &takings);
     results.take_over(takings, &checked);
     let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.recognise.resend, &prepared.plan);
     let mut plan = plan.or_exit(Exit::Results)?;

@@ -19,7 +19,9 @@ pub(super) fn rule(given: Option<&Path>) -> anyhow::Result<MovedRule> {
         Some(path) => match path.to_str().and_then(answer) {
             Some(MovedAnswer::Same) => Ok(MovedRule::Same),
             Some(MovedAnswer::New) => Ok(MovedRule::New),
-            None => by_line(path).map(MovedRule::ByLine).with_context(|| format!("--moved {}", path.display())),
+            None => by_line(path)
+                .map(MovedRule::ByLine)
+                .map_err(|error| anyhow!("--moved {}: {error:#}; give same, new, or such a file", path.display())),
         },
     }
 }
@@ -37,7 +39,7 @@ fn by_line(path: &Path) -> anyhow::Result<HashMap<u32, MovedAnswer>> {
     let headers = reader.headers().context("cannot be read")?;
     let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
     let (Some(line), Some(moved)) = (column("line"), column("moved")) else {
-        bail!("give same, new, or a CSV file with the columns line and moved");
+        bail!("it lacks the columns line and moved");
     };
     let mut answers = HashMap::new();
     for (number, row) in (2..).zip(reader.records()) {
