@@ -189,7 +189,13 @@ impl Checker<'_> {
             self.report(row, Field::File, CheckFinding::new(code, format!("the path {hazard}"), hint));
             good = false;
         } else if !cfg!(windows) && outside_archives(path).contains('\\') {
-            let hint = format!("write {}", crate::problem::masked_excerpt(&path.replace('\\', "/")));
+            // Windows puts quotes around what "Copy as path" copies.
+            let bare = path.trim_matches(['"', '\'', '\u{201C}', '\u{201D}']);
+            let written = crate::problem::masked_excerpt(&bare.replace('\\', "/"));
+            let hint = match bare.len() == path.len() {
+                true => format!("write {written}"),
+                false => format!("the quotes around it are part of the value: take them off, and write {written}"),
+            };
             let finding = CheckFinding::new(ProblemCode::FileBackslash, "the path has a backslash in it", hint);
             self.report(row, Field::File, finding);
             good = false;

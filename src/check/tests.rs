@@ -121,6 +121,7 @@ fn every_problem_of_a_csv_manifest_is_found_with_its_place() {
         ("module,record,file\nLeads,738964000000291009,a,b.pdf\n", &["file-missing 2:26 1 file", "too-many-cells 2:28 1 -"]),
         ("line,module,record,file,status,attachment_id,run,key,check\n1,Leads,1,a,uploaded,,,,\n", &["results-as-manifest 1:- - -"]),
         ("module,record,file\n# remark\n", &["comment-line 2:1 1 -"]),
+        ("module,record,file\n#N/A,738964000000291009,a.pdf\n", &["module-unknown 2:1 1 module"]),
         ("module,record,file\nLeads,738964000000291009,\"a.pdf\nDeals,738964000000291010,b.pdf\n", &["unclosed-quote 2:26 1 -"]),
         ("module,record,file\nLeads,738964000000291009,\"a.pdf\nDeals,1,\"b.pdf\"\n", &["unclosed-quote 2:26 1 -", "record-length 3:7 2 record"]),
         ("module,record,file\nLeads,738964000000291009,\"a\".pdf\nLeads,1,b.pdf\n", &["text-after-quote 2:29 1 -", "record-length 3:7 2 record"]),

@@ -13,6 +13,7 @@
 //! | what is said of the file as a whole | `reader.rs` |
 //! | showing lines of the file again | `excerpt.rs` |
 
+mod cell_errors;
 mod cells;
 mod decode;
 mod document;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use encoding_rs::Encoding;
 use serde::Serialize;
 
+pub(crate) use self::cell_errors::is_spreadsheet_error;
 pub use self::head::schema;
 pub(crate) use self::reader::ManifestReader;
 pub(crate) use self::row::{Field, RawRow, nearest};

@@ -2,6 +2,7 @@
 //!
 //! `lines` cuts the file into well-formed rows, `cells` takes those apart.
 
+use super::cell_errors::is_spreadsheet_error;
 use super::cells::Splitter;
 use super::header::{self, Delimiter, Header, ManifestColumn};
 use super::lines::{ManifestLines, Piece};
@@ -162,7 +163,8 @@ impl CsvRows {
             return false;
         }
         row.number = tolerance.count_row();
-        if self.cells.record.get(0).is_some_and(|cell| cell.starts_with('#')) {
+        // What a failed formula left is a row whose value was lost; whoever removed it as a comment would lose the row.
+        if self.cells.record.get(0).is_some_and(|cell| cell.starts_with('#') && !is_spreadsheet_error(cell)) {
             problems.push(comment(row.place_of_byte(0)).in_row(row.number));
             row.discard();
             return true;
