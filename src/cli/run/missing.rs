@@ -51,14 +51,19 @@ pub(super) fn found(results: &Path, accept_edited: bool) -> Result<HashSet<RowKe
     Ok(rows)
 }
 
-/// The same rows by the keys that they have once they took their lines over.
-pub(super) fn followed(rows: HashSet<RowKey>, takings: &[Taking]) -> HashSet<RowKey> {
+/// Those of them that are to be sent, by the keys that they have once they took their lines over. A dry run asks nobody.
+pub(super) fn to_send(
+    prepared: &Prepared,
+    rows: HashSet<RowKey>,
+    takings: &[Taking],
+) -> Result<HashSet<RowKey>, Failure> {
+    let rows = if prepared.args.dry_run { rows } else { still(prepared, rows)? };
     let taken = takings.iter().filter(|taking| rows.contains(&taking.from)).map(|taking| taking.to).collect();
-    &rows | &taken
+    Ok(&rows | &taken)
 }
 
 /// Those of them that the lists of their records still do not have. In a rehearsal nobody can be asked.
-pub(super) fn still(prepared: &Prepared, rows: HashSet<RowKey>) -> Result<HashSet<RowKey>, Failure> {
+fn still(prepared: &Prepared, rows: HashSet<RowKey>) -> Result<HashSet<RowKey>, Failure> {
     let Some(client) = prepared.reader()?.filter(|_| !rows.is_empty()) else {
         return Ok(rows);
     };

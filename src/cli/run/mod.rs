@@ -79,12 +79,8 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     say_what_was_torn(&prepared, results.seen());
     check_that_nothing_is_missing(&prepared, results.seen())?;
-    if !prepared.args.dry_run {
-        let missing = std::mem::take(&mut prepared.recognise.resend.missing);
-        prepared.recognise.resend.missing = missing::still(&prepared, missing)?;
-    }
     let missing = std::mem::take(&mut prepared.recognise.resend.missing);
-    prepared.recognise.resend.missing = missing::followed(missing, &takings);
+    prepared.recognise.resend.missing = missing::to_send(&prepared, missing, &takings)?;
     results.take_over(takings, &checked);
     let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.recognise.resend, &prepared.plan);
     let mut plan = plan.or_exit(Exit::Results)?;
