@@ -17,10 +17,10 @@ use super::world::SimWorld;
 use crate::cli::run::ports::ResultsJournal;
 use crate::engine::ports::{Observer, RunEvent};
 use crate::engine::worker_pool::{self, Ports};
-use crate::engine::{Clock, Elapsed, Ended, Engine, JobId, Journal, RecordClaims, Service, StopCause, StopSignal};
+use crate::engine::{Clock, Elapsed, Ended, Engine, JobId, Journal, RecordClaims, Service, StopSignal};
 use crate::listing::PageRequest;
 use crate::plan::Plan;
-use crate::reply::{PageReply, PresenceReply, Reply, StopBecause};
+use crate::reply::{PageReply, PresenceReply, Reply};
 use crate::results::GroupLog;
 use crate::results::sim_disk::SimDisk;
 use crate::sync;
@@ -75,7 +75,8 @@ pub(super) fn work(
     if ending.counts.total() as usize != plan.jobs().len() {
         return Err(format!("{} jobs, but the ending counts {:?}", plan.jobs().len(), ending.counts));
     }
-    let unwritten = ending.stopped.is_some_and(|stopped| stopped.cause == StopCause::Service(StopBecause::Disk));
+    // Once a line could not be written, those after it are not even tried.
+    let unwritten = matches!(fate, Fate::DiskFails(_));
     if let Some(job) = state.ended.iter().position(|times| *times != 1)
         && !unwritten
     {

@@ -29,6 +29,8 @@ pub(super) struct SimWorld {
     accepted: Vec<Wish>,
     /// Of each kind of wish, how many there were at once at most: so many attachments may be made.
     pub(super) wanted: BTreeMap<WishKind, usize>,
+    /// Of each kind of wish that there ever was, whether the service refuses it: it never changes its mind.
+    refused: BTreeMap<WishKind, bool>,
     pub(super) format: WishFormat,
     pub(super) server: SimServer,
     pub(super) disk: SimDisk,
@@ -57,6 +59,7 @@ impl SimWorld {
             accepted: wishes.clone(),
             wishes,
             wanted: BTreeMap::new(),
+            refused: BTreeMap::new(),
             format: WishFormat::Csv,
             server,
             disk: SimDisk::default(),
@@ -155,6 +158,8 @@ impl SimWorld {
 
     fn add(&mut self) {
         let wish = wishes::another(&mut self.random, 4, &self.wishes);
+        let refused = self.refused.get(&wish.kind()).copied().unwrap_or(wish.refused);
+        let wish = Wish { refused, ..wish };
         let at = self.random.usize(..=self.wishes.len());
         self.wishes.insert(at, wish);
     }
@@ -164,8 +169,9 @@ impl SimWorld {
         let fresh = wishes::another(&mut self.random, 4, &[]).record;
         let moved = Wish { record: fresh, ..self.wishes[row].clone() };
         // The service knows only one link of an address on a record, and takes no side in what it refuses.
-        let fits = |other: &Wish| other.kind() != moved.kind() || (!moved.is_link() && other.refused == moved.refused);
-        if self.wishes.iter().all(fits) {
+        let fits = |other: &Wish| other.kind() != moved.kind() || !moved.is_link();
+        let refused = self.refused.get(&moved.kind()).copied().unwrap_or(moved.refused);
+        if refused == moved.refused && self.wishes.iter().all(fits) {
             self.wishes[row] = moved;
         }
     }
@@ -174,6 +180,9 @@ impl SimWorld {
         let mut now: BTreeMap<WishKind, usize> = BTreeMap::new();
         for wish in self.rows() {
             *now.entry(wish.kind()).or_default() += 1;
+        }
+        for wish in &self.wishes {
+            self.refused.insert(wish.kind(), wish.refused);
         }
         for (kind, count) in now {
             let most = self.wanted.entry(kind).or_default();
