@@ -90,15 +90,15 @@ mod tests {
     #[test]
     fn paths_are_compared_by_where_they_lead() {
         use PathLikeness::{Different, Same, SpelledAlike};
-        let (here, there) = (Some("/work/export"), Some("/mnt/export"));
+        let (here, there) = (Some("/data/export"), Some("/mnt/export"));
         for (one, base, other, other_base, expected) in [
             ("scans/2.pdf", here, "./scans/2.pdf", here, Same),
             ("scans/2.pdf", here, "scans//2.pdf", here, Same),
             ("scans/2.pdf", here, "scans/old/../2.pdf", here, Same),
-            ("scans/2.pdf", here, "/work/export/scans/2.pdf", here, Same),
-            ("scans/2.pdf", here, "/work/export/./scans/2.pdf", there, Same),
-            ("2.pdf", Some("/work/export/scans"), "scans/2.pdf", here, Same),
-            ("../2.pdf", Some("/work/export/scans"), "2.pdf", here, Same),
+            ("scans/2.pdf", here, "/data/export/scans/2.pdf", here, Same),
+            ("scans/2.pdf", here, "/data/export/./scans/2.pdf", there, Same),
+            ("2.pdf", Some("/data/export/scans"), "scans/2.pdf", here, Same),
+            ("../2.pdf", Some("/data/export/scans"), "2.pdf", here, Same),
             ("scans/2.pdf", here, "Scans/2.pdf", here, SpelledAlike),
             ("scans/2.pdf", here, "./scans/2.PDF", here, SpelledAlike),
             ("scans/Mu\u{308}ller.pdf", here, "scans/M\u{fc}ller.pdf", here, SpelledAlike),
@@ -107,7 +107,7 @@ mod tests {
             ("scans/2.pdf", here, "copies/2.pdf", here, Different),
             ("scans/2.pdf", here, "scans/12.pdf", here, Different),
             ("scans/2.pdf", None, "./scans/2.pdf", here, Same),
-            ("/work/export/scans/2.pdf", None, "scans/2.pdf", here, Same),
+            ("/data/export/scans/2.pdf", None, "scans/2.pdf", here, Same),
             ("scans/2.pdf", None, "copies/2.pdf", None, Different),
             ("../../2.pdf", None, "../2.pdf", None, Different),
         ] {
