@@ -81,8 +81,11 @@ pub fn render(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look
     text
 }
 
+/// Problems of one code: those that were kept, and how many more there are.
+type ProblemsOfOneKind<'p> = (Vec<&'p Problem>, Option<MoreProblems>);
+
 fn kinds(problems: &ProblemList) -> Vec<ProblemGroup<'_>> {
-    let mut kinds: BTreeMap<(Severity, ProblemCode), (Vec<&Problem>, Option<MoreProblems>)> = BTreeMap::new();
+    let mut kinds: BTreeMap<(Severity, ProblemCode), ProblemsOfOneKind<'_>> = BTreeMap::new();
     for problem in problems.iter() {
         kinds.entry((problem.severity, problem.code)).or_default().0.push(problem);
     }

@@ -178,11 +178,11 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
     Ok(log.and_then(|log| log.compact(&rows).map(drop).map_err(|_| Dead)))
 }
 
+/// A manifest that passed the check, with the lines that its rows take over.
+type SoundManifest = (ManifestInfo, Checked, Vec<Taking>);
+
 /// Writes the manifest, checks it, and finds the rows that earlier runs sent under other words.
-fn check(
-    world: &SimWorld,
-    held: &LockedResults<SimDisk>,
-) -> Result<Result<(ManifestInfo, Checked, Vec<Taking>), Dead>, String> {
+fn check(world: &SimWorld, held: &LockedResults<SimDisk>) -> Result<Result<SoundManifest, Dead>, String> {
     let options = RecogniseOptions {
         resend: world.resend(),
         moved: MovedRule::New,
