@@ -142,9 +142,8 @@ impl Source {
         }
         let lines: Vec<&str> = without_tests(&self.text).lines().collect();
         let bare = |at: usize| {
-            let above = lines[..at].iter().rev().map(|line| line.trim());
-            let above =
-                above.skip_while(|line| line.starts_with("#[") || line.starts_with("// ")).next().unwrap_or_default();
+            let mut above = lines[..at].iter().rev().map(|line| line.trim());
+            let above = above.find(|line| !line.starts_with("#[") && !line.starts_with("// ")).unwrap_or_default();
             // The end of an attribute over several lines hides what is above it: taken for documented.
             !above.starts_with("///") && !above.starts_with("//!") && !above.ends_with([',', ']'])
         };
