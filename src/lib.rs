@@ -32,6 +32,7 @@
 //! | what a list says about a row in doubt | `engine/settle/compare.rs` |
 //! | what is asked about a record, when its list is believed | `engine/list_inquiry.rs` |
 //! | how the pages of a list make a whole one | `listing.rs` |
+//! | which lines `10-200` or a CSV of lines mean | `line_set.rs` |
 //! | the threads of a run, what is written when | `engine/worker_pool.rs` |
 //! | requests that only read | `engine/requests/` |
 //! | which answers put a row in doubt | `zoho/classify.rs` |
@@ -79,6 +80,8 @@ mod explain;
 mod file_id;
 #[doc(hidden)]
 pub mod internals;
+#[allow(dead_code, reason = "its first users are on their way")]
+mod line_set;
 mod listing;
 mod manifest;
 mod open_file;

@@ -4,6 +4,7 @@
 pub const LEVELS: &[&str] = &[
     "sync",
     "units",
+    "line_set",
     "path_text",
     "file_id",
     "archive",
