@@ -19,7 +19,8 @@
 //! | the order of steps of `attache run` | `cli/run/mod.rs` |
 //! | how an old export becomes a manifest; a recipe for another system | `collect/` |
 //! | how a CSV or YAML manifest is read | `manifest/` |
-//! | how the delimiter and the encoding are found | `manifest/decode.rs` |
+//! | how the delimiter is found | `manifest/csv/delimiter.rs` |
+//! | how the encoding is found | `manifest/decode.rs` |
 //! | a rule about rows, ids, files, links, names | `check/` |
 //! | what makes an id refused as rounded | `check/ids.rs`, `check/record.rs` |
 //! | old keys in place of record ids | `crosswalk/`, `check/keys.rs` |

@@ -16,7 +16,7 @@ use crate::problem::{Place, Problem, ProblemCode};
 const CHUNK: usize = 64 * 1024;
 
 /// Reads bytes, gives text.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     source: Box<dyn Read>,
     hash: Sha256,
     chunk: Vec<u8>,
@@ -48,8 +48,8 @@ enum Coding {
 
 /// Something in the file that is no text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Flaw {
-    pub(super) place: Place,
+pub(crate) struct Flaw {
+    pub(crate) place: Place,
     kind: FlawKind,
     /// How many follow each other on one line.
     count: usize,
@@ -66,7 +66,7 @@ enum FlawKind {
 }
 
 impl Decoder {
-    pub(super) fn new(source: Box<dyn Read>, encoding: Option<&'static Encoding>, watch_cr: bool) -> Decoder {
+    pub(crate) fn new(source: Box<dyn Read>, encoding: Option<&'static Encoding>, watch_cr: bool) -> Decoder {
         Decoder {
             source,
             hash: Sha256::new(),
@@ -87,38 +87,38 @@ impl Decoder {
     }
 
     /// The same, reading no more than so many bytes; a source that has more ends with an error.
-    pub(super) fn with_limit(self, limit: u64) -> Decoder {
+    pub(crate) fn with_limit(self, limit: u64) -> Decoder {
         Decoder { limit, ..self }
     }
 
     /// How many bytes the kept text has.
-    pub(super) fn kept_len(&self) -> usize {
+    pub(crate) fn kept_len(&self) -> usize {
         self.kept.as_ref().map_or(0, String::len)
     }
 
     /// Keeps a copy of all text from now on, until [`Decoder::stop_keeping`].
-    pub(super) fn start_keeping(&mut self) {
+    pub(crate) fn start_keeping(&mut self) {
         self.kept = Some(String::new());
     }
 
-    pub(super) fn stop_keeping(&mut self) {
+    pub(crate) fn stop_keeping(&mut self) {
         self.kept = None;
     }
 
     /// The kept text up to this character, or all of it.
-    pub(super) fn kept(&self, end: Option<usize>) -> String {
+    pub(crate) fn kept(&self, end: Option<usize>) -> String {
         let kept = self.kept.as_deref().unwrap_or_default();
         let end = end.and_then(|end| kept.char_indices().nth(end)).map_or(kept.len(), |(at, _)| at);
         kept[..end].to_owned()
     }
 
     /// One character of the kept text.
-    pub(super) fn kept_char(&self, index: usize) -> Option<char> {
+    pub(crate) fn kept_char(&self, index: usize) -> Option<char> {
         self.kept.as_deref()?.chars().nth(index)
     }
 
     /// Appends some more text; `false` when there is none.
-    pub(super) fn read_into(&mut self, text: &mut String) -> bool {
+    pub(crate) fn read_into(&mut self, text: &mut String) -> bool {
         let before = text.len();
         while !self.done && text.len() == before {
             let read = self.read_chunk();
@@ -294,7 +294,7 @@ impl Decoder {
     }
 
     /// Takes the next flaw up to the end of this line, with all others of its kind there.
-    pub(super) fn next_flaw(&mut self, up_to_line: u32) -> Option<Problem> {
+    pub(crate) fn next_flaw(&mut self, up_to_line: u32) -> Option<Problem> {
         let first = *self.flaws.front().filter(|flaw| flaw.place.line <= up_to_line)?;
         // They are in the order of their lines: those behind need no look, of which there may be one for each line.
         let within = self.flaws.partition_point(|flaw| flaw.place.line <= up_to_line);
@@ -308,21 +308,21 @@ impl Decoder {
     }
 
     /// The line that the text has come to.
-    pub(super) fn line(&self) -> u32 {
+    pub(crate) fn line(&self) -> u32 {
         self.line
     }
 
     /// Why reading broke off, if it did.
-    pub(super) fn error(&self) -> Option<&io::Error> {
+    pub(crate) fn error(&self) -> Option<&io::Error> {
         self.error.as_ref()
     }
 
-    pub(super) fn bytes_read(&self) -> u64 {
+    pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
     /// SHA-256 of all bytes, read to the end if parsing stopped before.
-    pub(super) fn digest(&mut self) -> String {
+    pub(crate) fn digest(&mut self) -> String {
         self.waiting = 0;
         while !self.done && self.read_chunk() > 0 {}
         self.done = true;
@@ -333,7 +333,7 @@ impl Decoder {
         hex
     }
 
-    pub(super) fn encoding(&self) -> &'static str {
+    pub(crate) fn encoding(&self) -> &'static str {
         match self.coding {
             Coding::Undecided(given) => given.unwrap_or(UTF_8).name(),
             Coding::Utf8 => UTF_8.name(),

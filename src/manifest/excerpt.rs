@@ -8,8 +8,8 @@ use std::path::Path;
 use encoding_rs::Encoding;
 
 use super::ManifestInfo;
+use super::csv::ManifestLines;
 use super::decode::Decoder;
-use super::lines::ManifestLines;
 
 /// No more of a line is shown than this many characters.
 const SHOWN: usize = 4_000;

@@ -3,30 +3,22 @@
 //! | to change | open |
 //! | --- | --- |
 //! | encodings, byte order marks, what is not text | `decode.rs` |
-//! | where a CSV row ends, broken quoting | `quotes.rs`, `lines.rs` |
-//! | the CSV header, the delimiter | `header.rs` |
-//! | CSV rows | `table.rs`, `cells.rs` |
-//! | tables that are no manifest | `sheet.rs` |
+//! | how large a manifest, a cell, a header may be | `limits.rs` |
 //! | what a row is to the check | `row.rs` |
-//! | the head of a YAML manifest and its schema | `head.rs` |
-//! | YAML rows | `document.rs`, `events.rs` |
 //! | what is said of the file as a whole | `reader.rs` |
 //! | showing lines of the file again | `excerpt.rs` |
+//! | `#N/A` and its like | `spreadsheet_errors.rs` |
+//! | everything about CSV: delimiter, header, rows, quotes | `csv/` |
+//! | everything about YAML: head, schema, rows | `yaml/` |
 
-mod cell_errors;
-mod cells;
+mod csv;
 mod decode;
-mod document;
-mod events;
 mod excerpt;
-mod head;
-mod header;
-mod lines;
-mod quotes;
+mod limits;
 mod reader;
 mod row;
-mod sheet;
-mod table;
+mod spreadsheet_errors;
+mod yaml;
 
 use std::fmt;
 use std::fs::File;
@@ -36,23 +28,19 @@ use std::path::{Path, PathBuf};
 use encoding_rs::Encoding;
 use serde::Serialize;
 
-pub(crate) use self::cell_errors::is_spreadsheet_error;
-pub use self::head::schema;
+pub(crate) use self::csv::{CsvRow, CsvSheet};
 pub(crate) use self::reader::ManifestReader;
 pub(crate) use self::row::{Field, RawRow, nearest};
-pub(crate) use self::sheet::{CsvRow, CsvSheet};
+pub(crate) use self::spreadsheet_errors::is_spreadsheet_error;
+pub use self::yaml::schema;
 
+use self::csv::{CsvRows, ManifestLines};
 use self::decode::Decoder;
-use self::document::YamlDocument;
-use self::lines::ManifestLines;
+use self::limits::MAX_BYTES;
 use self::reader::{RowReader, Tolerance};
-use self::table::CsvRows;
+use self::yaml::YamlDocument;
 use crate::problem::ProblemList;
 use crate::upload::FileFacts;
-
-/// A manifest may not have more bytes than this. Rows of 100 to 150 bytes, as exports write them, make seven to ten million
-/// in it, which is the work of weeks for one organisation; what is larger was most likely not meant to be a manifest.
-pub const MAX_BYTES: u64 = 1 << 30;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]

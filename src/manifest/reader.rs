@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::csv::CsvRows;
 use super::decode::Decoder;
-use super::document::YamlDocument;
 use super::row::{Field, RawRow};
-use super::table::{self, CsvRows};
+use super::yaml::YamlDocument;
 use super::{ManifestInfo, resolve_folder};
 use crate::path_text::PathHazard;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
@@ -71,7 +71,7 @@ impl ManifestReader {
     /// Whether the header was reported for lacking this column, so that rows need not repeat it.
     pub(crate) fn is_absent(&self, field: Field) -> bool {
         match &self.rows {
-            RowReader::Csv(table) => table::absent(&table.header, field),
+            RowReader::Csv(table) => table.header.lacks(field),
             RowReader::Yaml(_) => false,
         }
     }
@@ -155,7 +155,7 @@ fn close(
         problems.push(
             Problem::new(
                 ProblemCode::ManifestTooLarge,
-                format!("the manifest has more than {} GiB, and the rest was not read", super::MAX_BYTES >> 30),
+                format!("the manifest has more than {} GiB, and the rest was not read", super::limits::MAX_BYTES >> 30),
                 "check that this is the right file, or split it; each part gets its own results file",
             )
             .on_line(line),

@@ -66,14 +66,14 @@ proptest! {
     #[test]
     fn csv_rows_are_those_of_the_csv_crate(
         rows in prop::collection::vec(row(), 1..6),
-        delimiter in prop::sample::select(header::DELIMITERS.to_vec()),
+        delimiter in prop::sample::select(csv::DELIMITERS.to_vec()),
         crlf in any::<bool>(),
         always in any::<bool>(),
     ) {
-        let mut writer = csv::WriterBuilder::new()
+        let mut writer = ::csv::WriterBuilder::new()
             .delimiter(delimiter)
-            .terminator(if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') })
-            .quote_style(if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary })
+            .terminator(if crlf { ::csv::Terminator::CRLF } else { ::csv::Terminator::Any(b'\n') })
+            .quote_style(if always { ::csv::QuoteStyle::Always } else { ::csv::QuoteStyle::Necessary })
             .from_writer(Vec::new());
         writer.write_record(COLUMNS).unwrap();
         for row in &rows {

@@ -4,9 +4,10 @@
 use std::io::{self, Read};
 
 use super::cells::Splitter;
-use super::decode::Decoder;
-use super::header::{self, DELIMITERS, MAX_COLUMNS};
+use super::delimiter::{self, DELIMITERS};
 use super::lines::{ManifestLines, Piece, ROW_LIMIT};
+use crate::manifest::decode::Decoder;
+use crate::manifest::limits::{self, MAX_COLUMNS};
 use crate::problem::Problem;
 
 /// A CSV file whose header has been read.
@@ -54,7 +55,7 @@ impl CsvSheet {
     ) -> Result<CsvSheet, Box<Problem>> {
         let mut lines = ManifestLines::new(Decoder::new(source, encoding, false)).with_row_limit(row_limit);
         lines.skip_blank_lines();
-        let asked = lines.peek_line().and_then(header::sep_line).flatten();
+        let asked = lines.peek_line().and_then(delimiter::sep_line).flatten();
         if asked.is_some() {
             lines.skip_line();
             lines.skip_blank_lines();
@@ -73,7 +74,7 @@ impl CsvSheet {
             }
         };
         if headings.len() > MAX_COLUMNS {
-            return Err(Box::new(header::too_wide(headings.len(), heading_line)));
+            return Err(Box::new(limits::too_wide(headings.len(), heading_line)));
         }
         Ok(CsvSheet { lines, delimiter, cells, headings, heading_line })
     }

@@ -1,15 +1,15 @@
 //! Cuts the text of a CSV manifest into rows, counting physical lines, with no more than a row in memory.
 
-use super::decode::Decoder;
 use super::quotes::{self, QuoteFault, RowScan};
+use crate::manifest::decode::Decoder;
 use crate::problem::{Place, Problem, ProblemCode};
 
 /// A row may not be longer than this, in bytes.
-pub(super) const ROW_LIMIT: usize = 1 << 20;
+pub(crate) const ROW_LIMIT: usize = 1 << 20;
 
 /// The text of the file, row by row.
-pub(super) struct ManifestLines {
-    pub(super) decoder: Decoder,
+pub(crate) struct ManifestLines {
+    pub(crate) decoder: Decoder,
     buffer: String,
     /// What of the buffer is done with.
     start: usize,
@@ -23,7 +23,7 @@ pub(super) struct ManifestLines {
 }
 
 /// A row that was cut off.
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A well-formed one: its text without line end is [`ManifestLines::text`] of this.
     Row { line: u32, range: std::ops::Range<usize> },
     /// One that cannot be taken apart. `lost`: a quote in it is still open after as much text as a row may have, so nobody
@@ -32,7 +32,7 @@ pub(super) enum Piece {
 }
 
 impl ManifestLines {
-    pub(super) fn new(decoder: Decoder) -> ManifestLines {
+    pub(crate) fn new(decoder: Decoder) -> ManifestLines {
         ManifestLines {
             decoder,
             buffer: String::new(),
@@ -45,27 +45,27 @@ impl ManifestLines {
     }
 
     /// The same with rows of up to so many bytes.
-    pub(super) fn with_row_limit(self, row_limit: usize) -> ManifestLines {
+    pub(crate) fn with_row_limit(self, row_limit: usize) -> ManifestLines {
         ManifestLines { row_limit, ..self }
     }
 
     /// The text that a piece stands for; valid until the next one is cut.
-    pub(super) fn text(&self, range: std::ops::Range<usize>) -> &str {
+    pub(crate) fn text(&self, range: std::ops::Range<usize>) -> &str {
         self.buffer.get(range).unwrap_or_default()
     }
 
     /// The line that has been come to.
-    pub(super) fn line(&self) -> u32 {
+    pub(crate) fn line(&self) -> u32 {
         self.line
     }
 
     /// Whether the last line was ended properly.
-    pub(super) fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.ended
     }
 
     /// The next physical line without its end, not yet taken; `None` at the end of the file.
-    pub(super) fn peek_line(&mut self) -> Option<&str> {
+    pub(crate) fn peek_line(&mut self) -> Option<&str> {
         loop {
             let found = memchr::memchr(b'\n', self.rest().as_bytes());
             if found.is_some() || self.rest().len() > ROW_LIMIT || !self.load() {
@@ -77,12 +77,12 @@ impl ManifestLines {
     }
 
     /// Takes the physical line that was peeked at.
-    pub(super) fn skip_line(&mut self) {
+    pub(crate) fn skip_line(&mut self) {
         self.skip_past_newline(self.start);
     }
 
     /// Takes lines that hold nothing but blanks; returns how many.
-    pub(super) fn skip_blank_lines(&mut self) -> u32 {
+    pub(crate) fn skip_blank_lines(&mut self) -> u32 {
         let mut skipped = 0;
         while self.peek_line().is_some_and(|line| line.trim_ascii().is_empty()) {
             self.skip_line();
@@ -93,7 +93,7 @@ impl ManifestLines {
 
     /// Cuts off the next row; `None` at the end of the file. The starts of its cells go to `starts`, unless nothing in
     /// it is quoted, when there is no need.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         delimiter: u8,
         may_break: &dyn Fn(usize) -> bool,
@@ -185,7 +185,7 @@ impl ManifestLines {
     /// A row that cannot be taken apart: reading goes on behind the physical line of the culprit.
     fn broken(&mut self, problem: Problem, at: usize, next: Option<usize>) -> Piece {
         let line = self.line;
-        let place = super::row::place_after(line, self.rest().get(..at).unwrap_or_default());
+        let place = crate::manifest::row::place_after(line, self.rest().get(..at).unwrap_or_default());
         match next {
             Some(next) => self.advance(next),
             None => self.skip_past_newline(self.start + at),

@@ -8,13 +8,13 @@ use std::io::{self, Read};
 use csv::StringRecord;
 
 /// The cells of one row after another.
-pub(super) struct Splitter {
+pub(crate) struct Splitter {
     delimiter: u8,
     csv: csv::Reader<OneRow>,
     /// The cells of the row that was taken apart last.
-    pub(super) record: StringRecord,
+    pub(crate) record: StringRecord,
     /// Where they begin, as [`super::lines::ManifestLines::next`] measured it; empty where nothing is quoted.
-    pub(super) starts: Vec<u32>,
+    pub(crate) starts: Vec<u32>,
 }
 
 /// Hands one row after another to the csv crate, which so never sees what comes behind it.
@@ -43,7 +43,7 @@ impl Read for OneRow {
 }
 
 impl Splitter {
-    pub(super) fn new(delimiter: u8) -> Splitter {
+    pub(crate) fn new(delimiter: u8) -> Splitter {
         let csv = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
@@ -55,7 +55,7 @@ impl Splitter {
     }
 
     /// Takes apart the row whose cells `starts` has been measured for.
-    pub(super) fn split(&mut self, text: &str) {
+    pub(crate) fn split(&mut self, text: &str) {
         if !self.starts.is_empty() {
             return self.split_quoted(text);
         }
@@ -68,7 +68,7 @@ impl Splitter {
     }
 
     /// The same by the csv crate, whatever stands in the row.
-    pub(super) fn split_quoted(&mut self, text: &str) {
+    pub(crate) fn split_quoted(&mut self, text: &str) {
         self.csv.get_mut().load(text);
         // The text is valid UTF-8 and in memory, so there is nothing that could go wrong.
         let read = self.csv.read_record(&mut self.record);
@@ -76,7 +76,7 @@ impl Splitter {
     }
 
     /// Where a cell begins in the text of its row: without any quotes only delimiters stand between the cells.
-    pub(super) fn start_of(&self, ix: usize) -> usize {
+    pub(crate) fn start_of(&self, ix: usize) -> usize {
         match self.starts.get(ix) {
             Some(start) => *start as usize,
             None => self.record.range(ix).map_or(0, |range| range.start + ix),

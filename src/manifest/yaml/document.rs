@@ -9,15 +9,14 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker};
 
-use super::decode::Decoder;
 use super::events::{
     Events, EventsEnd, Scalar, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag, without_nul,
 };
 use super::head::{HEAD_KEYS, OneOrMore, YamlHead};
-use super::header::{MAX_CARRIED, too_many};
-use super::reader::Tolerance;
-use super::row::{self, Field, RawRow};
-use super::table::{CELL_LIMIT, cell_too_large};
+use crate::manifest::decode::Decoder;
+use crate::manifest::limits::{CELL_LIMIT, MAX_CARRIED, cell_too_large, too_many};
+use crate::manifest::reader::Tolerance;
+use crate::manifest::row::{self, Field, RawRow};
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// A map with more keys than this has unknown ones or too many that are carried, which is reported, so that further ones
@@ -25,13 +24,13 @@ use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 const MAX_KEYS: usize = MAX_CARRIED + 100;
 
 /// A YAML manifest whose head has been read.
-pub(super) struct YamlDocument {
+pub(crate) struct YamlDocument {
     events: Events,
-    pub(super) root: Option<(String, Place)>,
-    pub(super) custom_modules: Vec<(String, Place)>,
-    pub(super) crosswalks: Vec<(String, Place)>,
+    pub(crate) root: Option<(String, Place)>,
+    pub(crate) custom_modules: Vec<(String, Place)>,
+    pub(crate) crosswalks: Vec<(String, Place)>,
     defaults: Vec<Default>,
-    pub(super) carried: Vec<String>,
+    pub(crate) carried: Vec<String>,
     carried_at: HashMap<String, usize>,
     keys: Vec<String>,
     state: DocumentState,
@@ -60,7 +59,7 @@ enum DocumentState {
 
 impl YamlDocument {
     /// Reads up to the first row.
-    pub(super) fn open(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
+    pub(crate) fn open(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
         let mut document = YamlDocument {
             events: Events::new(decoder),
             root: None,
@@ -85,7 +84,7 @@ impl YamlDocument {
         document
     }
 
-    pub(super) fn decoder(&self) -> Rc<RefCell<Decoder>> {
+    pub(crate) fn decoder(&self) -> Rc<RefCell<Decoder>> {
         Rc::clone(&self.events.decoder.0)
     }
 
@@ -276,7 +275,7 @@ impl YamlDocument {
     }
 
     /// The values under `defaults:` as a row of their own, so that they can be judged even if no row uses them.
-    pub(super) fn defaults_row(&self) -> Option<RawRow> {
+    pub(crate) fn defaults_row(&self) -> Option<RawRow> {
         if self.defaults.is_empty() {
             return None;
         }
@@ -291,7 +290,7 @@ impl YamlDocument {
     }
 
     /// Reads the next row that is not blank; `false` at the end.
-    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
+    pub(crate) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
         let more = self.try_next(row, tolerance, problems);
         if !matches!(more, Ok(true)) {
             self.state = DocumentState::Done;

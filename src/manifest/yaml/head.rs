@@ -8,30 +8,30 @@ use serde::Deserialize;
 /// Everything before `uploads:`, as serde reads it.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct YamlHead {
+pub(crate) struct YamlHead {
     /// Always 1; what else it could be is refused before.
     #[serde(rename = "version")]
     _version: u64,
     #[serde(default)]
-    pub(super) root: Option<String>,
+    pub(crate) root: Option<String>,
     #[serde(default)]
-    pub(super) defaults: Option<BTreeMap<String, Option<String>>>,
+    pub(crate) defaults: Option<BTreeMap<String, Option<String>>>,
     #[serde(default)]
-    pub(super) custom_modules: Option<Vec<String>>,
+    pub(crate) custom_modules: Option<Vec<String>>,
     #[serde(default)]
-    pub(super) crosswalk: Option<OneOrMore>,
+    pub(crate) crosswalk: Option<OneOrMore>,
 }
 
 /// One text, or a list of them.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub(super) enum OneOrMore {
+pub(crate) enum OneOrMore {
     One(String),
     More(Vec<String>),
 }
 
 impl OneOrMore {
-    pub(super) fn into_vec(self) -> Vec<String> {
+    pub(crate) fn into_vec(self) -> Vec<String> {
         match self {
             OneOrMore::One(one) => vec![one],
             OneOrMore::More(more) => more,
@@ -40,7 +40,7 @@ impl OneOrMore {
 }
 
 /// The keys of the head, for telling them from mistyped ones.
-pub(super) const HEAD_KEYS: [&str; 6] = ["version", "root", "defaults", "custom_modules", "crosswalk", "uploads"];
+pub(crate) const HEAD_KEYS: [&str; 6] = ["version", "root", "defaults", "custom_modules", "crosswalk", "uploads"];
 
 /// A manifest of attache: which file or link belongs to which record of Zoho CRM.
 #[derive(JsonSchema)]

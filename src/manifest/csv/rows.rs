@@ -2,22 +2,21 @@
 //!
 //! `lines` cuts the file into well-formed rows, `cells` takes those apart.
 
-use super::cell_errors::is_spreadsheet_error;
 use super::cells::Splitter;
-use super::header::{self, Delimiter, Header, ManifestColumn};
+use super::delimiter;
+use super::header::{self, Header, ManifestColumn};
 use super::lines::{ManifestLines, Piece};
-use super::reader::Tolerance;
-use super::row::{Field, RawRow};
+use crate::manifest::limits::{self, CELL_LIMIT, MAX_COLUMNS};
+use crate::manifest::reader::Tolerance;
+use crate::manifest::row::RawRow;
+use crate::manifest::spreadsheet_errors::is_spreadsheet_error;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
-/// A cell may not be longer than this, in bytes.
-pub(super) const CELL_LIMIT: usize = 64 * 1024;
-
 /// The rows of a CSV manifest.
-pub(super) struct CsvRows {
-    pub(super) lines: ManifestLines,
-    pub(super) delimiter: u8,
-    pub(super) header: Header,
+pub(crate) struct CsvRows {
+    pub(crate) lines: ManifestLines,
+    pub(crate) delimiter: u8,
+    pub(crate) header: Header,
     cells: Splitter,
     /// `false` when the header leaves no way to read rows.
     readable: bool,
@@ -25,14 +24,14 @@ pub(super) struct CsvRows {
 
 impl CsvRows {
     /// Reads the header. What is wrong with it is reported, and rows are read nevertheless if that makes sense.
-    pub(super) fn open(
+    pub(crate) fn open(
         mut lines: ManifestLines,
         tab_only: bool,
         tolerance: &mut Tolerance,
         problems: &mut ProblemList,
     ) -> CsvRows {
         tolerance.blank_lines += lines.skip_blank_lines();
-        let asked = lines.peek_line().and_then(header::sep_line);
+        let asked = lines.peek_line().and_then(delimiter::sep_line);
         let sep_at = lines.line();
         if asked.is_some() {
             lines.skip_line();
@@ -41,7 +40,7 @@ impl CsvRows {
         let line = lines.line();
         let chosen = match lines.peek_line() {
             None => Err(None),
-            Some(first) => choose(first, asked, tab_only, sep_at, line).map_err(Some),
+            Some(first) => delimiter::choose(first, asked, tab_only, sep_at, line).map_err(Some),
         };
         let delimiter = *chosen.as_ref().unwrap_or(&b',');
         let mut table = CsvRows {
@@ -71,8 +70,8 @@ impl CsvRows {
                 // The csv crate takes a byte order mark off whatever it reads first, so that must not be a row.
                 self.cells.split_quoted(self.lines.text(range.clone()));
                 let cells = self.header_cells(line, range);
-                if self.cells.record.len() > header::MAX_COLUMNS {
-                    problems.push(header::too_wide(self.cells.record.len(), line));
+                if self.cells.record.len() > MAX_COLUMNS {
+                    problems.push(limits::too_wide(self.cells.record.len(), line));
                     self.readable = false;
                 } else if header::is_results(&cells) {
                     problems.push(results_as_manifest(line));
@@ -91,7 +90,7 @@ impl CsvRows {
     fn header_cells(&self, line: u32, range: std::ops::Range<usize>) -> Vec<(String, Place)> {
         let (mut column, mut counted) = (1, 0);
         let text = self.lines.text(range);
-        let names = self.cells.record.iter().take(header::MAX_COLUMNS).enumerate();
+        let names = self.cells.record.iter().take(MAX_COLUMNS).enumerate();
         let placed = names.map(|(ix, name)| {
             let start = self.cells.start_of(ix);
             column += text.get(counted..start).unwrap_or_default().chars().count();
@@ -110,7 +109,7 @@ impl CsvRows {
 
     /// Reads the next row that is not blank; `false` at the end. A row that cannot be taken apart comes as one with
     /// empty cells that is broken.
-    pub(super) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
+    pub(crate) fn next(&mut self, row: &mut RawRow, tolerance: &mut Tolerance, problems: &mut ProblemList) -> bool {
         while self.readable {
             let header = &self.header;
             let piece = self.lines.next(self.delimiter, &|cell| header.may_break(cell), &mut self.cells.starts);
@@ -192,7 +191,7 @@ impl CsvRows {
             Problem::new(
                 ProblemCode::TooManyCells,
                 format!("{} cells, where the header has {}", self.cells.record.len(), self.header.columns.len()),
-                format!("put a cell that contains {} in quotes", header::delimiter_name(self.delimiter)),
+                format!("put a cell that contains {} in quotes", delimiter::delimiter_name(self.delimiter)),
             )
         };
         let mut problem = problem.at(row.place_of_byte(self.cells.start_of(ix))).in_row(row.number);
@@ -206,8 +205,11 @@ impl CsvRows {
         let text = self.cells.record.as_slice();
         if text.len() > CELL_LIMIT {
             for (ix, cell) in self.cells.record.iter().enumerate().filter(|(_, cell)| cell.len() > CELL_LIMIT) {
-                problems
-                    .push(cell_too_large(cell.len()).at(row.place_of_byte(self.cells.start_of(ix))).in_row(row.number));
+                problems.push(
+                    limits::cell_too_large(cell.len())
+                        .at(row.place_of_byte(self.cells.start_of(ix)))
+                        .in_row(row.number),
+                );
                 broken = true;
             }
         }
@@ -231,70 +233,6 @@ impl CsvRows {
     }
 }
 
-/// The delimiter, or what is wrong with the header line.
-fn choose(first: &str, asked: Option<Option<u8>>, tab_only: bool, sep_at: u32, line: u32) -> Result<u8, Box<Problem>> {
-    let found = if tab_only { Delimiter::Found(b'\t') } else { header::find_delimiter(first) };
-    let problem = match (asked, found) {
-        (Some(None), _) => sep_unknown(sep_at),
-        (_, Delimiter::NoHeader) => header_missing(first, line),
-        (Some(Some(asked)), _) => {
-            let names = |delimiter: &u8| header::known_names(first, *delimiter);
-            let others = header::DELIMITERS.into_iter().filter(|other| names(other) > names(&asked));
-            match others.max_by_key(names) {
-                Some(other) => contradiction(asked, other, sep_at),
-                None if tab_only && asked != b'\t' => contradiction(asked, b'\t', sep_at),
-                None => return Ok(asked),
-            }
-        }
-        (None, Delimiter::Found(delimiter)) => return Ok(delimiter),
-        (None, Delimiter::Unclear(one, other)) => unclear(one, other, line),
-    };
-    Err(Box::new(problem))
-}
-
-fn sep_unknown(line: u32) -> Problem {
-    Problem::new(
-        ProblemCode::DelimiterUnclear,
-        "the `sep=` line names no delimiter that is known here",
-        "use a comma, a semicolon, a TAB or |, or remove the line",
-    )
-    .on_line(line)
-}
-
-fn unclear(one: u8, other: u8, line: u32) -> Problem {
-    let (one, other) = (header::delimiter_name(one), header::delimiter_name(other));
-    Problem::new(
-        ProblemCode::DelimiterUnclear,
-        format!("both {one} and {other} separate known names in the header"),
-        "use one delimiter in the whole header",
-    )
-    .on_line(line)
-}
-
-fn contradiction(asked: u8, found: u8, line: u32) -> Problem {
-    Problem::new(
-        ProblemCode::SepContradicts,
-        format!(
-            "this line says {}, but the header is separated by {}",
-            header::delimiter_name(asked),
-            header::delimiter_name(found)
-        ),
-        "correct this line or remove it",
-    )
-    .on_line(line)
-}
-
-fn header_missing(first: &str, line: u32) -> Problem {
-    let mut problem = Problem::new(
-        ProblemCode::HeaderMissing,
-        "the first line names no known column",
-        "put a header such as `module,record,file` first",
-    )
-    .at(Place { line, column: Some(1) });
-    problem.value = Some(crate::problem::masked_excerpt(first));
-    problem
-}
-
 fn results_as_manifest(line: u32) -> Problem {
     Problem::new(
         ProblemCode::ResultsAsManifest,
@@ -313,15 +251,6 @@ fn comment(place: Place) -> Problem {
     .at(place)
 }
 
-/// A cell of so many bytes.
-pub(super) fn cell_too_large(bytes: usize) -> Problem {
-    Problem::new(
-        ProblemCode::CellTooLarge,
-        format!("a value of {bytes} bytes; 65536 are allowed"),
-        "look at the quotes around this line, or shorten the value",
-    )
-}
-
 fn lone_cr(place: Place, cell: &str) -> Problem {
     let mut problem = Problem::new(
         ProblemCode::LoneCr,
@@ -336,13 +265,4 @@ fn lone_cr(place: Place, cell: &str) -> Problem {
 fn has_lone_cr(cell: &str) -> bool {
     let bytes = cell.as_bytes();
     memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
-}
-
-/// The fields whose absence has been reported with the header, so that rows need not repeat it.
-pub(super) fn absent(header: &Header, field: Field) -> bool {
-    match field {
-        Field::File | Field::Url => !header.has(Field::File) && !header.has(Field::Url),
-        Field::Record | Field::Key => !header.has(Field::Record) && !header.has(Field::Key),
-        Field::Module | Field::Name | Field::Sha256 | Field::Md5 => !header.has(field),
-    }
 }

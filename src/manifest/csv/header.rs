@@ -1,23 +1,14 @@
-//! Understands the first line of a CSV manifest: which delimiter, which column is what.
+//! Understands the first line of a CSV manifest: which column is what.
 
 use std::collections::HashSet;
 
-use super::row::{self, Field};
+use crate::manifest::limits::{self, MAX_CARRIED};
+use crate::manifest::row::{self, Field};
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
-
-/// What a CSV manifest may be separated by.
-pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// More carried columns than this are not wanted.
-pub(super) const MAX_CARRIED: usize = 1_000;
-
-/// More columns than this are no table. The widest sheet of a spreadsheet has as many, and saved as CSV it may show them
-/// all.
-pub(super) const MAX_COLUMNS: usize = 16_384;
 
 /// What a column is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum ManifestColumn {
+pub(crate) enum ManifestColumn {
     Field(Field),
     /// The carried column with this index.
     Carried(usize),
@@ -29,32 +20,41 @@ pub(super) enum ManifestColumn {
 
 /// The columns of a CSV manifest.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct Header {
-    pub(super) columns: Vec<ManifestColumn>,
-    pub(super) carried: Vec<String>,
+pub(crate) struct Header {
+    pub(crate) columns: Vec<ManifestColumn>,
+    pub(crate) carried: Vec<String>,
 }
 
 /// Names that stand in a results file and, but for `key`, in no manifest.
-const RESULTS_ONLY: [&str; 6] = ["line", "status", "attachment_id", "run", "key", "check"];
+pub(crate) const RESULTS_ONLY: [&str; 6] = ["line", "status", "attachment_id", "run", "key", "check"];
 
 impl Header {
     /// Whether there is such a column.
-    pub(super) fn has(&self, field: Field) -> bool {
+    pub(crate) fn has(&self, field: Field) -> bool {
         self.columns.contains(&ManifestColumn::Field(field))
     }
 
+    /// Whether this column's absence is reported with the header, so that rows need not repeat it.
+    pub(crate) fn lacks(&self, field: Field) -> bool {
+        match field {
+            Field::File | Field::Url => !self.has(Field::File) && !self.has(Field::Url),
+            Field::Record | Field::Key => !self.has(Field::Record) && !self.has(Field::Key),
+            Field::Module | Field::Name | Field::Sha256 | Field::Md5 => !self.has(field),
+        }
+    }
+
     /// How many columns have names, up to the last one that has.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.columns.iter().rposition(|column| *column != ManifestColumn::Unnamed).map_or(0, |last| last + 1)
     }
 
     /// Whether the cells of this column may hold line breaks.
-    pub(super) fn may_break(&self, column: usize) -> bool {
+    pub(crate) fn may_break(&self, column: usize) -> bool {
         matches!(self.columns.get(column), Some(ManifestColumn::Carried(_) | ManifestColumn::Refused))
     }
 
     /// Understands the names, each with its place. Problems are reported and the rest is understood nevertheless.
-    pub(super) fn read(cells: &[(String, Place)], problems: &mut ProblemList) -> Header {
+    pub(crate) fn read(cells: &[(String, Place)], problems: &mut ProblemList) -> Header {
         let mut header = Header::default();
         let mut seen: HashSet<String> = HashSet::new();
         let last_named = cells.iter().rposition(|(name, _)| !name.trim().is_empty());
@@ -88,7 +88,7 @@ impl Header {
             return ManifestColumn::Refused;
         }
         if self.carried.len() == MAX_CARRIED {
-            problems.push(too_many(place));
+            problems.push(limits::too_many(place));
         }
         if self.carried.len() >= MAX_CARRIED {
             return ManifestColumn::Refused;
@@ -120,26 +120,6 @@ impl Header {
     }
 }
 
-/// Too many columns are to be carried.
-pub(super) fn too_many(place: Place) -> Problem {
-    Problem::new(
-        ProblemCode::TooManyColumns,
-        format!("more than {MAX_CARRIED} columns are to be carried"),
-        "keep only those that the results need",
-    )
-    .at(place)
-}
-
-/// A header of so many columns.
-pub(super) fn too_wide(columns: usize, line: u32) -> Problem {
-    Problem::new(
-        ProblemCode::TooManyColumns,
-        format!("the header has {columns} columns; {MAX_COLUMNS} are allowed"),
-        "keep only the columns that are needed",
-    )
-    .on_line(line)
-}
-
 fn unnamed(place: Place) -> Problem {
     Problem::new(ProblemCode::ColumnUnnamed, "a column without a name", "name it, or remove it").at(place)
 }
@@ -168,91 +148,14 @@ fn unknown(name: &str, place: Place) -> Problem {
 }
 
 /// Whether these are the columns of a results file.
-pub(super) fn is_results(cells: &[(String, Place)]) -> bool {
+pub(crate) fn is_results(cells: &[(String, Place)]) -> bool {
     let has = |wanted: &&str| cells.iter().any(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
     RESULTS_ONLY.iter().filter(|wanted| has(wanted)).count() >= 4
-}
-
-/// What separates the cells of a header line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Delimiter {
-    Found(u8),
-    /// Two of them give known names.
-    Unclear(u8, u8),
-    /// None gives a known name.
-    NoHeader,
-}
-
-/// Finds the delimiter: the one that makes the most known names of the line.
-pub(super) fn find_delimiter(line: &str) -> Delimiter {
-    let mut scored = DELIMITERS.map(|delimiter| (known_names(line, delimiter), delimiter));
-    // Stable, so that a header of one column is taken for one with commas.
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let [(best, delimiter), (second, other), ..] = scored;
-    let splits = |delimiter: u8| memchr::memchr(delimiter, line.as_bytes()).is_some();
-    match best {
-        0 => Delimiter::NoHeader,
-        _ if best == second && splits(delimiter) && splits(other) => Delimiter::Unclear(delimiter, other),
-        _ => Delimiter::Found(if splits(delimiter) || !splits(other) || second < best { delimiter } else { other }),
-    }
-}
-
-/// How many names of a header line are known if it is separated by this.
-pub(super) fn known_names(line: &str, delimiter: u8) -> usize {
-    line.split(char::from(delimiter))
-        .map(|cell| cell.trim().trim_matches('"').trim().to_lowercase())
-        .filter(|name| Field::named(name).is_some() || row::is_carried(name) || RESULTS_ONLY.contains(&name.as_str()))
-        .count()
-}
-
-/// The delimiter that a first line of the form `sep=;` asks for; `Some(None)` if it asks for one that is not possible.
-pub(super) fn sep_line(line: &str) -> Option<Option<u8>> {
-    let line = line.trim_matches([' ', '"']);
-    let wanted = line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).and_then(|_| line.get(4..))?;
-    let only = match wanted.as_bytes() {
-        [byte] if DELIMITERS.contains(byte) => Some(*byte),
-        _ => None,
-    };
-    Some(only)
-}
-
-/// A delimiter as people call it.
-pub(super) fn delimiter_name(delimiter: u8) -> String {
-    match delimiter {
-        b'\t' => "TAB".to_owned(),
-        other => format!("`{}`", char::from(other)),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_delimiter_is_the_one_that_makes_known_names() {
-        for (line, wanted) in [
-            ("module,record,file", Delimiter::Found(b',')),
-            ("Module;Record;File;x_a,b", Delimiter::Found(b';')),
-            ("module\trecord\turl", Delimiter::Found(b'\t')),
-            ("\"module\"|\"record\"|\"file\"", Delimiter::Found(b'|')),
-            ("file", Delimiter::Found(b',')),
-            ("module;record,file", Delimiter::Unclear(b',', b';')),
-            ("owner;module", Delimiter::Found(b';')),
-            ("Leads,738964000000291009,a.pdf", Delimiter::NoHeader),
-            ("", Delimiter::NoHeader),
-        ] {
-            assert_eq!(find_delimiter(line), wanted, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_sep_line_is_known_in_every_spelling() {
-        assert_eq!(sep_line("sep=;"), Some(Some(b';')));
-        assert_eq!(sep_line("\"SEP=,\""), Some(Some(b',')));
-        assert_eq!(sep_line("sep=\t"), Some(Some(b'\t')));
-        assert_eq!(sep_line("sep=#"), Some(None));
-        assert_eq!(sep_line("module,record"), None);
-    }
 
     #[test]
     fn a_carried_column_keeps_its_spelling() {

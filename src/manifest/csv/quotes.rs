@@ -5,7 +5,7 @@
 
 /// What begins at the start of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum RowScan {
+pub(crate) enum RowScan {
     /// The text ends before the row does.
     NeedsMore,
     /// A row of so many bytes, its line end not counted, and where the next one begins.
@@ -18,7 +18,7 @@ pub(super) enum RowScan {
 
 /// Ways of quoting wrongly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum QuoteFault {
+pub(crate) enum QuoteFault {
     /// No quote follows the one at this place, as far as the text goes.
     Unended,
     /// The quote at this place is closed only by one that opens another cell.
@@ -31,7 +31,7 @@ pub(super) enum QuoteFault {
 
 /// Measures the row at the start of `text`. With `complete`, nothing comes behind the text. The starts of the cells go
 /// to `starts`. `may_break` says which cells may hold line breaks.
-pub(super) fn measure(
+pub(crate) fn measure(
     text: &str,
     complete: bool,
     delimiter: u8,
@@ -143,7 +143,7 @@ fn quote_behind_blanks(cell: &[u8]) -> Option<usize> {
 }
 
 /// Length of the row without its line end, and the start of the next one, if a cell ends here.
-pub(super) fn line_end(bytes: &[u8], cell_end: usize) -> (usize, usize) {
+pub(crate) fn line_end(bytes: &[u8], cell_end: usize) -> (usize, usize) {
     match bytes.get(cell_end..).unwrap_or_default() {
         [b'\n', ..] => {
             // An unquoted cell still has the CR of a CRLF at its end.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, Span};
 
-use super::decode::Decoder;
+use crate::manifest::decode::Decoder;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// No single value, and no stretch of comments, may be longer than this in characters.
@@ -18,19 +18,19 @@ const MAX_ANCHORS: usize = 1_000;
 const HEAD_LIMIT: usize = 4 << 20;
 
 /// Reading cannot go on; why has been reported.
-pub(super) struct EventsEnd;
+pub(crate) struct EventsEnd;
 
 /// A scalar that stands for itself.
-pub(super) struct Scalar {
-    pub(super) text: String,
+pub(crate) struct Scalar {
+    pub(crate) text: String,
     /// Whether YAML takes it for nothing: plain, and empty or a way to write null.
-    pub(super) is_null: bool,
-    pub(super) is_plain: bool,
-    pub(super) place: Place,
+    pub(crate) is_null: bool,
+    pub(crate) is_plain: bool,
+    pub(crate) place: Place,
 }
 
 /// A value, of whatever kind.
-pub(super) enum Value {
+pub(crate) enum Value {
     Scalar(Scalar),
     /// A list that has just begun.
     List(Place),
@@ -41,9 +41,9 @@ pub(super) enum Value {
 }
 
 /// The events of the parser, with the text they come from.
-pub(super) struct Events {
+pub(crate) struct Events {
     parser: Parser<'static, BufferedInput<Chars>>,
-    pub(super) decoder: SharedDecoder,
+    pub(crate) decoder: SharedDecoder,
     fuel: Rc<Cell<usize>>,
     /// Where the last event began and ended.
     last: (Option<usize>, u32),
@@ -51,7 +51,7 @@ pub(super) struct Events {
 
 /// The decoder, which the parser's characters come from and which knows their flaws.
 #[derive(Clone)]
-pub(super) struct SharedDecoder(pub(super) Rc<RefCell<Decoder>>);
+pub(crate) struct SharedDecoder(pub(super) Rc<RefCell<Decoder>>);
 
 impl std::ops::Deref for SharedDecoder {
     type Target = RefCell<Decoder>;
@@ -89,7 +89,7 @@ impl Iterator for Chars {
 }
 
 impl Events {
-    pub(super) fn new(decoder: Decoder) -> Events {
+    pub(crate) fn new(decoder: Decoder) -> Events {
         let decoder = SharedDecoder(Rc::new(RefCell::new(decoder)));
         decoder.borrow_mut().start_keeping();
         let fuel = Rc::new(Cell::new(EVENT_LIMIT));
@@ -97,7 +97,7 @@ impl Events {
         Events { parser: Parser::new_from_iter(chars), decoder, fuel, last: (None, 1) }
     }
 
-    pub(super) fn next(&mut self, problems: &mut ProblemList) -> Result<(Event<'static>, Span), EventsEnd> {
+    pub(crate) fn next(&mut self, problems: &mut ProblemList) -> Result<(Event<'static>, Span), EventsEnd> {
         let event = self.parser.next_event();
         if self.fuel.replace(EVENT_LIMIT) == 0 {
             problems.push(
@@ -138,33 +138,33 @@ impl Events {
     }
 
     /// The line that the last event ended on.
-    pub(super) fn line(&self) -> u32 {
+    pub(crate) fn line(&self) -> u32 {
         self.last.1
     }
 
-    pub(super) fn char_at_last_start(&self) -> Option<char> {
+    pub(crate) fn char_at_last_start(&self) -> Option<char> {
         self.decoder.borrow().kept_char(self.last.0?)
     }
 
     /// The value of a key. Tags, anchors of rows and aliases are reported.
-    pub(super) fn value(&mut self, row: Option<u32>, problems: &mut ProblemList) -> Result<Value, EventsEnd> {
+    pub(crate) fn value(&mut self, row: Option<u32>, problems: &mut ProblemList) -> Result<Value, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, row, problems).unwrap_or(Value::Refused))
     }
 
     /// The next entry of the list that is open, or `None` at its end.
-    pub(super) fn item(&mut self, problems: &mut ProblemList) -> Result<Option<Value>, EventsEnd> {
+    pub(crate) fn item(&mut self, problems: &mut ProblemList) -> Result<Option<Value>, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, None, problems))
     }
 
-    pub(super) fn item_of_row(&mut self, row: u32, problems: &mut ProblemList) -> Result<Option<Value>, EventsEnd> {
+    pub(crate) fn item_of_row(&mut self, row: u32, problems: &mut ProblemList) -> Result<Option<Value>, EventsEnd> {
         let (event, span) = self.next(problems)?;
         Ok(value_of(event, span, Some(row), problems))
     }
 
     /// Passes over the rest of the list or map that has just begun.
-    pub(super) fn skip(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
+    pub(crate) fn skip(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         let mut depth = 1_usize;
         while depth > 0 {
             match self.next(problems)?.0 {
@@ -177,11 +177,11 @@ impl Events {
     }
 
     /// Reports what is no text up to here; whether there was any.
-    pub(super) fn report_flaws(&mut self, row: Option<u32>, problems: &mut ProblemList) -> bool {
+    pub(crate) fn report_flaws(&mut self, row: Option<u32>, problems: &mut ProblemList) -> bool {
         self.report_flaws_up_to(self.line(), row, problems)
     }
 
-    pub(super) fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut ProblemList) -> bool {
+    pub(crate) fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut ProblemList) -> bool {
         let before = problems.total();
         while let Some(flaw) = self.decoder.borrow_mut().next_flaw(line) {
             problems.push(in_row(flaw, row));
@@ -242,7 +242,7 @@ fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut 
 
 /// A text in which a NUL that was written as an escape is reported and replaced, as the decoder does with those of the
 /// file itself.
-pub(super) fn without_nul(text: String, place: Place, row: Option<u32>, problems: &mut ProblemList) -> String {
+pub(crate) fn without_nul(text: String, place: Place, row: Option<u32>, problems: &mut ProblemList) -> String {
     if !text.contains('\0') {
         return text;
     }
@@ -259,11 +259,11 @@ fn line_of(mark: Marker) -> u32 {
     u32::try_from(mark.line()).unwrap_or(u32::MAX)
 }
 
-pub(super) fn place_of(mark: Marker) -> Place {
+pub(crate) fn place_of(mark: Marker) -> Place {
     Place { line: line_of(mark), column: u32::try_from(mark.col() + 1).ok() }
 }
 
-pub(super) fn place_of_value(value: &Value, otherwise: Place) -> Place {
+pub(crate) fn place_of_value(value: &Value, otherwise: Place) -> Place {
     match value {
         Value::Scalar(scalar) => scalar.place,
         Value::List(place) | Value::Map(place) => *place,
@@ -271,14 +271,14 @@ pub(super) fn place_of_value(value: &Value, otherwise: Place) -> Place {
     }
 }
 
-pub(super) fn in_row(problem: Problem, row: Option<u32>) -> Problem {
+pub(crate) fn in_row(problem: Problem, row: Option<u32>) -> Problem {
     match row {
         Some(row) => problem.in_row(row),
         None => problem,
     }
 }
 
-pub(super) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems: &mut ProblemList) {
+pub(crate) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems: &mut ProblemList) {
     if tagged {
         let problem = Problem::new(
             ProblemCode::YamlTag,
@@ -290,7 +290,7 @@ pub(super) fn report_tag(tagged: bool, place: Place, row: Option<u32>, problems:
 }
 
 /// Anchors outside rows do no harm, since nothing may refer to them.
-pub(super) fn report_anchor(anchor: usize, place: Place, row: Option<u32>, problems: &mut ProblemList) {
+pub(crate) fn report_anchor(anchor: usize, place: Place, row: Option<u32>, problems: &mut ProblemList) {
     if anchor != 0 && row.is_some() {
         let problem = Problem::new(
             ProblemCode::YamlAnchor,
@@ -301,7 +301,7 @@ pub(super) fn report_anchor(anchor: usize, place: Place, row: Option<u32>, probl
     }
 }
 
-pub(super) fn alias(place: Place) -> Problem {
+pub(crate) fn alias(place: Place) -> Problem {
     Problem::new(
         ProblemCode::YamlAlias,
         "a YAML alias (a word that begins with *)",
