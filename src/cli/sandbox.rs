@@ -151,7 +151,9 @@ impl EndSignal {
     fn new() -> io::Result<EndSignal> {
         let (sender, receiver) = std::sync::mpsc::channel();
         // A second Ctrl-C finds nobody listening any more, and nothing left to stop.
-        let handler = move || drop(sender.send(()));
+        let handler = move || {
+            let _ = sender.send(());
+        };
         ctrlc::set_handler(handler).map_err(io::Error::other)?;
         Ok(EndSignal(receiver))
     }

@@ -14,7 +14,9 @@ pub struct Terminal {
 pub enum ControllingTerminal {
     /// It has none: cron, a CI job, a service.
     None,
-    /// It has one, but another job of it is in the foreground: reading would stop the process.
+    /// It has one, but another job of it is in the foreground: reading would stop the process. A console of Windows knows
+    /// no such jobs.
+    #[cfg(unix)]
     Background,
     /// Somebody can be asked.
     Foreground(Terminal),
@@ -43,7 +45,7 @@ impl ControllingTerminal {
         Ok(ControllingTerminal::Foreground(Terminal { input, output: Box::new(terminal) }))
     }
 
-    /// Finds it. Windows knows no background of a console.
+    /// Finds it.
     ///
     /// # Errors
     ///

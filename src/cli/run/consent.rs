@@ -29,6 +29,7 @@ pub(super) fn ask(prepared: &Prepared, facts: &Facts) -> Result<bool, Failure> {
     match ControllingTerminal::open().or_exit(Exit::Usage)? {
         // Cron, a CI job, a service: whoever wrote the command is not there, and meant it.
         ControllingTerminal::None => Ok(true),
+        #[cfg(unix)]
         ControllingTerminal::Background => Err(Failure::usage(anyhow!(
             "this run was put into the background of a terminal, where nobody can be asked whether to send; add --yes to \
              send without asking, or run it in the foreground. Nothing was sent"
