@@ -326,6 +326,11 @@ impl<'a> Checker<'a> {
                 detail.settled = true;
             }
         }
+        for row in recognised.again {
+            if let Some(detail) = self.details.get_mut(row as usize) {
+                detail.settled = false;
+            }
+        }
         for doubt in recognised.problems {
             let ix = doubt.row as usize;
             let (Some(detail), rest) = (self.details.get(ix), self.store.rests[ix]) else { continue };

@@ -19,17 +19,34 @@ const CHUNK: usize = 256 * 1024;
 
 /// Who is told how far the reading is: bytes so far, and of how many. May be told from several threads.
 #[derive(Clone, Default)]
-pub struct ChecksumWatch(Option<Arc<dyn Fn(u64, u64) + Send + Sync>>);
+pub struct ChecksumWatch(Option<Arc<WatchedBytes>>);
+
+/// How far the reading is.
+struct WatchedBytes {
+    told: Box<dyn Fn(u64, u64) + Send + Sync>,
+    so_far: AtomicU64,
+    of: AtomicU64,
+}
 
 impl ChecksumWatch {
     /// Tells this function.
     pub fn new(told: impl Fn(u64, u64) + Send + Sync + 'static) -> ChecksumWatch {
-        ChecksumWatch(Some(Arc::new(told)))
+        let watched = WatchedBytes { told: Box::new(told), so_far: AtomicU64::new(0), of: AtomicU64::new(0) };
+        ChecksumWatch(Some(Arc::new(watched)))
     }
 
-    fn tell(&self, bytes: u64, of: u64) {
-        if let Some(told) = &self.0 {
-            told(bytes, of);
+    /// So many more bytes are going to be read.
+    pub(crate) fn expect(&self, bytes: u64) {
+        if let Some(watched) = &self.0 {
+            watched.of.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// So many more bytes were read.
+    pub(crate) fn add(&self, bytes: u64) {
+        if let Some(watched) = &self.0 {
+            let so_far = watched.so_far.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            (watched.told)(so_far, watched.of.load(Ordering::Relaxed));
         }
     }
 }
@@ -45,12 +62,8 @@ pub(super) fn read(
     files: &[(SourceIx, FileSource)],
     watch: &ChecksumWatch,
 ) -> HashMap<SourceIx, Result<Checksums, String>> {
-    let of = files.iter().map(|(_, file)| file.facts.size).sum();
-    let so_far = AtomicU64::new(0);
-    let read = |(source, file): &(SourceIx, FileSource)| {
-        let hashed = hash(file, &|bytes| watch.tell(so_far.fetch_add(bytes, Ordering::Relaxed) + bytes, of));
-        (*source, hashed)
-    };
+    watch.expect(files.iter().map(|(_, file)| file.facts.size).sum());
+    let read = |(source, file): &(SourceIx, FileSource)| (*source, hash(file, &|bytes| watch.add(bytes)));
     // Hashing keeps a processor busy, unlike looking: as many threads as there are processors.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
     match rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|ix| format!("hash-{ix}")).build() {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::files::{FileStamp, stamps};
 use super::left_out::LeftOut;
 use super::store::RowStore;
 use crate::checksum::Checksums;
@@ -43,6 +44,8 @@ pub enum Stage {
 pub struct Recognised {
     /// Rows that turned out to be settled.
     pub settled: Vec<u32>,
+    /// Rows that an earlier run settled and that are to be sent once more: their files are wanted after all.
+    pub again: Vec<u32>,
     /// Rows that somebody has to decide about.
     pub problems: Vec<RowDoubt>,
 }
@@ -103,6 +106,13 @@ impl<'c> RowsSoFar<'c> {
     /// What the look at the file of a row said; `None` before it, and where it cannot be sent.
     pub fn facts(&self, row: u32) -> Option<FileFacts> {
         self.store.source(row as usize).facts
+    }
+
+    /// What a look at the files of these rows says, without opening them; `None` for a link, for a member of an archive,
+    /// which has no time of its own, and where there is no file.
+    pub fn stamps(&self, rows: &[u32]) -> Vec<Option<FileStamp>> {
+        let sources = rows.iter().map(|row| self.store.rests[*row as usize].source);
+        stamps(self.store, self.base, sources)
     }
 
     /// The fingerprint of the file of a row; `None` for a link, and for a file that cannot be read as it was looked at.

@@ -9,11 +9,12 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use unicode_normalization::UnicodeNormalization;
 
 use super::members::{MemberTrouble, look_inside};
-use super::store::{RowStore, SourceIx};
-use crate::upload::FileFacts;
+use super::store::{RowStore, SourceIx, StoredSource};
+use crate::upload::{FileFacts, SourceKind};
 
 /// Looks wait for disks and networks, not for processors.
 const THREADS: std::ops::RangeInclusive<usize> = 8..=16;
@@ -83,14 +84,9 @@ pub(super) fn look(
             .collect();
         (folders, looks)
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.clamp(*THREADS.start(), *THREADS.end()).min(wanted.len().div_ceil(CHUNK));
-    // A few files need no pool; a system that grants no threads gets the work done in this one.
-    let pool = (threads > 1)
-        .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|ix| format!("look-{ix}")).build());
-    let (folders, looks) = match pool {
-        Some(Ok(pool)) => pool.install(at_once),
-        _ => one_by_one(),
+    let (folders, looks) = match pool_for(wanted.len()) {
+        Some(pool) => pool.install(at_once),
+        None => one_by_one(),
     };
     let mut troubles = HashMap::new();
     store.paths.folder_of = vec![None; sources];
@@ -115,6 +111,58 @@ pub(super) fn look(
     store.paths.folders = folders.into_iter().map(Result::unwrap_or_default).collect();
     look_inside(store, &mut troubles, &fence);
     troubles
+}
+
+/// Threads for so many looks. A few files need no pool; a system that grants no threads gets the work done in this one.
+fn pool_for(looks: usize) -> Option<ThreadPool> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.clamp(*THREADS.start(), *THREADS.end()).min(looks.div_ceil(CHUNK));
+    if threads < 2 {
+        return None;
+    }
+    ThreadPoolBuilder::new().num_threads(threads).thread_name(|ix| format!("look-{ix}")).build().ok()
+}
+
+/// What a look at a file says that nobody opens: enough to see that it is not what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileStamp {
+    /// Its bytes.
+    pub size: u64,
+    /// When it was last written to, in whole seconds since 1970; 0 where the system does not say.
+    pub modified: i64,
+}
+
+impl FileStamp {
+    /// Of the file with this path, or where it leads; `None` where there is none.
+    fn at(path: &Path) -> Option<FileStamp> {
+        let metadata = fs::metadata(path).ok().filter(Metadata::is_file)?;
+        let modified = metadata.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+        Some(FileStamp { size: metadata.len(), modified: modified.map_or(0, jiff::Timestamp::as_second) })
+    }
+}
+
+/// Looks at these files, each once. Nothing is opened and nothing judged, so it does not matter where they are.
+pub(super) fn stamps(
+    store: &RowStore,
+    base: &Path,
+    sources: impl Iterator<Item = SourceIx> + Clone,
+) -> Vec<Option<FileStamp>> {
+    let mut distinct: Vec<SourceIx> = sources.clone().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let look = |source: &SourceIx| {
+        let StoredSource { kind, text, .. } = *store.sources.get(*source);
+        // The path of a member leads to nothing that the system knows.
+        (kind == SourceKind::File).then(|| FileStamp::at(&base.join(store.texts.get(text)))).flatten()
+    };
+    let looks: Vec<Option<FileStamp>> = match pool_for(distinct.len()) {
+        Some(pool) => {
+            pool.install(|| distinct.par_chunks(CHUNK).flat_map_iter(|chunk| chunk.iter().map(look)).collect())
+        }
+        None => distinct.iter().map(look).collect(),
+    };
+    let of = |source: SourceIx| distinct.binary_search(&source).ok().and_then(|at| looks.get(at).copied().flatten());
+    sources.map(of).collect()
 }
 
 /// The distinct folders of these files as written, and which is whose.

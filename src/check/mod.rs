@@ -42,6 +42,7 @@ pub use checked::{Checked, RowIx};
 pub use checksums::ChecksumWatch;
 #[allow(unused_imports, reason = "their users are on their way")]
 pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
+pub use files::FileStamp;
 pub(crate) use keys::CrosswalkNames;
 pub use left_out::{LeftOut, LeftOutCells};
 pub(crate) use module::is_standard as is_standard_module;

@@ -400,7 +400,7 @@ pub struct ExistingArgs {
     /// When the record already has an attachment of that name [default: upload]
     #[arg(long, value_name = "WHAT")]
     pub if_exists: Option<IfExists>,
-    /// Send settled rows again: failed, unknown, missing or code=CODE; repeatable
+    /// Send settled rows again: failed, unknown, missing, changed or code=CODE; repeatable
     #[arg(long, value_name = "WHICH", value_parser = resend, value_delimiter = ',')]
     pub resend: Vec<ResendChoice>,
     /// With --resend unknown: what to take a row for that still cannot be told

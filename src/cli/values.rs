@@ -158,6 +158,8 @@ pub enum ResendChoice {
     Unknown,
     /// Every row that a verification found missing, after another look.
     Missing,
+    /// Every row whose file changed after it was sent.
+    Changed,
     /// Every `failed` row with this code.
     Code(String),
 }
@@ -229,9 +231,12 @@ pub fn resend(text: &str) -> Result<ResendChoice, BadWord> {
         "failed" => Ok(ResendChoice::Failed),
         "unknown" => Ok(ResendChoice::Unknown),
         "missing" => Ok(ResendChoice::Missing),
+        "changed" => Ok(ResendChoice::Changed),
         _ => match text.strip_prefix("code=") {
             Some(code) if !code.is_empty() => Ok(ResendChoice::Code(code.to_owned())),
-            _ => Err(BadWord("rows to resend are: failed, unknown, missing, or code=CODE (a code from the results)")),
+            _ => Err(BadWord(
+                "rows to resend are: failed, unknown, missing, changed, or code=CODE (a code from the results)",
+            )),
         },
     }
 }
@@ -280,6 +285,7 @@ mod tests {
     #[test]
     fn rows_to_resend_are_named_by_status_or_code() {
         assert_eq!(resend("failed"), Ok(ResendChoice::Failed));
+        assert_eq!(resend("changed"), Ok(ResendChoice::Changed));
         assert_eq!(resend("code=NO_PERMISSION"), Ok(ResendChoice::Code("NO_PERMISSION".to_owned())));
         for wrong in ["", "all", "code=", "Failed"] {
             assert!(resend(wrong).is_err(), "{wrong}");

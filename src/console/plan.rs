@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use super::{Look, Paint};
-use crate::plan::facts::{CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
+use crate::plan::facts::{ChangedFile, CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
 use crate::plan::time::{Bound, TimeRange};
 use crate::units::{count, counted, duration, size};
 
@@ -25,6 +25,9 @@ pub fn render(plan: &Facts, look: Look) -> String {
     if plan.rows.recognised > 0 {
         let recognised = counted(plan.rows.recognised, "row");
         page.line(&format!("{recognised} written otherwise than before and recognised: not new"));
+    }
+    for line in changed(plan) {
+        page.field("Changed", &line);
     }
     page.field("To send", &to_send(plan));
     for line in modules(&plan.modules) {
@@ -146,6 +149,44 @@ fn rows(rows: &RowFacts) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// What is done and whose file is not, or may not be, what was sent; and how it is sent once more.
+fn changed(plan: &Facts) -> Vec<String> {
+    let rows = &plan.rows;
+    let why = if plan.changes_compared {
+        "nobody can tell whether they differ, since the results do not hold what was sent; they are left as they are"
+    } else {
+        "they are left as they are (--resend changed reads them and attaches again what differs)"
+    };
+    let mut lines = Vec::new();
+    if rows.changed > 0 {
+        lines.push(format!(
+            "{} done with a file that has another size now: {}; left as they are (--resend changed attaches them again)",
+            counted(rows.changed, "row"),
+            first_files(&plan.first_changed, rows.changed)
+        ));
+    }
+    if rows.perhaps_changed > 0 {
+        lines.push(format!(
+            "{} done with a file that was written to since it was sent: {}; {why}",
+            counted(rows.perhaps_changed, "row"),
+            first_files(&plan.first_perhaps_changed, rows.perhaps_changed)
+        ));
+    }
+    lines
+}
+
+fn first_files(first: &[ChangedFile], all: u64) -> String {
+    let shown = first.iter().take(NAMES_SHOWN);
+    let mut parts: Vec<String> = shown
+        .map(|changed| format!("line {}, {}", count(changed.line), shorten_for_terminal(&changed.file, 40)))
+        .collect();
+    let hidden = all.saturating_sub(parts.len() as u64);
+    if hidden > 0 {
+        parts.push(format!("and {} more", count(hidden)));
+    }
+    parts.join("; ")
 }
 
 fn to_send(plan: &Facts) -> String {
@@ -314,6 +355,9 @@ pub(super) mod tests {
             links: 1_000,
             bytes: 62_500_000_000,
             largest: Some(LargestFile { line: 4_012, file: "scans/floor plan.pdf".to_owned(), bytes: 104_000_000 }),
+            changes_compared: false,
+            first_changed: Vec::new(),
+            first_perhaps_changed: Vec::new(),
             names_changed: 12,
             first_names_changed: vec![NameChange {
                 line: 17,

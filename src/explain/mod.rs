@@ -1,12 +1,13 @@
 //! What each code means and what to do about it: the pages of `attache explain`.
 //!
 //! The texts about a manifest's problems stand with their codes in `problem`; `outcomes` has those of the codes in the
-//! results, `findings` those of a verification, `exits` those of the exit statuses. Here is only how they are found and
+//! results, `plan` those of what a plan says of rows, `findings` those of a verification, `exits` those of the exit statuses. Here is only how they are found and
 //! shown.
 
 pub mod exits;
 pub mod findings;
 pub mod outcomes;
+pub mod plan;
 pub mod reasons;
 
 use std::fmt::Write as _;
@@ -36,8 +37,9 @@ pub struct Chapter {
 }
 
 /// Every page there is.
-pub const CHAPTERS: [Chapter; 5] = [
+pub const CHAPTERS: [Chapter; 6] = [
     Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
+    Chapter { title: "What a plan says of rows that are done", pages: plan::PAGES },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
     Chapter { title: "Reasons in a list of what was left out", pages: reasons::PAGES },
     Chapter { title: "Findings of a verification", pages: findings::PAGES },

@@ -32,6 +32,13 @@ pub struct Facts {
     pub names_changed: u64,
     /// The first of them.
     pub first_names_changed: Vec<NameChange>,
+    /// Whether the user asked to have such files compared with what was sent and sent once more where they differ. What is
+    /// `perhaps_changed` then is what nobody can compare, since the results do not hold what was sent.
+    pub changes_compared: bool,
+    /// The first rows whose file has another size than when it was sent.
+    pub first_changed: Vec<ChangedFile>,
+    /// The first rows whose file was written to after it was sent.
+    pub first_perhaps_changed: Vec<ChangedFile>,
     /// API credits.
     pub credits: CreditFacts,
     /// How long it takes; null if there is nothing to do.
@@ -110,6 +117,10 @@ pub struct RowFacts {
     pub left_out: u64,
     /// In the results, but no longer in the manifest.
     pub not_in_manifest: u64,
+    /// Settled as uploaded, but their file has another size than when it was sent.
+    pub changed: u64,
+    /// Settled as uploaded, but their file was written to after it was sent: it may have changed.
+    pub perhaps_changed: u64,
     /// Sent by a later run, since `--limit` ends this one before.
     pub beyond_limit: u64,
 }
@@ -153,6 +164,30 @@ pub struct NameChange {
     pub own: String,
     /// The name sent.
     pub sent: String,
+}
+
+/// A file that is not, or may not be, what was sent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct ChangedFile {
+    /// Its line in the manifest.
+    pub line: u32,
+    /// Its path as written there.
+    pub file: String,
+}
+
+/// Rows that are done and stay as they are, though their file is not, or may not be, what was sent.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ChangedFiles {
+    /// Whether contents were compared, as far as they are known.
+    pub compared: bool,
+    /// How many have a file of another size.
+    pub changed: u64,
+    /// How many have a file that was only written to later.
+    pub perhaps_changed: u64,
+    /// The first of another size.
+    pub first_changed: Vec<ChangedFile>,
+    /// The first that were written to later.
+    pub first_perhaps_changed: Vec<ChangedFile>,
 }
 
 /// API credits that the run needs.

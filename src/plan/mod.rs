@@ -26,7 +26,7 @@ use crate::manifest::ManifestInfo;
 use crate::outcome::Status;
 use crate::results::{Disk, ResendRules, ResultsSnapshot, Standing, Why};
 use crate::upload::{RecordId, RowKey, SourceKind, Upload};
-use facts::{Facts, TargetFacts, Warning};
+use facts::{ChangedFiles, Facts, TargetFacts, Warning};
 use tally::PlanTally;
 
 /// What a plan depends on besides the rows.
@@ -44,6 +44,8 @@ pub struct PlanOptions {
     pub credits_per_day: Option<u64>,
     /// Switches that are on, as typed.
     pub flags: Vec<String>,
+    /// Files that changed after they were sent, and that this run leaves as they are.
+    pub changed_files: ChangedFiles,
     /// Warnings that were found on the way.
     pub warnings: Vec<Warning>,
 }

@@ -151,7 +151,9 @@ impl<'c> PlanTally<'c> {
     /// What the sums say. `jobs`: the rows that are not settled, in order; `gone`: rows of the results that the manifest
     /// does not have.
     pub(super) fn facts(mut self, manifest: &ManifestInfo, settings: &PlanOptions, jobs: &[RowIx], gone: u64) -> Facts {
+        let changed = settings.changed_files.clone();
         self.rows.not_in_manifest = gone;
+        (self.rows.changed, self.rows.perhaps_changed) = (changed.changed, changed.perhaps_changed);
         let total = |of: fn(&ModuleFacts) -> u64| self.modules.iter().map(of).sum::<u64>();
         let (files, links, bytes) = (total(|m| m.files), total(|m| m.links), total(|m| m.bytes));
         let credits = self.credits(settings);
@@ -168,6 +170,9 @@ impl<'c> PlanTally<'c> {
             largest: self.largest.map(|(row, bytes)| largest(self.checked, row, bytes)),
             names_changed,
             first_names_changed,
+            changes_compared: changed.compared,
+            first_changed: changed.first_changed,
+            first_perhaps_changed: changed.first_perhaps_changed,
             credits,
             time,
             scopes: scopes(self.checked.modules()),

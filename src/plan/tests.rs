@@ -39,6 +39,7 @@ impl Desk {
             bandwidth: None,
             credits_per_day: None,
             flags: Vec::new(),
+            changed_files: facts::ChangedFiles::default(),
             warnings: Vec::new(),
         };
         Desk { folder, settings, resend: ResendRules::default(), skip_invalid: false }

@@ -93,6 +93,15 @@ pub struct ResendRules {
     pub codes: Vec<String>,
     /// Those whose attachment a verification found missing, and still is.
     pub missing: HashSet<RowKey>,
+    /// Those whose file is not what it was when it was sent.
+    pub changed: HashSet<RowKey>,
+}
+
+impl ResendRules {
+    /// Whether a row is to get a further attachment beside the one that it has.
+    fn asks_for_a_further(&self, key: RowKey) -> bool {
+        self.missing.contains(&key) || self.changed.contains(&key)
+    }
 }
 
 /// Where a row stands when a run begins.
@@ -250,7 +259,7 @@ impl History {
         let code = self.code_of(kept);
         let asked_by_code = resend.codes.iter().any(|asked| asked == code);
         match (kept.status, kept.sent_at()) {
-            (Status::Uploaded, _) if resend.missing.contains(&kept.key()) => Standing::Again(Why::Asked),
+            (Status::Uploaded, _) if resend.asks_for_a_further(kept.key()) => Standing::Again(Why::Asked),
             (Status::Uploaded | Status::AlreadyPresent, _) => Standing::Settled(kept.status),
             (Status::NotSent | Status::Invalid, _) => Standing::Again(Why::Unfinished),
             (Status::Failed, _) if resend.failed || asked_by_code => Standing::Again(Why::Asked),

@@ -57,7 +57,7 @@ pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
 pub use log::{Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
 pub use paths::{default_results, findings_of, is_same_file, lock_of, others_beside, runs_of};
-pub use placed::{LineReader, PlacedLine};
+pub use placed::{LineReader, PlacedLine, SentFileFacts};
 pub use read::{ResultsTable, read};
 pub use runs::{
     ManifestRef, RunOrigin, RunRecord, bases_of_runs, new_run_id, owner_names, record_origin, record_run, runs,

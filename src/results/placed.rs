@@ -80,6 +80,15 @@ impl<D: Disk> ResultsSnapshot<D> {
     }
 }
 
+/// What a line says of the file that was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SentFileFacts {
+    /// How many bytes it had; `None` for a line that does not say it.
+    pub size: Option<u64>,
+    /// The service's time at the first `sending`, in whole seconds since 1970; `None` for a line that does not say it.
+    pub sent_at: Option<i64>,
+}
+
 /// Reads lines of a results file.
 pub struct LineReader<'s, D: Disk> {
     seen: &'s ResultsSnapshot<D>,
@@ -94,5 +103,18 @@ impl<D: Disk> LineReader<'_, D> {
     /// When it cannot be read.
     pub fn line(&mut self, key: RowKey) -> io::Result<Option<Line>> {
         self.seen.history().find(key).map(|kept| self.source.stored(kept)).transpose()
+    }
+
+    /// What the last line of a row says of its file; takes much less than reading all of the line.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn sent_file(&mut self, key: RowKey) -> io::Result<Option<SentFileFacts>> {
+        let Some(kept) = self.seen.history().find(key) else { return Ok(None) };
+        let cells = self.source.cells(kept)?;
+        let size = cells.optional(ResultsColumn::Bytes).ok().flatten();
+        let sent_at = cells.optional::<jiff::Timestamp>(ResultsColumn::SentAt).ok().flatten();
+        Ok(Some(SentFileFacts { size, sent_at: sent_at.map(jiff::Timestamp::as_second) }))
     }
 }

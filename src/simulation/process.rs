@@ -192,8 +192,8 @@ fn check(world: &SimWorld, held: &LockedResults<SimDisk>) -> Result<Result<Sound
     let mut recogniser = Recogniser::new(held.seen(), &options);
     let checked = checked(world, &mut recogniser);
     // Why the results cannot be read matters more than what follows from that.
-    let Ok(takings) = recogniser.takings() else { return Ok(Err(Dead)) };
-    checked.map(|(info, checked)| Ok((info, checked, takings)))
+    let Ok(recognition) = recogniser.finish() else { return Ok(Err(Dead)) };
+    checked.map(|(info, checked)| Ok((info, checked, recognition.takings)))
 }
 
 /// The rows of the manifest, row by row those of [`SimWorld::rows`].
@@ -220,6 +220,7 @@ fn plan_settings(world: &SimWorld) -> plan::PlanOptions {
         bandwidth: None,
         credits_per_day: None,
         flags: Vec::new(),
+        changed_files: plan::facts::ChangedFiles::default(),
         warnings: Vec::new(),
     }
 }

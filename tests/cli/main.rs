@@ -6,6 +6,7 @@ mod answers;
 mod archives;
 mod auth;
 mod case;
+mod changed;
 mod collect;
 #[cfg(unix)]
 mod consent;

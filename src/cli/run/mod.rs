@@ -2,6 +2,7 @@
 
 mod consent;
 mod crosswalk_owner;
+mod judge;
 mod missing;
 mod moved;
 mod owner;
@@ -25,9 +26,8 @@ use super::failure::{Failure, OrExit};
 use super::screen::Screen;
 use super::signals;
 use super::values::Output;
-use crate::check::{self, Checked, ChecksumWatch, Checkup};
+use crate::check::{Checked, Checkup};
 use crate::console::check::CheckOutput;
-use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::console::summary::{Summary, SummaryInput};
 use crate::console::{self, progress, run_tally::Scope};
 use crate::engine::worker_pool::{self, Ports};
@@ -37,7 +37,7 @@ use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
 use crate::owner::KnownOwner;
 use crate::plan::facts::{Facts, Warning};
-use crate::plan::recognise::Recogniser;
+use crate::plan::recognise::Recognition;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
 use crate::results::{
@@ -60,7 +60,9 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         let missing = missing::found(&prepared.plan.results, prepared.results.accept_edited)?;
         prepared.recognise.resend.missing = missing;
     }
-    let (checkup, takings) = judge(&prepared, manifest, found.as_ref().ok())?;
+    let (checkup, Recognition { takings, changes }) = judge::judge(&prepared, manifest, found.as_ref().ok())?;
+    prepared.recognise.resend.changed = changes.resend;
+    prepared.plan.changed_files = changes.told;
     show_problems(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.
     let mut results = match found {
@@ -186,28 +188,6 @@ fn open(prepared: &Prepared) -> Result<Manifest, Failure> {
     }
     let manifest = manifest::open(&prepared.input, &prepared.read).map_err(Failure::usage)?;
     if prepared.args.dry_run || manifest.is_repeatable() { Ok(manifest) } else { Err(once()) }
-}
-
-/// Reads and judges the manifest, and finds rows that earlier runs sent under other words. Where the results could not be
-/// read, nobody knows which files may be gone, so none is looked at.
-fn judge(
-    prepared: &Prepared,
-    manifest: Manifest,
-    results: Option<&Results>,
-) -> Result<(Checkup, Vec<Taking>), Failure> {
-    let gauge = Gauge::new(prepared.progress().mode, "checksums", GaugeUnit::Bytes, Box::new(io::stderr()));
-    let checksum_watch = ChecksumWatch::new(move |bytes, of| gauge.at(bytes, Some(of)));
-    let options = check::CheckOptions { checksum_watch, ..prepared.check.clone() };
-    let Some(results) = results else {
-        return Ok((check::check(manifest, &options, &|_| true), Vec::new()));
-    };
-    let nobody_knows = results.seen().history().is_empty() && prepared.recognise.others.paths.is_empty();
-    if prepared.args.dry_run && nobody_knows {
-        return Ok((check::check_anew(manifest, &options), Vec::new()));
-    }
-    let mut recogniser = Recogniser::new(results.seen(), &prepared.recognise);
-    let checkup = check::check_after(manifest, &options, &mut recogniser);
-    Ok((checkup, recogniser.takings().or_exit(Exit::Results)?))
 }
 
 fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> {

@@ -20,8 +20,9 @@ use crate::engine;
 use crate::exit::Exit;
 use crate::manifest;
 use crate::owner::KnownOwner;
-use crate::plan::recognise::{OtherResults, RecogniseOptions};
-use crate::plan::{self, Plan, facts::TargetFacts, facts::Warning};
+use crate::plan::facts::{ChangedFiles, TargetFacts, Warning};
+use crate::plan::recognise::{ChangedRule, OtherResults, RecogniseOptions};
+use crate::plan::{self, Plan};
 use crate::results;
 use crate::zoho::{
     ApiVersion, Client, ClientError, Credentials, HttpOptions, Proxies, Target, TargetError, TokenOptions,
@@ -202,6 +203,8 @@ impl Prepared {
             },
             recognise: RecogniseOptions {
                 resend: resend(&args.existing.resend),
+                changed: changed_rule(&args.existing.resend),
+                watch: check::ChecksumWatch::default(),
                 moved: moved::rule(args.existing.moved.as_deref()).map_err(Failure::usage)?,
                 renamed: args.existing.renamed.unwrap_or_default(),
                 bases: results::bases_of_runs(&results_path),
@@ -214,6 +217,7 @@ impl Prepared {
                 bandwidth: args.run_pace.bandwidth,
                 credits_per_day: args.run_pace.credits_per_day,
                 flags: switches(&args),
+                changed_files: ChangedFiles::default(),
                 warnings,
             },
             target,
@@ -454,12 +458,16 @@ fn resend(asked: &[ResendChoice]) -> results::ResendRules {
         match which {
             ResendChoice::Failed => resend.failed = true,
             ResendChoice::Unknown => resend.unknown = true,
-            // Which rows these are stands beside the results.
-            ResendChoice::Missing => {}
+            // Which rows these are stands beside the results, or is seen at their files.
+            ResendChoice::Missing | ResendChoice::Changed => {}
             ResendChoice::Code(code) => resend.codes.push(code.clone()),
         }
     }
     resend
+}
+
+fn changed_rule(asked: &[ResendChoice]) -> ChangedRule {
+    if asked.contains(&ResendChoice::Changed) { ChangedRule::Resend } else { ChangedRule::Tell }
 }
 
 /// The results beside those of this run. A rehearsal creates nothing, a dry run without a target cannot compare.

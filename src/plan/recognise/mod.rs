@@ -8,6 +8,7 @@
 //! | which row gets which line, what the user decides | `assign.rs` |
 //! | what contents are known, what is read for them | `contents.rs` |
 //! | what other results of the folder know | `elsewhere.rs` |
+//! | which files changed after they were sent | `changes.rs` |
 //! | how a million rows are held against a million lines | `groups.rs` |
 //! | what a row is told that somebody must decide about | `words.rs` |
 //!
@@ -15,6 +16,7 @@
 //! rows are no longer in the manifest. What comes of it is a list of takings; the results carry them out.
 
 mod assign;
+mod changes;
 mod compare;
 mod contents;
 mod elsewhere;
@@ -28,12 +30,14 @@ use std::path::{Path, PathBuf};
 
 use self::assign::{ContentMatch, Pairs, RowFate, assign_as_written, assign_by_content};
 pub use self::assign::{MovedAnswer, MovedRule, RenamedRule};
+use self::changes::{ChangeSign, UploadedRow};
+pub use self::changes::{ChangedRule, FileChanges};
 use self::compare::{Likeness, UploadIdentity, compare};
 use self::contents::{ContentPair, Contents};
 pub use self::elsewhere::OtherResults;
 use self::groups::{PlacedRow, RecordGroup, groups};
 use self::paths::WrittenPath;
-use crate::check::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
+use crate::check::{ChecksumWatch, Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 use crate::file_id::Identity;
 use crate::outcome::Status;
 use crate::results::{Disk, Line, LineReader, PlacedLine, ResendRules, ResultsSnapshot, Standing, Taking};
@@ -51,10 +55,23 @@ pub struct RecogniseOptions {
     pub moved: MovedRule,
     /// What is said of rows whose file was sent under another name.
     pub renamed: RenamedRule,
+    /// What becomes of rows whose file changed after it was sent.
+    pub changed: ChangedRule,
+    /// Who is told how far the reading of such files is.
+    pub watch: ChecksumWatch,
     /// The folder that the paths of a run were relative to, by the run's id.
     pub bases: HashMap<String, PathBuf>,
     /// Other results that may know these rows.
     pub others: OtherResults,
+}
+
+/// What was recognised.
+#[derive(Debug, Default)]
+pub struct Recognition {
+    /// Which lines go to which rows; the results carry it out.
+    pub takings: Vec<Taking>,
+    /// Which files changed after they were sent.
+    pub changes: FileChanges,
 }
 
 /// Recognises rows for a check.
@@ -65,6 +82,9 @@ pub struct Recogniser<'s, D: Disk> {
     rows: Vec<PlacedRow>,
     lines: Vec<PlacedLine>,
     takings: Vec<Taking>,
+    /// Rows whose file is to be compared with what was sent, once it was looked at.
+    may_have_changed: Vec<(UploadedRow, ChangeSign)>,
+    changes: FileChanges,
     /// Why the results could not be read, if they could not.
     error: Option<io::Error>,
 }
@@ -72,16 +92,28 @@ pub struct Recogniser<'s, D: Disk> {
 impl<'s, D: Disk> Recogniser<'s, D> {
     /// One for these results.
     pub fn new(seen: &'s ResultsSnapshot<D>, options: &'s RecogniseOptions) -> Recogniser<'s, D> {
-        Recogniser { seen, options, rows: Vec::new(), lines: Vec::new(), takings: Vec::new(), error: None }
+        Recogniser {
+            seen,
+            options,
+            rows: Vec::new(),
+            lines: Vec::new(),
+            takings: Vec::new(),
+            may_have_changed: Vec::new(),
+            changes: FileChanges::default(),
+            error: None,
+        }
     }
 
-    /// Which lines go to which rows.
+    /// Which lines go to which rows, and which files changed.
     ///
     /// # Errors
     ///
     /// When the results could not be read.
-    pub fn takings(self) -> io::Result<Vec<Taking>> {
-        self.error.map_or(Ok(self.takings), Err)
+    pub fn finish(self) -> io::Result<Recognition> {
+        match self.error {
+            None => Ok(Recognition { takings: self.takings, changes: self.changes }),
+            Some(error) => Err(error),
+        }
     }
 
     fn is_settled(&self, key: RowKey) -> bool {
@@ -155,6 +187,50 @@ impl<'s, D: Disk> Recogniser<'s, D> {
         elsewhere::known_elsewhere(&new, rows, &self.options.others)
     }
 
+    /// Rows that earlier runs uploaded, each with the line that tells of it.
+    fn uploaded(&self, rows: &RowsSoFar<'_>) -> Vec<UploadedRow> {
+        let is_uploaded = |line| {
+            let standing = self.seen.history().standing(line, &self.options.resend);
+            standing == Standing::Settled(Status::Uploaded)
+        };
+        let taken: HashMap<RowKey, RowKey> = self.takings.iter().map(|taking| (taking.to, taking.from)).collect();
+        let all = (0..rows.len()).map(|row| {
+            let key = rows.key(row);
+            UploadedRow { row, line: taken.get(&key).copied().unwrap_or(key) }
+        });
+        all.filter(|uploaded| is_uploaded(uploaded.line)).collect()
+    }
+
+    /// Looks for files that changed after they were sent. Those that are to be sent once more are wanted like any other.
+    fn look_for_changes(&mut self, rows: &RowsSoFar<'_>, recognised: &mut Recognised) -> io::Result<()> {
+        let found = changes::find(&self.uploaded(rows), rows, &mut self.seen.reader())?;
+        match self.options.changed {
+            ChangedRule::Tell => found.iter().for_each(|(of, sign)| self.changes.tell(rows, of.row, *sign)),
+            ChangedRule::Resend => {
+                recognised.again.extend(found.iter().map(|(of, _)| of.row));
+                self.may_have_changed = found;
+            }
+        }
+        Ok(())
+    }
+
+    fn before_files(&mut self, rows: &RowsSoFar<'_>) -> io::Result<Recognised> {
+        let mut recognised = self.as_written(rows)?;
+        self.look_for_changes(rows, &mut recognised)?;
+        Ok(recognised)
+    }
+
+    fn after_files(&mut self, rows: &RowsSoFar<'_>) -> io::Result<Recognised> {
+        let mut recognised = self.by_content(rows)?;
+        if self.options.changed == ChangedRule::Resend {
+            let found = std::mem::take(&mut self.may_have_changed);
+            let stay = self.changes.decide(&found, rows, &mut self.seen.reader(), &self.options.watch)?;
+            recognised.settled.extend(stay);
+        }
+        recognised.problems.extend(self.elsewhere(rows, &recognised)?);
+        Ok(recognised)
+    }
+
     fn take(&mut self, rows: &RowsSoFar<'_>, row: u32, from: RowKey, recognised: &mut Recognised) {
         if self.is_settled(from) {
             recognised.settled.push(row);
@@ -196,12 +272,8 @@ impl<D: Disk> Earlier for Recogniser<'_, D> {
 
     fn recognise(&mut self, rows: &RowsSoFar<'_>, stage: Stage) -> Recognised {
         let recognised = match stage {
-            Stage::BeforeFiles => self.as_written(rows),
-            Stage::AfterFiles => self.by_content(rows).and_then(|mut recognised| {
-                let elsewhere = self.elsewhere(rows, &recognised)?;
-                recognised.problems.extend(elsewhere);
-                Ok(recognised)
-            }),
+            Stage::BeforeFiles => self.before_files(rows),
+            Stage::AfterFiles => self.after_files(rows),
         };
         recognised.unwrap_or_else(|error| {
             self.error = Some(error);
