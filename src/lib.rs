@@ -37,7 +37,8 @@
 //! | the threads of a run, what is written when | `engine/worker_pool.rs` |
 //! | requests that only read | `engine/requests/` |
 //! | which answers put a row in doubt | `zoho/classify.rs` |
-//! | how a token is renewed, shared, kept out of logs | `zoho/token.rs`, `zoho/credentials.rs` |
+//! | how a token is renewed and shared | `zoho/auth/` |
+//! | how a token stays out of logs | `zoho/auth/secret.rs` |
 //! | how the bytes of a file are read, where a changed file is noticed | `open_file.rs` |
 //! | how a member of a zip is found and read | `archive.rs` |
 //! | checksums that a manifest gives | `checksum.rs`, `check/checksums.rs` |

@@ -12,16 +12,15 @@ use ureq::{Agent, SendBody};
 use zeroize::Zeroizing;
 
 use super::answer::{self, Answer, AnswerContent};
+use super::auth::{Credentials, CutSignal, Lease, Secret, TokenError, TokenOptions, Tokens};
 use super::body::{Bandwidth, Body};
 use super::census::{self, CensusPage, CensusQuery};
 use super::classify::{Ask, Exchange, classify, own_code};
-use super::credentials::{Credentials, Secret};
 use super::download::{self, BodyCut, DownloadEnd};
 use super::hosts::{ApiVersion, Target};
 use super::http::{self, HttpError, HttpOptions, TimeLimits};
 use super::list::{Fields, PER_PAGE, read_page};
 use super::multipart::Form;
-use super::token::{CutSignal, Lease, TokenError, TokenOptions, Tokens};
 use crate::content::{Fingerprint, FingerprintKind};
 use crate::listing::{ListReading, PageRequest};
 use crate::open_file::{FileTrouble, OpenFile};

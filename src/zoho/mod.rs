@@ -1,4 +1,4 @@
-//! Speaks HTTP to the CRM; the only room that does.
+//! Speaks HTTP to the CRM; the only module that does.
 //!
 //! | to change | open |
 //! | --- | --- |
@@ -7,16 +7,16 @@
 //! | what an answer means for a row | `classify.rs` |
 //! | how answers are read | `encoding.rs`, `json.rs`, `answer.rs`, `list.rs` |
 //! | COQL, Bulk Read, metadata | `query.rs` |
-//! | how a token is renewed and shared | `token.rs`, `credentials.rs` |
+//! | how a token is renewed, shared, kept out of logs | `auth/` |
 //! | time limits, proxy, certificates | `http.rs` |
 
 mod account;
 pub(crate) mod answer;
+mod auth;
 mod body;
 mod census;
 pub(crate) mod classify;
 pub(crate) mod client;
-mod credentials;
 mod download;
 mod encoding;
 pub mod fuzz;
@@ -24,28 +24,24 @@ mod hosts;
 mod http;
 mod json;
 pub(crate) mod list;
-mod login;
 mod multipart;
 mod query;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-mod token;
 
 pub use account::{Organisation, User};
+pub use auth::{Credentials, Renewal, Secret, TokenOptions, log_in};
 #[cfg(test)]
 pub use census::CensusParent;
 pub use census::{CensusEntry, CensusOrder, CensusPage, CensusQuery};
 pub use client::{Client, ClientError};
-pub use credentials::{Credentials, Renewal, Secret};
 pub use download::DownloadEnd;
 pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpOptions, Proxies};
-pub use login::log_in;
 pub use multipart::overhead;
 pub(crate) use query::ApiRoot;
-pub use token::TokenOptions;
 
 /// Whether a file is its owner's alone: nobody else may read or write it.
 #[cfg(unix)]

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer::Answer;
+use super::auth::Lease;
 use super::classify::{Ask, Exchange};
 use super::client::{Client, authorization, no_token, plain};
 use super::http;
-use super::token::Lease;
 use crate::outcome::OwnCode;
 use crate::reply::{Reply, RetryBecause, Verdict};
 

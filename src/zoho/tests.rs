@@ -1,7 +1,7 @@
 //! The client against servers that are not ours: what goes over the wire, and what every kind of trouble leads to.
 
+mod auth;
 mod tls;
-mod token;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::credentials::Secret;
-use super::hosts::Base;
-use super::http::{self, HttpError, HttpOptions};
-use super::token::{TokenError, ask};
+use super::error::TokenError;
+use super::oauth::ask;
+use super::secret::Secret;
+use crate::zoho::hosts::Base;
+use crate::zoho::http::{self, HttpError, HttpOptions};
 
 /// What a grant code was exchanged for.
 #[derive(Debug)]

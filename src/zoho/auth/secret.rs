@@ -1,4 +1,4 @@
-//! Secrets, and what a user may hand over to get into the CRM.
+//! A secret: never shown, never logged, wiped from memory. How tokens stay out of logs and messages.
 
 use std::fmt;
 
@@ -70,43 +70,6 @@ impl fmt::Display for NotASecret {
 
 impl std::error::Error for NotASecret {}
 
-/// How to get a new access token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Renewal {
-    /// Ask the accounts server.
-    Refresh {
-        /// The client's id; not a secret, but not shown either.
-        client_id: Secret,
-        /// The client's secret.
-        client_secret: Secret,
-        /// The refresh token, which lives until it is revoked.
-        refresh_token: Secret,
-    },
-    /// Run this program; the first line it prints is the token.
-    Command(Vec<String>),
-}
-
-/// What a run gets in with: an access token, a way to get one, or both.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Credentials {
-    /// Used as it is until it is refused.
-    pub access: Option<Secret>,
-    /// How to get the next one.
-    pub renewal: Option<Renewal>,
-}
-
-impl Credentials {
-    /// Whether there is nothing to get in with.
-    pub fn is_empty(&self) -> bool {
-        self.access.is_none() && self.renewal.is_none()
-    }
-
-    /// An access token alone: that of a rehearsal server.
-    pub fn token(token: Secret) -> Credentials {
-        Credentials { access: Some(token), renewal: None }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +78,7 @@ mod tests {
     fn a_secret_is_not_shown_and_not_malformed() {
         let secret = Secret::new(" 1000.canary\r\n").expect("a secret");
         assert_eq!(secret.expose(), "1000.canary");
-        let credentials = Credentials::token(secret);
+        let credentials = crate::zoho::Credentials::token(secret);
         assert_eq!(format!("{credentials:?}"), "Credentials { access: Some(***), renewal: None }");
         let cut = "a 1000.canary-token and 1000.canary-to".to_owned();
         assert_eq!(Secret::new("1000.canary-token").expect("a secret").masked_in(cut), "a *** and ***");
