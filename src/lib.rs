@@ -15,7 +15,7 @@
 //! | to change | open |
 //! | --- | --- |
 //! | what a flag is called, its help | `cli/args.rs` |
-//! | what `attache.toml` may hold | `cli/config.rs` |
+//! | what `attache.toml` may hold | `cli/config/` |
 //! | the order of steps of `attache run` | `cli/run/mod.rs` |
 //! | how an old export becomes a manifest; a recipe for another system | `collect/` |
 //! | how a CSV or YAML manifest is read | `manifest/` |

@@ -21,7 +21,6 @@ pub mod screen;
 pub mod secrecy;
 pub mod signals;
 pub mod terminal;
-pub mod tighten;
 pub mod values;
 pub mod verify;
 

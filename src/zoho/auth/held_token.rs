@@ -39,7 +39,7 @@ impl ClockReading {
 pub(crate) struct HeldToken {
     pub(crate) token: Arc<Secret>,
     /// When we got it, and how old it was then; `None` for a token that the user gave.
-    pub(crate) got: Option<(ClockReading, Duration)>,
+    got: Option<(ClockReading, Duration)>,
     pub(crate) life: Option<Duration>,
     /// The age from which on it is to be renewed.
     pub(crate) due_at: Option<Duration>,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::config::RunSettings;
+use super::run_settings::RunSettings;
 use crate::check;
 use crate::engine::Policy;
 use crate::units::Rate;
