@@ -3,7 +3,7 @@
 //! MD5 is here because old systems know nothing better of their files. It tells a damaged copy from a whole one, which is
 //! all that is asked of it; nobody's honesty rests on it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
@@ -81,8 +81,8 @@ impl Checksums {
     /// One of the two in hexadecimal digits; empty if it is not known.
     pub fn hex(&self, kind: ChecksumKind) -> String {
         match kind {
-            ChecksumKind::Sha256 => self.sha256.map(|bytes| to_hex(&bytes)),
-            ChecksumKind::Md5 => self.md5.map(|bytes| to_hex(&bytes)),
+            ChecksumKind::Sha256 => self.sha256.map(|bytes| crate::text::hex(&bytes)),
+            ChecksumKind::Md5 => self.md5.map(|bytes| crate::text::hex(&bytes)),
         }
         .unwrap_or_default()
     }
@@ -133,14 +133,6 @@ impl Hashing {
             md5: self.md5.clone().map(|hash| hash.finalize().into()),
         }
     }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {

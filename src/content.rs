@@ -69,8 +69,7 @@ impl fmt::Display for Fingerprint {
         match self {
             Fingerprint::Xxh3(sum) => write!(f, "xxh3:{sum:032x}"),
             Fingerprint::Sha256(sum) => {
-                f.write_str("sha256:")?;
-                sum.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                write!(f, "sha256:{}", crate::text::hex(sum))
             }
         }
     }

@@ -69,6 +69,7 @@
 
 // Nothing is public but the way in, so the compiler sees what nobody uses.
 mod archive;
+mod atomic_file;
 mod check;
 mod checksum;
 mod cli;
@@ -100,6 +101,7 @@ mod sandbox;
 #[cfg(test)]
 mod simulation;
 mod sync;
+mod text;
 mod units;
 mod upload;
 mod verify;

@@ -94,7 +94,7 @@ impl AmbiguousRows {
                     ProblemCode::SameName,
                     format!(
                         "the record {record} gets another file named \"{}\" on line {first_line}",
-                        crate::problem::masked_excerpt(store.name(row))
+                        crate::text::masked_excerpt(store.name(row))
                     ),
                     "give one of them another name in the column name, if people must tell them apart",
                 ),

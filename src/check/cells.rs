@@ -191,7 +191,7 @@ impl Checker<'_> {
         } else if !cfg!(windows) && outside_archives(path).contains('\\') {
             // Windows puts quotes around what "Copy as path" copies.
             let bare = path.trim_matches(['"', '\'', '\u{201C}', '\u{201D}']);
-            let written = crate::problem::masked_excerpt(&bare.replace('\\', "/"));
+            let written = crate::text::masked_excerpt(&bare.replace('\\', "/"));
             let hint = match bare.len() == path.len() {
                 true => format!("write {written}"),
                 false => format!("the quotes around it are part of the value: take them off, and write {written}"),
@@ -214,7 +214,7 @@ impl Checker<'_> {
             good = false;
         }
         if name::is_device(own) {
-            let message = format!("\"{}\" is the name of a device on Windows", crate::problem::masked_excerpt(own));
+            let message = format!("\"{}\" is the name of a device on Windows", crate::text::masked_excerpt(own));
             let hint = "give another name in the column name";
             self.report(row, Field::File, CheckFinding::new(ProblemCode::FileDevice, message, hint));
         }
@@ -350,7 +350,7 @@ fn program(name: &str) -> CheckFinding {
         ProblemCode::FileExe,
         format!(
             "\"{}\" is the name of a Windows program, which the service refuses",
-            crate::problem::masked_excerpt(name)
+            crate::text::masked_excerpt(name)
         ),
         "pack it into a zip file, or attach a link to it",
     )

@@ -17,7 +17,8 @@ use super::presence::Presence;
 use super::store::{Rest, RowStore, SourceIx, StoreFull, TextId};
 use super::{CheckOptions, Checkup, name};
 use crate::manifest::{Field, Manifest, ManifestReader, RawRow};
-use crate::problem::{Place, Problem, ProblemCode, ProblemList, mask_secrets};
+use crate::problem::{Place, Problem, ProblemCode, ProblemList};
+use crate::text::mask_secrets;
 use crate::units::counted;
 use crate::upload::{RecordId, RowKey, SourceKind};
 

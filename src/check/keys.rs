@@ -11,7 +11,8 @@ use crate::crosswalk::{
 };
 use crate::manifest::{Field, ManifestReader, RawRow};
 use crate::path_text::PathHazard;
-use crate::problem::{Problem, ProblemCode, masked_excerpt};
+use crate::problem::{Problem, ProblemCode};
+use crate::text::masked_excerpt;
 use crate::upload::RecordId;
 use crate::zoho::ApiVersion;
 

@@ -33,7 +33,7 @@ pub(super) fn judge(address: &str) -> Vec<CheckFinding> {
             if !is_host(host) {
                 found(
                     ProblemCode::LinkHost,
-                    format!("\"{}\" is not a host", crate::problem::masked_excerpt(host)),
+                    format!("\"{}\" is not a host", crate::text::masked_excerpt(host)),
                     "copy the address from the browser again",
                 );
             }

@@ -79,7 +79,7 @@ impl KnownModules {
         if !is_api_name(name) {
             return Err(CheckFinding::new(
                 ProblemCode::CustomModule,
-                format!("\"{}\" cannot be the API name of a module", crate::problem::masked_excerpt(name)),
+                format!("\"{}\" cannot be the API name of a module", crate::text::masked_excerpt(name)),
                 "an API name has letters, digits and underscores only; find it under Setup, Developer Hub, APIs & SDKs",
             ));
         }
@@ -143,7 +143,7 @@ impl KnownModules {
     }
 
     fn unknown(&self, text: &str) -> CheckFinding {
-        let shown = crate::problem::masked_excerpt(text);
+        let shown = crate::text::masked_excerpt(text);
         if is_spreadsheet_error(text) {
             return CheckFinding::new(
                 ProblemCode::ModuleUnknown,

@@ -151,7 +151,7 @@ fn missing_hint(text: &str, base: &Path, nearby: &mut Nearby) -> String {
         return "an address belongs in the column url".to_owned();
     }
     if let Some((outside, _)) = text.split_once(archive::SEPARATOR) {
-        let outside = crate::problem::masked_excerpt(outside);
+        let outside = crate::text::masked_excerpt(outside);
         return format!("for a file inside a zip archive, the archive {outside} must be there");
     }
     if text.starts_with('~') {

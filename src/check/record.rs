@@ -29,7 +29,7 @@ fn of_digits(digits: &str) -> Result<RecordId, CheckFinding> {
     if digits.starts_with('0') {
         return Err(CheckFinding::new(
             ProblemCode::RecordLeadingZero,
-            format!("the record id {} begins with 0, and no id does", crate::problem::masked_excerpt(digits)),
+            format!("the record id {} begins with 0, and no id does", crate::text::masked_excerpt(digits)),
             "compare it with the export",
         ));
     }
@@ -38,7 +38,7 @@ fn of_digits(digits: &str) -> Result<RecordId, CheckFinding> {
             ProblemCode::RecordLength,
             format!(
                 "the record id {} has {} digits; ids have 10 to 19",
-                crate::problem::masked_excerpt(digits),
+                crate::text::masked_excerpt(digits),
                 digits.len()
             ),
             "use the id of the record in the CRM, as in the address of its page",
@@ -55,7 +55,7 @@ fn of_digits(digits: &str) -> Result<RecordId, CheckFinding> {
 
 /// Names the damage.
 fn damaged(text: &str) -> CheckFinding {
-    let shown = crate::problem::masked_excerpt(text);
+    let shown = crate::text::masked_excerpt(text);
     let again = "take the ids from the export again, as text: in a spreadsheet the column must not be a number";
     if text.starts_with(['\'', '\u{2018}', '\u{2019}', '`']) {
         return CheckFinding::new(

@@ -10,14 +10,14 @@ use serde::Serialize;
 use super::args::{AuthArgs, AuthCommand, ReadArgs, TargetArgs};
 use super::config::{self, Access, DEFAULT_PROFILE, NewProfile, UserFile};
 use super::failure::{Failure, OrExit};
-use super::output;
+use super::stdio;
 use super::values::Output;
 use crate::check;
-use crate::console::text::escape_for_terminal;
 use crate::exit::Exit;
 use crate::manifest;
 use crate::plan::scopes::scopes;
 use crate::reply::{Reply, StopBecause, Verdict};
+use crate::text::escape_for_terminal;
 use crate::units;
 use crate::zoho::{Client, Organisation, Secret, Target, TokenOptions, User, Where, log_in};
 
@@ -238,7 +238,7 @@ fn status(manifest: Option<&Path>, args: &TargetArgs, read: &ReadArgs, form: Out
         Output::Human => human(&status),
         Output::Json => crate::console::json::pretty(&status) + "\n",
     };
-    Ok(exit.max(output::print(&text)))
+    Ok(exit.max(stdio::print(&text)))
 }
 
 /// No usable token, or no way to the service.

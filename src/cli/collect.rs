@@ -16,9 +16,9 @@ use crate::collect::{
 };
 use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::console::progress::Mode;
-use crate::console::text::escape_for_terminal;
 use crate::exit::Exit;
 use crate::results::is_same_file;
+use crate::text::escape_for_terminal;
 use crate::units;
 
 /// Collects.

@@ -1,7 +1,7 @@
 //! `attache completions`: made from the same definitions as the command line itself.
 
 use super::args;
-use super::output;
+use super::stdio;
 use super::values::Shell;
 use crate::exit::Exit;
 use crate::explain::CHAPTERS;
@@ -19,7 +19,7 @@ pub fn run(shell: Shell) -> Exit {
     if shell == clap_complete::Shell::Fish {
         script.extend_from_slice(codes_for_fish().as_bytes());
     }
-    output::print(&String::from_utf8_lossy(&script))
+    stdio::print(&String::from_utf8_lossy(&script))
 }
 
 /// The codes that `explain` knows: for fish the library completes what options take, and not what stands by itself.

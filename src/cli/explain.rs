@@ -3,21 +3,21 @@
 use std::io::Write;
 
 use super::args::ExplainArgs;
-use super::output;
+use super::stdio;
 use crate::exit::Exit;
 use crate::explain::{NoSuchCode, contents, find, page};
 
 /// Prints the page of a code, or what pages there are.
 pub fn run(args: &ExplainArgs) -> Exit {
-    let Some(code) = &args.code else { return output::print(&contents()) };
+    let Some(code) = &args.code else { return stdio::print(&contents()) };
     match find(code) {
-        Ok(found) => output::print(&page(found)),
+        Ok(found) => stdio::print(&page(found)),
         Err(NoSuchCode { nearest }) => {
             let hint = nearest.map_or(String::new(), |nearest| format!(" Did you mean {nearest}?"));
             let _ = writeln!(
                 std::io::stderr(),
                 "error: there is no code `{}`.{hint} attache explain lists all of them",
-                crate::console::text::escape_for_terminal(code)
+                crate::text::escape_for_terminal(code)
             );
             Exit::Usage
         }

@@ -41,8 +41,7 @@ impl Log for ToScreen {
                 Level::Warn => "warning",
                 Level::Info | Level::Debug | Level::Trace => "note",
             };
-            self.screen
-                .say(&format!("{weight}: {}\n", crate::console::text::escape_for_terminal(&record.args().to_string())));
+            self.screen.say(&format!("{weight}: {}\n", crate::text::escape_for_terminal(&record.args().to_string())));
         }
     }
 

@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use roff::{Inline, Roff, bold, roman};
 
 use super::args::{self, ManArgs};
-use super::output;
+use super::stdio;
 use crate::exit::Exit;
 use crate::explain::{ExplainPage, exits};
 
@@ -25,11 +25,11 @@ fn print_one(command: &str) -> Exit {
     // `auth-login` is what the page is called, `auth login` what is typed.
     let asked = command.replace('-', " ");
     match pages().into_iter().find(|page| page.command == asked) {
-        Some(page) => output::print(&page.text),
+        Some(page) => stdio::print(&page.text),
         None => {
             let names: Vec<String> =
                 pages().into_iter().map(|page| page.command).filter(|name| !name.is_empty()).collect();
-            output::complain(format_args!("there is no command `{command}`; there are {}", names.join(", ")));
+            stdio::complain(format_args!("there is no command `{command}`; there are {}", names.join(", ")));
             Exit::Usage
         }
     }
@@ -39,7 +39,7 @@ fn or_complain(result: io::Result<()>, what: &str) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            output::complain(format_args!("{what}: {error}"));
+            stdio::complain(format_args!("{what}: {error}"));
             Exit::Usage
         }
     }

@@ -10,7 +10,6 @@ pub mod explain;
 pub mod failure;
 pub mod logging;
 pub mod man;
-pub mod output;
 pub mod report;
 pub mod requests;
 pub mod run;
@@ -20,6 +19,7 @@ pub mod schema;
 pub mod screen;
 pub mod secrecy;
 pub mod signals;
+pub mod stdio;
 pub mod terminal;
 pub mod values;
 pub mod verify;
@@ -30,8 +30,8 @@ use std::process::ExitCode;
 use self::args::{Cli, Command};
 use self::failure::Failure;
 use self::screen::Screen;
-use crate::console::text::escape_lines_for_terminal;
 use crate::exit::Exit;
+use crate::text::escape_lines_for_terminal;
 
 /// Runs the program on the arguments of this process.
 pub fn main() -> ExitCode {

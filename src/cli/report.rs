@@ -11,9 +11,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::args::ReportArgs;
 use super::failure::{Failure, OrExit as _};
+use super::stdio;
 use super::values::ReportOutput;
+use crate::atomic_file::replace;
 use crate::exit::Exit;
-use crate::report::{CombinedResults, LaterResults, Origin, Report, ReportedVerification, replace};
+use crate::report::{CombinedResults, LaterResults, Origin, Report, ReportedVerification};
 use crate::results::{ResultsTable, findings_of, is_same_file, read, runs, runs_of};
 use crate::verify::findings;
 
@@ -122,7 +124,7 @@ fn announce(path: &Path, report: &Report, quiet: bool) {
     }
     // Whether this can be shown does not matter to the report.
     let text = format!("{}: {}", path.display(), report.headline());
-    let _ = writeln!(io::stderr(), "{}", crate::console::text::escape_for_terminal(&text));
+    let _ = writeln!(io::stderr(), "{}", crate::text::escape_for_terminal(&text));
 }
 
 fn summed_up(args: &ReportArgs, tables: &[ResultsTable], rows: &CombinedResults<'_>) -> anyhow::Result<Report> {
@@ -171,7 +173,7 @@ fn sha256(path: &Path) -> io::Result<String> {
             read => hash.update(&part[..read]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::text::hex(&hash.finalize()))
 }
 
 fn write(
@@ -189,16 +191,10 @@ fn write(
 }
 
 fn to_standard_output(report: &Report, text: Text) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = match text {
+    stdio::print_with(|mut out| match text {
         Text::Json => report.write_json(&mut out),
         Text::Markdown => report.write_markdown(&mut out),
-    };
-    match written.and_then(|()| out.flush()) {
-        // Whoever closed the pipe has read what it wanted.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+    })
 }
 
 #[cfg(test)]

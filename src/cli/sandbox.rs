@@ -14,7 +14,7 @@ pub fn run(args: &SandboxArgs, quiet: bool) -> Exit {
     match serve(args, quiet) {
         Ok(exit) => exit,
         Err(error) => {
-            super::output::complain(error);
+            super::stdio::complain(error);
             Exit::Usage
         }
     }

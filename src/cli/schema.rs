@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::Transform;
 use schemars::{JsonSchema, Schema};
 
-use super::output;
+use super::stdio;
 use super::values::SchemaName;
 use crate::console::check::CheckOutput;
 use crate::console::events::EventLine;
@@ -16,7 +16,7 @@ use crate::verify::show::VerifyDocument;
 
 /// Prints a schema.
 pub fn run(name: SchemaName) -> Exit {
-    output::print(&text(name))
+    stdio::print(&text(name))
 }
 
 /// A schema as it stands in `schemas/`.

@@ -1,15 +1,16 @@
 //! Which stream gets what, in which look. A reader that has gone away never stops anything: what it would have read is
 //! in the results file.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::anyhow;
 
 use super::args::CommonArgs;
 use super::failure::Failure;
+use super::stdio;
 use super::values::ColorWhen;
-use crate::console::text::escape_lines_for_terminal;
 use crate::console::{Look, terminal_width};
+use crate::text::escape_lines_for_terminal;
 
 /// The two streams of the program.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +54,9 @@ impl Screen {
     ///
     /// When it cannot be written for another reason than that nobody reads it.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
-        match write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::usage(anyhow!("standard output cannot be written: {error}")))
-            }
-            _ => Ok(()),
-        }
+        let written = write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text);
+        stdio::read_or_not(written)
+            .map_err(|error| Failure::usage(anyhow!("standard output cannot be written: {error}")))
     }
 
     /// Everything else, to standard error.

@@ -1,7 +1,7 @@
 //! `attache verify`: finds out where the results were sent to, asks there, shows what was found, and keeps it in a file
 //! beside the results.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +14,9 @@ use super::failure::{Failure, OrExit as _};
 use super::requests;
 use super::screen::Screen;
 use super::signals;
+use super::stdio;
 use super::values::{ProgressMode, VerifyOutput};
+use crate::atomic_file::replace;
 use crate::console::progress::Mode;
 use crate::console::verify_progress::{Aside, Listing};
 use crate::engine::StopSignal;
@@ -22,7 +24,6 @@ use crate::engine::requests::RequestPolicy;
 use crate::exit::Exit;
 use crate::listing::ListReading;
 use crate::reply::{Listed, Reply};
-use crate::report::replace;
 use crate::results::{findings_of, read};
 use crate::units;
 use crate::upload::{RecordId, ServiceId};
@@ -99,7 +100,7 @@ fn keep(results: &Path, verified: &Verified, screen: Screen) -> anyhow::Result<(
         .with_context(|| format!("cannot write {}", path.display()))?;
     if !screen.quiet {
         let path = path.display().to_string();
-        screen.say(&format!("The findings are in {}.\n", crate::console::text::escape_for_terminal(&path)));
+        screen.say(&format!("The findings are in {}.\n", crate::text::escape_for_terminal(&path)));
     }
     Ok(())
 }
@@ -244,17 +245,11 @@ fn mode(progress: ProgressMode, quiet: bool) -> Mode {
 }
 
 fn show(verified: &Verified, output: VerifyOutput, context: &VerifyContext) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = match output {
+    stdio::print_with(|mut out| match output {
         VerifyOutput::Human => verified.write_human(context, &mut out),
         VerifyOutput::Json => verified.write_json(context, &mut out),
         VerifyOutput::Csv => verified.write_csv(&mut out),
-    };
-    match written.and_then(|()| out.flush()) {
-        // Whoever closed the pipe has read what it wanted; the exit status says the rest.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+    })
 }
 
 /// Rows that could not be asked about outweigh rows that are not as they should be: the proof has a hole.

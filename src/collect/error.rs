@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::problem::masked_excerpt;
+use crate::text::masked_excerpt;
 
 /// What a recipe needs to be told and was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -180,8 +180,8 @@ fn write_both(
     fill: impl FnOnce(&mut dyn Write, &mut dyn Write) -> Result<CollectCounts, CollectError>,
 ) -> Result<CollectCounts, CollectError> {
     let mut filled = None;
-    let written = crate::report::replace(&options.manifest, |manifest| {
-        crate::report::replace(&options.left_out, |left_out| {
+    let written = crate::atomic_file::replace(&options.manifest, |manifest| {
+        crate::atomic_file::replace(&options.left_out, |left_out| {
             let result = fill(manifest, left_out);
             let outcome = if result.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) };
             filled = Some(result);

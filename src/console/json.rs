@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::text::is_unsafe;
+use crate::text::is_unsafe;
 
 /// Writes a value in one line.
 ///

@@ -2,9 +2,9 @@
 
 use super::names::JobNames;
 use super::run_tally::View;
-use super::text::shorten_for_terminal;
 use crate::engine::{PauseReason, StopCause};
 use crate::outcome::Status;
+use crate::text::shorten_for_terminal;
 use crate::units::{count, counted, duration, size};
 
 /// Files from this size on are shown while they are on their way.

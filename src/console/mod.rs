@@ -16,7 +16,6 @@ pub mod problems_csv;
 pub mod progress;
 pub mod run_tally;
 pub mod summary;
-pub mod text;
 pub mod verify_progress;
 
 use anstyle::{AnsiColor, Style};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use super::{Look, Paint};
 use crate::plan::facts::{ChangedFile, CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
 use crate::plan::time::{Bound, TimeRange};
+use crate::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use crate::units::{count, counted, duration, size};
 
 /// Modules listed before the rest is summed up.

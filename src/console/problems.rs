@@ -11,9 +11,9 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::Look;
-use super::text::{escape_for_terminal, shorten_for_terminal};
 use crate::explain;
 use crate::problem::{Extent, MoreProblems, Problem, ProblemCode, ProblemList, Severity};
+use crate::text::{escape_for_terminal, shorten_for_terminal};
 use crate::units::{count, counted};
 
 /// A line longer than this is not quoted: the eye would not find anything in it.

@@ -14,10 +14,10 @@ use super::events::{self, EventBody, EventLine, worded};
 use super::live_block::{block, line};
 use super::names::JobNames;
 use super::run_tally::{RunTally, Scope, View};
-use super::text::escape_for_terminal;
 use super::{Look, terminal_width};
 use crate::engine::ports::{Observer, RunEvent};
 use crate::engine::{Elapsed, Ended, Notice, StopCause, Stopped};
+use crate::text::escape_for_terminal;
 
 /// How a run says how far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

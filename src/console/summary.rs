@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::causes::{CauseRow, FailureCause};
 use super::progress::ProgressTotals;
-use super::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use super::{Look, Paint};
 use crate::engine::{Ending, StopCause};
 use crate::exit::Exit;
@@ -19,6 +18,7 @@ use crate::outcome::{Status, is_temporary};
 use crate::plan::facts::{Facts, TargetFacts};
 use crate::reply::StopBecause;
 use crate::results::ResultsTotals;
+use crate::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use crate::units::{count, counted, duration, size};
 
 /// The version of the JSON form. Fields may be added without a new one.

@@ -8,7 +8,7 @@ use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 use serde_json::{Value, json};
 
-use crate::problem::masked_excerpt;
+use crate::text::masked_excerpt;
 
 /// Which part of a module a job reads.
 #[derive(Clone, PartialEq, Eq, Debug)]

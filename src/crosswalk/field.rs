@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::manifest::nearest;
-use crate::problem::masked_excerpt;
+use crate::text::{masked_excerpt, nearest};
 
 /// A field that can be looked into.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,17 +98,10 @@ fn judge(field: &Value) -> Result<KeyField, FieldFlaw> {
 fn near(fields: &[Value], named: &str) -> Vec<String> {
     let names: Vec<&str> = fields.iter().filter_map(|field| text(field, "api_name")).collect();
     let labels = fields.iter().filter_map(|field| Some((text(field, "field_label")?, text(field, "api_name")?)));
-    let by_label = labels.filter(|(label, _)| nearest_name(named, &[*label]).is_some()).map(|(_, name)| name);
-    let mut near: Vec<&str> = nearest_name(named, &names).into_iter().chain(by_label).collect();
+    let by_label = labels.filter(|(label, _)| nearest(named, [*label]).is_some()).map(|(_, name)| name);
+    let mut near: Vec<&str> = nearest(named, names.iter().copied()).into_iter().chain(by_label).collect();
     near.dedup();
     near.into_iter().take(3).map(masked_excerpt).collect()
-}
-
-/// The name that a mistyped one most likely stands for, whatever the case of either.
-pub(super) fn nearest_name<'n>(named: &str, names: &[&'n str]) -> Option<&'n str> {
-    let small: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    let near = nearest(named, small.iter().map(String::as_str))?;
-    small.iter().position(|name| name == near).and_then(|at| names.get(at)).copied()
 }
 
 fn text<'v>(field: &'v Value, key: &str) -> Option<&'v str> {

@@ -1,6 +1,6 @@
 //! What may be a key: any text that one line can show, but for the damage that spreadsheets do to numbers.
 
-use crate::problem::masked_excerpt;
+use crate::text::masked_excerpt;
 
 /// The longest key, in characters: a single-line field of the service holds no more.
 pub(crate) const MAX_KEY_CHARS: usize = 255;

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use super::index::{Crosswalk, CrosswalkFull};
 use super::key::{KeyFlaw, judge_key};
 use crate::manifest::{CsvRow, CsvSheet};
-use crate::problem::{Problem, masked_excerpt};
+use crate::problem::Problem;
 use crate::results::decode_cell;
+use crate::text::masked_excerpt;
 use crate::upload::RecordId;
 
 /// Something wrong in a crosswalk file.

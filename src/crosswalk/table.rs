@@ -6,11 +6,10 @@ use std::path::Path;
 
 use calamine::{Data, Reader as _, Xlsx, open_workbook};
 
-use super::field::nearest_name;
 use super::reader::CrosswalkRules;
 use super::writer::CrosswalkRow;
 use crate::manifest::{CsvRow, CsvSheet};
-use crate::problem::masked_excerpt;
+use crate::text::{masked_excerpt, nearest};
 
 /// Which columns of a table to take.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,7 +69,8 @@ fn find_columns<'h>(
             (Some(_), Some(_)) => Err(format!("it has more than one column \"{}\"", masked_excerpt(name))),
             (None, _) => {
                 let all: Vec<&str> = headings.clone().collect();
-                let near = nearest_name(name, &all).map(|near| format!("; did you mean \"{}\"?", masked_excerpt(near)));
+                let near = nearest(name, all.iter().copied())
+                    .map(|near| format!("; did you mean \"{}\"?", masked_excerpt(near)));
                 Err(format!("it has no column \"{}\"{}", masked_excerpt(name), near.unwrap_or_default()))
             }
         }

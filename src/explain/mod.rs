@@ -13,6 +13,7 @@ pub mod reasons;
 use std::fmt::Write as _;
 
 use crate::problem::ProblemCode;
+use crate::text::{nearest, wrap};
 
 /// One page: a code, what it means, what to do about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,9 +67,6 @@ pub struct NoSuchCode {
     pub nearest: Option<&'static str>,
 }
 
-/// Bytes of the longest text that may be a mistyped code.
-const LONGEST_SLIP: usize = 100;
-
 /// The page of a code; case does not matter, nor whether its words are joined by `-` or `_`.
 ///
 /// # Errors
@@ -80,11 +78,7 @@ pub fn find(code: &str) -> Result<&'static ExplainPage, NoSuchCode> {
     if let Some(page) = pages().find(|page| plain(page.code) == wanted) {
         return Ok(page);
     }
-    let distance = |page: &&ExplainPage| strsim::damerau_levenshtein(&plain(page.code), &wanted);
-    // What is longer than any code is no slip of the pen, and comparing it would take its time.
-    let near = pages().filter(|_| wanted.len() <= LONGEST_SLIP).min_by_key(distance);
-    let nearest = near.filter(|page| distance(page) <= 1 + wanted.len() / 4);
-    Err(NoSuchCode { nearest: nearest.map(|page| page.code) })
+    Err(NoSuchCode { nearest: nearest(&wanted, pages().map(|page| page.code)) })
 }
 
 fn plain(code: &str) -> String {
@@ -125,26 +119,13 @@ pub fn contents() -> String {
 
 /// Fills lines of at most 78 characters, two blanks before each.
 fn indented(body: &str) -> String {
-    const WIDTH: usize = 78;
-    let mut text = String::new();
-    for paragraph in body.split("\n\n") {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        let mut column = 0;
-        for word in paragraph.split_whitespace() {
-            let length = word.chars().count();
-            if column > 0 && column + 1 + length > WIDTH {
-                text.push('\n');
-                column = 0;
-            }
-            text.push_str(if column == 0 { "  " } else { " " });
-            text.push_str(word);
-            column += length + if column == 0 { 2 } else { 1 };
-        }
-        text.push('\n');
-    }
-    text
+    /// Of 80 characters, two stand before the text and two are left free.
+    const WIDTH: usize = 76;
+    let paragraphs = body.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        wrap(&words.join(" "), WIDTH).iter().map(|line| format!("  {line}\n")).collect::<String>()
+    });
+    paragraphs.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

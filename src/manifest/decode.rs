@@ -4,7 +4,6 @@
 //! is found. NULs are replaced as well: both parsers behind would stumble over them in silence.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io::{self, Read};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
@@ -326,11 +325,7 @@ impl Decoder {
         self.waiting = 0;
         while !self.done && self.read_chunk() > 0 {}
         self.done = true;
-        let mut hex = String::with_capacity(64);
-        for byte in self.hash.clone().finalize() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        crate::text::hex(&self.hash.clone().finalize())
     }
 
     pub(crate) fn encoding(&self) -> &'static str {
@@ -471,11 +466,7 @@ mod tests {
         let mut decoder = Decoder::new(Box::new(io::Cursor::new(bytes.clone())), None, false);
         let mut text = String::new();
         decoder.read_into(&mut text);
-        let mut wanted = String::new();
-        for byte in Sha256::digest(&bytes) {
-            let _ = write!(wanted, "{byte:02x}");
-        }
-        assert_eq!(decoder.digest(), wanted);
+        assert_eq!(decoder.digest(), crate::text::hex(&Sha256::digest(&bytes)));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn lines_of(decoder: Decoder, wanted: &[u32]) -> io::Result<BTreeMap<u32, String
         }
         let Some(text) = lines.peek_line() else { break };
         let text: String = text.chars().take(SHOWN).collect();
-        found.insert(line, crate::problem::with_passwords_starred(&text).into_owned());
+        found.insert(line, crate::text::with_passwords_starred(&text).into_owned());
     }
     match lines.decoder.error() {
         Some(error) => Err(io::Error::new(error.kind(), error.to_string())),

@@ -30,7 +30,7 @@ use serde::Serialize;
 
 pub(crate) use self::csv::{CsvRow, CsvSheet};
 pub(crate) use self::reader::ManifestReader;
-pub(crate) use self::row::{Field, RawRow, nearest};
+pub(crate) use self::row::{Field, RawRow};
 pub(crate) use self::spreadsheet_errors::is_spreadsheet_error;
 pub use self::yaml::schema;
 

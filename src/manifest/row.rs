@@ -51,20 +51,6 @@ pub(super) fn is_carried(name: &str) -> bool {
     name == "note" || name.strip_prefix("x_").is_some_and(|rest| !rest.is_empty())
 }
 
-/// Bytes of the longest text that may be a mistyped name.
-const LONGEST_SLIP: usize = 100;
-
-/// The known name that a mistyped one most likely stands for.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // What is this long is no slip of the pen, and comparing it would take its time.
-    if name.len() > LONGEST_SLIP {
-        return None;
-    }
-    let wanted = name.trim().to_lowercase();
-    let similar = |other: &&str| strsim::damerau_levenshtein(&wanted, other);
-    known.into_iter().min_by_key(similar).filter(|other| similar(other) <= 1 + wanted.chars().count() / 4)
-}
-
 /// Where a cell is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 enum CellPlace {
@@ -231,14 +217,5 @@ mod tests {
         row.set_raw("\"x\ny\",b");
         row.set_cell(Field::Record, "b", 6);
         assert_eq!(row.place(Field::Record), Place { line: 8, column: Some(4) });
-    }
-
-    #[test]
-    fn a_mistyped_name_gets_the_nearest_known_one_and_nonsense_none() {
-        let known = || Field::ALL.map(Field::as_str);
-        assert_eq!(nearest("Modul", known()), Some("module"));
-        assert_eq!(nearest("ulr", known()), Some("url"));
-        assert_eq!(nearest("owner", known()), None);
-        assert_eq!(nearest(&"module".repeat(100_000), known()), None);
     }
 }

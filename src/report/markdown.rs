@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::model::{Report, ReportCause, ReportTotals};
 use super::wording;
-use crate::console::text::is_unsafe;
+use crate::text::is_unsafe;
 use crate::units;
 
 /// The whole report.

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use crate::console::text::is_unsafe;
+use crate::text::is_unsafe;
 
 /// A page on its way to a writer. The first error is kept and given at the end, so that writing reads as one chain.
 pub(super) struct HtmlWriter<'w> {

@@ -24,7 +24,6 @@ mod model;
 mod record_pages;
 #[cfg(test)]
 mod sample;
-mod save;
 mod timeline;
 mod verified;
 mod wording;
@@ -34,7 +33,6 @@ use std::io;
 
 pub use combined::CombinedResults;
 pub use model::{LaterResults, Origin, Report};
-pub use save::replace;
 pub use verified::ReportedVerification;
 
 use crate::results::{Line, RunRecord};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::log::Batch;
-use super::sim_disk::{Meddling, SimDisk};
 use super::tests::{PATH, TestManifest, line, options, sent};
 use super::*;
 use crate::outcome::Status;
+use crate::simulation::disk::{Meddling, SimDisk};
 use crate::upload::RowKey;
 
 const ROWS: u64 = 5;

@@ -282,11 +282,11 @@ mod tests {
     use std::sync::Barrier;
 
     use super::super::disk::RealDisk;
-    use super::super::sim_disk::SimDisk;
     use super::super::tests::{PATH, TestManifest, line, options, sent};
     use super::super::{hold, look};
     use super::*;
     use crate::outcome::Status;
+    use crate::simulation::disk::SimDisk;
     use crate::upload::RowKey;
 
     fn begun<D: Disk>(disk: D, path: &Path, manifest: &TestManifest) -> GroupLog<D> {

@@ -42,13 +42,13 @@ mod runs;
 mod salvage;
 mod scan;
 #[cfg(test)]
-pub mod sim_disk;
-#[cfg(test)]
 mod tests;
 
 pub(crate) use cell::{decode as decode_cell, push as push_cell, split as split_cells, text as cell_text};
 pub use columns::Layout;
 pub use compact::{ResultsRows, ResultsTally, ResultsTotals};
+#[cfg(test)]
+pub use disk::Placement;
 pub use disk::{Disk, RealDisk};
 pub use end::EndError;
 pub use error::ResultsError;
@@ -56,6 +56,8 @@ pub use history::{ResendRules, Standing, Why};
 pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
 pub use log::{Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
+#[cfg(test)]
+pub use paths::PlaceError;
 pub use paths::{default_results, findings_of, is_same_file, lock_of, others_beside, runs_of};
 pub use placed::{LineReader, PlacedLine, SentFileFacts};
 pub use read::{ResultsTable, read};

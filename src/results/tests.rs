@@ -5,9 +5,9 @@ use std::path::Path;
 use super::line::samples::full;
 use super::log::Taking;
 use super::placed::PlacedLine;
-use super::sim_disk::{Meddling, SimDisk};
 use super::*;
 use crate::outcome::{OwnCode, Status};
+use crate::simulation::disk::{Meddling, SimDisk};
 use crate::upload::{RowKey, ServiceId};
 
 pub(super) const PATH: &str = "work/a.results.csv";

@@ -18,6 +18,7 @@
 //! fail proves nothing.
 
 mod checker;
+pub(crate) mod disk;
 pub(crate) mod mistakes;
 mod process;
 mod server;

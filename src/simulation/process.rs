@@ -19,8 +19,8 @@ use crate::engine::{Engine, JobId, PriorAttempt};
 use crate::manifest::{self, ManifestInfo};
 use crate::plan::recognise::{MovedRule, RecogniseOptions, Recogniser, RenamedRule};
 use crate::plan::{self, Plan};
-use crate::results::sim_disk::SimDisk;
 use crate::results::{GroupLog, LockedResults, ResultsError, ResultsOptions, Taking, hold};
+use crate::simulation::disk::SimDisk;
 
 pub(super) const TARGET: &str = "www.zohoapis.test";
 

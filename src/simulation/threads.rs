@@ -22,7 +22,7 @@ use crate::listing::PageRequest;
 use crate::plan::Plan;
 use crate::reply::{PageReply, PresenceReply, Reply};
 use crate::results::GroupLog;
-use crate::results::sim_disk::SimDisk;
+use crate::simulation::disk::SimDisk;
 use crate::sync;
 use crate::sync::simulated::elapsed;
 use crate::upload::ServiceId;

@@ -21,8 +21,8 @@ use crate::engine::{
 };
 use crate::plan::Plan;
 use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
-use crate::results::sim_disk::SimDisk;
 use crate::results::{Disk, Layout, Line, ResultsLog, SharedLog};
+use crate::simulation::disk::SimDisk;
 use crate::upload::{RecordId, ServiceId};
 
 /// No run of a few rows needs more turns than this.

@@ -11,7 +11,7 @@ use super::wishes::{self, Spelling, Wish, WishFormat, WishKind};
 use crate::engine::Policy;
 use crate::engine::policy::{Backoff, IfExists, MaxFailures};
 use crate::results::ResendRules;
-use crate::results::sim_disk::SimDisk;
+use crate::simulation::disk::SimDisk;
 use crate::units::Rate;
 
 /// Runs in which things go wrong; in later ones they do not, so every row must come to its end.

@@ -11,9 +11,9 @@ use super::census::CensusEnd;
 use super::content::ContentCheck;
 use super::lookup::{CensusReport, Verified, VerifiedRow};
 use super::{VerifyFinding, VerifyRow};
-use crate::console::text::escape_for_terminal;
 use crate::engine::requests::RequestStop;
 use crate::results::push_cell;
+use crate::text::escape_for_terminal;
 use crate::units;
 
 /// Rows of each finding that a person is shown.

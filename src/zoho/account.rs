@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::answer::strip_for_terminal;
 use super::client::Client;
 use crate::reply::Reply;
+use crate::text::strip_for_terminal;
 
 /// An organisation.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ use ureq::http::{HeaderMap, StatusCode};
 
 use super::json::Json;
 use crate::reply::Created;
+use crate::text::strip_for_terminal;
 use crate::upload::ServiceId;
 
 /// Longest answer body that is read; a longer one cannot be an answer to what we asked.
@@ -272,50 +273,6 @@ pub(crate) fn web_page(body: &[u8]) -> Option<String> {
     })
 }
 
-/// The text without anything a terminal would act on or that would change the order of reading; line ends and tabs
-/// become blanks.
-pub(crate) fn strip_for_terminal(text: &str, max_chars: usize) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars().peekable();
-    let mut count = 0;
-    while let Some(c) = chars.next() {
-        let keep = match c {
-            '\n' | '\r' | '\t' => ' ',
-            '\u{1b}' => {
-                skip_escape(&mut chars);
-                continue;
-            }
-            c if c.is_control() || reorders(c) => continue,
-            c => c,
-        };
-        if count == max_chars {
-            out.push('…');
-            break;
-        }
-        out.push(keep);
-        count += 1;
-    }
-    out.trim().to_owned()
-}
-
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
-}
-
-/// Drops the rest of a terminal's control sequence: `ESC [ … letter`, or `ESC ] … BEL`.
-fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match chars.peek() {
-        Some('[') => {
-            chars.next();
-            chars.find(|c| ('\u{40}'..='\u{7e}').contains(c));
-        }
-        Some(']') => {
-            chars.find(|c| matches!(c, '\u{7}' | '\u{1b}'));
-        }
-        _ => {}
-    }
-}
-
 /// The service's clock, from the `Date` header: whole seconds.
 pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, "date")?)
@@ -463,13 +420,6 @@ mod tests {
         let named = AnswerContent::of(&Arrived::Compressed("br".to_owned()));
         assert_eq!(named, AnswerContent::Nothing("the answer is compressed (br), which nobody asked for".to_owned()));
         nothing(&"[".repeat(100_000));
-    }
-
-    #[test]
-    fn words_cannot_act_on_a_terminal() {
-        assert_eq!(strip_for_terminal("a\u{1b}[31mred\u{1b}[0m b\u{1b}]0;title\u{7}c", 99), "ared bc");
-        assert_eq!(strip_for_terminal("x\u{202e}y\u{9b}31mz\r\nw\u{0}", 99), "xy31mz  w");
-        assert_eq!(strip_for_terminal(&"ä".repeat(10), 3), "äää…");
     }
 
     #[test]

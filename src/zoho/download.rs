@@ -72,7 +72,7 @@ pub(crate) fn read(
 fn encoding(headers: &HeaderMap) -> Option<String> {
     let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("?").trim();
     (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
-        .then(|| super::answer::strip_for_terminal(encoding, 20))
+        .then(|| crate::text::strip_for_terminal(encoding, 20))
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

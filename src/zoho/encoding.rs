@@ -5,7 +5,8 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use super::answer::{Arrived, MAX_BODY, strip_for_terminal};
+use super::answer::{Arrived, MAX_BODY};
+use crate::text::strip_for_terminal;
 
 /// The plain body. `encoding` is the header `Content-Encoding`, or empty; some forget it, so gzip is known by its first
 /// bytes, too, which begin no text.

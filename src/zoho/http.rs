@@ -10,11 +10,12 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
-use super::answer::{self, Answer, Arrived, MAX_BODY, strip_for_terminal};
+use super::answer::{self, Answer, Arrived, MAX_BODY};
 use super::classify::{Exchange, TransportError};
 use super::encoding;
 use super::hosts::Base;
 use crate::open_file::is_shortage;
+use crate::text::strip_for_terminal;
 
 /// Larger writes gain nothing; smaller ones cost processor time.
 const OUTPUT_BUFFER: usize = 128 * 1024;

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::answer::{id, strip_for_terminal};
+use super::answer::id;
 use super::json::Json;
 use crate::listing::ListPage;
 use crate::reply::Listed;
+use crate::text::strip_for_terminal;
 
 /// The most that the service gives at a time.
 pub(crate) const PER_PAGE: usize = 200;

@@ -42,16 +42,3 @@ pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
 pub use http::{HttpError, HttpOptions, Proxies};
 pub use multipart::overhead;
 pub(crate) use query::ApiRoot;
-
-/// Whether a file is its owner's alone: nobody else may read or write it.
-#[cfg(unix)]
-pub(crate) fn is_private(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    metadata.mode() & 0o077 == 0
-}
-
-/// Elsewhere the user's profile folder protects it.
-#[cfg(not(unix))]
-pub(crate) fn is_private(_metadata: &std::fs::Metadata) -> bool {
-    true
-}

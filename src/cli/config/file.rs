@@ -8,7 +8,9 @@ use std::path::Path;
 use toml_edit::{Document, Item, Table, Value};
 use zeroize::Zeroizing;
 
-use crate::zoho::{Secret, is_private};
+use crate::atomic_file::is_private;
+use crate::text::nearest;
+use crate::zoho::Secret;
 
 /// No settings file is larger; what is larger is something else.
 const MAX_BYTES: u64 = 256 * 1024;
@@ -116,9 +118,7 @@ impl ConfigSource<'_> {
     }
 
     pub(super) fn unknown(&self, key: &str, span: Span, known: &[&str]) -> ConfigError {
-        let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));
-        let near = nearest.filter(|name| strsim::damerau_levenshtein(name, key) <= 1 + key.chars().count() / 4);
-        let hint = match near {
+        let hint = match nearest(key, known.iter().copied()) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("known are {}", known.join(", ")),
         };

@@ -1,6 +1,5 @@
 //! Profiles of the user's file: what one may hold, and how a login stores or a logout removes it.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use toml_edit::{DocumentMut, Item, Table};
 use zeroize::Zeroizing;
 
 use super::file::{ConfigError, ConfigSource, ValueReader, parsed, read_small, secret, text, texts};
+use crate::atomic_file::replace_private;
 use crate::zoho::{ApiVersion, Credentials, DataCentre, Renewal, Secret, Where};
 
 /// The profile that is used when none is named.
@@ -190,9 +190,5 @@ fn edit(path: &Path, change: impl FnOnce(&mut Table) -> bool) -> Result<bool, Co
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(OsStr::new(".attache")).tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    replace_private(path, |file| file.write_all(text.as_bytes()))
 }

@@ -72,7 +72,7 @@ fn write(
     origin: impl Fn(&str) -> CrosswalkOrigin,
 ) -> Result<CrosswalkWritten, Failure> {
     let mut written = CrosswalkWritten::default();
-    let filled = crate::report::replace(to, |out| {
+    let filled = crate::atomic_file::replace(to, |out| {
         written = write_crosswalk(out, rows, origin)?;
         Ok(())
     });

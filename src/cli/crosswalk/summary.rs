@@ -13,7 +13,7 @@ use crate::crosswalk::writer::{CrosswalkRow, CrosswalkWritten};
 use crate::crosswalk::{Crosswalk, KeyMatch};
 use crate::engine::requests::RequestTotals;
 use crate::exit::Exit;
-use crate::problem::masked_excerpt;
+use crate::text::masked_excerpt;
 use crate::units;
 
 /// As many keys that were not found are named.

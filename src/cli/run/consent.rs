@@ -9,9 +9,9 @@ use anyhow::anyhow;
 use super::super::terminal::{ControllingTerminal, Terminal};
 use super::prepare::Prepared;
 use crate::cli::failure::{Failure, OrExit};
-use crate::console::text::escape_for_terminal;
 use crate::exit::Exit;
 use crate::plan::facts::{Facts, RowFacts, TargetFacts};
+use crate::text::escape_for_terminal;
 use crate::units::counted;
 
 /// How long an answer is waited for. Whoever has gone home by then did not say yes.

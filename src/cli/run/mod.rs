@@ -215,7 +215,7 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
 
 /// The rows with problems as a CSV of their own. It takes its place at once, so that a reader never meets half of it.
 fn write_rows_to_mend(path: &Path, checkup: &Checkup) -> io::Result<()> {
-    crate::report::replace(path, |out| {
+    crate::atomic_file::replace(path, |out| {
         console::problems_csv::write(out, &checkup.carried_columns, &checkup.unsound, &checkup.problems)
     })
 }

@@ -122,7 +122,7 @@ fn header_missing(first: &str, line: u32) -> Problem {
         "put a header such as `module,record,file` first",
     )
     .at(Place { line, column: Some(1) });
-    problem.value = Some(crate::problem::masked_excerpt(first));
+    problem.value = Some(crate::text::masked_excerpt(first));
     problem
 }
 

@@ -132,15 +132,15 @@ fn twice(name: &str, place: Place) -> Problem {
 
 fn unknown(name: &str, place: Place) -> Problem {
     let known = Field::ALL.map(Field::as_str).into_iter().chain(["note"]);
-    let hint = match row::nearest(name, known) {
+    let hint = match crate::text::nearest(name, known) {
         Some(near) => format!("did you mean {near}? A column of your own begins with x_"),
         None => {
-            format!("a column of your own begins with x_: x_{}", crate::problem::masked_excerpt(name).replace(' ', "_"))
+            format!("a column of your own begins with x_: x_{}", crate::text::masked_excerpt(name).replace(' ', "_"))
         }
     };
     Problem::new(
         ProblemCode::ColumnUnknown,
-        format!("there is no column named \"{}\"", crate::problem::masked_excerpt(name)),
+        format!("there is no column named \"{}\"", crate::text::masked_excerpt(name)),
         hint,
     )
     .at(place)

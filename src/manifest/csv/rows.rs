@@ -195,7 +195,7 @@ impl CsvRows {
             )
         };
         let mut problem = problem.at(row.place_of_byte(self.cells.start_of(ix))).in_row(row.number);
-        problem.value = Some(crate::problem::masked_excerpt(value));
+        problem.value = Some(crate::text::masked_excerpt(value));
         problem
     }
 
@@ -258,7 +258,7 @@ fn lone_cr(place: Place, cell: &str) -> Problem {
         "save the file with the line ends of Windows or Unix, and take it out of the cell",
     )
     .at(place);
-    problem.value = Some(crate::problem::masked_excerpt(cell));
+    problem.value = Some(crate::text::masked_excerpt(cell));
     problem
 }
 

@@ -603,11 +603,11 @@ fn merge_key(place: Place) -> Problem {
 }
 
 fn unknown_key(key: &str, place: Place, known: &[&str], more: &str) -> Problem {
-    let hint = match row::nearest(key, known.iter().copied()) {
+    let hint = match crate::text::nearest(key, known.iter().copied()) {
         Some(near) => format!("did you mean {near}?{}", more.replace("; a", " A")),
         None => format!("known are {}{more}", known.join(", ")),
     };
-    Problem::new(ProblemCode::KeyUnknown, format!("there is no key \"{}\"", crate::problem::masked_excerpt(key)), hint)
+    Problem::new(ProblemCode::KeyUnknown, format!("there is no key \"{}\"", crate::text::masked_excerpt(key)), hint)
         .at(place)
         .about(key, key)
 }
@@ -615,7 +615,7 @@ fn unknown_key(key: &str, place: Place, known: &[&str], more: &str) -> Problem {
 fn key_twice(key: &str, place: Place) -> Problem {
     Problem::new(
         ProblemCode::KeyTwice,
-        format!("the key {} stands here a second time", crate::problem::masked_excerpt(key)),
+        format!("the key {} stands here a second time", crate::text::masked_excerpt(key)),
         "remove one of them; perhaps a - is missing that begins a new row",
     )
     .at(place)
@@ -626,7 +626,7 @@ fn not_text(key: &str, value: &Value) -> Problem {
     let kind = if matches!(value, Value::List(_)) { "a list" } else { "a set of keys and values" };
     let mut problem = Problem::new(
         ProblemCode::ValueNotText,
-        format!("{} is {kind}, not one text", crate::problem::masked_excerpt(key)),
+        format!("{} is {kind}, not one text", crate::text::masked_excerpt(key)),
         "write one row for each value, or quote a text that looks like YAML",
     );
     problem.field = Some(key.to_owned());
@@ -642,7 +642,7 @@ fn not_a_row(value: &Value) -> Problem {
     match value {
         Value::Scalar(scalar) => {
             let mut problem = problem;
-            problem.value = Some(crate::problem::masked_excerpt(&scalar.text));
+            problem.value = Some(crate::text::masked_excerpt(&scalar.text));
             problem
         }
         _ => problem,

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::assign::RowFate;
 use crate::check::RowDoubt;
-use crate::problem::{ProblemCode, masked_excerpt};
+use crate::problem::ProblemCode;
 use crate::results::Line;
+use crate::text::masked_excerpt;
 use crate::upload::Upload;
 
 /// The problem of a row, if its fate is one.

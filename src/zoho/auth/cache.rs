@@ -15,6 +15,8 @@ use super::error::TokenError;
 use super::held_token::NewToken;
 use super::oauth::ClientKeys;
 use super::secret::Secret;
+use crate::atomic_file::{create_private_folder, is_private, open_private, replace_private};
+use crate::text::hex;
 use crate::zoho::hosts::Base;
 
 /// How long another process may be busy renewing.
@@ -51,14 +53,14 @@ impl TokenCache {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
-        let name = hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&hash.finalize()[..12]);
         TokenCache { folder, name }
     }
 
     /// Waits for any other process that is renewing. `None`: locks do not work here, so we go on without.
     pub(crate) fn lock(&self, cut: &CutSignal) -> Result<Option<File>, TokenError> {
         let path = self.folder.join(format!("{}.lock", self.name));
-        let opened = create_private_folder(&self.folder).and_then(|()| private_file(&path));
+        let opened = create_private_folder(&self.folder).and_then(|()| open_private(&path));
         let file = match opened {
             Ok(file) => file,
             Err(error) => {
@@ -80,7 +82,7 @@ impl TokenCache {
     /// The token that another process left, if it is still good.
     pub(crate) fn read(&self) -> Option<NewToken> {
         let mut file = File::open(self.path()).ok()?;
-        if !crate::zoho::is_private(&file.metadata().ok()?) {
+        if !is_private(&file.metadata().ok()?) {
             log::warn!("{} can be read by others, so it is not used", self.path().display());
             return None;
         }
@@ -118,11 +120,7 @@ impl TokenCache {
 
     fn replace(&self, cached: &CachedToken) -> std::io::Result<()> {
         let text = Zeroizing::new(serde_json::to_vec(cached)?);
-        // Made readable by its owner alone, then moved into place as a whole.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&text)?;
-        file.persist(self.path())?;
-        Ok(())
+        replace_private(&self.path(), |file| file.write_all(&text))
     }
 
     fn path(&self) -> PathBuf {
@@ -132,26 +130,4 @@ impl TokenCache {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-fn create_private_folder(folder: &std::path::Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
-}
-
-fn private_file(path: &std::path::Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }

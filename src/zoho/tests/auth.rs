@@ -291,7 +291,7 @@ fn another_process_takes_the_token_over() {
     for file in std::fs::read_dir(folder.path().join("tokens")).expect("a folder") {
         let file = file.expect("an entry");
         assert!(!file.file_name().to_string_lossy().contains("1000"), "{file:?}");
-        assert!(is_private(&file.metadata().expect("metadata")), "{file:?}");
+        assert!(crate::atomic_file::is_private(&file.metadata().expect("metadata")), "{file:?}");
     }
 }
 

@@ -7,8 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk::{Disk, Placement};
-use super::paths::PlaceError;
+use crate::results::{Disk, PlaceError, Placement};
 use crate::simulation::mistakes::{Mistake, is_made};
 
 /// The disk; a clone is the same disk.

@@ -49,26 +49,48 @@ pub(crate) fn is_unsafe(character: char) -> bool {
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Breaks a text into lines at blanks, and at commas where a word alone is too long.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let pieces = text.split(' ').flat_map(|word| {
-        let long = word.chars().count() > room;
-        let parts: Vec<&str> = if long { word.split_inclusive(',').collect() } else { vec![word] };
-        parts.into_iter().enumerate().map(|(at, part)| (at == 0, part)).collect::<Vec<_>>()
-    });
-    for (starts_word, piece) in pieces {
-        let gap = usize::from(starts_word && !line.is_empty());
-        if !line.is_empty() && line.chars().count() + gap + piece.chars().count() > room {
-            lines.push(std::mem::take(&mut line));
-        } else if gap == 1 {
-            line.push(' ');
+/// The text without anything a terminal would act on or that would change the order of reading; line ends and tabs
+/// become blanks.
+pub(crate) fn strip_for_terminal(text: &str, max_chars: usize) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars().peekable();
+    let mut count = 0;
+    while let Some(c) = chars.next() {
+        let keep = match c {
+            '\n' | '\r' | '\t' => ' ',
+            '\u{1b}' => {
+                skip_escape(&mut chars);
+                continue;
+            }
+            c if c.is_control() || reorders(c) => continue,
+            c => c,
+        };
+        if count == max_chars {
+            out.push('…');
+            break;
         }
-        line.push_str(piece);
+        out.push(keep);
+        count += 1;
     }
-    lines.push(line);
-    lines
+    out.trim().to_owned()
+}
+
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// Drops the rest of a terminal's control sequence: `ESC [ … letter`, or `ESC ] … BEL`.
+fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            chars.find(|c| ('\u{40}'..='\u{7e}').contains(c));
+        }
+        Some(']') => {
+            chars.find(|c| matches!(c, '\u{7}' | '\u{1b}'));
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -98,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_broken_at_blanks_and_long_words_at_commas() {
-        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrap("aaaa,bbbb,cccc", 10), ["aaaa,bbbb,", "cccc"]);
-        assert_eq!(wrap("", 8), [""]);
+    fn words_cannot_act_on_a_terminal() {
+        assert_eq!(strip_for_terminal("a\u{1b}[31mred\u{1b}[0m b\u{1b}]0;title\u{7}c", 99), "ared bc");
+        assert_eq!(strip_for_terminal("x\u{202e}y\u{9b}31mz\r\nw\u{0}", 99), "xy31mz  w");
+        assert_eq!(strip_for_terminal(&"ä".repeat(10), 3), "äää…");
     }
 }

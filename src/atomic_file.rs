@@ -1,14 +1,44 @@
-//! Writes a file as a whole or not at all: whoever opens it, or loses power, never sees half a report.
+//! Writes a file as a whole or not at all: whoever opens it, or loses power, never sees half of it. And files that are for
+//! their owner alone.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
+
+/// Who may read a file that is made here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Readers {
+    /// Whoever may read any new file of the user: a report is for others, too.
+    AsUsual,
+    /// The owner alone: it holds secrets.
+    Owner,
+}
 
 /// Makes `path` hold what `fill` writes. What was there before stays until all of it is on the disk.
 ///
 /// A terminal, a pipe or another device is written to and never replaced: whoever may write to `/dev` would lose it.
-pub fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Whatever `fill` or the disk says; then all is as before.
+pub(crate) fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    replace_for(Readers::AsUsual, path, fill)
+}
+
+/// As [`replace`], for what only its owner may read: it holds secrets.
+pub(crate) fn replace_private(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    replace_for(Readers::Owner, path, fill)
+}
+
+fn replace_for(
+    readers: Readers,
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let path = match fs::metadata(path) {
         Ok(there) if !there.is_file() && !there.is_dir() => {
             let mut out = BufWriter::new(File::options().write(true).open(path)?);
@@ -20,7 +50,8 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Resul
         Err(_) => Cow::Borrowed(path),
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = builder().prefix(".attache-report-").suffix(".tmp").tempfile_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    let file = with_rights(&mut builder, readers).prefix(".attache-").suffix(".tmp").tempfile_in(folder)?;
     let (file, temporary) = file.into_parts();
     let mut out = BufWriter::new(file);
     fill(&mut out)?;
@@ -31,18 +62,63 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Resul
     temporary.persist(&path).map_err(|error| error.error)
 }
 
+/// Temporary files are their owner's alone unless somebody says otherwise.
 #[cfg(unix)]
-fn builder() -> tempfile::Builder<'static, 'static> {
+fn with_rights<'b>(
+    builder: &'b mut tempfile::Builder<'static, 'static>,
+    readers: Readers,
+) -> &'b mut tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mut builder = tempfile::Builder::new();
-    // A report is for others to read, unlike most temporary files: it gets the rights of any new file of the user.
-    builder.permissions(std::fs::Permissions::from_mode(0o666));
+    match readers {
+        Readers::AsUsual => builder.permissions(fs::Permissions::from_mode(0o666)),
+        Readers::Owner => builder,
+    }
+}
+
+/// Elsewhere the folder says who may read.
+#[cfg(not(unix))]
+fn with_rights<'b>(
+    builder: &'b mut tempfile::Builder<'static, 'static>,
+    _readers: Readers,
+) -> &'b mut tempfile::Builder<'static, 'static> {
     builder
 }
 
+/// Makes a folder that only its owner may look into, and those above it.
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}
+
+/// Opens a file that only its owner may read, to be written; makes it if there is none.
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+/// Whether a file is its owner's alone: nobody else may read or write it.
+#[cfg(unix)]
+pub(crate) fn is_private(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o077 == 0
+}
+
+/// Elsewhere the user's profile folder protects it.
 #[cfg(not(unix))]
-fn builder() -> tempfile::Builder<'static, 'static> {
-    tempfile::Builder::new()
+pub(crate) fn is_private(_metadata: &Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]
