@@ -7,7 +7,7 @@ use super::store::SourceIx;
 use super::{CheckFinding, link, name, record};
 use crate::archive;
 use crate::checksum::{ChecksumKind, Checksums};
-use crate::manifest::{Field, RawRow};
+use crate::manifest::{Field, RawRow, is_spreadsheet_error};
 use crate::path_text::PathHazard;
 use crate::problem::{Place, Problem, ProblemCode, ProblemIx, Severity};
 use crate::upload::{RecordId, SourceKind};
@@ -37,6 +37,9 @@ impl Checker<'_> {
             );
             return None;
         }
+        if self.is_lost(row, Field::Module, text) {
+            return None;
+        }
         match self.modules.find(text) {
             Ok(module) => Some(module),
             Err(finding) => {
@@ -52,6 +55,9 @@ impl Checker<'_> {
             return None;
         }
         let (text, key) = (self.trimmed(row, Field::Record)?, self.trimmed(row, Field::Key)?);
+        if self.is_lost(row, Field::Record, text) || self.is_lost(row, Field::Key, key) {
+            return None;
+        }
         match (text.is_empty(), key.is_empty()) {
             (false, true) => self.record_by_id(row, text),
             (true, false) => {
@@ -114,6 +120,9 @@ impl Checker<'_> {
         }
         let file = row.get(Field::File);
         let url = self.trimmed(row, Field::Url)?;
+        if self.is_lost(row, Field::File, file) || self.is_lost(row, Field::Url, url) {
+            return None;
+        }
         // A path may begin with a blank, but nothing is only blanks.
         match (file.trim().is_empty(), url.is_empty()) {
             (true, true) => {
@@ -227,9 +236,15 @@ impl Checker<'_> {
         if given.is_empty() {
             return Some(None);
         }
+        if self.is_lost(row, Field::Name, given) {
+            return None;
+        }
         let mut findings = name::judge_given(given);
         if kind == Some(SourceKind::File) && name::is_program(given) {
             findings.push(program(given));
+        }
+        if kind == Some(SourceKind::File) && findings.is_empty() {
+            findings.extend(name::judge_beside(given, file_name(row.get(Field::File))));
         }
         let titleless = kind == Some(SourceKind::Link) && !self.options.version.has_link_titles();
         if titleless {
@@ -286,6 +301,21 @@ impl Checker<'_> {
             self.report(row, source.field, finding);
         }
         good
+    }
+
+    /// Whether a failed formula of a spreadsheet left its error in place of a value, which is reported for that and nothing
+    /// else.
+    fn is_lost(&mut self, row: &RawRow, field: Field, text: &str) -> bool {
+        let lost = is_spreadsheet_error(text);
+        if lost {
+            let message = format!(
+                "\"{}\" is the error of a spreadsheet: the formula of this cell came to nothing",
+                crate::text::masked_excerpt(text.trim())
+            );
+            let hint = "mend the formula in the table, and make the manifest from it again";
+            self.report(row, field, CheckFinding::new(ProblemCode::SpreadsheetError, message, hint));
+        }
+        lost
     }
 
     /// A cell without outer blanks; `None` if it has been reported for what it is.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::CheckFinding;
-use crate::manifest::is_spreadsheet_error;
 use crate::problem::ProblemCode;
 use crate::zoho::ApiVersion;
 
@@ -144,13 +143,6 @@ impl KnownModules {
 
     fn unknown(&self, text: &str) -> CheckFinding {
         let shown = crate::text::masked_excerpt(text);
-        if is_spreadsheet_error(text) {
-            return CheckFinding::new(
-                ProblemCode::ModuleUnknown,
-                format!("\"{shown}\" is an error of a spreadsheet: the formula of this cell found nothing"),
-                "mend the formula or write the module's API name, then save again",
-            );
-        }
         let wanted = plain(text);
         if let Some(name) = UNSUPPORTED.iter().find(|name| plain(name) == wanted) {
             return CheckFinding::new(

@@ -35,6 +35,36 @@ pub(super) fn judge_given(name: &str) -> Vec<CheckFinding> {
     findings
 }
 
+/// Words that programs write where there is no value.
+const PLACEHOLDERS: [&str; 11] =
+    ["nan", "null", "(null)", "<null>", "[null]", "none", "nil", "nat", "<na>", "n.a.", "undefined"];
+
+/// What a name that the manifest gives looks like beside the own name of its file: probably not meant so.
+pub(super) fn judge_beside(name: &str, own: &str) -> Option<CheckFinding> {
+    let stem = extension(name).map_or(name, |extension| &name[..name.len() - extension.len() - 1]);
+    if PLACEHOLDERS.iter().any(|placeholder| stem.eq_ignore_ascii_case(placeholder)) {
+        return Some(CheckFinding::new(
+            ProblemCode::NamePlaceholder,
+            format!("the name \"{name}\" is a word that programs write where a value is missing"),
+            "give the name that is meant, or leave it empty to use the file's own",
+        ));
+    }
+    let dropped = extension(own).filter(|_| extension(name).is_none())?;
+    Some(CheckFinding::new(
+        ProblemCode::NameExtension,
+        format!("the name \"{name}\" has no extension, and the file ends in .{dropped}"),
+        format!("whoever downloads it gets a file that no program opens: write {name}.{dropped}"),
+    ))
+}
+
+/// The extension of a file's name, if it has one: up to five letters and digits behind the last point, and not digits alone,
+/// which are a number or a date.
+fn extension(name: &str) -> Option<&str> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let fits = (1..=5).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (!stem.is_empty() && fits && extension.bytes().any(|byte| byte.is_ascii_alphabetic())).then_some(extension)
+}
+
 /// Everything that is wrong with a file's own name, as it would be sent.
 pub(super) fn judge_own(name: &str) -> Vec<CheckFinding> {
     judge_any(name)
@@ -149,6 +179,27 @@ mod tests {
         }
         assert!(judge_given(&"é".repeat(250)).is_empty());
         assert_eq!(judge_given(&"é".repeat(251)).len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_stands_for_nothing_or_drops_the_extension_is_noticed() {
+        for (name, own, wanted) in [
+            ("nan", "a.pdf", "name-placeholder"),
+            ("NULL", "a.pdf", "name-placeholder"),
+            ("Undefined.pdf", "a.pdf", "name-placeholder"),
+            ("Contract", "c.pdf", "name-extension"),
+            ("Contract v1.2", "c.PDF", "name-extension"),
+            ("Letter of St. John", "c.docx", "name-extension"),
+            ("2024.05.17", "c.7z", "name-extension"),
+            ("Contract.pdf", "c.pdf", ""),
+            ("photo.jpeg", "c.jpg", ""),
+            ("Makefile", "makefile", ""),
+            ("Nanny", "nanny", ""),
+            ("README", ".profile", ""),
+        ] {
+            let found = judge_beside(name, own).map(|finding| finding.code.as_str());
+            assert_eq!(found.unwrap_or_default(), wanted, "{name} {own}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whole manifests through the check: what is found, where, and what is let through.
 
 mod archives;
+mod workbooks;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -121,7 +122,10 @@ fn every_problem_of_a_csv_manifest_is_found_with_its_place() {
         ("module,record,file\nLeads,738964000000291009,a,b.pdf\n", &["file-missing 2:26 1 file", "too-many-cells 2:28 1 -"]),
         ("line,module,record,file,status,attachment_id,run,key,check\n1,Leads,1,a,uploaded,,,,\n", &["results-as-manifest 1:- - -"]),
         ("module,record,file\n# remark\n", &["comment-line 2:1 1 -"]),
-        ("module,record,file\n#N/A,738964000000291009,a.pdf\n", &["module-unknown 2:1 1 module"]),
+        ("module,record,file\n#N/A,738964000000291009,a.pdf\n", &["spreadsheet-error 2:1 1 module"]),
+        ("module,record,file,name\nLeads,738964000000291009,a.pdf,#BEZUG!\n", &["spreadsheet-error 2:32 1 name"]),
+        ("module,record,file,name\nLeads,738964000000291009,a.pdf,NULL\n", &["name-placeholder 2:32 1 name"]),
+        ("module,record,file,name\nLeads,738964000000291009,a.pdf,Contract\n", &["name-extension 2:32 1 name"]),
         ("module,record,file\nLeads,738964000000291009,\"a.pdf\nDeals,738964000000291010,b.pdf\n", &["unclosed-quote 2:26 1 -"]),
         ("module,record,file\nLeads,738964000000291009,\"a.pdf\nDeals,1,\"b.pdf\"\n", &["unclosed-quote 2:26 1 -", "record-length 3:7 2 record"]),
         ("module,record,file\nLeads,738964000000291009,\"a\".pdf\nLeads,1,b.pdf\n", &["text-after-quote 2:29 1 -", "record-length 3:7 2 record"]),
@@ -291,13 +295,15 @@ fn every_code_is_reached_by_a_real_manifest() {
         "file-not-regular", "file-outside", "file-empty", "file-exe", "file-device", "link-scheme", "link-host",
         "link-user-info", "link-blank", "link-control", "link-direction", "link-escape", "link-title", "link-twice",
         "name-dots", "name-character", "name-control", "name-direction", "identical-rows", "same-name",
+        "spreadsheet-error", "name-placeholder", "name-extension",
     ];
     #[rustfmt::skip]
-    // Tests of their own below and in `archives`; a full disk of texts cannot be reached in a test, and root may read everything.
+    // Tests of their own below, in `archives` and in `workbooks`; a full disk of texts cannot be reached in a test, and root may read everything.
     let elsewhere = [
         "manifest-changed", "read-failed", "manifest-too-large", "too-many-bad-rows", "file-denied", "archive-unreadable", "member-missing",
         "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
-        "crosswalk-organisation", "sent-before", "sent-under-another-name", "sent-by-another-manifest",
+        "crosswalk-organisation", "sent-before", "sent-under-another-name", "sent-by-another-manifest", "record-number-cell",
+        "cell-not-text", "cell-formula", "cell-merged",
     ];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
     reached.extend(in_tables.iter().chain(&elsewhere));

@@ -227,7 +227,7 @@ Examples:
 /// `attache run`.
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct RunArgs {
-    /// The CSV or YAML file that says what goes where, or - for standard input (dry run only)
+    /// The CSV, .xlsx or YAML file that says what goes where, or - for standard input (dry run only)
     pub manifest: PathBuf,
     /// Check and show the plan; send nothing, write nothing
     #[arg(short = 'n', long)]
@@ -306,6 +306,9 @@ pub struct ReadArgs {
     /// Folder that its paths are relative to and may not leave [default: the manifest's]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Sheet of a workbook to read [default: the first one that is not hidden]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
     /// API name of a custom module; repeatable
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub custom_module: Vec<String>,
@@ -467,6 +470,9 @@ pub struct CrosswalkArgs {
     /// Read this CSV or .xlsx instead of asking the service
     #[arg(long, value_name = "FILE", requires_all = ["module", "key", "record"], help_heading = "From a table")]
     pub table: Option<PathBuf>,
+    /// Sheet of a workbook to read, of the table or of the manifest [default: the first one that is not hidden]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
     /// Module of its records
     #[arg(long, value_name = "MODULE", requires = "table", help_heading = "From a table")]
     pub module: Option<String>,

@@ -166,12 +166,13 @@ pub enum ResendChoice {
 
 impl ValueEnum for ManifestFormat {
     fn value_variants<'a>() -> &'a [ManifestFormat] {
-        &[ManifestFormat::Csv, ManifestFormat::Yaml]
+        &[ManifestFormat::Csv, ManifestFormat::Xlsx, ManifestFormat::Yaml]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let (name, help) = match self {
             ManifestFormat::Csv => ("csv", "Rows of cells, whatever the delimiter"),
+            ManifestFormat::Xlsx => ("xlsx", "A sheet of a workbook"),
             ManifestFormat::Yaml => ("yaml", "The YAML form with `uploads:`"),
         };
         Some(PossibleValue::new(name).help(help))

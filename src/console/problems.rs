@@ -12,6 +12,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::Look;
 use crate::explain;
+use crate::manifest::cell_name;
 use crate::problem::{Extent, MoreProblems, Problem, ProblemCode, ProblemList, Severity};
 use crate::text::{escape_for_terminal, shorten_for_terminal};
 use crate::units::{count, counted};
@@ -24,6 +25,8 @@ const LONGEST_QUOTED: usize = 2_000;
 pub struct CheckReport<'a> {
     /// The manifest as the user called it.
     pub manifest: &'a str,
+    /// The sheet that was read, where it is a workbook: places are then told by cell.
+    pub sheet: Option<&'a str>,
     /// The problems, by line.
     pub problems: &'a ProblemList,
     /// Rows read.
@@ -72,10 +75,11 @@ pub fn render(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look
         let mut hint = "";
         for problem in kind.problems.iter().take(each) {
             let line = problem.line.and_then(|line| lines.get(&line));
-            let _ = writeln!(text, "{}\n", excerpt(found.manifest, problem, line, hint, &renderer));
+            let place = found.sheet.map(|sheet| place_in_workbook(found.manifest, sheet, problem));
+            let _ = writeln!(text, "{}\n", excerpt(found.manifest, place, problem, line, hint, &renderer));
             hint = &problem.hint;
         }
-        text.push_str(&more_of(kind, each));
+        text.push_str(&more_of(kind, each, found.sheet.is_some()));
     }
     text.push_str(&verdict(found));
     text
@@ -107,8 +111,26 @@ fn shown_of_each(kinds: usize) -> usize {
     }
 }
 
-/// One problem. `told` is the hint that stands right above it already.
-fn excerpt(manifest: &str, problem: &Problem, line: Option<&String>, told: &str, renderer: &Renderer) -> String {
+/// Where a problem is in a workbook, as its program names it: `move.xlsx Sheet1!B7`, or the row where it has no one cell.
+fn place_in_workbook(manifest: &str, sheet: &str, problem: &Problem) -> String {
+    let place = match (problem.line, problem.column.and_then(|column| column.checked_sub(1))) {
+        (Some(line), Some(column)) => format!("!{}", cell_name(line, column as usize)),
+        (Some(line), None) => format!(", row {line}"),
+        (None, _) => String::new(),
+    };
+    escape_for_terminal(&format!("{manifest} {sheet}{place}")).into_owned()
+}
+
+/// One problem. `place`: where it is, where that is not told by line and column. `told` is the hint that stands right above
+/// it already.
+fn excerpt(
+    manifest: &str,
+    place: Option<String>,
+    problem: &Problem,
+    line: Option<&String>,
+    told: &str,
+    renderer: &Renderer,
+) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -118,6 +140,7 @@ fn excerpt(manifest: &str, problem: &Problem, line: Option<&String>, told: &str,
     let title = level.primary_title(escape_for_terminal(&problem.message)).id(problem.code.as_str());
     let quoted = line.map(|line| quotable(line)).filter(|line| line.len() <= LONGEST_QUOTED);
     let mut group: Group<'_> = match (&quoted, problem.line) {
+        _ if place.is_some() => title.element(Origin::path(place.unwrap_or_default())),
         (Some(text), Some(line)) => {
             let mut snippet = Snippet::source(text.as_str()).line_start(line as usize).path(manifest);
             // A snippet without a mark would be painted without its text.
@@ -184,7 +207,7 @@ fn quotable(line: &str) -> String {
 }
 
 /// How many of a kind were not shown, and where they are.
-fn more_of(kind: &ProblemGroup<'_>, each: usize) -> String {
+fn more_of(kind: &ProblemGroup<'_>, each: usize, in_sheet: bool) -> String {
     let hidden = kind.problems.get(each..).unwrap_or_default();
     let count_hidden = hidden.len() as u64 + kind.more.map_or(0, |more| more.count);
     if count_hidden == 0 {
@@ -193,9 +216,10 @@ fn more_of(kind: &ProblemGroup<'_>, each: usize) -> String {
     let of_kept = hidden.first().and_then(|first| first.line).zip(hidden.last().and_then(|last| last.line));
     let of_more = kind.more.and_then(|more| more.first_line.zip(more.last_line));
     let lines = of_kept.into_iter().chain(of_more).reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
+    let line = if in_sheet { "row" } else { "line" };
     let place = match lines {
-        Some((first, last)) if first == last => format!(" (line {first})"),
-        Some((first, last)) => format!(" (lines {first} to {last})"),
+        Some((first, last)) if first == last => format!(" ({line} {first})"),
+        Some((first, last)) => format!(" ({line}s {first} to {last})"),
         None => String::new(),
     };
     let word = match kind.severity {
@@ -319,7 +343,8 @@ mod tests {
     fn a_problem_is_shown_with_its_line_and_the_value_marked() {
         let code = codes(1)[0];
         let problems = vec![problem(code, 3, 27, "file", "scans/a b.pdf")].into();
-        let found = CheckReport { manifest: "move.csv", problems: &problems, rows: 10, sound: 9, skipping: false };
+        let found =
+            CheckReport { manifest: "move.csv", sheet: None, problems: &problems, rows: 10, sound: 9, skipping: false };
         let lines = BTreeMap::from([(3, "Leads,738964000000291009,\"scans/a b.pdf\",x".to_owned())]);
         insta::assert_snapshot!(render(&found, &lines, PLAIN));
     }
@@ -334,7 +359,8 @@ mod tests {
             ..Problem::new(ProblemCode::ColumnMissing, "there is no column record", "add a column named record")
         };
         let problems = vec![header, problem(ProblemCode::ModuleLabel, 3, 1, "module", "Lead")].into();
-        let found = CheckReport { manifest: "move.csv", problems: &problems, rows: 3, sound: 2, skipping: false };
+        let found =
+            CheckReport { manifest: "move.csv", sheet: None, problems: &problems, rows: 3, sound: 2, skipping: false };
         let lines = BTreeMap::from([(1, "Module,Record Id,File".to_owned()), (3, "Lead,1,a.pdf".to_owned())]);
         let text = render(&found, &lines, PLAIN);
         assert!(text.contains("1 | Module,Record Id,File\n  | ^^^^^^^^^^^^^^^^^^^^^\n"), "{text}");
@@ -354,8 +380,14 @@ mod tests {
         problems.push(problem(codes[3], 199_000, 7, "record", "1"));
         let mut problems = ProblemList::from(problems);
         problems.sort();
-        let found =
-            CheckReport { manifest: "move.csv", problems: &problems, rows: 200_000, sound: 197_000, skipping: false };
+        let found = CheckReport {
+            manifest: "move.csv",
+            sheet: None,
+            problems: &problems,
+            rows: 200_000,
+            sound: 197_000,
+            skipping: false,
+        };
         let quoted = quoted_lines(&problems);
         assert!(quoted.len() < 10);
         let lines = quoted.iter().map(|line| (*line, "Lead,7,39E+17,a.pdf".to_owned())).collect();
@@ -379,8 +411,14 @@ mod tests {
             if let Some(span) = marked(line, &problem) {
                 assert!(line.get(span).is_some(), "{line} {column} {value}");
             }
-            let found =
-                CheckReport { manifest: "m", problems: &vec![problem].into(), rows: 1, sound: 0, skipping: true };
+            let found = CheckReport {
+                manifest: "m",
+                sheet: None,
+                problems: &vec![problem].into(),
+                rows: 1,
+                sound: 0,
+                skipping: true,
+            };
             let text = render(&found, &BTreeMap::from([(2, line.to_owned())]), PLAIN);
             assert!(text.contains("The only row is not sound. Left out of the run."), "{text}");
         }

@@ -4,11 +4,9 @@
 use std::fs::File;
 use std::path::Path;
 
-use calamine::{Data, Reader as _, Xlsx, open_workbook};
-
 use super::reader::CrosswalkRules;
 use super::writer::CrosswalkRow;
-use crate::manifest::{CsvRow, CsvSheet};
+use crate::manifest::{CellFlaw, CsvRow, CsvSheet, WorkbookSheet, cell_name};
 use crate::text::{masked_excerpt, nearest};
 
 /// Which columns of a table to take.
@@ -18,6 +16,8 @@ pub(crate) struct TableColumns {
     pub(crate) key: String,
     /// The heading of the column with the record ids.
     pub(crate) record: String,
+    /// The sheet of a workbook; `None`: the first one.
+    pub(crate) sheet: Option<String>,
 }
 
 /// What a table holds.
@@ -117,45 +117,49 @@ fn read_workbook(
     columns: &TableColumns,
     rules: &dyn CrosswalkRules,
 ) -> Result<TableRead, String> {
-    let mut book: Xlsx<_> = open_workbook(path).map_err(|error: calamine::XlsxError| error.to_string())?;
-    let name = book.sheet_names().first().cloned().ok_or("the workbook has no sheet")?;
-    let sheet = book.worksheet_range_at(0).ok_or("the workbook has no sheet")?.map_err(|error| error.to_string())?;
-    let first_row = sheet.start().map_or(0, |(row, _)| row);
-    let mut rows = sheet.rows();
-    let headings: Vec<String> =
-        rows.next().map(|row| row.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut sheet = WorkbookSheet::open(file, columns.sheet.as_deref()).map_err(|error| error.to_string())?;
+    let name = sheet.name().to_owned();
+    let mut headings: Vec<String> = Vec::new();
+    if let Some(first) = sheet.next() {
+        for cell in first.cells() {
+            headings.resize(cell.column, String::new());
+            headings.push(cell.text.to_owned());
+        }
+    }
     let (key_at, record_at) = find_columns(headings.iter().map(String::as_str), columns)?;
     let mut read = TableRead::default();
-    for (number, row) in (first_row + 2..).zip(rows) {
-        if row.iter().all(|cell| matches!(cell, Data::Empty)) {
-            continue;
-        }
-        let place = format!("{name} row {number}");
-        match (cell_text(row.get(key_at)), cell_text(row.get(record_at))) {
-            (Ok(key), Ok(record)) => read.add(&format_args!("{place}"), module, (&key, &record), rules),
-            (Err(why), _) | (_, Err(why)) => {
+    while let Some(row) = sheet.next() {
+        let place = |column| format!("{name}!{}", cell_name(row.number(), column));
+        let cell = |column| row.cells().find(|cell| cell.column == column);
+        let text = |column| cell(column).map_or("", |cell| cell.text);
+        let flaw = |column| cell(column).and_then(|cell| cell.flaw).map(why_not_text);
+        let hidden =
+            |column| row.hidden_by(column).map(|area| format!("the cell is hidden by the merged cells {area}"));
+        let wrong =
+            [key_at, record_at].into_iter().find_map(|column| Some((column, flaw(column).or_else(|| hidden(column))?)));
+        match wrong {
+            Some((column, why)) => {
                 read.lines += 1;
-                read.flaw(format!("{place}: {why}"));
+                read.flaw(format!("{}: {why}", place(column)));
             }
+            None => read.add(&format_args!("{}", place(record_at)), module, (text(key_at), text(record_at)), rules),
         }
     }
     Ok(read)
 }
 
-/// The text of a cell. A number of 16 digits or more has lost some: a sheet keeps 15.
-fn cell_text(cell: Option<&Data>) -> Result<String, String> {
-    const EXACT: f64 = 1e15;
-    match cell {
-        None | Some(Data::Empty) => Ok(String::new()),
-        Some(Data::String(text)) => Ok(text.clone()),
-        Some(Data::Int(number)) if number.unsigned_abs() < EXACT as u64 => Ok(number.to_string()),
-        Some(Data::Float(number)) if number.fract() == 0.0 && number.abs() < EXACT => Ok(format!("{number:.0}")),
-        Some(Data::Int(_) | Data::Float(_)) => {
-            Err("the cell is a number, which has lost digits; in the sheet the column must be text".to_owned())
+/// Why a cell cannot be a key or an id.
+fn why_not_text(flaw: CellFlaw) -> String {
+    match flaw {
+        CellFlaw::LongNumber => "the cell is a number, which has lost digits; in the sheet the column must be text",
+        CellFlaw::Date => "the cell is a date; in the sheet the column must be text",
+        CellFlaw::Truth => "the cell is a truth value; in the sheet the column must be text",
+        CellFlaw::NoValue => {
+            "the cell has a formula without a value; open and save the workbook in a spreadsheet program"
         }
-        Some(Data::Error(error)) => Err(format!("the cell is an error ({error})")),
-        Some(_) => Err("the cell is a date or a truth value; in the sheet the column must be text".to_owned()),
     }
+    .to_owned()
 }
 
 impl TableRead {

@@ -4,7 +4,8 @@
 //! is found. NULs are replaced as well: both parsers behind would stumble over them in silence.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 use sha2::{Digest, Sha256};
@@ -13,6 +14,18 @@ use crate::problem::{Place, Problem, ProblemCode};
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
+
+/// SHA-256 of a file from its beginning, in hexadecimal.
+pub(super) fn digest_of(file: &File) -> io::Result<String> {
+    let mut file = file.try_clone()?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut decoder = Decoder::new(Box::new(file), None, false);
+    let digest = decoder.digest();
+    match decoder.error() {
+        None => Ok(digest),
+        Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    }
+}
 
 /// Reads bytes, gives text.
 pub(crate) struct Decoder {

@@ -7,22 +7,22 @@ use std::path::Path;
 
 use encoding_rs::Encoding;
 
-use super::ManifestInfo;
 use super::csv::ManifestLines;
 use super::decode::Decoder;
+use super::{ManifestFormat, ManifestInfo};
 
 /// No more of a line is shown than this many characters.
 const SHOWN: usize = 4_000;
 
 impl ManifestInfo {
     /// These physical lines of the file as text, cut at 4,000 characters, passwords in addresses starred out. Lines that
-    /// are not there are left out; from standard input none is.
+    /// are not there are left out; from standard input and of a workbook none is.
     ///
     /// # Errors
     ///
     /// When the file cannot be read any more.
     pub fn lines(&self, wanted: &[u32]) -> io::Result<BTreeMap<u32, String>> {
-        if self.path == Path::new("-") {
+        if self.path == Path::new("-") || self.format == ManifestFormat::Xlsx {
             return Ok(BTreeMap::new());
         }
         let encoding = Encoding::for_label(self.encoding.as_bytes());

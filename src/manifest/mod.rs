@@ -4,20 +4,24 @@
 //! | --- | --- |
 //! | encodings, byte order marks, what is not text | `decode.rs` |
 //! | how large a manifest, a cell, a header may be | `limits.rs` |
+//! | which columns there may be | `header.rs` |
 //! | what a row is to the check | `row.rs` |
 //! | what is said of the file as a whole | `reader.rs` |
 //! | showing lines of the file again | `excerpt.rs` |
 //! | `#N/A` and its like | `spreadsheet_errors.rs` |
 //! | everything about CSV: delimiter, header, rows, quotes | `csv/` |
 //! | everything about YAML: head, schema, rows | `yaml/` |
+//! | workbooks | `xlsx/` |
 
 mod csv;
 mod decode;
 mod excerpt;
+mod header;
 mod limits;
 mod reader;
 mod row;
 mod spreadsheet_errors;
+mod xlsx;
 mod yaml;
 
 use std::fmt;
@@ -32,12 +36,17 @@ pub(crate) use self::csv::{CsvRow, CsvSheet};
 pub(crate) use self::reader::ManifestReader;
 pub(crate) use self::row::{Field, RawRow};
 pub(crate) use self::spreadsheet_errors::is_spreadsheet_error;
+pub use self::xlsx::WorkbookError;
+#[cfg(test)]
+pub(crate) use self::xlsx::testing as xlsx_testing;
+pub(crate) use self::xlsx::{CellFlaw, WorkbookSheet, cell_name, spool};
 pub use self::yaml::schema;
 
 use self::csv::{CsvRows, ManifestLines};
 use self::decode::Decoder;
 use self::limits::MAX_BYTES;
 use self::reader::{RowReader, Tolerance};
+use self::xlsx::WorkbookRows;
 use self::yaml::YamlDocument;
 use crate::problem::ProblemList;
 use crate::upload::FileFacts;
@@ -50,6 +59,8 @@ pub enum ManifestFormat {
     Csv,
     /// `version`, perhaps `defaults`, and a list of `uploads`.
     Yaml,
+    /// A sheet of a workbook with a header and rows of cells.
+    Xlsx,
 }
 
 impl fmt::Display for ManifestFormat {
@@ -57,6 +68,7 @@ impl fmt::Display for ManifestFormat {
         f.write_str(match self {
             ManifestFormat::Csv => "CSV",
             ManifestFormat::Yaml => "YAML",
+            ManifestFormat::Xlsx => "XLSX",
         })
     }
 }
@@ -89,17 +101,27 @@ pub struct ReadOptions {
     pub encoding: Option<&'static Encoding>,
     /// `--root`: the folder that paths are relative to and may not leave.
     pub root: Option<PathBuf>,
+    /// `--sheet`: the sheet of a workbook; otherwise the first one.
+    pub sheet: Option<String>,
 }
 
 /// A manifest that is open and not yet read.
 pub struct Manifest {
     info: ManifestInfo,
-    source: Box<dyn Read>,
+    source: ManifestSource,
     /// Held to find out whether the file changed while it was read; absent for pipes.
     file: Option<(File, FileFacts)>,
     tab_only: bool,
     encoding: Option<&'static Encoding>,
     root_is_given: bool,
+}
+
+/// What a manifest is read from.
+enum ManifestSource {
+    /// Text, read as it comes.
+    Text(Box<dyn Read>),
+    /// A sheet, which has been read.
+    Sheet(Box<WorkbookSheet>),
 }
 
 /// What is known of the file as a whole.
@@ -113,6 +135,8 @@ pub struct ManifestInfo {
     pub format: ManifestFormat,
     /// What separates the cells of a CSV manifest.
     pub delimiter: Option<char>,
+    /// The sheet of a workbook that was read.
+    pub sheet: Option<String>,
     /// The name of its encoding, such as `UTF-8`.
     pub encoding: &'static str,
     /// The folder that its paths are relative to, resolved; what they may not leave.
@@ -128,6 +152,10 @@ pub enum ManifestError {
     Folder(PathBuf),
     /// It has so many bytes, which is more than [`MAX_BYTES`].
     TooLarge(PathBuf, u64),
+    /// It is no workbook that can be read, or has no such sheet.
+    Workbook(PathBuf, WorkbookError),
+    /// `--sheet` is given, and it is no workbook.
+    NoSheets(PathBuf),
     /// The extension says nothing, and neither does `--format`.
     UnknownFormat(PathBuf),
     /// Standard input has no extension.
@@ -151,14 +179,23 @@ impl fmt::Display for ManifestError {
                 crate::units::size(*bytes),
                 MAX_BYTES >> 30
             ),
+            ManifestError::Workbook(path, error) => write!(f, "cannot read the manifest {}: {error}", path.display()),
+            ManifestError::NoSheets(path) => {
+                write!(f, "{} is no workbook and has no sheets: leave --sheet out", path.display())
+            }
+            ManifestError::UnknownFormat(path) if is_other_sheet(path) => write!(
+                f,
+                "{} is of a kind that is not read here; in the program that made it, save it as .xlsx or as CSV UTF-8",
+                path.display()
+            ),
             ManifestError::UnknownFormat(path) => write!(
                 f,
-                "cannot tell how {} is written; a manifest ends in .csv, .tsv, .yaml or .yml, or say it with --format \
-                 csv or --format yaml",
+                "cannot tell how {} is written; a manifest ends in .csv, .tsv, .xlsx, .yaml or .yml, or say it with \
+                 --format csv, --format xlsx or --format yaml",
                 path.display()
             ),
             ManifestError::StdinFormat => {
-                f.write_str("for a manifest on standard input say --format csv or --format yaml")
+                f.write_str("for a manifest on standard input say --format csv, --format xlsx or --format yaml")
             }
             ManifestError::Base(path, error) => {
                 write!(f, "cannot use {} as the folder of the files: {error}; --root names another", path.display())
@@ -173,6 +210,8 @@ impl std::error::Error for ManifestError {
             ManifestError::Unreadable(_, error) | ManifestError::Base(_, error) => Some(error),
             ManifestError::Folder(_)
             | ManifestError::TooLarge(..)
+            | ManifestError::Workbook(..)
+            | ManifestError::NoSheets(_)
             | ManifestError::UnknownFormat(_)
             | ManifestError::StdinFormat => None,
         }
@@ -182,17 +221,19 @@ impl std::error::Error for ManifestError {
 impl Manifest {
     /// Reads the head; what is wrong with it is reported, and the rows that can be read come nevertheless.
     pub(crate) fn read(self, problems: &mut ProblemList) -> ManifestReader {
-        let decoder = Decoder::new(self.source, self.encoding, self.info.format == ManifestFormat::Yaml);
-        let decoder = decoder.with_limit(MAX_BYTES);
         let mut tolerance = Tolerance::default();
-        let rows = match self.info.format {
-            ManifestFormat::Csv => RowReader::Csv(Box::new(CsvRows::open(
-                ManifestLines::new(decoder),
-                self.tab_only,
-                &mut tolerance,
-                problems,
-            ))),
-            ManifestFormat::Yaml => RowReader::Yaml(Box::new(YamlDocument::open(decoder, problems))),
+        let is_yaml = self.info.format == ManifestFormat::Yaml;
+        let rows = match self.source {
+            ManifestSource::Sheet(sheet) => RowReader::Workbook(Box::new(WorkbookRows::open(*sheet, problems))),
+            ManifestSource::Text(source) => {
+                let decoder = Decoder::new(source, self.encoding, is_yaml).with_limit(MAX_BYTES);
+                if is_yaml {
+                    RowReader::Yaml(Box::new(YamlDocument::open(decoder, problems)))
+                } else {
+                    let lines = ManifestLines::new(decoder);
+                    RowReader::Csv(Box::new(CsvRows::open(lines, self.tab_only, &mut tolerance, problems)))
+                }
+            }
         };
         let mut reader = ManifestReader { info: self.info, file: self.file, rows, tolerance };
         if !self.root_is_given {
@@ -223,9 +264,11 @@ pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestEr
         Input::Path(path) => {
             let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
             let (format, tab_only) = match (options.format, extension.as_deref()) {
-                (given, Some("tsv")) if given != Some(ManifestFormat::Yaml) => (ManifestFormat::Csv, true),
+                (None | Some(ManifestFormat::Csv), Some("tsv")) => (ManifestFormat::Csv, true),
                 (Some(format), _) => (format, false),
                 (None, Some("csv")) => (ManifestFormat::Csv, false),
+                // With macros or without: the sheets are the same.
+                (None, Some("xlsx" | "xlsm")) => (ManifestFormat::Xlsx, false),
                 (None, Some("yaml" | "yml")) => (ManifestFormat::Yaml, false),
                 (None, _) => {
                     // A path that leads nowhere is the likelier mistake, so it is named first.
@@ -238,7 +281,10 @@ pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestEr
     };
     let base = options.root.clone().unwrap_or_else(|| folder_of(input));
     let base = resolve_folder(&base).map_err(|error| ManifestError::Base(base, error))?;
-    let (source, file): (Box<dyn Read>, _) = match opened {
+    if options.sheet.is_some() && format != ManifestFormat::Xlsx {
+        return Err(ManifestError::NoSheets(path));
+    }
+    let (text, file): (Box<dyn Read>, _) = match opened {
         None => (Box::new(io::stdin()), None),
         Some((file, None)) => (Box::new(file), None),
         Some((file, Some(facts))) => {
@@ -246,12 +292,23 @@ pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestEr
             (Box::new(file), Some((again, facts)))
         }
     };
+    let (source, sha256, sheet) = match format {
+        ManifestFormat::Csv | ManifestFormat::Yaml => (ManifestSource::Text(text), String::new(), None),
+        ManifestFormat::Xlsx => {
+            let file = file.as_ref().map(|(file, _)| file);
+            let (sheet, sha256) = read_sheet(text, file, options.sheet.as_deref())
+                .map_err(|error| ManifestError::Workbook(path.clone(), error))?;
+            let name = sheet.name().to_owned();
+            (ManifestSource::Sheet(Box::new(sheet)), sha256, Some(name))
+        }
+    };
     Ok(Manifest {
         info: ManifestInfo {
             path,
-            sha256: String::new(),
+            sha256,
             format,
             delimiter: None,
+            sheet,
             encoding: options.encoding.unwrap_or(encoding_rs::UTF_8).name(),
             base,
         },
@@ -261,6 +318,27 @@ pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestEr
         encoding: options.encoding,
         root_is_given: options.root.is_some(),
     })
+}
+
+/// Reads a sheet whole, and the hash of the file. `file` is absent for a pipe, which is laid down first.
+fn read_sheet(
+    mut text: Box<dyn Read>,
+    file: Option<&File>,
+    sheet: Option<&str>,
+) -> Result<(WorkbookSheet, String), WorkbookError> {
+    let file = match file {
+        Some(file) => file.try_clone(),
+        None => spool(&mut text),
+    }
+    .map_err(WorkbookError::Io)?;
+    let sha256 = decode::digest_of(&file).map_err(WorkbookError::Io)?;
+    Ok((WorkbookSheet::open(file, sheet)?, sha256))
+}
+
+/// Whether a file is a sheet of a kind that is not read here.
+fn is_other_sheet(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    matches!(extension.as_deref(), Some("xls" | "xlsb" | "ods" | "numbers" | "gsheet"))
 }
 
 /// The file and, unless it is a pipe, what it was like when it was opened.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::csv::CsvRows;
 use super::decode::Decoder;
 use super::row::{Field, RawRow};
+use super::xlsx::WorkbookRows;
 use super::yaml::YamlDocument;
 use super::{ManifestInfo, resolve_folder};
 use crate::path_text::PathHazard;
@@ -24,6 +25,7 @@ pub(crate) struct ManifestReader {
 pub(super) enum RowReader {
     Csv(Box<CsvRows>),
     Yaml(Box<YamlDocument>),
+    Workbook(Box<WorkbookRows>),
 }
 
 impl ManifestReader {
@@ -33,13 +35,14 @@ impl ManifestReader {
         match &mut self.rows {
             RowReader::Csv(table) => table.next(row, &mut self.tolerance, problems),
             RowReader::Yaml(document) => document.next(row, &mut self.tolerance, problems),
+            RowReader::Workbook(rows) => rows.next(row, &mut self.tolerance, problems),
         }
     }
 
     /// The values that rows inherit, as a row of their own.
     pub(crate) fn defaults(&self) -> Option<RawRow> {
         match &self.rows {
-            RowReader::Csv(_) => None,
+            RowReader::Csv(_) | RowReader::Workbook(_) => None,
             RowReader::Yaml(document) => document.defaults_row(),
         }
     }
@@ -47,7 +50,7 @@ impl ManifestReader {
     /// The custom modules that the manifest declares.
     pub(crate) fn custom_modules(&self) -> &[(String, Place)] {
         match &self.rows {
-            RowReader::Csv(_) => &[],
+            RowReader::Csv(_) | RowReader::Workbook(_) => &[],
             RowReader::Yaml(document) => &document.custom_modules,
         }
     }
@@ -55,7 +58,7 @@ impl ManifestReader {
     /// The crosswalk files that the manifest names, as written.
     pub(crate) fn crosswalks(&self) -> &[(String, Place)] {
         match &self.rows {
-            RowReader::Csv(_) => &[],
+            RowReader::Csv(_) | RowReader::Workbook(_) => &[],
             RowReader::Yaml(document) => &document.crosswalks,
         }
     }
@@ -65,6 +68,7 @@ impl ManifestReader {
         match &self.rows {
             RowReader::Csv(table) => &table.header.carried,
             RowReader::Yaml(document) => &document.carried,
+            RowReader::Workbook(rows) => &rows.header.carried,
         }
     }
 
@@ -73,6 +77,7 @@ impl ManifestReader {
         match &self.rows {
             RowReader::Csv(table) => table.header.lacks(field),
             RowReader::Yaml(_) => false,
+            RowReader::Workbook(rows) => rows.is_absent(field),
         }
     }
 
@@ -136,6 +141,8 @@ impl ManifestReader {
                 let line = decoder.line();
                 close(&mut decoder, line, self.file, &mut self.info, problems);
             }
+            // It was read whole when it was opened.
+            RowReader::Workbook(_) => problems.extend(changed(self.file, None)),
         }
         self.info
     }
@@ -173,15 +180,22 @@ fn close(
         );
         return;
     }
-    let Some((file, opened)) = file else { return };
+    problems.extend(changed(file, Some(decoder.bytes_read())));
+}
+
+/// Whether the file is another one than was opened, or other than so many bytes of it were read.
+fn changed(file: Option<(File, FileFacts)>, bytes_read: Option<u64>) -> Option<Problem> {
+    let (file, opened) = file?;
     let now = file.metadata().and_then(|metadata| FileFacts::of_open(&file, &metadata)).ok();
-    if now != Some(opened) || decoder.bytes_read() != opened.size {
-        problems.push(Problem::new(
+    let is_the_same = now == Some(opened) && bytes_read.is_none_or(|bytes| bytes == opened.size);
+    let problem = || {
+        Problem::new(
             ProblemCode::ManifestChanged,
             "the manifest was changed while it was being read",
             "wait until nothing writes to it any more, and start again",
-        ));
-    }
+        )
+    };
+    (!is_the_same).then(problem)
 }
 
 /// Counts rows, and the small irregularities that change nothing.

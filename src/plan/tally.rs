@@ -240,7 +240,10 @@ fn largest(checked: &Checked, row: RowIx, bytes: u64) -> LargestFile {
 fn manifest_facts(manifest: &ManifestInfo) -> ManifestFacts {
     let read_as = match manifest.delimiter {
         Some(delimiter) => format!("{} with {}", manifest.format, delimiter_in_words(delimiter)),
-        None => manifest.format.to_string(),
+        None => match &manifest.sheet {
+            Some(sheet) => format!("{}, sheet {sheet}", manifest.format),
+            None => manifest.format.to_string(),
+        },
     };
     ManifestFacts {
         path: manifest.path.display().to_string(),

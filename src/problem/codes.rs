@@ -375,6 +375,44 @@ problem_codes! {
 
     // Modules.
 
+    // What only a workbook can have.
+
+    RecordNumberCell = "record-number-cell", Error, Row;
+    title: "a record id or key is a number in the workbook";
+    meaning: "A sheet keeps 15 digits of a number. A record id of 16 digits or more in a cell that is a number has lost its \
+              last ones, whatever the sheet shows, so the id is not the one that was meant.";
+    example: "(cell B2 of a workbook: 4150868000001944196 as a number, which the sheet holds as 4150868000001940000)";
+    remedy: "Format the column as Text, and take the ids from the export again. Changing the format of cells that hold \
+             numbers does not bring the digits back.";
+
+    CellNotText = "cell-not-text", Error, Row;
+    title: "a cell of the workbook is a date, a truth value or a long number";
+    meaning: "What a sheet shows for such a cell depends on its format and on the language of the program, so nobody can \
+              tell which text was meant. In note and x_ columns such cells are taken: dates as 2024-03-01.";
+    example: "(cell D2 of a workbook: a name typed as 1-2, which became the date 2024-01-02)";
+    remedy: "Format the column as Text in the sheet, and write the value into the cell again.";
+
+    CellFormula = "cell-formula", Error, Row;
+    title: "a formula of the workbook has no value in the file";
+    meaning: "A workbook holds for each formula the value that it came to when it was calculated last. Here there is none: \
+              most often a program wrote the workbook, and nobody has opened it since. Formulas are not worked out here.";
+    example: "(cell C2 of a workbook: =A2&\".pdf\", never calculated)";
+    remedy: "Open the workbook in a spreadsheet program and save it, or put values in place of the formulas.";
+
+    CellMerged = "cell-merged", Error, Row;
+    title: "a cell of the workbook is hidden by merged cells";
+    meaning: "Merged cells look like one that stands for several rows, but only the first has a value; the others are \
+              empty. No row takes anything over from the one above it.";
+    example: "(cells B2 to B4 of a workbook merged, with one record id for three rows)";
+    remedy: "Take the merged cells apart in the sheet, and fill each of them.";
+
+    SpreadsheetError = "spreadsheet-error", Error, Row;
+    title: "a value is the error of a spreadsheet";
+    meaning: "A formula went wrong in the table that the manifest was made from, and left its error in place of a value. \
+              What the value was meant to be is not known.";
+    example: "module,record,file,name\nLeads,738964000000291009,a.pdf,#REF!";
+    remedy: "Mend the formula in the table, and make the manifest from it again.";
+
     ModuleMissing = "module-missing", Error, Row;
     title: "a row has no module";
     meaning: "Each row says in which module its record is.";
@@ -847,6 +885,20 @@ problem_codes! {
               honest names in scripts written from right to left.";
     example: "Leads,738964000000291009,a.pdf,a\\u202Efdp.txt";
     remedy: "Check that the name is meant so.";
+
+    NamePlaceholder = "name-placeholder", Warning, Row;
+    title: "the name is a word that stands for a missing value";
+    meaning: "Programs write nan, NULL, None or undefined where a value is missing. As a name it tells nobody what the \
+              attachment is.";
+    example: "Leads,738964000000291009,a.pdf,nan";
+    remedy: "Give the name that is meant, or leave the cell empty to use the file's own.";
+
+    NameExtension = "name-extension", Warning, Row;
+    title: "the name drops the extension of the file";
+    meaning: "The attachment is shown and downloaded under its name. Without the extension no program knows what to open it \
+              with.";
+    example: "Leads,738964000000291009,a.pdf,Contract";
+    remedy: "Write the extension behind the name: Contract.pdf.";
 
     // Rows against each other.
 

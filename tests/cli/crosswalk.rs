@@ -238,7 +238,7 @@ fn a_workbook_becomes_a_crosswalk_unless_its_ids_are_numbers() {
     sheet.write_string(1, 1, "C-1").expect("written");
     book.save(case.path("export.xlsx")).expect("saved");
     let done = case.run(&table).exits(3);
-    assert!(done.stderr.contains("row 2: the cell is a number, which has lost digits"), "{}", done.stderr);
+    assert!(done.stderr.contains("Sheet1!A2: the cell is a number, which has lost digits"), "{}", done.stderr);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use attache::internals::problem::ProblemCode;
 
-use crate::archives::{zip_of, zip_that_says};
+use crate::archives::{workbook_of, zip_of, zip_that_says};
 use crate::case::Case;
 
 /// A manifest with its extension, what it is to be read with, and the codes that it must have.
@@ -58,6 +58,9 @@ fn rows_of_csv() -> ProblemSample {
             ("Leads,738964000000291009,a.txt,https://example.org,", "source-both"),
             ("Leads,738964000000291009,missing.txt,,", "file-missing"),
             ("Leads,738964000000291009,folder,,", "file-not-regular"),
+            ("Leads,738964000000291009,a.txt,,#NV", "spreadsheet-error"),
+            ("Leads,738964000000291109,a.txt,,nan", "name-placeholder"),
+            ("Leads,738964000000291209,a.txt,,Contract", "name-extension"),
             ("Leads,738964000000291009,../a.txt,,", "file-outside"),
             ("Leads,738964000000291009,empty.txt,,", "file-empty"),
             ("Leads,738964000000291009,huge.bin,,", "file-too-large"),
@@ -183,6 +186,26 @@ fn yaml() -> Vec<ProblemSample> {
     ]
 }
 
+/// What only a workbook can have.
+fn workbook() -> ProblemSample {
+    let text = |cell: &str, text: &str| format!("<c r=\"{cell}\" t=\"str\"><v>{text}</v></c>");
+    let header = [text("A1", "module"), text("B1", "record"), text("C1", "file"), text("D1", "name")].concat();
+    let row = |number: u32, record: &str, name: &str| {
+        let (module, file) = (text(&format!("A{number}"), "Leads"), text(&format!("C{number}"), "a.txt"));
+        format!("<row r=\"{number}\">{module}{record}{file}{name}</row>")
+    };
+    let rows = [
+        format!("<row r=\"1\">{header}</row>"),
+        row(2, "<c r=\"B2\"><v>738964000000291009</v></c>", ""),
+        row(3, &text("B3", "738964000000291009"), "<c r=\"D3\" t=\"d\"><v>2024-01-02</v></c>"),
+        row(4, &text("B4", "738964000000291009"), "<c r=\"D4\"><f>A4</f></c>"),
+        row(5, "", ""),
+    ];
+    let merged = "<mergeCells count=\"1\"><mergeCell ref=\"B4:B5\"/></mergeCells>";
+    let codes = ["record-number-cell", "cell-not-text", "cell-formula", "cell-merged"];
+    sample("xlsx", workbook_of(&rows.concat(), merged), &codes)
+}
+
 /// Rows by key, with a crosswalk and without one.
 fn keys() -> Vec<ProblemSample> {
     let crosswalk = "version: 1\ncrosswalk: crosswalk.csv\nuploads:\n";
@@ -246,7 +269,7 @@ fn every_code_is_reached_and_has_a_page() {
     }
     let mut all = BTreeSet::new();
     let of_csv = [rows_of_csv(), archives_and_checksums()].into_iter().chain(whole_files_of_csv());
-    for sample in of_csv.chain(yaml()).chain(keys()) {
+    for sample in of_csv.chain(yaml()).chain(keys()).chain([workbook()]) {
         let found = codes_found(&case, &sample);
         for code in &sample.codes {
             assert!(found.contains(*code), "{code} is not among {found:?}");

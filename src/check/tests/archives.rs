@@ -127,11 +127,11 @@ fn files_are_held_against_the_checksums_that_rows_give() {
     let other = "0".repeat(64);
     let content = format!(
         "module,record,file,name,sha256,md5\n\
-         Leads,{ID},abc.txt,1,{ABC_SHA256},{ABC_MD5}\n\
-         Leads,{ID},abc.txt,2,{other},\n\
-         Leads,{ID},A.zip!/abc.txt,3,,{ABC_MD5}\n\
+         Leads,{ID},abc.txt,1.txt,{ABC_SHA256},{ABC_MD5}\n\
+         Leads,{ID},abc.txt,2.txt,{other},\n\
+         Leads,{ID},A.zip!/abc.txt,3.txt,,{ABC_MD5}\n\
          Leads,{ID},A.zip!/x,4,{ABC_SHA256},\n\
-         Leads,{ID},a.pdf,5,,\n"
+         Leads,{ID},a.pdf,5.pdf,,\n"
     );
     let checkup = folder.csv(&content);
     assert_eq!(found(&checkup), ["checksum-differs 3:26 2 file", "checksum-differs 5:26 4 file"]);

@@ -97,7 +97,7 @@ fn modules(args: &CrosswalkArgs) -> Result<Vec<LookupModule>, Failure> {
 
 /// The keys that a manifest names.
 fn wanted(path: &Path, args: &CrosswalkArgs) -> Result<WantedKeys, Failure> {
-    let options = ReadOptions { encoding: args.encoding, ..ReadOptions::default() };
+    let options = ReadOptions { encoding: args.encoding, sheet: args.sheet.clone(), ..ReadOptions::default() };
     let manifest = manifest::open(&Input::Path(path.to_owned()), &options).map_err(Failure::usage)?;
     let wanted = WantedKeys::of(manifest);
     if wanted.by_module.is_empty() {

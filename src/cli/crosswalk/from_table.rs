@@ -20,7 +20,7 @@ pub(super) fn run(args: &CrosswalkArgs, table: &Path, to: &Path, screen: Screen)
         return Err(Failure::usage(anyhow!("--table needs --module, --key and --record")));
     };
     names.module(module).map_err(|(message, hint)| Failure::usage(anyhow!("--module: {message}; {hint}")))?;
-    let columns = TableColumns { key: key.clone(), record: record.clone() };
+    let columns = TableColumns { key: key.clone(), record: record.clone(), sheet: args.sheet.clone() };
     let read = read_table(table, module, &columns, &names)
         .map_err(|why| Failure::usage(anyhow!("cannot use {}: {why}", table.display())))?;
     if read.flaw_count > 0 {

@@ -193,6 +193,7 @@ impl Prepared {
                 format: args.read.format,
                 encoding: args.read.encoding,
                 root: args.read.root.clone(),
+                sheet: args.read.sheet.clone(),
             },
             check: check_settings(&args, version),
             results: results::ResultsOptions {
@@ -246,6 +247,7 @@ impl Prepared {
     pub(super) fn found<'a>(&self, name: &'a str, checkup: &'a Checkup) -> CheckReport<'a> {
         CheckReport {
             manifest: name,
+            sheet: checkup.manifest.sheet.as_deref(),
             problems: &checkup.problems,
             rows: checkup.rows,
             sound: checkup.sound,

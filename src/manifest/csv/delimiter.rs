@@ -2,8 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::header::RESULTS_ONLY;
-use crate::manifest::row::{self, Field};
+use crate::manifest::header::is_known;
 use crate::problem::{Place, Problem, ProblemCode};
 
 /// What a CSV manifest may be separated by.
@@ -35,10 +34,7 @@ fn find_delimiter(line: &str) -> Delimiter {
 
 /// How many names of a header line are known if it is separated by this.
 fn known_names(line: &str, delimiter: u8) -> usize {
-    line.split(char::from(delimiter))
-        .map(|cell| cell.trim().trim_matches('"').trim().to_lowercase())
-        .filter(|name| Field::named(name).is_some() || row::is_carried(name) || RESULTS_ONLY.contains(&name.as_str()))
-        .count()
+    line.split(char::from(delimiter)).filter(|cell| is_known(cell.trim().trim_matches('"'))).count()
 }
 
 /// The delimiter that a first line of the form `sep=;` asks for; `Some(None)` if it asks for one that is not possible.

@@ -4,7 +4,6 @@
 //! | to change | open |
 //! | --- | --- |
 //! | how the delimiter is found | `delimiter.rs` |
-//! | which columns there may be | `header.rs` |
 //! | where a row ends, broken quoting | `quotes.rs`, `lines.rs` |
 //! | taking a row apart | `cells.rs` |
 //! | the rows of a manifest | `rows.rs` |
@@ -12,7 +11,6 @@
 
 mod cells;
 mod delimiter;
-mod header;
 mod lines;
 mod quotes;
 mod rows;

@@ -4,8 +4,9 @@
 
 use super::cells::Splitter;
 use super::delimiter;
-use super::header::{self, Header, ManifestColumn};
+
 use super::lines::{ManifestLines, Piece};
+use crate::manifest::header::{self, Header, ManifestColumn};
 use crate::manifest::limits::{self, CELL_LIMIT, MAX_COLUMNS};
 use crate::manifest::reader::Tolerance;
 use crate::manifest::row::RawRow;
@@ -74,7 +75,7 @@ impl CsvRows {
                     problems.push(limits::too_wide(self.cells.record.len(), line));
                     self.readable = false;
                 } else if header::is_results(&cells) {
-                    problems.push(results_as_manifest(line));
+                    problems.push(header::results_as_manifest(line));
                     self.readable = false;
                 } else {
                     self.header = Header::read(&cells, problems);
@@ -231,15 +232,6 @@ impl CsvRows {
             row.broken = true;
         }
     }
-}
-
-fn results_as_manifest(line: u32) -> Problem {
-    Problem::new(
-        ProblemCode::ResultsAsManifest,
-        "this is a results file, not a manifest",
-        "run the manifest itself again: finished rows are skipped, and --resend failed sends refused ones again",
-    )
-    .on_line(line)
 }
 
 fn comment(place: Place) -> Problem {

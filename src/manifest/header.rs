@@ -1,9 +1,9 @@
-//! Understands the first line of a CSV manifest: which column is what.
+//! Understands the first line of a table, CSV or sheet: which column is what.
 
 use std::collections::HashSet;
 
-use crate::manifest::limits::{self, MAX_CARRIED};
-use crate::manifest::row::{self, Field};
+use super::limits::{self, MAX_CARRIED};
+use super::row::{self, Field};
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// What a column is for.
@@ -18,7 +18,7 @@ pub(crate) enum ManifestColumn {
     Refused,
 }
 
-/// The columns of a CSV manifest.
+/// The columns of a manifest that is a table.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Header {
     pub(crate) columns: Vec<ManifestColumn>,
@@ -26,7 +26,7 @@ pub(crate) struct Header {
 }
 
 /// Names that stand in a results file and, but for `key`, in no manifest.
-pub(crate) const RESULTS_ONLY: [&str; 6] = ["line", "status", "attachment_id", "run", "key", "check"];
+const RESULTS_ONLY: [&str; 6] = ["line", "status", "attachment_id", "run", "key", "check"];
 
 impl Header {
     /// Whether there is such a column.
@@ -151,6 +151,22 @@ fn unknown(name: &str, place: Place) -> Problem {
 pub(crate) fn is_results(cells: &[(String, Place)]) -> bool {
     let has = |wanted: &&str| cells.iter().any(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
     RESULTS_ONLY.iter().filter(|wanted| has(wanted)).count() >= 4
+}
+
+/// A results file in place of a manifest.
+pub(crate) fn results_as_manifest(line: u32) -> Problem {
+    Problem::new(
+        ProblemCode::ResultsAsManifest,
+        "this is a results file, not a manifest",
+        "run the manifest itself again: finished rows are skipped, and --resend failed sends refused ones again",
+    )
+    .on_line(line)
+}
+
+/// Whether a manifest, or a results file, has a column of this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    Field::named(&name).is_some() || row::is_carried(&name) || RESULTS_ONLY.contains(&name.as_str())
 }
 
 #[cfg(test)]

@@ -1,0 +1,21 @@
+//! Workbooks: one sheet of an .xlsx file as rows of text, with what is odd about single cells.
+//!
+//! | to change | open |
+//! | --- | --- |
+//! | how large a workbook may be, which sheet is read | `workbook.rs` |
+//! | what the text of a cell is, what is odd about it | `cell.rs` |
+//! | the rows of a manifest | `rows.rs` |
+//!
+//! A sheet is read whole, since its texts stand together in another part of the file. What is beyond the bounds here is a
+//! matter for CSV, which is read row by row and may have any number of rows.
+
+mod cell;
+mod rows;
+#[cfg(test)]
+pub(crate) mod testing;
+mod workbook;
+
+pub(crate) use self::cell::CellFlaw;
+pub(super) use self::rows::WorkbookRows;
+pub use self::workbook::WorkbookError;
+pub(crate) use self::workbook::{WorkbookSheet, cell_name, spool};
