@@ -342,6 +342,67 @@ pub(crate) mod tests {
         std::fs::write(path, zip_of(members)).expect("written");
     }
 
+    /// Makes an archive of the large kind (zip64) of stored members: name, zeros in front, and what stands behind them.
+    /// Zeros are holes of the file, so that gigabytes of them cost nothing; the CRC is that of the bytes behind.
+    pub(crate) fn zip_of_large_files(path: &Path, members: &[(&str, u64, &[u8])]) {
+        let mut file = File::create(path).expect("made");
+        let mut directory: Vec<u8> = Vec::new();
+        let mut at = 0_u64;
+        for (name, zeros, content) in members {
+            let size = zeros + content.len() as u64;
+            let crc = crc32fast::hash(content);
+            // Sizes and place stand in an extra field; the old ones of 32 bits say so.
+            let sizes: Vec<u8> = [size, size].iter().flat_map(|number| number.to_le_bytes()).collect();
+            let name_len = (name.len() as u16).to_le_bytes();
+            let mut local: Vec<u8> = [&b"PK\x03\x04"[..], &[45, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+            local.extend([&crc.to_le_bytes()[..], &[0xFF; 8], &name_len, &20_u16.to_le_bytes()].concat());
+            local.extend([name.as_bytes(), &[1, 0, 16, 0], &sizes].concat());
+            let mut entry: Vec<u8> = [&b"PK\x01\x02"[..], &[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+            entry.extend([&crc.to_le_bytes()[..], &[0xFF; 8], &name_len, &28_u16.to_le_bytes(), &[0; 10]].concat());
+            entry.extend([&[0xFF; 4][..], name.as_bytes(), &[1, 0, 24, 0], &sizes, &at.to_le_bytes()].concat());
+            directory.extend(entry);
+            file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(&local)).expect("written");
+            at += local.len() as u64 + zeros;
+            file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(content)).expect("written");
+            at += content.len() as u64;
+        }
+        let (count, length) = ((members.len() as u64).to_le_bytes(), (directory.len() as u64).to_le_bytes());
+        let mut end: Vec<u8> = [&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+        end.extend([&count[..], &count, &length, &at.to_le_bytes()].concat());
+        let locator = at + directory.len() as u64;
+        end.extend([&b"PK\x06\x07"[..], &[0; 4], &locator.to_le_bytes(), &1_u32.to_le_bytes()].concat());
+        end.extend([&b"PK\x05\x06"[..], &[0; 4], &[0xFF; 12], &[0; 2]].concat());
+        file.seek(SeekFrom::Start(at)).expect("there");
+        file.write_all(&[directory, end].concat()).expect("written");
+    }
+
+    #[test]
+    fn an_archive_beyond_four_gib_costs_no_more_than_its_list_of_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("large.zip");
+        zip_of_large_files(&path, &[("zeros.bin", 5 << 30, b""), ("behind.txt", 0, b"hello")]);
+        let mut found: Listed = Vec::new();
+        let file = || File::open(&path).expect("there");
+        read_directory(file(), &mut |entry| found.push((entry.name.into_owned(), entry.member))).expect("a directory");
+        let [(zeros, Ok(large)), (behind, Ok(small))] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((zeros.as_str(), large.size(), behind.as_str()), ("zeros.bin", 5 << 30, "behind.txt"));
+        assert!(small.archive_size() > 5 << 30);
+        let mut text = String::new();
+        MemberReader::open(file(), small).expect("found").read_to_string(&mut text).expect("read");
+        assert_eq!(text, "hello");
+        let mut some = [1; 1000];
+        MemberReader::open(file(), large).expect("found").read_exact(&mut some).expect("read");
+        assert_eq!(some, [0; 1000]);
+    }
+
+    #[test]
+    fn an_archive_of_more_files_than_the_old_count_can_say_is_read_whole() {
+        let members: Vec<(String, &[u8], Pack)> =
+            (0..70_000).map(|number| (format!("f/{number}"), &b""[..], Pack::Store)).collect();
+        let members: Vec<_> = members.iter().map(|(name, bytes, pack)| (name.as_str(), *bytes, *pack)).collect();
+        assert_eq!(directory(&zip_of(&members)).expect("a directory").len(), 70_000);
+    }
+
     fn opened(bytes: &[u8]) -> File {
         let mut file = tempfile::tempfile().expect("a temporary file");
         file.write_all(bytes).expect("written");

@@ -1,10 +1,9 @@
 //! Writes a file as a whole or not at all: whoever opens it, or loses power, never sees half of it. And files that are for
 //! their owner alone.
 
-use std::borrow::Cow;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Who may read a file that is made here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +22,7 @@ enum Readers {
 ///
 /// Whatever `fill` or the disk says; then all is as before.
 pub(crate) fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    replace_for(Readers::AsUsual, path, fill)
+    prepare(path, fill)?.put()
 }
 
 /// As [`replace`], for what only its owner may read: it holds secrets.
@@ -31,23 +30,50 @@ pub(crate) fn replace_private(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    replace_for(Readers::Owner, path, fill)
+    prepare_for(Readers::Owner, path, fill)?.put()
 }
 
-fn replace_for(
+/// A file whose content is on the disk, beside the place that it is going to take.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct PreparedFile {
+    /// The file and its place; `None` of a device, which has got its bytes already.
+    waiting: Option<(tempfile::TempPath, PathBuf)>,
+}
+
+impl PreparedFile {
+    /// Takes the place of what is there. One that is dropped instead leaves nothing.
+    pub(crate) fn put(self) -> io::Result<()> {
+        match self.waiting {
+            Some((temporary, path)) => temporary.persist(&path).map_err(|error| error.error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Does all of [`replace`] but the last step, so that several files can be whole before the first takes its place.
+pub(crate) fn prepare(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<PreparedFile> {
+    prepare_for(Readers::AsUsual, path, fill)
+}
+
+fn prepare_for(
     readers: Readers,
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<PreparedFile> {
     let path = match fs::metadata(path) {
         Ok(there) if !there.is_file() && !there.is_dir() => {
             let mut out = BufWriter::new(File::options().write(true).open(path)?);
             fill(&mut out)?;
-            return out.flush();
+            out.flush()?;
+            return Ok(PreparedFile { waiting: None });
         }
         // A link stays one, and what it leads to is replaced.
-        Ok(_) => Cow::Owned(fs::canonicalize(path)?),
-        Err(_) => Cow::Borrowed(path),
+        Ok(_) => fs::canonicalize(path)?,
+        Err(_) => path.to_owned(),
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -59,7 +85,7 @@ fn replace_for(
     out.get_ref().sync_all()?;
     // An open file cannot be renamed everywhere.
     drop(out);
-    temporary.persist(&path).map_err(|error| error.error)
+    Ok(PreparedFile { waiting: Some((temporary, path)) })
 }
 
 /// Temporary files are their owner's alone unless somebody says otherwise.

@@ -2,7 +2,7 @@
 
 use super::CheckFinding;
 use super::name::is_direction_mark;
-use crate::problem::ProblemCode;
+use crate::problem::{ProblemCode, Severity};
 
 /// The service gives no longer address back.
 const MAX_CHARS: usize = 2_000;
@@ -75,6 +75,11 @@ pub(super) fn judge(address: &str) -> Vec<CheckFinding> {
 }
 
 /// What follows `http://` or `https://`.
+/// Whether a manifest may name this address.
+pub(crate) fn may_be_link(address: &str) -> bool {
+    judge(address).iter().all(|finding| finding.code.severity() != Severity::Error)
+}
+
 fn split_scheme(address: &str) -> Option<&str> {
     let (scheme, rest) = address.split_once(':')?;
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {

@@ -45,7 +45,8 @@ pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 pub use files::FileStamp;
 pub(crate) use keys::CrosswalkNames;
 pub use left_out::{LeftOut, LeftOutCells};
-pub(crate) use module::is_standard as is_standard_module;
+pub(crate) use link::may_be_link;
+pub(crate) use module::{is_standard as is_standard_module, meant_module};
 pub(crate) use name::{
     MAX_CHARS as MAX_NAME_CHARS, is_program as is_program_name, replacement as own_name_replacement,
 };

@@ -49,6 +49,21 @@ pub(crate) fn is_standard(name: &str) -> bool {
     MODULES.contains(&name) || LATER_MODULES.iter().any(|(known, _)| *known == name)
 }
 
+/// The API name of the module that a word for it means: a standard module in any spelling, or what may be a custom module's
+/// own. `None` where no module that takes attachments can be called so.
+pub(crate) fn meant_module(text: &str) -> Option<&str> {
+    if is_standard(text) {
+        return Some(text);
+    }
+    let wanted = plain(text);
+    if UNSUPPORTED.iter().any(|name| plain(name) == wanted) {
+        return None;
+    }
+    let standard = MODULES.into_iter().chain(LATER_MODULES.iter().map(|(name, _)| *name));
+    let standard = standard.filter(|name| plain(name) == wanted).chain(label(&wanted)).next();
+    standard.or_else(|| is_api_name(text).then_some(text))
+}
+
 /// The modules that rows of one manifest may name.
 pub(super) struct KnownModules {
     version: ApiVersion,
@@ -209,6 +224,22 @@ fn label(wanted: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_for_a_module_means_a_standard_one_or_may_be_the_name_of_a_custom_one() {
+        for (text, meant) in [
+            ("Leads", Some("Leads")),
+            ("sales orders", Some("Sales_Orders")),
+            ("Opportunities", Some("Deals")),
+            ("Vessels", Some("Vessels")),
+            ("Meine Schiffe", None),
+            ("2019", None),
+            ("Documents", None),
+            ("", None),
+        ] {
+            assert_eq!(meant_module(text), meant, "{text}");
+        }
+    }
 
     fn verdict(version: ApiVersion, custom: &[&str], text: &str) -> String {
         let mut modules = KnownModules::new(version);

@@ -10,6 +10,7 @@ use super::LeftOutReason;
 use super::error::{CollectError, OrWhat as _};
 use super::export::{Export, ExportFileIx, FileMatch};
 use super::names;
+use crate::check::{may_be_link, meant_module};
 use crate::crosswalk::judge_key;
 use crate::results::push_cell;
 
@@ -27,10 +28,20 @@ pub(crate) struct LineOrigin<'t> {
 #[derive(Debug)]
 pub(crate) struct LineEnd(LineEndKind);
 
+impl LineEnd {
+    /// Why the line was left out; `None` of one that was taken, or that later lines decide.
+    pub(super) fn reason(&self) -> Option<LeftOutReason> {
+        match self.0 {
+            LineEndKind::LeftOut(reason) => Some(reason),
+            LineEndKind::Taken | LineEndKind::Later => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum LineEndKind {
     Taken,
-    LeftOut,
+    LeftOut(LeftOutReason),
     /// Later lines decide: [`Collector::end_later`] is still to come.
     Later,
 }
@@ -195,7 +206,7 @@ impl<'w> Collector<'w> {
         reason: LeftOutReason,
     ) -> Result<LineEnd, CollectError> {
         self.write_left_out(origin.table, Some(origin.line), id, name, reason)?;
-        Ok(LineEnd(LineEndKind::LeftOut))
+        Ok(LineEnd(LineEndKind::LeftOut(reason)))
     }
 
     /// Lets later lines decide where a line ends: [`Collector::end_later`] is then owed.
@@ -279,7 +290,7 @@ impl<'w> Collector<'w> {
         if row.key.is_empty() {
             return Some(LeftOutReason::NoParent);
         }
-        if row.module.is_empty() {
+        if meant_module(row.module) != Some(row.module) {
             return Some(LeftOutReason::ModuleUnknown);
         }
         if judge_key(row.key).is_err() {
@@ -288,7 +299,7 @@ impl<'w> Collector<'w> {
         match row.source {
             CollectedSource::File(file) => self.unfit_file(file, row.name),
             CollectedSource::Made(_) => names::is_program(row.name).then_some(LeftOutReason::ProgramFile),
-            CollectedSource::Link(address) => (!is_address(address)).then_some(LeftOutReason::LinkUnfit),
+            CollectedSource::Link(address) => (!may_be_link(address)).then_some(LeftOutReason::LinkUnfit),
         }
     }
 
@@ -369,11 +380,4 @@ fn in_one_line(cell: &str) -> std::borrow::Cow<'_, str> {
         true => cell.replace(['\n', '\r', '\0'], " ").into(),
         false => cell.into(),
     }
-}
-
-fn is_address(text: &str) -> bool {
-    let scheme = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    text.chars().count() <= 2_000
-        && (scheme("http://") || scheme("https://"))
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }

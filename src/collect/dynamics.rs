@@ -23,6 +23,7 @@ use super::modules::ModuleAliases;
 use super::names::{fit_for_disk, is_program};
 use super::table::{ExportRow, ExportTable, MOST_OF_A_ROW_WITH_A_FILE};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
+use crate::crosswalk::judge_key;
 
 /// Notes with files of Dynamics 365.
 pub(super) struct Dynamics;
@@ -147,6 +148,9 @@ impl AnnotationColumns {
         }
         if object.is_empty() {
             return out.leave_out(row.origin, id, name, LeftOutReason::NoParent);
+        }
+        if judge_key(object).is_err() {
+            return out.leave_out(row.origin, id, name, LeftOutReason::KeyUnfit);
         }
         let Some(module) = options.modules.find(kind, MODULES) else {
             return out.leave_out(row.origin, kind, name, LeftOutReason::ModuleUnknown);

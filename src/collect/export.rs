@@ -104,6 +104,26 @@ fn resolved(path: &Path) -> Result<PathBuf, CollectError> {
     }
 }
 
+/// What lies in two places of an export would be read twice, and every row of it made twice.
+fn none_inside_another(places: &[PathBuf]) -> Result<(), CollectError> {
+    let mut whole = Vec::with_capacity(places.len());
+    for place in places {
+        whole.push((resolved(place)?, place));
+    }
+    // In this order, what lies in a folder follows it.
+    whole.sort_unstable();
+    for pair in whole.windows(2) {
+        let [(outer, outer_given), (inner, inner_given)] = pair else { continue };
+        if inner.starts_with(outer) {
+            let (inner, outer) = (inner_given.display(), outer_given.display());
+            return Err(CollectError::Usage(format!(
+                "{inner} lies in {outer}, which is given too: give one of the two"
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn common_folder(places: &[PathBuf]) -> Option<PathBuf> {
     let (first, rest) = places.split_first()?;
     let mut common = if first.is_dir() { first.clone() } else { first.parent()?.to_owned() };
@@ -143,8 +163,12 @@ impl Export {
     ) -> Result<Export, CollectError> {
         let mut export = Export { containers: Vec::new(), files: Vec::new(), paths: String::new(), unfit: Vec::new() };
         let besides: Vec<PathBuf> = besides.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        none_inside_another(places)?;
         for place in places {
             let metadata = fs::metadata(place).or_what(|| format!("cannot look at {}", place.display()))?;
+            if !metadata.is_dir() && !metadata.is_file() {
+                return Err(CollectError::Usage(format!("{} is neither a folder nor a file", place.display())));
+            }
             if metadata.is_dir() {
                 export.add_folder(place, &besides, style, zips, each)?;
             } else if is_zip(place) {

@@ -54,13 +54,16 @@ impl Recipe for Folder {
                 continue;
             };
             let module = match found.module {
-                // A folder is called as somebody calls the module, most often by its own name.
-                Some(module) => options.modules.given(module).unwrap_or(module),
-                None => options.modules.otherwise().unwrap_or_default(),
+                Some(module) => options.modules.find_by_name(module),
+                None => options.modules.otherwise(),
+            };
+            let Some(module) = module else {
+                out.leave_file(*file, LeftOutReason::ModuleUnknown)?;
+                continue;
             };
             let name = found.name.unwrap_or_else(|| export.name(*file));
             let source = CollectedSource::File(*file);
-            out.row_of_file(*file, CollectedRow { module, key: found.key, source, name, more: &[] })?;
+            out.row_of_file(*file, CollectedRow { module, key: found.key.trim(), source, name, more: &[] })?;
         }
         Ok(files)
     }

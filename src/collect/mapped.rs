@@ -136,10 +136,11 @@ impl MappedColumns {
         let kind = row.get(self.module);
         let module = match kind {
             "" => options.modules.otherwise(),
-            kind => Some(options.modules.given(kind).unwrap_or(kind)),
+            kind => options.modules.find_by_name(kind),
         };
         let Some(module) = module else {
-            return out.leave_out(row.origin, key, name, LeftOutReason::ModuleUnknown);
+            let id = if kind.is_empty() { key } else { kind };
+            return out.leave_out(row.origin, id, name, LeftOutReason::ModuleUnknown);
         };
         let more: Vec<&str> = self.more.iter().map(|column| row.get(*column)).collect();
         let (source, name) = if path.is_empty() && !url.is_empty() {

@@ -8,12 +8,14 @@
 //! | what of a row must hold, what is counted | `collector.rs` |
 //! | how tables are read | `table.rs` |
 //! | how folders and zips are looked through, how paths are written | `export.rs` |
+//! | which version of a document is taken, what its line comes to | `documents.rs` |
 //! | names that are made fit | `names.rs` |
 //! | modules by other names | `modules.rs` |
 //!
 //! Nothing is sent, and files are looked at, not read. Which record of the CRM a key stands for is left to crosswalks.
 
 mod collector;
+mod documents;
 mod dynamics;
 mod error;
 mod export;
@@ -35,10 +37,12 @@ use std::path::{Path, PathBuf};
 pub use self::collector::CollectCounts;
 pub use self::error::{CollectError, CollectNeed};
 use crate::explain::reasons::LeftOutReason;
+use crate::atomic_file::{PreparedFile, prepare};
 
 pub(crate) use self::collector::{COLUMNS, LEFT_OUT_COLUMNS};
 
 use self::collector::Collector;
+use self::error::OrWhat as _;
 use self::export::{Export, ExportFileIx, PathStyle, ZipsInFolders};
 use self::modules::ModuleNames;
 
@@ -146,7 +150,7 @@ pub fn collect(
     let recipe = RECIPES.into_iter().find(|known| known.name() == recipe).ok_or_else(|| {
         CollectError::Usage(format!("there is no recipe {recipe}; there are {}", recipe_names().join(", ")))
     })?;
-    let modules = ModuleNames::read(options.map.as_deref(), options.module.clone())?;
+    let modules = ModuleNames::read(options.map.as_deref(), options.module.as_deref())?;
     if let Some(extract) = &options.extract {
         std::fs::create_dir_all(extract)
             .map_err(|error| CollectError::Io(format!("cannot make the folder {}", extract.display()), error))?;
@@ -179,22 +183,38 @@ fn write_both(
     options: &CollectOptions,
     fill: impl FnOnce(&mut dyn Write, &mut dyn Write) -> Result<CollectCounts, CollectError>,
 ) -> Result<CollectCounts, CollectError> {
-    let mut filled = None;
-    let written = crate::atomic_file::replace(&options.manifest, |manifest| {
-        crate::atomic_file::replace(&options.left_out, |left_out| {
+    let (mut filled, mut list) = (None, None);
+    let manifest = prepare(&options.manifest, |manifest| {
+        let prepared = prepare(&options.left_out, |left_out| {
             let result = fill(manifest, left_out);
             let outcome = if result.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) };
             filled = Some(result);
             outcome
-        })
+        })?;
+        list = Some(prepared);
+        Ok(())
     });
-    match (filled, written) {
-        (Some(Err(error)), _) => Err(error),
-        (Some(Ok(counts)), Ok(())) => Ok(counts),
-        (_, Err(error)) => {
-            let what = format!("cannot write {} and {}", options.manifest.display(), options.left_out.display());
-            Err(CollectError::Io(what, error))
-        }
-        (None, Ok(())) => Err(CollectError::Unaccounted { lines: 0, ended: 0 }),
+    let counts = match filled {
+        Some(result) => result?,
+        None => CollectCounts::default(),
+    };
+    let writing = || format!("cannot write {} and {}", options.manifest.display(), options.left_out.display());
+    let (manifest, list) = (manifest.or_what(writing)?, list.ok_or(io::ErrorKind::Other.into()).or_what(writing)?);
+    put_both(options, manifest, list).or_what(writing)?;
+    Ok(counts)
+}
+
+/// Two files cannot take their places at once. So an earlier manifest goes first, then the list takes its place, and the
+/// manifest last: wherever this breaks off, a manifest that is there has its own list beside it. The other way round a
+/// manifest would stand beside the list of another collection, and whoever runs it would believe that nothing else is
+/// missing. Without a manifest the same command makes both anew.
+fn put_both(options: &CollectOptions, manifest: PreparedFile, list: PreparedFile) -> io::Result<()> {
+    // A link stays one: what it leads to is the manifest.
+    if let Ok(earlier) = options.manifest.canonicalize()
+        && earlier.is_file()
+    {
+        std::fs::remove_file(earlier)?;
     }
+    list.put()?;
+    manifest.put()
 }

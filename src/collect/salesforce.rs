@@ -14,9 +14,10 @@
 //! A document gets a row for each record that it is linked to. One that is linked to none is listed, and so is each link to a
 //! person.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use super::collector::{CollectedRow, CollectedSource, Collector, LineEnd, LineOrigin};
+use super::collector::{CollectedRow, CollectedSource, Collector, LineEnd};
+use super::documents::{Documents, LatestVersion, ReadVersion};
 use super::error::CollectError;
 use super::export::{Export, ExportFileIx, FileIndex, FileMatch};
 use super::modules::ModuleAliases;
@@ -87,14 +88,14 @@ impl Recipe for Salesforce {
         }
         let version_files = in_folder("ContentVersion");
         let files = export.index(&version_files, id_in_name);
-        let mut documents = Documents::default();
+        let mut documents = SalesforceDocuments { latest: Documents::new(), notes: HashSet::new() };
         for table in versions {
             documents.read(&mut ExportTable::open(export, table)?, &files, out)?;
         }
         for table in links {
             read_links(&mut ExportTable::open(export, table)?, &mut documents, &files, options, out)?;
         }
-        documents.finish(&files, out)?;
+        documents.latest.finish(&|id| find(&files, id), out)?;
         candidates.extend(version_files);
         Ok(candidates)
     }
@@ -158,41 +159,22 @@ fn is_true(cell: &str) -> bool {
     cell == "1" || cell.eq_ignore_ascii_case("true")
 }
 
-/// The latest version of a document.
-struct LatestVersion {
-    /// Which table and line it comes from.
-    table: u32,
-    line: u32,
-    /// Id, name, MD5, owner and time, separated by NULs.
-    cells: Box<str>,
-    /// Whether a record got it.
-    taken: bool,
-}
-
-impl LatestVersion {
-    /// Id, name, MD5, owner and time.
-    fn cells(&self) -> [&str; 5] {
-        let mut cells = self.cells.split('\0');
-        std::array::from_fn(|_| cells.next().unwrap_or_default())
-    }
-}
-
-/// The documents of an export.
-#[derive(Default)]
-struct Documents {
-    tables: Vec<String>,
+/// The documents of an export: id, name, MD5, owner and time of each.
+struct SalesforceDocuments {
     /// By the 15 characters of the document's id.
-    latest: HashMap<Box<str>, LatestVersion>,
+    latest: Documents<5>,
+    /// Documents that are notes, by the same.
+    notes: HashSet<Box<str>>,
 }
 
-impl Documents {
+impl SalesforceDocuments {
     fn read(
         &mut self,
         table: &mut ExportTable,
         files: &FileIndex<'_>,
         out: &mut Collector<'_>,
     ) -> Result<(), CollectError> {
-        let names: [&[&str]; 9] = [
+        let names: [&[&str]; 10] = [
             &["Id"],
             &["ContentDocumentId"],
             &["IsLatest"],
@@ -202,63 +184,37 @@ impl Documents {
             &["Checksum"],
             &["OwnerId"],
             &["CreatedDate"],
+            &["VersionNumber"],
         ];
         let columns = names.map(|names| table.column(names));
         let is_latest = columns[2];
         table.each_line(out, &mut |row, out| {
             let cells = columns.map(|column| row.get(column));
-            let [id, document, latest, title, extension, kind, md5, owner, created] = cells;
+            let [id, document, latest, title, extension, kind, md5, owner, created, number] = cells;
             let name = with_extension(title, extension);
             let is_old = is_latest.is_some() && !is_true(latest);
             let reason = match short(document) {
-                _ if kind.eq_ignore_ascii_case("SNOTE") || extension.eq_ignore_ascii_case("snote") => {
+                short if kind.eq_ignore_ascii_case("SNOTE") || extension.eq_ignore_ascii_case("snote") => {
+                    self.notes.extend(short.map(Into::into));
                     LeftOutReason::TextNote
                 }
                 _ if is_old => LeftOutReason::OldVersion,
                 None => LeftOutReason::KeyUnfit,
-                Some(document) if self.latest.contains_key(document) => LeftOutReason::OldVersion,
                 Some(document) => {
-                    let cells = [id, &name, md5, owner, created].join("\0").into_boxed_str();
-                    let table = self.table(row.origin.table);
-                    let version = LatestVersion { table, line: row.origin.line, cells, taken: false };
-                    self.latest.insert(document.into(), version);
-                    return Ok(out.later());
+                    let number = number.parse().unwrap_or_default();
+                    let version = ReadVersion { document, number, cells: [id, &name, md5, owner, created] };
+                    return self.latest.add(row.origin, &version, &|id| find(files, id), out);
                 }
             };
             out.speak_of_all(find(files, id));
             out.leave_out(row.origin, id, &name, reason)
         })
     }
-
-    fn table(&mut self, name: &str) -> u32 {
-        if self.tables.last().is_none_or(|last| last != name) {
-            self.tables.push(name.to_owned());
-        }
-        (self.tables.len() - 1) as u32
-    }
-
-    /// Ends the lines of all versions: those that no record got are left out.
-    fn finish(self, files: &FileIndex<'_>, out: &mut Collector<'_>) -> Result<(), CollectError> {
-        let mut versions: Vec<LatestVersion> = self.latest.into_values().collect();
-        versions.sort_unstable_by_key(|version| (version.table, version.line));
-        for version in versions {
-            let [id, name, ..] = version.cells();
-            let end = if version.taken {
-                out.taken()
-            } else {
-                out.speak_of_all(find(files, id));
-                let table = self.tables.get(version.table as usize).map_or("", String::as_str);
-                out.leave_out(LineOrigin { table, line: version.line }, id, name, LeftOutReason::NoRecordLink)?
-            };
-            out.end_later(end);
-        }
-        Ok(())
-    }
 }
 
 fn read_links(
     table: &mut ExportTable,
-    documents: &mut Documents,
+    documents: &mut SalesforceDocuments,
     files: &FileIndex<'_>,
     options: &RecipeOptions,
     out: &mut Collector<'_>,
@@ -283,7 +239,7 @@ impl DocumentLink<'_> {
     fn end(
         &self,
         row: ExportRow<'_>,
-        documents: &mut Documents,
+        documents: &mut SalesforceDocuments,
         files: &FileIndex<'_>,
         options: &RecipeOptions,
         out: &mut Collector<'_>,
@@ -301,13 +257,28 @@ impl DocumentLink<'_> {
         if PEOPLE.iter().any(|prefix| self.entity.starts_with(prefix)) {
             return leave(out, LeftOutReason::LinkedToUser);
         }
-        let Some(version) = short(self.document).and_then(|id| documents.latest.get_mut(id)) else {
-            return leave(out, LeftOutReason::NoDocument);
+        let document = short(self.document).unwrap_or_default();
+        let Some(version) = documents.latest.find(document) else {
+            let is_note = documents.notes.contains(document);
+            return leave(out, if is_note { LeftOutReason::TextNote } else { LeftOutReason::NoDocument });
         };
-        let Some(module) = module(options, self.entity) else {
-            return out.leave_out(row.origin, self.entity, self.document, LeftOutReason::ModuleUnknown);
+        let end = match module(options, self.entity) {
+            Some(module) => self.attach(row, version, module, files, out)?,
+            None => out.leave_out(row.origin, self.entity, self.document, LeftOutReason::ModuleUnknown)?,
         };
-        version.taken = true;
+        version.linked(&end);
+        Ok(end)
+    }
+
+    /// Makes the row that attaches the document to the record.
+    fn attach(
+        &self,
+        row: ExportRow<'_>,
+        version: &LatestVersion<5>,
+        module: &str,
+        files: &FileIndex<'_>,
+        out: &mut Collector<'_>,
+    ) -> Result<LineEnd, CollectError> {
         let [id, name, md5, owner, created] = version.cells();
         let file = match out.only(row.origin, id, name, find(files, id))? {
             Ok(file) => file,

@@ -14,11 +14,12 @@
 
 use std::collections::HashMap;
 
-use super::collector::{CollectedRow, CollectedSource, Collector, LineOrigin};
+use super::collector::{CollectedRow, CollectedSource, Collector, LineEnd, LineOrigin};
+use super::documents::{Documents, LatestVersion, ReadVersion};
 use super::error::CollectError;
 use super::export::{Export, ExportFileIx, FileIndex};
 use super::modules::ModuleAliases;
-use super::table::ExportTable;
+use super::table::{ExportRow, ExportTable};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 
 /// An export of SugarCRM or SuiteCRM.
@@ -88,10 +89,9 @@ impl Recipe for SuiteCrm {
         for table in notes {
             read_notes(&mut ExportTable::open(export, table)?, &parents, &files, options, out)?;
         }
-        let mut documents = Revisions::default();
-        documents.read_current(export, &tables("documents"))?;
+        let mut documents = SuiteDocuments::read(export, &tables("documents"))?;
         for table in revisions {
-            documents.read(&mut ExportTable::open(export, table)?, &files, out)?;
+            documents.read_revisions(&mut ExportTable::open(export, table)?, &files, out)?;
         }
         for (name, module, heading) in LINKS {
             for table in tables(name) {
@@ -191,62 +191,68 @@ fn read_notes(
     })
 }
 
-/// The latest revision of a document.
-struct Revision {
-    /// Id, name, owner and time.
-    cells: [String; 4],
-    /// Where it stands.
+/// The documents of an export.
+struct SuiteDocuments {
+    /// By document: its line in `documents`.
+    described: HashMap<String, DescribedDocument>,
+    /// By document: id, name, owner and time of its revision.
+    latest: Documents<4>,
+}
+
+/// What the table `documents` says of a document.
+struct DescribedDocument {
+    /// Where it says so.
     table: String,
     line: u32,
-    /// Whether a record got it.
-    taken: bool,
+    name: String,
+    /// The id of its revision of today, empty where none is said; `None` of a deleted document.
+    current: Option<String>,
+    /// Whether the other table has any revision of it.
+    has_revision: bool,
 }
 
-/// The documents of an export.
-#[derive(Default)]
-struct Revisions {
-    /// By document: its current revision, as `documents` says; `None` for a deleted one.
-    current: HashMap<String, Option<String>>,
-    /// By document.
-    latest: HashMap<String, Revision>,
-}
-
-impl Revisions {
-    fn read_current(&mut self, export: &Export, tables: &[ExportFileIx]) -> Result<(), CollectError> {
+impl SuiteDocuments {
+    fn read(export: &Export, tables: &[ExportFileIx]) -> Result<SuiteDocuments, CollectError> {
+        let mut documents = SuiteDocuments { described: HashMap::new(), latest: Documents::new() };
         for table in tables {
             let mut table = ExportTable::open(export, *table)?;
-            let [id, revision, deleted] =
-                [&["id"], &["document_revision_id"], &["deleted"]].map(|names| table.column(names));
+            let [id, revision, deleted, name] =
+                [&["id"], &["document_revision_id"], &["deleted"], &["document_name"]].map(|names| table.column(names));
             table.look_up(&mut |row| {
-                let revision = (!is_true(row.get(deleted))).then(|| row.get(revision).to_owned());
-                self.current.insert(row.get(id).to_owned(), revision);
+                let current = (!is_true(row.get(deleted))).then(|| row.get(revision).to_owned());
+                let LineOrigin { table, line } = row.origin;
+                let (table, name) = (table.to_owned(), row.get(name).to_owned());
+                let described = DescribedDocument { table, line, name, current, has_revision: false };
+                documents.described.insert(row.get(id).to_owned(), described);
             })?;
         }
-        Ok(())
+        Ok(documents)
     }
 
-    fn read(
+    fn read_revisions(
         &mut self,
         table: &mut ExportTable,
         files: &FileIndex<'_>,
         out: &mut Collector<'_>,
     ) -> Result<(), CollectError> {
-        let names: [&[&str]; 6] =
-            [&["id"], &["document_id"], &["filename"], &["deleted"], &["created_by"], &["date_entered"]];
+        let names: [&[&str]; 7] =
+            [&["id"], &["document_id"], &["filename"], &["deleted"], &["created_by"], &["date_entered"], &["revision"]];
         let columns = names.map(|names| table.column(names));
         table.each_line(out, &mut |row, out| {
-            let [id, document, name, deleted, owner, created] = columns.map(|column| row.get(column));
-            let reason = match self.current.get(document) {
+            let [id, document, name, deleted, owner, created, number] = columns.map(|column| row.get(column));
+            let described = self.described.get_mut(document);
+            let current = described.map(|described| {
+                described.has_revision = true;
+                described.current.as_deref()
+            });
+            let reason = match current {
                 _ if is_true(deleted) => LeftOutReason::Deleted,
                 Some(None) => LeftOutReason::Deleted,
                 Some(Some(current)) if !current.is_empty() && current != id => LeftOutReason::OldVersion,
-                _ if self.latest.contains_key(document) => LeftOutReason::OldVersion,
                 _ => {
-                    let cells = [id, name, owner, created].map(str::to_owned);
-                    let LineOrigin { table, line } = row.origin;
-                    let revision = Revision { cells, table: table.to_owned(), line, taken: false };
-                    self.latest.insert(document.to_owned(), revision);
-                    return Ok(out.later());
+                    let number = number.parse().unwrap_or_default();
+                    let version = ReadVersion { document, number, cells: [id, name, owner, created] };
+                    return self.latest.add(row.origin, &version, &|id| files.find(id), out);
                 }
             };
             out.speak_of_all(files.find(id));
@@ -254,19 +260,17 @@ impl Revisions {
         })
     }
 
+    /// Ends the lines of all revisions, and lists the documents that have none.
     fn finish(self, files: &FileIndex<'_>, out: &mut Collector<'_>) -> Result<(), CollectError> {
-        let mut revisions: Vec<Revision> = self.latest.into_values().collect();
-        revisions.sort_unstable_by(|one, other| (&one.table, one.line).cmp(&(&other.table, other.line)));
-        for revision in revisions {
-            let [id, name, ..] = &revision.cells;
-            let end = if revision.taken {
-                out.taken()
-            } else {
-                out.speak_of_all(files.find(id));
-                let origin = LineOrigin { table: &revision.table, line: revision.line };
-                out.leave_out(origin, id, name, LeftOutReason::NoRecordLink)?
-            };
-            out.end_later(end);
+        self.latest.finish(&|id| files.find(id), out)?;
+        let is_lost = |described: &DescribedDocument| {
+            !described.has_revision && described.current.as_ref().is_some_and(|current| !current.is_empty())
+        };
+        let mut lost: Vec<_> = self.described.iter().filter(|(_, described)| is_lost(described)).collect();
+        lost.sort_unstable_by_key(|(_, described)| (&described.table, described.line));
+        for (id, DescribedDocument { table, line, name, .. }) in lost {
+            // It is no line that was counted: what it describes is, and that is not there.
+            let _ = out.leave_out(LineOrigin { table, line: *line }, id, name, LeftOutReason::NoFile)?;
         }
         Ok(())
     }
@@ -276,7 +280,7 @@ impl Revisions {
 fn read_links(
     table: &mut ExportTable,
     (kind, heading): (&str, &str),
-    documents: &mut Revisions,
+    documents: &mut SuiteDocuments,
     files: &FileIndex<'_>,
     options: &RecipeOptions,
     out: &mut Collector<'_>,
@@ -296,17 +300,29 @@ fn read_links(
         let Some(module) = options.modules.find(kind, MODULES) else {
             return out.leave_out(row.origin, kind, record, LeftOutReason::ModuleUnknown);
         };
-        let Some(revision) = documents.latest.get_mut(document) else {
+        let Some(revision) = documents.latest.find(document) else {
             return out.leave_out(row.origin, document, record, LeftOutReason::NoDocument);
         };
-        revision.taken = true;
-        let [id, name, owner, created] = &revision.cells;
-        let file = match out.only(row.origin, id, name, files.find(id))? {
-            Ok(file) => file,
-            Err(end) => return Ok(end),
-        };
-        let more = [id.as_str(), owner, created];
-        let source = CollectedSource::File(file);
-        out.row(row.origin, id, CollectedRow { module, key: record, source, name, more: &more })
+        let end = attach(row, revision, (module, record), files, out)?;
+        revision.linked(&end);
+        Ok(end)
     })
+}
+
+/// Makes the row that attaches a document to a record, given its module and id.
+fn attach(
+    row: ExportRow<'_>,
+    revision: &LatestVersion<4>,
+    (module, record): (&str, &str),
+    files: &FileIndex<'_>,
+    out: &mut Collector<'_>,
+) -> Result<LineEnd, CollectError> {
+    let [id, name, owner, created] = revision.cells();
+    let file = match out.only(row.origin, id, name, files.find(id))? {
+        Ok(file) => file,
+        Err(end) => return Ok(end),
+    };
+    let more = [id, owner, created];
+    let source = CollectedSource::File(file);
+    out.row(row.origin, id, CollectedRow { module, key: record, source, name, more: &more })
 }

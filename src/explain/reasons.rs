@@ -67,7 +67,8 @@ left_out_reasons! {
 
     ModuleUnknown = "module-unknown-in-export";
     title: "nobody knows which module of Zoho CRM the record is in";
-    meaning: "The export calls the kind of record by a name or a prefix of its own, for which no module is known.";
+    meaning: "The export calls the kind of record by a name or a prefix of its own, for which no module is known, or by one \
+              that no module with attachments can have.";
     remedy: "Say it with --map FILE, a CSV with the columns prefix and module; the column id of the list of what was left \
              out shows what the old system calls it.";
 
