@@ -18,6 +18,11 @@ pub mod engine {
     };
 }
 
+pub mod explain {
+    //! Pages of `attache explain`.
+    pub use crate::explain::reasons::PAGES as LEFT_OUT;
+}
+
 pub mod fuzz;
 
 pub mod problem {

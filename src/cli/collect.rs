@@ -128,10 +128,27 @@ fn summary(collected: &Collected, options: &CollectOptions) -> String {
         let _ = writeln!(text, "attache explain {reason} says more, and so for each.");
     }
     if rows > 0 {
-        let _ = writeln!(text, "Next, with a file that says which record each key stands for:");
+        let _ = writeln!(text, "Next, ask the CRM which record each key stands for, then check the rows:");
+        let _ = writeln!(text, "  {}", crosswalk_command(collected, options));
         let _ = writeln!(text, "  {}", next_command(collected, options));
     }
     text
+}
+
+/// The command that makes the file with the records; `FIELD` is the one in which the CRM keeps the old keys.
+fn crosswalk_command(collected: &Collected, options: &CollectOptions) -> String {
+    let mut words = vec!["attache".to_owned(), "crosswalk".to_owned()];
+    words.extend(collected.counts.modules.keys().map(|module| format!("{module}=FIELD")));
+    words.extend(["--for".to_owned(), options.manifest.display().to_string()]);
+    words.extend(custom_modules(collected));
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    escape_for_terminal(&words.join(" ")).into_owned()
+}
+
+/// Modules that have to be declared.
+fn custom_modules(collected: &Collected) -> impl Iterator<Item = String> {
+    let custom = collected.counts.modules.keys().filter(|module| !is_standard_module(module));
+    custom.flat_map(|module| ["--custom-module".to_owned(), module.clone()])
 }
 
 /// The command that checks the manifest.
@@ -141,16 +158,15 @@ fn next_command(collected: &Collected, options: &CollectOptions) -> String {
     if let Some(root) = &collected.root {
         words.extend(["--root".to_owned(), root.display().to_string()]);
     }
-    for module in collected.counts.modules.keys().filter(|module| !is_standard_module(module)) {
-        words.extend(["--custom-module".to_owned(), module.clone()]);
-    }
+    words.extend(custom_modules(collected));
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     escape_for_terminal(&words.join(" ")).into_owned()
 }
 
 /// A word as a shell takes it back.
 fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '\\' | '+' | '@' | ',');
+    let is_plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '\\' | '+' | '@' | ',' | '=');
     if !word.is_empty() && word.chars().all(is_plain) && (cfg!(windows) || !word.contains('\\')) {
         word.to_owned()
     } else if cfg!(windows) {
@@ -186,9 +202,11 @@ mod tests {
 
     #[test]
     fn the_next_command_can_be_pasted_and_is_one_that_the_program_takes() {
-        let mut counts = CollectCounts::default();
-        counts.modules.insert("Contacts".to_owned(), 3);
-        counts.modules.insert("Vessels".to_owned(), 1);
+        let counts_of = |modules: &[&str]| CollectCounts {
+            modules: modules.iter().map(|module| ((*module).to_owned(), 1)).collect(),
+            ..CollectCounts::default()
+        };
+        let counts = counts_of(&["Contacts", "Vessels"]);
         let root = Some(PathBuf::from("/data/old crm"));
         let options = CollectOptions { manifest: PathBuf::from("it's.csv"), ..CollectOptions::default() };
         let command = next_command(&Collected { counts, root }, &options);
@@ -196,6 +214,10 @@ mod tests {
         assert_eq!(
             command,
             "attache run 'it'\\''s.csv' --crosswalk crosswalk.csv --dry-run --root '/data/old crm' --custom-module Vessels"
+        );
+        assert!(
+            crosswalk_command(&Collected { counts: counts_of(&["Vessels"]), root: None }, &options)
+                .contains("crosswalk Vessels=FIELD --for")
         );
         let words =
             ["attache", "run", "m.csv", "--crosswalk", "c.csv", "--dry-run", "--root", "/data", "--custom-module", "V"];

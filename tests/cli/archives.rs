@@ -49,10 +49,10 @@ pub fn workbook_of(rows: &str, behind: &str) -> Vec<u8> {
     ])
 }
 
-/// An archive of one member whose directory says something else of it than it should: bytes from this place of its
-/// record on, where flags stand at 8, the method of packing at 10 and the size at 24.
-pub fn zip_that_says(at: usize, bytes: &[u8]) -> Vec<u8> {
-    let mut archive = zip_of(&[("a.txt", b"hello")]);
+/// An archive of one member of this name whose directory says something else of it than it should: bytes from this place of
+/// its record on, where flags stand at 8, the method of packing at 10 and the size at 24.
+pub fn zip_that_says(name: &str, at: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut archive = zip_of(&[(name, b"hello")]);
     let record = archive.windows(4).position(|four| four == b"PK\x01\x02").expect("a directory");
     archive[record + at..record + at + bytes.len()].copy_from_slice(bytes);
     archive

@@ -6,8 +6,13 @@ use crate::case::Case;
 
 /// The example's folder, copied: a run writes beside the manifest.
 fn example(name: &str) -> Case {
+    example_at(name, "")
+}
+
+/// The same, in a folder of the case.
+pub fn example_at(name: &str, folder: &str) -> Case {
     let case = Case::new();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), case.folder());
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), &case.path(folder));
     case
 }
 

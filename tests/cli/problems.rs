@@ -157,9 +157,9 @@ fn archives_and_checksums() -> ProblemSample {
 
 fn with_archives(case: Case) -> Case {
     case.file("two.zip", zip_of(&[("a.txt", b"one"), ("a.txt", b"two")]))
-        .file("locked.zip", zip_that_says(8, &[1]))
-        .file("bzip2.zip", zip_that_says(10, &[12]))
-        .file("bomb.zip", zip_that_says(24, &5_000_u32.to_le_bytes()))
+        .file("locked.zip", zip_that_says("a.txt", 8, &[1]))
+        .file("bzip2.zip", zip_that_says("a.txt", 10, &[12]))
+        .file("bomb.zip", zip_that_says("a.txt", 24, &5_000_u32.to_le_bytes()))
 }
 
 fn yaml() -> Vec<ProblemSample> {
