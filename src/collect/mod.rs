@@ -36,8 +36,8 @@ use std::path::{Path, PathBuf};
 
 pub use self::collector::CollectCounts;
 pub use self::error::{CollectError, CollectNeed};
-use crate::explain::reasons::LeftOutReason;
 use crate::atomic_file::{PreparedFile, prepare};
+use crate::explain::reasons::LeftOutReason;
 
 pub(crate) use self::collector::{COLUMNS, LEFT_OUT_COLUMNS};
 
