@@ -254,8 +254,10 @@ fn observe(folder: &Path, service: &RunningSandbox) -> KilledRun {
         .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
         .unwrap_or_default();
     let known = |name: &String| {
-        matches!(name.as_str(), "m.csv" | "m.results.csv" | "m.results.csv.lock" | "m.runs.jsonl")
-            || name.ends_with(".bin")
+        matches!(
+            name.as_str(),
+            "m.csv" | "m.results.csv" | "m.results.csv.lock" | "m.results.csv.mark" | "m.runs.jsonl"
+        ) || name.ends_with(".bin")
     };
     KilledRun {
         lock: folder.join("m.results.csv.lock").exists(),

@@ -186,6 +186,10 @@ const FILES: &[(&str, &str)] = &[
          twice.",
     ),
     ("NAME.results.csv.lock", "Keeps two runs from using the same results at once. Holds nothing."),
+    (
+        "NAME.results.csv.mark",
+        "How far the results were filled when they were last safe on the disk: by it an older copy is told from them.",
+    ),
     ("NAME.runs.jsonl", "One line for each run on these results."),
     ("NAME.sandbox-results.csv", "The results of a rehearsal with --sandbox, begun afresh each time."),
     ("NAME.report.html, NAME.report.xlsx", "The page and the workbook for the sign-off."),

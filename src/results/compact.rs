@@ -14,6 +14,7 @@ use super::history::{History, Kept, Note};
 use super::line::Line;
 use super::paths::{folder_of, temp_of};
 use super::scan::{OrderHash, ResultsLines};
+use super::watermark::FillLevel;
 use crate::outcome::{OwnCode, Status};
 use crate::upload::RowKey;
 
@@ -99,6 +100,7 @@ pub(super) struct Fresh<D: Disk> {
     pub(super) temp: PathBuf,
     pub(super) file: D::File,
     pub(super) len: u64,
+    pub(super) level: FillLevel,
     pub(super) totals: ResultsTotals,
     /// Of the new file; a table has none, because nothing is added to it.
     pub(super) history: History,
@@ -116,11 +118,12 @@ pub(super) fn write<D: Disk>(
     let buffer = Vec::with_capacity(CHUNK);
     let (Which::Kept { rows } | Which::Table { rows, .. }) = *which;
     let takers = takers(history, rows);
-    let mut writer = Writer { old, layout, file: &file, buffer, len: 0, history: History::default(), rows, takers };
+    let (level, kept) = (FillLevel::default(), History::default());
+    let mut writer = Writer { old, layout, file: &file, buffer, len: 0, level, history: kept, rows, takers };
     match writer.write_all(history, which) {
         Ok(totals) => {
-            let Writer { len, history, .. } = writer;
-            Ok(Fresh { temp, file, len, totals, history })
+            let Writer { len, level, history, .. } = writer;
+            Ok(Fresh { temp, file, len, level, totals, history })
         }
         Err(error) => {
             drop(file);
@@ -213,6 +216,7 @@ struct Writer<'a, D: Disk> {
     file: &'a D::File,
     buffer: Vec<u8>,
     len: u64,
+    level: FillLevel,
     history: History,
     /// The rows of the manifest.
     rows: &'a dyn ResultsRows,
@@ -269,6 +273,7 @@ impl<D: Disk> Writer<'_, D> {
         {
             self.buffer.extend_from_slice(bytes);
             self.buffer.push(b'\n');
+            self.level.push(kept.key(), kept.status);
             self.flush_if_full()?;
             return Ok(kept.status);
         }
@@ -321,6 +326,7 @@ impl<D: Disk> Writer<'_, D> {
 
     fn push(&mut self, line: &Line) -> io::Result<()> {
         line.encode(self.layout, &mut self.buffer);
+        self.level.push(line.key, line.status);
         self.flush_if_full()
     }
 

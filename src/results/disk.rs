@@ -50,6 +50,11 @@ pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     fn open(&self, path: &Path) -> io::Result<Option<Self::File>>;
     /// Makes a new file, only for this user; an error if the name is taken.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
+    /// Opens a small file that is written over in place, and makes it, only for this user, if there is none.
+    fn open_to_overwrite(&self, path: &Path) -> io::Result<Self::File>;
+    /// Writes all of this from the beginning of the file on, over what stands there. After a crash of the process it is
+    /// there or not; after a loss of power it may be there in part.
+    fn overwrite(&self, file: &Self::File, bytes: &[u8]) -> io::Result<()>;
     /// Reads at this offset into `buffer`, as much as there is in one go; 0 at the end.
     fn read_at(&self, file: &Self::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
     /// Writes all of this at the file's end. After an error any part of it may stand there.
@@ -134,6 +139,18 @@ impl Disk for RealDisk {
 
     fn create(&self, path: &Path) -> io::Result<File> {
         for_one_writer(guarded(appending(OpenOptions::new().read(true).create_new(true)))).open(path)
+    }
+
+    fn open_to_overwrite(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        for_one_writer(guarded(options.read(true).write(true).create(true).truncate(false)));
+        let file = patiently(|| options.open(path))?;
+        only_regular(&file).map(|()| file)
+    }
+
+    fn overwrite(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(bytes)
     }
 
     fn read_at(&self, mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

@@ -35,7 +35,7 @@ pub enum ResultsError {
     Vanished {
         /// The results file.
         path: PathBuf,
-        /// The list of runs that knows of it.
+        /// What knows of it: the list of runs, or the mark.
         list: PathBuf,
         /// What the list says was in it.
         held: VanishedHold,
@@ -81,6 +81,24 @@ pub enum ResultsError {
         /// So many were.
         known: u32,
     },
+    /// The file does not hold what a run had made durable, by the mark beside it.
+    BelowMark {
+        /// The file.
+        path: PathBuf,
+        /// So many lines of it tell of what may have been created.
+        there: u64,
+        /// So many there were at least.
+        known: u64,
+    },
+    /// The run that used the file last was cut off, and what it noted beside it is gone.
+    MarkMissing {
+        /// The file.
+        path: PathBuf,
+        /// The mark that should be there.
+        mark: PathBuf,
+        /// Id of that run.
+        run: String,
+    },
     /// The operating system refused something.
     Io {
         /// What was tried: "read", "lock".
@@ -106,10 +124,12 @@ impl ResultsError {
 /// What results that are gone must have held, by the list of runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum VanishedHold {
-    /// Uploaded rows.
-    Uploaded {
-        /// So many.
-        rows: u32,
+    /// Rows that were uploaded, or may have been.
+    Created {
+        /// So many were.
+        uploaded: u32,
+        /// So many may have been, or were there before.
+        others: u32,
         /// When the last run ended that says so.
         finished: jiff::Timestamp,
     },
@@ -118,13 +138,29 @@ pub enum VanishedHold {
         /// Its id.
         run: String,
     },
+    /// Nobody knows: the list is damaged.
+    Unknown,
+    /// Lines that tell of something that was sent, by the mark.
+    Lines {
+        /// So many at least.
+        lines: u64,
+    },
 }
 
 impl fmt::Display for VanishedHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            VanishedHold::Uploaded { rows, finished } => {
-                write!(f, "the run that ended at {finished} left {} uploaded in it", counted(*rows, "row"))
+            VanishedHold::Created { uploaded, others: 0, finished } => {
+                write!(f, "the run that ended at {finished} left {} uploaded in it", counted(*uploaded, "row"))
+            }
+            VanishedHold::Created { uploaded, others, finished } => write!(
+                f,
+                "the run that ended at {finished} left {} uploaded in it, and {others} more that may be there",
+                counted(*uploaded, "row")
+            ),
+            VanishedHold::Unknown => f.write_str("earlier runs may have left rows in it, for that list is damaged"),
+            VanishedHold::Lines { lines } => {
+                write!(f, "an earlier run had written {} to it that tell of what was sent", counted(*lines, "line"))
             }
             VanishedHold::Unended { run } => {
                 write!(f, "the run {run} began and was cut off, and may have sent rows that only that file tells of")
@@ -193,11 +229,32 @@ impl fmt::Display for ResultsError {
             ),
             ResultsError::LinesMissing { path, there, known } => write!(
                 f,
-                "{} tells of {} that were uploaded, but when the last run ended there were {known}: lines are missing, \
+                "{} tells of {} that were sent, but when the last run ended there were {known}: lines are missing, \
                  and their rows would be sent again. Put back the whole file; if it was shortened on purpose, go on with \
                  --accept-edited-results",
                 path.display(),
                 counted(*there, "row"),
+            ),
+            ResultsError::BelowMark { path, there, known } => {
+                write!(f, "{} is not as the last run left it: ", path.display())?;
+                if there < known {
+                    let there = counted(*there, "line");
+                    write!(f, "{there} of it tell of what was sent, and there were {known}, so lines are missing")?;
+                } else {
+                    f.write_str("the lines that tell of what was sent are other ones")?;
+                }
+                f.write_str(
+                    ". Is it an older copy, or was its end cut off? What is missing would be sent again. Put back the \
+                     file as that run left it; where there is none any more, go on with --accept-edited-results \
+                     --if-exists skip, which sends only what the records do not have",
+                )
+            }
+            ResultsError::MarkMissing { path, mark, run } => write!(
+                f,
+                "the run {run} was cut off, and there is no {} by which to tell whether {} is still all that it had \
+                 written. Put it back; if nothing was done to the results since, go on with --accept-edited-results",
+                mark.display(),
+                path.display(),
             ),
             ResultsError::Io { action, path, cause } => {
                 write!(f, "cannot {action} {}: {cause}", path.display())?;

@@ -193,6 +193,47 @@ fn crashes_may_follow_each_other() {
     }
 }
 
+/// Every file that somebody may have kept of these results: as they were at first, and cut off behind each line.
+fn older_copies(at_first: Option<Vec<u8>>, now: &[u8]) -> Vec<Vec<u8>> {
+    let ends = now.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let cut_off = ends.filter(|end| *end < now.len()).map(|end| now[..end].to_vec());
+    at_first.into_iter().filter(|first| first != now).chain(cut_off).collect()
+}
+
+#[test]
+fn after_a_kill_at_any_operation_no_older_copy_of_the_results_makes_a_row_go_twice() {
+    let manifest = TestManifest::of(1..=ROWS);
+    let (mut refused, mut harmless) = (0, 0);
+    for (start, lines, created) in starts() {
+        for operation in operations(&lines, &created) {
+            let killed = || {
+                let (disk, mut service) = (disk_for(&lines), service_with(&created));
+                disk.crash_at(operation);
+                let _ = run(&disk, &manifest, &mut service);
+                disk.kill();
+                (disk, service)
+            };
+            let at_first = disk_for(&lines).contents(Path::new(PATH));
+            let now = killed().0.contents(Path::new(PATH)).unwrap_or_default();
+            for copy in older_copies(at_first, &now) {
+                let context = format!("{start}, killed at {operation}, then a copy of {} bytes", copy.len());
+                let (disk, mut service) = killed();
+                disk.put(Path::new(PATH), &copy);
+                match run(&disk, &manifest, &mut service) {
+                    Err(StoppedAt::Refused(ResultsError::BelowMark { .. })) => {
+                        refused += 1;
+                        disk.put(Path::new(PATH), &now);
+                    }
+                    Ok(_) => harmless += 1,
+                    Err(error) => panic!("{context}: {error}"),
+                }
+                finish(&disk, &manifest, &mut service, &context);
+            }
+        }
+    }
+    assert!(refused > 100 && harmless > 10, "{refused} refused, {harmless} that lacked nothing");
+}
+
 const ELSEWHERE: &str = "work/b.results.csv";
 
 /// What others may do to the file, with what puts it right where the run was refused.

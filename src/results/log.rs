@@ -11,12 +11,12 @@ use super::columns::Layout;
 use super::compact::{self, Old, OldLines, ResultsRows, ResultsTotals, Which};
 use super::disk::{Disk, Placement};
 use super::end::{Displaced, EndError, displacement};
-use super::error::{ResultsError, VanishedHold};
+use super::error::ResultsError;
 use super::history::{History, Note};
 use super::line::Line;
-use super::paths::{folder_of, is_temp_of, lock_of, runs_of};
-use super::runs::{RunOrigin, RunRecord};
+use super::paths::{folder_of, is_temp_of, lock_of, mark_of};
 use super::scan::{OrderHash, Scan, ScanExpectation, scan, tells_only_of};
+use super::watermark::{self, FillLevel, MarkFound, WatermarkFile};
 use crate::outcome::Status;
 use crate::upload::{RecordId, RowKey, ServiceId};
 
@@ -31,6 +31,18 @@ pub struct ResultsOptions {
     pub afresh: bool,
     /// Whether the user decided about rows of theirs, so that they belong to the manifest whatever its rows are today.
     pub ours: bool,
+    /// What is made of a file that does not reach the mark beside it.
+    pub mark: MarkRule,
+}
+
+/// What is made of results that hold less, by the mark beside them, than a run had made durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MarkRule {
+    /// They are refused: what is missing would be sent again.
+    #[default]
+    Heed,
+    /// They are taken as they are: nothing is sent on the strength of what they lack.
+    PassOver,
 }
 
 /// A results file as it was found.
@@ -40,6 +52,8 @@ pub struct ResultsSnapshot<D: Disk> {
     path: PathBuf,
     file: Option<D::File>,
     scan: Scan,
+    /// What stood beside the file before it was read.
+    mark: MarkFound,
     /// See [`ResultsOptions::ours`].
     ours: bool,
     /// Rows whose lines are set aside, since each is to have a further attachment.
@@ -49,14 +63,28 @@ pub struct ResultsSnapshot<D: Disk> {
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
 pub fn look<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<ResultsSnapshot<D>, ResultsError> {
     disk.check_place(path).map_err(ResultsError::Place)?;
-    let file = disk.open_to_read(path).map_err(|cause| ResultsError::io("open", path, cause))?;
-    if let Some(file) = &file
-        // What a run was cut off at may have left a second name, which the next run takes away.
-        && strays(&disk, path).next().is_none()
-    {
-        has_one_name(&disk, path, file)?;
+    unlocked(|| {
+        let file = disk.open_to_read(path).map_err(|cause| ResultsError::io("open", path, cause))?;
+        if let Some(file) = &file
+            // What a run was cut off at may have left a second name, which the next run takes away.
+            && strays(&disk, path).next().is_none()
+        {
+            has_one_name(&disk, path, file)?;
+        }
+        see(disk.clone(), path, file, options)
+    })
+}
+
+/// Reads without a lock. A run that ends between the look at the file and the look at its mark puts a table in its place:
+/// then another look finds both as they belong together.
+pub(super) fn unlocked<T>(mut read: impl FnMut() -> Result<T, ResultsError>) -> Result<T, ResultsError> {
+    for _ in 0..2 {
+        match read() {
+            Err(ResultsError::BelowMark { .. }) => {}
+            other => return other,
+        }
     }
-    see(disk, path, file, options)
+    read()
 }
 
 /// Refuses a file that has further names: by each of them another run could use it.
@@ -73,13 +101,25 @@ pub(super) fn see<D: Disk>(
     file: Option<D::File>,
     options: &ResultsOptions,
 ) -> Result<ResultsSnapshot<D>, ResultsError> {
-    let wanted = ScanExpectation { path, target: options.target.as_deref(), accept_edited: options.accept_edited };
+    // Before the file: a run that goes on meanwhile fills that first.
+    let mark = watermark::find(&disk, path).map_err(|cause| ResultsError::io("read", &mark_of(path), cause))?;
+    let wanted = ScanExpectation {
+        path,
+        target: options.target.as_deref(),
+        accept_edited: options.accept_edited,
+        mark: mark.known(),
+    };
     let scan = match &file {
         Some(file) if options.afresh => may_be_replaced(&disk, file, &wanted).map(|()| Scan::default())?,
         Some(file) => scan(&disk, file, &wanted)?,
         None => Scan::default(),
     };
-    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan, ours: options.ours, set_aside: Vec::new() })
+    let heeds_mark = !options.afresh && !options.accept_edited && options.mark == MarkRule::Heed;
+    if let Some(mark) = mark.known().filter(|_| heeds_mark && file.is_some() && !scan.reaches_mark) {
+        let (there, known) = (scan.level.lines, mark.least_lines());
+        return Err(ResultsError::BelowMark { path: path.to_owned(), there, known });
+    }
+    Ok(ResultsSnapshot { disk, path: path.to_owned(), file, scan, mark, ours: options.ours, set_aside: Vec::new() })
 }
 
 /// Refuses to write over a file that tells of anything but the target of this run: what it says would be lost.
@@ -108,6 +148,15 @@ impl<D: Disk> ResultsSnapshot<D> {
 
     pub(super) fn scan(&self) -> &Scan {
         &self.scan
+    }
+
+    pub(super) fn mark(&self) -> MarkFound {
+        self.mark
+    }
+
+    /// Whether there is no file.
+    pub(super) fn is_missing(&self) -> bool {
+        self.file.is_none()
     }
 
     /// Where the results are.
@@ -153,32 +202,6 @@ impl<D: Disk> ResultsSnapshot<D> {
     /// How many edited lines were accepted.
     pub fn edited(&self) -> u32 {
         self.scan.edited
-    }
-
-    /// Refuses a file that has lost lines, which looks like one of fewer rows, so that the rest would be sent again: the
-    /// last run knows how many rows were uploaded when it ended, and that number never falls by itself.
-    pub fn is_as_long_as_after(&self, last: &RunRecord) -> Result<(), ResultsError> {
-        let known = last.uploaded();
-        // A line that was set aside was one of them.
-        let there = self.history().count(Status::Uploaded) + self.history().count(Status::Superseded);
-        if self.file.is_none() || there >= known as usize {
-            return Ok(());
-        }
-        Err(ResultsError::LinesMissing { path: self.path.clone(), there, known })
-    }
-
-    /// Refuses to begin anew where these runs left results: a file that vanished is no new beginning, since every row
-    /// would be sent again. `unended`: a run that began and never said how it ended, which may have sent rows.
-    pub fn has_not_vanished(&self, runs: &[RunRecord], unended: Option<RunOrigin>) -> Result<(), ResultsError> {
-        if self.file.is_some() {
-            return Ok(());
-        }
-        let last = runs.iter().rfind(|run| run.uploaded() > 0);
-        let uploaded = last.map(|run| VanishedHold::Uploaded { rows: run.uploaded(), finished: run.finished });
-        match uploaded.or_else(|| unended.map(|run| VanishedHold::Unended { run: run.id })) {
-            Some(held) => Err(ResultsError::Vanished { path: self.path.clone(), list: runs_of(&self.path), held }),
-            None => Ok(()),
-        }
     }
 
     /// Refuses the results of another manifest: those of which no row is in this one. Where nothing was ever created
@@ -267,6 +290,7 @@ impl<D: Disk> LockedResults<D> {
         let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, set_aside, .. }, lock } = self;
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
         let failed = |cause| ResultsError::io("write", &path, cause);
+        let mut mark = WatermarkFile::open(&disk, &path).map_err(failed)?;
         let moved = scan.history.has_moves();
         let usable = scan.len > 0 && scan.layout == layout && !scan.damaged_inside && !moved;
         let (file, len) = match file {
@@ -281,10 +305,12 @@ impl<D: Disk> LockedResults<D> {
                 (file, scan.whole)
             }
             old => {
-                let fresh = rewrite(&disk, &path, old, &mut scan, &layout, rows).map_err(failed)?;
+                let fresh = rewrite(&disk, &path, old, &mut scan, &layout, rows, &mut mark).map_err(failed)?;
                 (fresh.file, fresh.len)
             }
         };
+        // What is there is durable by now.
+        mark.note(scan.level).and_then(|()| mark.sync()).map_err(failed)?;
         let order = scan.order;
         let claims = Claims::default();
         Ok(ResultsLog {
@@ -294,6 +320,8 @@ impl<D: Disk> LockedResults<D> {
             file,
             layout,
             len,
+            level: scan.level,
+            mark,
             begun_at: len,
             history: scan.history,
             order,
@@ -311,6 +339,7 @@ fn rewrite<D: Disk>(
     scan: &mut Scan,
     layout: &Layout,
     rows: &dyn ResultsRows,
+    mark: &mut WatermarkFile<D>,
 ) -> io::Result<compact::Fresh<D>> {
     let old = Old { disk, path, file: file.as_ref(), layout: &scan.layout };
     let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept { rows })?;
@@ -318,7 +347,9 @@ fn rewrite<D: Disk>(
         compact::abandon(disk, fresh);
         return Err(io::Error::other("another program has put another file in its place"));
     }
+    mark.announce(scan.level, fresh.level)?;
     compact::replace(disk, &fresh, path, file)?;
+    scan.level = fresh.level;
     scan.history = std::mem::take(&mut fresh.history);
     scan.order = None;
     Ok(fresh)
@@ -375,6 +406,10 @@ pub struct ResultsLog<D: Disk> {
     file: D::File,
     layout: Layout,
     len: u64,
+    /// How far the file is filled.
+    level: FillLevel,
+    /// What is known of that elsewhere.
+    mark: WatermarkFile<D>,
     /// Where this run's lines begin.
     begun_at: u64,
     history: History,
@@ -408,6 +443,7 @@ impl<D: Disk> ResultsLog<D> {
         self.unless_broken(|log| log.disk.append(&log.file, &batch.bytes))?;
         for (at, note) in &batch.notes {
             self.history.note(note, self.len + *at as u64);
+            self.level.push(note.key, note.status);
         }
         self.len += batch.bytes.len() as u64;
         self.order = None;
@@ -435,10 +471,11 @@ impl<D: Disk> ResultsLog<D> {
         self.claims.held_before(&self.disk, &self.file, &self.layout, attachment)
     }
 
-    /// Returns once everything appended is on the disk, in the file that the next run will find.
+    /// Returns once everything appended is on the disk, in the file that the next run will find, and the mark knows of it.
     pub fn sync(&mut self) -> io::Result<()> {
         self.unless_broken(|log| log.disk.sync(&log.file))?;
-        self.check_placement()
+        self.check_placement()?;
+        self.unless_broken(|log| log.mark.note(log.level))
     }
 
     /// A file that somebody moved away, replaced or linked is not what the next run goes by: nothing may be sent on the
@@ -460,7 +497,7 @@ impl<D: Disk> ResultsLog<D> {
         }
     }
 
-    fn unless_broken(&mut self, work: impl FnOnce(&Self) -> io::Result<()>) -> io::Result<()> {
+    fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
         if self.condition == Condition::Broken {
             return Err(io::Error::other("writing the results failed before"));
         }
@@ -526,9 +563,17 @@ impl<D: Disk> ResultsLog<D> {
             compact::abandon(&self.disk, fresh);
             return Err(self.ended(cause, Batch::default()));
         }
-        let ResultsLog { disk, path, lock, file, .. } = self;
+        if let Err(cause) = self.mark.announce(self.level, fresh.level) {
+            compact::abandon(&self.disk, fresh);
+            return Err(EndError::Unordered { path: self.path, cause });
+        }
+        let ResultsLog { disk, path, lock, file, mut mark, .. } = self;
         match compact::replace(&disk, &fresh, &path, Some(file)) {
-            Ok(()) => Ok(Finished { totals: fresh.totals, _lock: lock, _file: fresh.file }),
+            Ok(()) => {
+                // Where this fails the mark goes on to call both files right.
+                let _ = mark.note(fresh.level).and_then(|()| mark.sync());
+                Ok(Finished { totals: fresh.totals, _lock: lock, _file: fresh.file })
+            }
             Err(cause) => Err(EndError::Unordered { path, cause }),
         }
     }

@@ -11,6 +11,8 @@
 //! | where lines stand, by record | `placed.rs` |
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |
+//! | what is refused as shortened or vanished | `complete.rs` |
+//! | how an older copy is told from the file that a run left | `watermark.rs` |
 //! | what is saved when somebody takes the file away | `end.rs` |
 //! | what `verify` and `report` read | `read.rs` |
 //! | the list of runs beside the results | `runs.rs` |
@@ -25,6 +27,7 @@ mod claims;
 mod codec;
 mod columns;
 mod compact;
+mod complete;
 mod disk;
 mod edited;
 mod end;
@@ -43,6 +46,7 @@ mod salvage;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod watermark;
 
 pub(crate) use cell::{decode as decode_cell, push as push_cell, split as split_cells, text as cell_text};
 pub use columns::Layout;
@@ -55,13 +59,13 @@ pub use error::ResultsError;
 pub use history::{ResendRules, Standing, Why};
 pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
-pub use log::{Finished, LockedResults, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
+pub use log::{Finished, LockedResults, MarkRule, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
 #[cfg(test)]
 pub use paths::PlaceError;
 pub use paths::{default_results, findings_of, is_same_file, lock_of, others_beside, runs_of};
 pub use placed::{LineReader, PlacedLine, SentFileFacts};
 pub use read::{ResultsTable, read};
 pub use runs::{
-    ManifestRef, RunOrigin, RunRecord, bases_of_runs, new_run_id, owner_names, record_origin, record_run, runs,
-    unended_run,
+    KnownRuns, ManifestRef, RunOrigin, RunRecord, bases_of_runs, new_run_id, owner_names, record_origin, record_run,
+    runs,
 };

@@ -53,6 +53,11 @@ pub fn lock_of(results: &Path) -> PathBuf {
     results.with_file_name(with_ending(results.file_name().unwrap_or_default(), ".lock"))
 }
 
+/// The high-water mark beside a results file.
+pub(super) fn mark_of(results: &Path) -> PathBuf {
+    results.with_file_name(with_ending(results.file_name().unwrap_or_default(), ".mark"))
+}
+
 /// A name for the file that is to replace the results; [`is_temp_of`] knows it again.
 pub(super) fn temp_of(results: &Path, random: u64) -> PathBuf {
     let mut name = OsString::from(".");
@@ -224,6 +229,7 @@ mod tests {
         assert_eq!(runs_of(Path::new("out")), Path::new("out.runs.jsonl"));
         assert_eq!(rescued_of(&results, "R"), "first.manifest.rescued-R.csv");
         assert_eq!(lock_of(&results), Path::new("work/first.manifest.results.csv.lock"));
+        assert_eq!(mark_of(&results), Path::new("work/first.manifest.results.csv.mark"));
     }
 
     #[test]

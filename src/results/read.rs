@@ -10,7 +10,8 @@ use super::disk::{Disk as _, RealDisk};
 use super::error::ResultsError;
 use super::history::Kept;
 use super::line::Line;
-use super::log::{ResultsOptions, ResultsSnapshot, see};
+use super::log::{ResultsOptions, ResultsSnapshot, see, unlocked};
+use super::runs::KnownRuns;
 use crate::upload::RowKey;
 
 /// The results of a manifest: the last line of each row, in manifest order.
@@ -21,13 +22,19 @@ pub struct ResultsTable {
     tally: ResultsTally,
 }
 
-/// Reads the results at this path. A file that is not there is an error here.
+/// Reads the results at this path. A file that is not there is an error here, and so is one that lost lines: whoever asks
+/// what was sent must not be told less.
 pub fn read(path: &Path, accept_edited: bool) -> Result<ResultsTable, ResultsError> {
-    let file = RealDisk
-        .open_to_read(path)
-        .and_then(|file| file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such file")));
-    let file = file.map_err(|cause| ResultsError::io("read", path, cause))?;
-    let seen = see(RealDisk, path, Some(file), &ResultsOptions { accept_edited, ..ResultsOptions::default() })?;
+    let seen = unlocked(|| {
+        let file = RealDisk
+            .open_to_read(path)
+            .and_then(|file| file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such file")));
+        let file = file.map_err(|cause| ResultsError::io("read", path, cause))?;
+        see(RealDisk, path, Some(file), &ResultsOptions { accept_edited, ..ResultsOptions::default() })
+    })?;
+    if !accept_edited {
+        seen.is_as_long_as_known(&KnownRuns::read(path))?;
+    }
     let mut rows: Vec<Kept> = seen.history().iter().copied().collect();
     rows.sort_unstable_by_key(|kept| kept.offset);
     if seen.scan().order.is_none() {

@@ -2,7 +2,7 @@
 //! uploaded when the last run ended, by which results that vanished or were shortened are noticed. No run needs it, so a
 //! line that cannot be read is passed over.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,16 @@ pub struct RunRecord {
 impl RunRecord {
     /// How many rows were uploaded when it ended, by it and by those before it.
     pub fn uploaded(&self) -> u32 {
-        self.counts.get(Status::Uploaded.as_str()).copied().unwrap_or(0)
+        self.count(Status::Uploaded)
+    }
+
+    /// How many rows may have created something when it ended, those that were uploaded included.
+    pub fn created(&self) -> u32 {
+        Status::ALL.into_iter().filter(|status| status.may_have_created()).map(|status| self.count(status)).sum()
+    }
+
+    fn count(&self, status: Status) -> u32 {
+        self.counts.get(status.as_str()).copied().unwrap_or(0)
     }
 }
 
@@ -92,6 +101,42 @@ pub struct RunOrigin {
     /// The name of the organisation.
     #[serde(default)]
     pub owner_name: Option<String>,
+    /// Whether it keeps a mark beside the results of how far they are filled; earlier versions did not.
+    #[serde(default)]
+    pub marked: bool,
+}
+
+/// What is known of the runs that used these results before.
+#[derive(Clone, Debug, Default)]
+pub struct KnownRuns {
+    /// Those that said how they ended, oldest first.
+    pub ended: Vec<RunRecord>,
+    /// The last run, if it began and never said how it ended: it was killed, or the machine went down, or it is under way.
+    /// What earlier ones of this kind did, the run after them has counted.
+    pub unended: Option<RunOrigin>,
+    /// Whether there is a list of runs that cannot be read, or not to its end.
+    pub damaged: bool,
+}
+
+impl KnownRuns {
+    /// Reads the list of these results. No run needs it: what cannot be read is passed over, and said to be.
+    pub fn read(results: &Path) -> KnownRuns {
+        match list_of(results) {
+            Ok(Some(bytes)) => KnownRuns::of_list(&bytes),
+            Ok(None) => KnownRuns::default(),
+            Err(_) => KnownRuns { damaged: true, ..KnownRuns::default() },
+        }
+    }
+
+    fn of_list(bytes: &[u8]) -> KnownRuns {
+        let ended: Vec<RunRecord> = entries(bytes);
+        // A line that says how a run ended can be read as one that says how it began: what counts is which ids have ended.
+        let begun: Vec<RunOrigin> = entries(bytes);
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
+        let damaged = lines == 0 || begun.len() < lines || bytes.last() != Some(&b'\n');
+        let unended = begun.into_iter().next_back().filter(|run| !ended.iter().any(|ended| ended.id == run.id));
+        KnownRuns { ended, unended, damaged }
+    }
 }
 
 /// Adds a run that begins to the list of these results; returns once that is on the disk.
@@ -130,37 +175,35 @@ fn add_line(results: &Path, entry: &impl Serialize) -> io::Result<()> {
 
 /// The runs of these results, oldest first; none if there is no list.
 pub fn runs(results: &Path) -> io::Result<Vec<RunRecord>> {
-    entries(results)
+    Ok(entries(&list_of(results)?.unwrap_or_default()))
 }
 
-/// The last run of the list, if it began and never said how it ended: it was killed, or the machine went down, and it may
-/// have sent rows. What earlier ones of this kind did, the run after them has counted.
-pub fn unended_run(results: &Path) -> io::Result<Option<RunOrigin>> {
-    // A line that says how a run ended can be read as one that says how it began: what counts is which ids have ended.
-    let ended: HashSet<String> = runs(results)?.into_iter().map(|run| run.id).collect();
-    let begun: Vec<RunOrigin> = entries(results)?;
-    Ok(begun.into_iter().next_back().filter(|run| !ended.contains(&run.id)))
-}
-
-/// The lines of the list that can be read as this. A run that began has a line of fewer fields than one that ended.
-fn entries<T: serde::de::DeserializeOwned>(results: &Path) -> io::Result<Vec<T>> {
+/// The bytes of the list; `None` if there is none.
+fn list_of(results: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut file) = RealDisk.open_to_read(&runs_of(results))? else { return Ok(None) };
     let mut bytes = Vec::new();
-    if let Some(mut file) = RealDisk.open_to_read(&runs_of(results))? {
-        file.read_to_end(&mut bytes)?;
-    }
-    Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// The lines of a list that can be read as this. A run that began has a line of fewer fields than one that ended.
+fn entries<T: serde::de::DeserializeOwned>(list: &[u8]) -> Vec<T> {
+    list.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+/// Every run of the list, as it began. A list that cannot be read says nothing.
+fn origins(results: &Path) -> Vec<RunOrigin> {
+    list_of(results).ok().flatten().map(|list| entries(&list)).unwrap_or_default()
 }
 
 /// The names of the organisations that these runs sent to, by what stands in the column `org`.
 pub fn owner_names(results: &Path) -> HashMap<String, String> {
-    let origins: Vec<RunOrigin> = entries(results).unwrap_or_default();
-    origins.into_iter().filter_map(|origin| origin.owner.zip(origin.owner_name)).collect()
+    origins(results).into_iter().filter_map(|origin| origin.owner.zip(origin.owner_name)).collect()
 }
 
 /// The folders that the paths of these runs were relative to, by the run's id. A list that cannot be read says nothing.
 pub fn bases_of_runs(results: &Path) -> HashMap<String, PathBuf> {
-    let origins: Vec<RunOrigin> = entries(results).unwrap_or_default();
-    origins.into_iter().filter_map(|run| Some((run.id, PathBuf::from(run.root?)))).collect()
+    origins(results).into_iter().filter_map(|run| Some((run.id, PathBuf::from(run.root?)))).collect()
 }
 
 mod rfc3339 {
@@ -216,14 +259,24 @@ mod tests {
         assert_eq!(runs(&results).expect("read"), [], "it has not ended");
         assert_eq!(bases_of_runs(&results)["one"], Path::new("/export"));
         assert_eq!(owner_names(&results)["org:7"], "Alpha");
-        assert_eq!(unended_run(&results).expect("read").map(|run| run.id).as_deref(), Some("one"));
+        assert_eq!(KnownRuns::read(&results).unended.map(|run| run.id).as_deref(), Some("one"));
         record_run(&results, &run("one")).expect("written");
-        assert_eq!(unended_run(&results).expect("read"), None);
+        assert!(KnownRuns::read(&results).unended.is_none() && !KnownRuns::read(&results).damaged);
         let list = runs_of(&results);
         let whole = std::fs::read(&list).expect("there");
         std::fs::write(&list, [&whole[..], br#"{"id":"to"#].concat()).expect("written");
         record_run(&results, &run("two")).expect("written");
         assert_eq!(runs(&results).expect("read"), [run("one"), run("two")]);
+    }
+
+    #[test]
+    fn a_list_that_lost_something_is_known_to_be_damaged() {
+        let line = |text: &str| KnownRuns::of_list(text.as_bytes());
+        let whole = format!("{}\n", serde_json::to_string(&sample("one")).expect("written"));
+        assert!(!line(&whole).damaged && line(&whole).ended.len() == 1);
+        for damaged in ["", "\n", &whole[..whole.len() / 2], whole.trim_end(), "{}\n", &format!("{whole}\0\0\n")] {
+            assert!(line(damaged).damaged, "{damaged:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::error::ResultsError;
 use super::history::{History, Kept, Note};
 use super::line::Line;
+use super::watermark::{FillLevel, Watermark};
 use crate::outcome::Status;
 use crate::owner::CrmOwner;
 use crate::upload::RowKey;
@@ -122,6 +123,10 @@ pub(super) struct Scan {
     pub(super) order: Option<OrderHash>,
     /// Every owner that a line names which may have created something, at the time or in the end.
     pub(super) owners: Vec<CrmOwner>,
+    /// How far the file is filled.
+    pub(super) level: FillLevel,
+    /// Whether its first lines come to what the mark beside it says.
+    pub(super) reaches_mark: bool,
 }
 
 /// A fingerprint over the rows of a table: equal if they stand in the same order, with the same line numbers and
@@ -152,13 +157,18 @@ pub(super) struct ScanExpectation<'a> {
     /// The target of this run; a file of another one is refused.
     pub(super) target: Option<&'a str>,
     pub(super) accept_edited: bool,
+    /// What the mark beside the file says.
+    pub(super) mark: Option<Watermark>,
 }
 
 /// Reads the whole file.
 pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'_>) -> Result<Scan, ResultsError> {
     let failed = |cause| ResultsError::io("read", wanted.path, cause);
     let mut lines = ResultsLines::new(disk, file);
-    let Some(header) = lines.next().map_err(failed)? else { return Ok(Scan { order: None, ..Scan::default() }) };
+    let Some(header) = lines.next().map_err(failed)? else {
+        let reaches_mark = wanted.mark.is_some_and(|mark| mark.is(FillLevel::default()));
+        return Ok(Scan { order: None, reaches_mark, ..Scan::default() });
+    };
     let layout = Layout::decode_header(header.bytes).filter(|_| header.whole);
     let layout = layout.ok_or_else(|| ResultsError::NotResults { path: wanted.path.to_owned() })?;
     let start = header.end();
@@ -179,6 +189,7 @@ pub(super) fn scan<D: Disk>(disk: &D, file: &D::File, wanted: &ScanExpectation<'
         is_log: false,
         elsewhere: false,
     };
+    reading.look_at_level();
     let mut ranges = Vec::new();
     while let Some(physical) = lines.next().map_err(failed)? {
         reading.line += 1;
@@ -316,7 +327,8 @@ impl Reading<'_> {
             }
         };
         self.elsewhere |= self.is_of_another_target(cells, target.as_deref());
-        if note.status.may_have_created() {
+        if self.scan.level.push(note.key, note.status) {
+            self.look_at_level();
             self.note_owner(cells);
         }
         let again = self.scan.history.note(&note, offset);
@@ -328,6 +340,11 @@ impl Reading<'_> {
             order.push(line, note.key, cells.raw_carried());
         }
         Ok(note.status)
+    }
+
+    /// Whether the lines so far are what the mark knows of.
+    fn look_at_level(&mut self) {
+        self.scan.reaches_mark |= self.wanted.mark.is_some_and(|mark| mark.is(self.scan.level));
     }
 
     /// Keeps whose CRM the line names. There are few, and mostly the one of the line before.

@@ -110,7 +110,8 @@ fn a_run_leaves_one_line_for_each_row_in_the_order_of_the_manifest() {
     );
     assert_eq!(finished.totals.rows.total(), 4);
     assert_eq!(finished.totals.rows.of(Status::InDoubt), 1);
-    assert_eq!(disk.names().len(), 1, "no other file is left behind: {:?}", disk.names());
+    let [table, mark] = &disk.names()[..] else { panic!("no other file is left behind: {:?}", disk.names()) };
+    assert!(table.ends_with("a.results.csv") && mark.ends_with("a.results.csv.mark"));
 }
 
 #[test]
@@ -531,20 +532,98 @@ fn a_file_in_use_is_refused_by_its_new_name_and_without_its_lock_file() {
     assert!(hold(disk, other, &options()).is_ok());
 }
 
+/// What the list of runs says of a run that left so many rows uploaded and so many in doubt.
+fn ended(uploaded: u32, in_doubt: u32) -> RunRecord {
+    let counts = [("uploaded".to_owned(), uploaded), ("in_doubt".to_owned(), in_doubt)].into();
+    RunRecord { counts, ..runs::sample("one") }
+}
+
+fn known(ended: Vec<RunRecord>) -> KnownRuns {
+    KnownRuns { ended, ..KnownRuns::default() }
+}
+
 #[test]
 fn results_that_vanished_are_no_new_beginning() {
     let disk = SimDisk::default();
-    let run = |uploaded: u32| RunRecord { counts: [("uploaded".to_owned(), uploaded)].into(), ..runs::sample("one") };
     let seen = look(disk.clone(), Path::new(PATH), &options()).expect("none");
-    assert!(seen.has_not_vanished(&[], None).is_ok() && seen.has_not_vanished(&[run(0)], None).is_ok());
-    let refused = seen.has_not_vanished(&[run(3), run(0)], None).expect_err("three rows are forgotten").to_string();
-    assert!(refused.contains("3 rows") && refused.contains("--new-results"), "{refused}");
+    let refused = |runs: &KnownRuns| seen.has_not_vanished(runs).expect_err("no new beginning").to_string();
+    assert!(seen.has_not_vanished(&known(vec![])).is_ok() && seen.has_not_vanished(&known(vec![ended(0, 0)])).is_ok());
+    let three = known(vec![ended(3, 0), ended(0, 0)]);
+    assert!(refused(&three).contains("3 rows") && refused(&three).contains("--new-results"), "{}", refused(&three));
+    let doubtful = known(vec![ended(0, 2)]);
+    assert!(refused(&doubtful).contains("2 more that may be there"), "{}", refused(&doubtful));
     let killed = RunOrigin { id: "two".to_owned(), ..RunOrigin::default() };
-    let refused = seen.has_not_vanished(&[run(0)], Some(killed.clone())).expect_err("it may have sent").to_string();
-    assert!(refused.contains("the run two began and was cut off"), "{refused}");
+    let unended = KnownRuns { unended: Some(killed), ..known(vec![ended(0, 0)]) };
+    assert!(refused(&unended).contains("the run two began and was cut off"), "{}", refused(&unended));
+    let damaged = KnownRuns { damaged: true, ..known(vec![ended(0, 0)]) };
+    assert!(refused(&damaged).contains("that list is damaged"), "{}", refused(&damaged));
     drop(begun(&disk, &TestManifest::of([1])));
     let seen = look(disk, Path::new(PATH), &options()).expect("there");
-    assert!(seen.has_not_vanished(&[run(3)], Some(killed)).is_ok(), "a file that is there is held against its length");
+    assert!(seen.has_not_vanished(&three).is_ok(), "a file that is there is held against its length");
+}
+
+#[test]
+fn without_a_list_of_runs_the_mark_knows_that_results_vanished() {
+    let disk = SimDisk::default();
+    let mut log = begun(&disk, &TestManifest::of([1, 2]));
+    log.append(&sent(1, 5)).and_then(|()| log.sync()).expect("durable");
+    drop(log);
+    disk.meddle(&Meddling::Remove(Path::new(PATH).to_owned()));
+    let seen = look(disk.clone(), Path::new(PATH), &options()).expect("none");
+    let refused = seen.has_not_vanished(&known(vec![])).expect_err("a row may have been sent").to_string();
+    assert!(refused.contains("a.results.csv.mark") && refused.contains("1 line"), "{refused}");
+    drop(begun(&disk, &TestManifest::of([1, 2])));
+    let seen = look(disk, Path::new(PATH), &options()).expect("begun anew as the user said");
+    assert!(seen.history().is_empty());
+}
+
+#[test]
+fn a_row_in_doubt_that_was_taken_out_of_a_table_is_missed() {
+    let disk = SimDisk::default();
+    let manifest = TestManifest::of([1, 2]);
+    let mut log = begun(&disk, &manifest);
+    for line in [line(1, Status::Uploaded), sent(2, 5), line(2, Status::Unknown)] {
+        log.append(&line).expect("written");
+    }
+    drop(log.compact(&manifest).expect("a table"));
+    let whole = text(&disk);
+    let shortened: String =
+        whole.lines().filter(|line| !line.contains("unknown")).map(|line| format!("{line}\n")).collect();
+    disk.put(Path::new(PATH), shortened.as_bytes());
+    let refused = look(disk.clone(), Path::new(PATH), &options()).expect_err("row 2 would be sent again").to_string();
+    assert!(refused.contains("1 line of it") && refused.contains("there were 2"), "{refused}");
+    // By the list of runs as well, should the mark be gone.
+    disk.meddle(&Meddling::Remove(Path::new("work/a.results.csv.mark").to_owned()));
+    let seen = look(disk.clone(), Path::new(PATH), &options()).expect("no mark");
+    assert!(matches!(
+        seen.is_as_long_as_known(&known(vec![ended(1, 1)])),
+        Err(ResultsError::LinesMissing { there: 1, known: 2, .. })
+    ));
+    let settled_since = KnownRuns { unended: Some(RunOrigin::default()), ..known(vec![ended(1, 1)]) };
+    assert!(seen.is_as_long_as_known(&settled_since).is_ok(), "a run that was cut off may have proved the row absent");
+    let marked = RunOrigin { id: "two".to_owned(), marked: true, ..RunOrigin::default() };
+    let marked = KnownRuns { unended: Some(marked), ..known(vec![ended(1, 0)]) };
+    assert!(matches!(seen.is_as_long_as_known(&marked), Err(ResultsError::MarkMissing { .. })));
+    let accepting = ResultsOptions { accept_edited: true, ..options() };
+    disk.put(Path::new(PATH), whole.as_bytes());
+    assert_eq!(look(disk, Path::new(PATH), &accepting).expect("accepted").history().len(), 2);
+}
+
+#[test]
+fn a_table_may_be_sorted_and_lose_its_last_newline() {
+    let disk = SimDisk::default();
+    let manifest = TestManifest::of([1, 2, 3]);
+    let mut log = begun(&disk, &manifest);
+    for key in 1..=3 {
+        log.append(&line(key, Status::Uploaded)).expect("written");
+    }
+    drop(log.compact(&manifest).expect("a table"));
+    let whole = text(&disk);
+    let mut lines: Vec<&str> = whole.lines().collect();
+    lines[1..].reverse();
+    disk.put(Path::new(PATH), lines.join("\n").as_bytes());
+    drop(begun(&disk, &manifest).compact(&manifest).expect("as before"));
+    assert_eq!(table(&disk).len(), 3);
 }
 
 #[test]

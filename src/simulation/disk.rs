@@ -43,6 +43,8 @@ struct SimContents {
     bytes: Vec<u8>,
     /// How many of them a loss of power leaves for sure.
     durable: usize,
+    /// What stood in the file before each time that it was written over since the last sync: a loss of power may leave any.
+    overwritten: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -195,7 +197,7 @@ impl SimDisk {
     /// Puts a file there, safe and sound.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         let mut world = self.world();
-        world.files.push(SimContents { bytes: bytes.to_vec(), durable: bytes.len() });
+        world.files.push(SimContents::of(bytes));
         let file = world.files.len() - 1;
         world.names.insert(path.to_owned(), file);
         world.durable_names.insert(path.to_owned(), file);
@@ -206,8 +208,7 @@ impl SimDisk {
         let mut world = self.world();
         let Ok(file) = world.named(path) else { return };
         let bytes = world.files[file].bytes.clone();
-        let durable = bytes.len();
-        world.files.push(SimContents { bytes, durable });
+        world.files.push(SimContents::of(&bytes));
         let copy = world.files.len() - 1;
         world.name(Naming::Is(path.to_owned(), copy));
     }
@@ -273,7 +274,7 @@ impl SimDiskState {
         match meddling {
             Meddling::Remove(path) => self.name(Naming::IsNot(path.clone())),
             Meddling::Replace(path, bytes) => {
-                self.files.push(SimContents { bytes: bytes.clone(), durable: bytes.len() });
+                self.files.push(SimContents::of(bytes));
                 self.name(Naming::Is(path.clone(), self.files.len() - 1));
             }
             Meddling::Link(path, link) => {
@@ -311,7 +312,34 @@ impl Naming {
 }
 
 impl SimContents {
+    fn of(bytes: &[u8]) -> SimContents {
+        SimContents { bytes: bytes.to_vec(), durable: bytes.len(), overwritten: Vec::new() }
+    }
+
+    fn overwrite(&mut self, bytes: &[u8]) {
+        self.overwritten.push(self.bytes.clone());
+        self.bytes = bytes.to_vec();
+    }
+
+    fn sync(&mut self) {
+        self.durable = self.bytes.len();
+        self.overwritten.clear();
+    }
+
+    /// Any of the contents that the file had since it was synced last, or the beginning of one before the rest of another.
+    fn tear_overwritten(&mut self, random: &mut fastrand::Rng) {
+        let mut versions = std::mem::take(&mut self.overwritten);
+        versions.push(std::mem::take(&mut self.bytes));
+        let (one, other) = (&versions[random.usize(..versions.len())], &versions[random.usize(..versions.len())]);
+        let cut = if random.u8(..4) == 0 { random.usize(..=one.len()) } else { one.len() };
+        self.bytes = one[..cut].iter().chain(other.get(cut..).unwrap_or_default()).copied().collect();
+        self.durable = self.bytes.len();
+    }
+
     fn tear(&mut self, random: &mut fastrand::Rng) {
+        if !self.overwritten.is_empty() {
+            return self.tear_overwritten(random);
+        }
         let loose = self.bytes.len().saturating_sub(self.durable);
         self.bytes.truncate(self.durable + random.usize(..=loose));
         // Blocks reach the disk in any order; one that did not reads as zeros.
@@ -382,6 +410,38 @@ impl Disk for SimDisk {
         Ok(self.handle(opened))
     }
 
+    fn open_to_overwrite(&self, path: &Path) -> io::Result<SimFile> {
+        match self.open(path)? {
+            Some(file) => Ok(file),
+            None => self.create(path),
+        }
+    }
+
+    fn overwrite(&self, file: &SimFile, bytes: &[u8]) -> io::Result<()> {
+        let (mut world, course) = self.begin()?;
+        let is_down = world.down;
+        let done_before_the_end = world.operations.is_multiple_of(2);
+        let contents = &mut world.files[file.file];
+        match course {
+            Course::Well => contents.overwrite(bytes),
+            // A process that is killed leaves the write done or not.
+            Course::Half(error) if is_down => {
+                if done_before_the_end {
+                    contents.overwrite(bytes);
+                }
+                return Err(error);
+            }
+            Course::Half(error) => {
+                let half = bytes.len() / 2;
+                let mixed: Vec<u8> =
+                    bytes[..half].iter().chain(contents.bytes.get(half..).unwrap_or_default()).copied().collect();
+                contents.overwrite(&mixed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     fn read_at(&self, file: &SimFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.whole(|world| {
             let bytes = &world.files[file.file].bytes;
@@ -414,8 +474,7 @@ impl Disk for SimDisk {
 
     fn sync(&self, file: &SimFile) -> io::Result<()> {
         self.whole(|world| {
-            let contents = &mut world.files[file.file];
-            contents.durable = contents.bytes.len();
+            world.files[file.file].sync();
             Ok(())
         })
     }

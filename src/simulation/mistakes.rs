@@ -24,6 +24,8 @@ pub(crate) enum Mistake {
     ReadsClaimsBeforeTheList,
     /// A torn file is taken over without its name being made durable.
     TakesOverTornWithoutFolder,
+    /// Results that hold less than the mark beside them are taken all the same.
+    PassesOverTheMark,
     /// A record is listed for its rows in doubt while another of its rows is on its way.
     ListsWhileSending,
 }

@@ -191,6 +191,11 @@ fn taking_over_a_torn_file_without_syncing_its_folder_is_noticed() {
 }
 
 #[test]
+fn taking_an_older_copy_of_the_results_is_noticed() {
+    caught(Mistake::PassesOverTheMark);
+}
+
+#[test]
 fn listing_a_record_while_one_of_its_rows_is_on_its_way_is_noticed() {
     caught(Mistake::ListsWhileSending);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::mistakes::Mistake;
+use super::mistakes::{Mistake, is_made};
 use super::threads;
 use super::virtual_pool::{Alone, VirtualPool};
 use super::wishes;
@@ -19,7 +19,7 @@ use crate::engine::{Engine, JobId, PriorAttempt};
 use crate::manifest::{self, ManifestInfo};
 use crate::plan::recognise::{MovedRule, RecogniseOptions, Recogniser, RenamedRule};
 use crate::plan::{self, Plan};
-use crate::results::{GroupLog, LockedResults, ResultsError, ResultsOptions, Taking, hold};
+use crate::results::{GroupLog, LockedResults, MarkRule, ResultsError, ResultsOptions, Taking, hold};
 use crate::simulation::disk::SimDisk;
 
 pub(super) const TARGET: &str = "www.zohoapis.test";
@@ -68,12 +68,13 @@ pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
         _ => false,
     };
     let mut world = lock(world);
-    let SimWorld { disk, server, random, clock, .. } = &mut *world;
+    let SimWorld { disk, server, random, clock, mark_is_sure, .. } = &mut *world;
     if ended.is_err() {
         server.client_dies(*clock);
     }
     if power {
-        disk.lose_power(random)
+        disk.lose_power(random);
+        *mark_is_sure = false;
     } else {
         disk.kill()
     }
@@ -86,6 +87,7 @@ fn begin(world: &mut SimWorld) -> Fate {
     world.runs += 1;
     world.done = false;
     world.edit_manifest();
+    world.put_older_copy_back();
     let fate = if world.is_bad() { fate(&mut world.random) } else { Fate::Well };
     world.tell(|| format!("a run begins, and ends so: {fate:?}"));
     let operations = world.disk.operations();
@@ -111,8 +113,16 @@ fn fate(random: &mut fastrand::Rng) -> Fate {
 /// A process, from its start to its end.
 fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<(), Dead>, String> {
     let mut world = lock(shared);
-    let settings = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
-    let Ok(mut held) = hold(world.disk.clone(), &world.path, &settings) else { return Ok(Err(Dead)) };
+    let mark = if is_made(Mistake::PassesOverTheMark) { MarkRule::PassOver } else { MarkRule::Heed };
+    let settings = ResultsOptions { target: Some(TARGET.to_owned()), mark, ..ResultsOptions::default() };
+    let mut held = match hold(world.disk.clone(), &world.path, &settings) {
+        Ok(held) => held,
+        Err(error @ ResultsError::BelowMark { .. }) => {
+            let had_reason = world.put_right_ones_back();
+            return if had_reason { Ok(Err(Dead)) } else { Err(format!("results as a run left them: {error}")) };
+        }
+        Err(_) => return Ok(Err(Dead)),
+    };
     let Ok((info, checked, takings)) = check(&world, &held)? else { return Ok(Err(Dead)) };
     held.seen_mut().take_over(takings);
     let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(&world)) else {

@@ -41,6 +41,14 @@ pub(super) struct SimWorld {
     pub(super) workers: usize,
     pub(super) runs: u32,
     pub(super) crashes: u32,
+    /// The results as they stood before each run: copies that the user has kept.
+    copies: Vec<Vec<u8>>,
+    /// Draws which copy is put back, and when: apart from the rest, so that this does not change what else happens.
+    random_for_copies: fastrand::Rng,
+    /// The results themselves, while an older copy stands in their place.
+    set_aside: Option<Vec<u8>>,
+    /// Whether the mark beside the results knows all that they hold: a loss of power may have taken it back.
+    pub(super) mark_is_sure: bool,
     /// The last run came to its end, and nothing is left to do.
     pub(super) done: bool,
     /// Whether what happens is printed.
@@ -69,6 +77,10 @@ impl SimWorld {
             settings,
             runs: 0,
             crashes: 0,
+            copies: Vec::new(),
+            random_for_copies: fastrand::Rng::with_seed(!seed),
+            set_aside: None,
+            mark_is_sure: true,
             done: false,
             traced: std::env::var_os("ATTACHE_SIM_SEED").is_some(),
             random,
@@ -136,6 +148,8 @@ impl SimWorld {
     /// A run has begun with this manifest.
     pub(super) fn accept(&mut self) {
         self.accepted = self.wishes.clone();
+        self.set_aside = None;
+        self.mark_is_sure = true;
     }
 
     /// The user takes the edits back that left no row that the results know.
@@ -174,6 +188,26 @@ impl SimWorld {
         if refused == moved.refused && self.wishes.iter().all(fits) {
             self.wishes[row] = moved;
         }
+    }
+
+    /// Somebody puts an older copy of the results in their place. After a loss of power nobody could tell.
+    pub(super) fn put_older_copy_back(&mut self) {
+        let Some(now) = self.disk.contents(&self.path) else { return };
+        if self.is_bad() && self.mark_is_sure && self.random_for_copies.u8(..6) == 0 && !self.copies.is_empty() {
+            let copy = self.copies[self.random_for_copies.usize(..self.copies.len())].clone();
+            if copy != now {
+                self.disk.put(&self.path, &copy);
+                self.set_aside = Some(now.clone());
+            }
+        }
+        self.copies.push(now);
+    }
+
+    /// The results were refused: the user puts the right ones back. Says whether there was a reason.
+    pub(super) fn put_right_ones_back(&mut self) -> bool {
+        let right = self.set_aside.take();
+        right.iter().for_each(|right| self.disk.put(&self.path, right));
+        right.is_some()
     }
 
     fn count_wishes(&mut self) {

@@ -32,4 +32,5 @@ mod report;
 mod resume;
 mod secrets;
 mod service;
+mod shortened;
 mod verify;

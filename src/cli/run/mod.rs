@@ -41,7 +41,8 @@ use crate::plan::recognise::Recognition;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
 use crate::results::{
-    self, EndError, Finished, GroupLog, LockedResults, RealDisk, ResultsSnapshot, ResultsTally, ResultsTotals, Taking,
+    self, EndError, Finished, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsSnapshot, ResultsTally,
+    ResultsTotals, Taking,
 };
 use crate::units;
 use crate::upload::RowKey;
@@ -80,6 +81,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         return Ok(Exit::Unsound);
     };
     say_what_was_torn(&prepared, results.seen());
+    say_what_nobody_can_tell(&prepared, results.seen());
     check_that_nothing_is_missing(&prepared, results.seen())?;
     let missing = std::mem::take(&mut prepared.recognise.resend.missing);
     prepared.recognise.resend.missing = missing::to_send(&prepared, missing, &takings)?;
@@ -158,20 +160,24 @@ fn say_what_was_torn(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
     }
 }
 
-/// The list of runs knows how much the results once held.
+/// The list of runs and the mark know how much the results once held.
 fn check_that_nothing_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) -> Result<(), Failure> {
     if prepared.results.afresh {
         return Ok(());
     }
-    // No run needs the list: one that is not there or cannot be read says nothing.
-    let runs = results::runs(seen.path()).unwrap_or_default();
+    let runs = KnownRuns::read(seen.path());
     if !prepared.args.existing.new_results {
-        let unended = results::unended_run(seen.path()).unwrap_or_default();
-        seen.has_not_vanished(&runs, unended).or_exit(Exit::Results)?;
+        seen.has_not_vanished(&runs).or_exit(Exit::Results)?;
     }
-    match runs.last().filter(|_| !prepared.results.accept_edited) {
-        Some(last) => seen.is_as_long_as_after(last).or_exit(Exit::Results),
-        None => Ok(()),
+    if prepared.results.accept_edited { Ok(()) } else { seen.is_as_long_as_known(&runs).or_exit(Exit::Results) }
+}
+
+fn say_what_nobody_can_tell(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
+    if seen.is_mark_unreadable() && !prepared.screen.quiet {
+        prepared.screen.say(&format!(
+            "note: the mark beside {} is damaged, so nobody can tell whether lines are missing from its end\n",
+            seen.path().display()
+        ));
     }
 }
 
@@ -397,6 +403,7 @@ fn note_origin(prepared: &Prepared, plan: &Plan, run: &str, owner: &KnownOwner) 
         root: Some(plan.facts().manifest.base.clone()),
         owner: owner.binding().map(|owner| owner.to_string()),
         owner_name: owner.name.clone(),
+        marked: true,
     };
     if let Err(error) = results::record_origin(&prepared.plan.results, &origin) {
         prepared.screen.say(&format!("warning: the list of runs could not be written: {error}\n"));

@@ -200,6 +200,7 @@ impl Prepared {
                 target: (!target.is_empty()).then(|| target.clone()),
                 accept_edited: args.existing.accept_edited_results,
                 afresh: args.sandbox && args.out.results.is_none(),
+                mark: results::MarkRule::Heed,
                 ours: args.existing.moved.is_some() || args.existing.renamed.is_some(),
             },
             recognise: RecogniseOptions {

@@ -10,7 +10,7 @@ use super::contents::{ContentPair, Contents};
 use super::groups::{PlacedRow, RecordGroup, groups};
 use super::{BATCH, LoadedGroup, RecogniseOptions, words};
 use crate::check::{RowDoubt, RowsSoFar};
-use crate::results::{RealDisk, ResultsError, ResultsOptions, ResultsSnapshot, bases_of_runs, look};
+use crate::results::{MarkRule, RealDisk, ResultsError, ResultsOptions, ResultsSnapshot, bases_of_runs, look};
 
 /// Other results, and whose uploads count.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,9 @@ pub(super) fn known_elsewhere(
         if left.is_empty() {
             break;
         }
-        let options = ResultsOptions { target: Some(others.target.clone()), ..ResultsOptions::default() };
+        // What those have lost is for their own runs to mend.
+        let mark = MarkRule::PassOver;
+        let options = ResultsOptions { target: Some(others.target.clone()), mark, ..ResultsOptions::default() };
         match look(RealDisk, path, &options) {
             Ok(seen) => {
                 let found = known_by(&seen, path, &left, all)?;
