@@ -26,6 +26,7 @@
 //! | old keys in place of record ids | `crosswalk/`, `check/keys.rs` |
 //! | what a code means to a user (`attache explain`) | `problem/codes.rs`, `explain/` |
 //! | what a run is going to do, its credits and scopes | `plan/` |
+//! | which rows a pilot takes | `plan/selection.rs` |
 //! | how the plan's duration is made | `plan/time.rs` |
 //! | which rows may not be under way together | `engine/scheduler.rs` |
 //! | how long a row waits before a further try | `engine/retry.rs` |
@@ -83,7 +84,6 @@ mod explain;
 mod file_id;
 #[doc(hidden)]
 pub mod internals;
-#[allow(dead_code, reason = "its first users are on their way")]
 mod line_set;
 mod listing;
 mod manifest;

@@ -149,6 +149,8 @@ pub enum OwnCode {
     ModuleClosed,
     /// `not_sent`: in doubt from before, proved absent, and the manifest no longer has the row.
     NotInManifest,
+    /// `not_sent`: the run was told to send other rows (`--only`, `--lines`, `--sample`, or the plan that was approved).
+    NotSelected,
     /// `failed`: the service refused the row without saying why in a code.
     Refused,
     /// `failed`: something on the way to the service takes no request of this size.
@@ -173,7 +175,7 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// Every code of our own, in the order of the documentation.
-    pub const ALL: [OwnCode; 33] = [
+    pub const ALL: [OwnCode; 34] = [
         OwnCode::SettledByListing,
         OwnCode::Exists,
         OwnCode::Assumed,
@@ -197,6 +199,7 @@ impl OwnCode {
         OwnCode::RunEnded,
         OwnCode::ModuleClosed,
         OwnCode::NotInManifest,
+        OwnCode::NotSelected,
         OwnCode::Refused,
         OwnCode::TooLarge,
         OwnCode::CredentialsRefused,
@@ -235,6 +238,7 @@ impl OwnCode {
             OwnCode::RunEnded => "run-ended",
             OwnCode::ModuleClosed => "module-closed",
             OwnCode::NotInManifest => "not-in-manifest",
+            OwnCode::NotSelected => "not-selected",
             OwnCode::Refused => "refused",
             OwnCode::TooLarge => "too-large",
             OwnCode::CredentialsRefused => "credentials-refused",

@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
 use super::values::{
-    CodeParser, ColorWhen, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName, Shell,
-    VerifyOutput, backoff, max_failures, resend, sample_size,
+    CodeParser, ColorWhen, OnlyChoice, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName,
+    Shell, VerifyOutput, backoff, max_failures, only, resend, sample_size,
 };
 use crate::collect::recipe_names;
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
@@ -247,6 +247,9 @@ pub struct RunArgs {
     /// How to read the manifest.
     #[command(flatten, next_help_heading = "Reading the manifest")]
     pub read: ReadArgs,
+    /// Which of its rows.
+    #[command(flatten, next_help_heading = "Part of the manifest (all of it is checked)")]
+    pub select: SelectArgs,
     /// What to let pass.
     #[command(flatten, next_help_heading = "Checks")]
     pub checks: CheckArgs,
@@ -318,6 +321,23 @@ pub struct ReadArgs {
     /// Let paths leave that folder
     #[arg(long)]
     pub allow_outside: bool,
+}
+
+/// Which rows a run is about.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct SelectArgs {
+    /// Send only these rows: module=NAME, record=ID or key=KEY; repeatable
+    #[arg(long, value_name = "WHAT", value_parser = only)]
+    pub only: Vec<OnlyChoice>,
+    /// Send only the rows on these lines: 10-200, 3,17,40- or a CSV with a column line
+    #[arg(long, value_name = "LINES|FILE")]
+    pub lines: Option<String>,
+    /// Send only so many rows of each module, always the same ones
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+    /// With --sample: a number that chooses other rows [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
 }
 
 /// What the check lets pass.
@@ -795,6 +815,9 @@ impl RunArgs {
         let typed = |option| matches.value_source(option) == Some(ValueSource::CommandLine);
         if !self.sandbox && typed("sandbox_fault") {
             return Some("--sandbox-fault says what goes wrong in a rehearsal: it needs --sandbox");
+        }
+        if self.select.sample.is_none() && typed("seed") {
+            return Some("--seed says which rows --sample chooses: it needs --sample");
         }
         if self.assume_without_unknown() {
             return Some("--assume says how to take rows that cannot be told: it needs --resend unknown");

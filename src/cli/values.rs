@@ -10,6 +10,7 @@ use crate::explain::CHAPTERS;
 use crate::manifest::ManifestFormat;
 use crate::plan::recognise::RenamedRule;
 use crate::units::parse_duration;
+use crate::upload::RecordId;
 use crate::verify::sample::SampleSize;
 
 /// A word that an option does not know; says which it knows.
@@ -239,6 +240,42 @@ pub fn resend(text: &str) -> Result<ResendChoice, BadWord> {
                 "rows to resend are: failed, unknown, missing, changed, or code=CODE (a code from the results)",
             )),
         },
+    }
+}
+
+/// Which rows a run is about (`--only`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OnlyChoice {
+    /// Rows of these modules.
+    Modules(Vec<String>),
+    /// Rows of these records.
+    Records(Vec<RecordId>),
+    /// Rows of the record with this key. Keys may have commas in them.
+    Key(String),
+}
+
+/// Reads which rows a run is about (`--only`).
+///
+/// # Errors
+///
+/// For a word that names no rows, and for what is no record id.
+pub fn only(text: &str) -> Result<OnlyChoice, String> {
+    const WANTED: &str = "rows are chosen by module=NAME, record=ID or key=KEY; several modules or ids with commas";
+    let (what, value) = text.split_once('=').ok_or(WANTED)?;
+    let listed = || value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    match what.trim() {
+        "module" if listed().next().is_some() => Ok(OnlyChoice::Modules(listed().map(str::to_owned).collect())),
+        "record" if listed().next().is_some() => {
+            let id = |text: &str| {
+                let id = text.strip_prefix("zcrm_").unwrap_or(text).parse().ok().and_then(RecordId::new);
+                id.ok_or_else(|| {
+                    format!("\"{text}\" is no record id: 10 to 19 digits; a key of the old system is key=…")
+                })
+            };
+            listed().map(id).collect::<Result<_, _>>().map(OnlyChoice::Records)
+        }
+        "key" if !value.trim().is_empty() => Ok(OnlyChoice::Key(value.trim().to_owned())),
+        _ => Err(WANTED.to_owned()),
     }
 }
 

@@ -22,6 +22,10 @@ pub fn render(plan: &Facts, look: Look) -> String {
     page.field("Target", &target(plan.target.as_ref()));
     page.field("Results", &escape_for_terminal(&plan.results));
     page.field("Rows", &rows(&plan.rows));
+    if let Some(selection) = &plan.selection {
+        let chosen = counted(selection.rows, "row");
+        page.field("Chosen", &format!("{chosen} {}", escape_for_terminal(&selection.in_words())));
+    }
     if plan.rows.recognised > 0 {
         let recognised = counted(plan.rows.recognised, "row");
         page.line(&format!("{recognised} written otherwise than before and recognised: not new"));
@@ -141,6 +145,7 @@ fn rows(rows: &RowFacts) -> String {
         (rows.failed, "failed for good (--resend failed sends them again)"),
         (rows.unknown, "unknown (--resend unknown looks again)"),
         (rows.left_out, "left out for their problems"),
+        (rows.not_selected, "not chosen for this run"),
         (rows.in_doubt, "in doubt: looked up first"),
         (rows.in_doubt_not_in_manifest, "in doubt and no longer in the manifest: looked up, never sent"),
     ] {
@@ -337,6 +342,7 @@ pub(super) mod tests {
                 proxy: None,
             }),
             results: "migration.results.csv".to_owned(),
+            selection: None,
             rows: RowFacts {
                 total: 200_000,
                 to_send: 151_000,

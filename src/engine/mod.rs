@@ -83,8 +83,20 @@ pub struct PriorAttempt {
     pub size: Option<u64>,
     /// Whether it is in doubt, or was given up as `unknown` and is looked at again because the user asked.
     pub was: PriorDoubt,
-    /// Whether the row is still in the manifest: if not, it is settled and reported but never sent again.
-    pub resend: bool,
+    /// What becomes of the row if nothing was created.
+    pub if_absent: IfAbsent,
+}
+
+/// What becomes of a row in doubt from before that is proved absent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IfAbsent {
+    /// It is sent again.
+    SendAgain,
+    /// It is reported and not sent: the manifest no longer has the row.
+    NotInManifest,
+    /// It is reported and not sent: the user chose other rows. It was looked up only because something is sent to its
+    /// record, where what is in doubt must be known first.
+    NotSelected,
 }
 
 /// How far an earlier run got with a job.

@@ -646,14 +646,17 @@ fn without_leave_to_list_doubts_end_unknown_and_the_user_is_warned() {
     assert_eq!(play.ending.uploads, 0);
 }
 
-fn prior(was: PriorDoubt, resend: bool) -> PriorAttempt {
-    PriorAttempt { sent_at: Timestamp::from_second(SENT_AT).expect("a time"), size: Some(10), was, resend }
+fn prior(was: PriorDoubt, if_absent: IfAbsent) -> PriorAttempt {
+    PriorAttempt { sent_at: Timestamp::from_second(SENT_AT).expect("a time"), size: Some(10), was, if_absent }
 }
 
 #[test]
 fn rows_in_doubt_from_before_are_settled_first_and_others_go_on_meanwhile() {
     let mut run = TestRun::of(rows(900), Policy { concurrency: 1, ..policy() });
-    run.prior = vec![(JobId(1), prior(PriorDoubt::InDoubt, true)), (JobId(2), prior(PriorDoubt::InDoubt, false))];
+    run.prior = vec![
+        (JobId(1), prior(PriorDoubt::InDoubt, IfAbsent::SendAgain)),
+        (JobId(2), prior(PriorDoubt::InDoubt, IfAbsent::NotInManifest)),
+    ];
     let play = run.play(|_, task| match task {
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         Task::List { record: RecordIx(1), .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n1", 10)])),
@@ -674,7 +677,10 @@ fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
         (Some(Assume::Absent), [Status::Uploaded, Status::Uploaded], 1),
     ] {
         let mut run = TestRun::of(rows(2), Policy { assume, ..policy() });
-        run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true)), (JobId(1), prior(PriorDoubt::Unknown, true))];
+        run.prior = vec![
+            (JobId(0), prior(PriorDoubt::Unknown, IfAbsent::SendAgain)),
+            (JobId(1), prior(PriorDoubt::Unknown, IfAbsent::SendAgain)),
+        ];
         let play = run.play(|_, task| match task {
             Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
             Task::List { record: RecordIx(0), .. } => (QUICK, ScriptedAnswer::List(vec![listed(7, "n0", 11)])),
@@ -693,7 +699,7 @@ fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
     let refused = ScriptedAnswer::NoList(reply(Verdict::Stop(StopBecause::Scope), "OAUTH_SCOPE_MISMATCH"));
     for list in [&two_alike, &refused] {
         let mut run = TestRun::of(rows(1), Policy { assume: Some(Assume::Absent), ..policy() });
-        run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true))];
+        run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, IfAbsent::SendAgain))];
         let play = run.play(|_, task| match task {
             Task::Upload { .. } => (QUICK, ScriptedAnswer::Upload(lost())),
             _ => (QUICK, list.clone()),
@@ -703,7 +709,7 @@ fn what_the_user_said_of_an_old_doubt_says_nothing_of_a_new_one() {
     }
     // And the other way round: proved absent, sent again, and then not to be told.
     let mut run = TestRun::of(rows(1), Policy { assume: Some(Assume::Present), ..policy() });
-    run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, true))];
+    run.prior = vec![(JobId(0), prior(PriorDoubt::Unknown, IfAbsent::SendAgain))];
     let mut sent = false;
     let play = run.play(|_, task| match task {
         Task::Upload { .. } => {
@@ -739,7 +745,7 @@ fn an_attachment_that_came_since_the_row_was_proved_absent_is_not_nothing_whatev
 #[test]
 fn twins_left_behind_by_earlier_runs_do_not_wait_for_each_other_for_ever() {
     let mut run = TestRun::of(vec![Job { module: 0, record: RecordIx(0), ambiguity_group: 0 }; 3], policy());
-    run.prior = (0..3).map(|row| (JobId(row), prior(PriorDoubt::Unknown, true))).collect();
+    run.prior = (0..3).map(|row| (JobId(row), prior(PriorDoubt::Unknown, IfAbsent::SendAgain))).collect();
     let mut id = 0;
     let play = run.play(uploads(|_, _, _| {
         id += 1;

@@ -333,6 +333,13 @@ pub const PAGES: &[ExplainPage] = &[
         remedy: "Put the row back into the manifest if it is still wanted.",
     },
     ExplainPage {
+        code: "not-selected",
+        title: "the run was told to send other rows",
+        meaning: "--only, --lines, --sample or an approved plan chose a part of the manifest, and this row is not in it. It \
+                  was checked like all others. Rows that earlier runs brought to an end keep it, whatever is chosen.",
+        remedy: "Run the same command without the choice, or with another one: the row goes by itself.",
+    },
+    ExplainPage {
         code: "refused",
         title: "the service refused without a code",
         meaning: "The answer is a refusal by its status, without a code of the service: it may come from something in \

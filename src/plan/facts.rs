@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::selection::SelectionFacts;
 use super::time::TimeRange;
 
 /// Everything that a plan says.
@@ -16,6 +17,8 @@ pub struct Facts {
     pub target: Option<TargetFacts>,
     /// The results file.
     pub results: String,
+    /// What rows the run was told to be about; null: all.
+    pub selection: Option<SelectionFacts>,
     /// Rows by what is done about them.
     pub rows: RowFacts,
     /// The same by module, in the order in which modules first appear.
@@ -123,6 +126,8 @@ pub struct RowFacts {
     pub perhaps_changed: u64,
     /// Sent by a later run, since `--limit` ends this one before.
     pub beyond_limit: u64,
+    /// Not settled and not chosen for this run: they stay as they are.
+    pub not_selected: u64,
 }
 
 /// Rows of one module.

@@ -8,6 +8,7 @@ pub mod facts;
 mod orphans;
 pub mod recognise;
 pub mod scopes;
+pub mod selection;
 mod tally;
 pub mod time;
 
@@ -21,12 +22,13 @@ use jiff::Timestamp;
 pub use orphans::Orphan;
 
 use crate::check::{Checked, RowIx};
-use crate::engine::{self, Descriptor, Descriptors, Job, JobId, PriorAttempt, PriorDoubt, RecordIx};
+use crate::engine::{self, Descriptor, Descriptors, IfAbsent, Job, JobId, PriorAttempt, PriorDoubt, RecordIx};
 use crate::manifest::ManifestInfo;
 use crate::outcome::Status;
 use crate::results::{Disk, ResendRules, ResultsSnapshot, Standing, Why};
 use crate::upload::{RecordId, RowKey, SourceKind, Upload};
 use facts::{ChangedFiles, Facts, TargetFacts, Warning};
+use selection::SelectedRows;
 use tally::PlanTally;
 
 /// What a plan depends on besides the rows.
@@ -62,10 +64,12 @@ pub struct Plan {
     prior_attempts: Vec<(JobId, PriorAttempt)>,
     /// Rows that have an attachment of ours already and are to get a further one.
     further: Vec<RowKey>,
+    /// The rows that the user chose; `None`: all.
+    selected: Option<SelectedRows>,
     facts: Facts,
 }
 
-/// Makes the plan.
+/// Makes the plan for a whole manifest.
 ///
 /// # Errors
 ///
@@ -77,13 +81,36 @@ pub fn plan<D: Disk>(
     resend: &ResendRules,
     settings: &PlanOptions,
 ) -> io::Result<Plan> {
-    let orphans = orphans::orphans(&checked, seen, resend)?;
+    plan_selected(manifest, checked, seen, resend, settings, None)
+}
+
+/// Makes the plan for the rows that the user chose; `None`: for all.
+///
+/// # Errors
+///
+/// When the results cannot be read.
+pub fn plan_selected<D: Disk>(
+    manifest: &ManifestInfo,
+    checked: Checked,
+    seen: &ResultsSnapshot<D>,
+    resend: &ResendRules,
+    settings: &PlanOptions,
+    selected: Option<SelectedRows>,
+) -> io::Result<Plan> {
     let mut draft = Draft::new(&checked);
-    let mut tally = PlanTally::new(&checked, settings.engine.limit);
+    let chosen = Chosen::of(selected.as_ref(), &draft);
+    let mut orphans = orphans::orphans(&checked, seen, resend)?;
+    orphans.retain(|orphan| chosen.concerns_record(&checked, &orphan.line.module, orphan.record));
+    let mut tally = PlanTally::new(&checked, settings.engine.limit, selected.as_ref());
     let mut further = Vec::new();
     for row in checked.rows() {
+        let is_chosen = chosen.contains(row);
         if seen.history().is_empty() {
             tally.known(false);
+            if !is_chosen {
+                tally.not_selected(row);
+                continue;
+            }
             let record = draft.row(row, &orphans).1;
             tally.unsettled(row, record, None);
             continue;
@@ -94,6 +121,9 @@ pub fn plan<D: Disk>(
         tally.recognised(seen.history().is_taken_over(key));
         match standing {
             Standing::Settled(status) => tally.settled(row, status),
+            Standing::New | Standing::Again(_) if !is_chosen => tally.not_selected(row),
+            // What is sent to a record is only told apart from what is in doubt there once that is settled.
+            Standing::InDoubt { .. } if !is_chosen && !chosen.concerns(row) => tally.not_selected(row),
             Standing::New => {
                 let record = draft.row(row, &orphans).1;
                 tally.unsettled(row, record, None);
@@ -109,7 +139,8 @@ pub fn plan<D: Disk>(
                 let size = seen.line(key)?.and_then(|line| line.bytes);
                 let size = size.filter(|_| checked.kind(row) == SourceKind::File);
                 let (job, _) = draft.row(row, &orphans);
-                draft.prior_attempts.push((job, prior(sent_at, why, size, true)));
+                let if_absent = if is_chosen { IfAbsent::SendAgain } else { IfAbsent::NotSelected };
+                draft.prior_attempts.push((job, prior(sent_at, why, size, if_absent)));
                 tally.in_doubt(row);
             }
         }
@@ -118,7 +149,7 @@ pub fn plan<D: Disk>(
         let Standing::InDoubt { sent_at, why } = seen.history().standing(orphan.line.key, resend) else { continue };
         let job = draft.orphan(orphan, &orphans);
         let size = orphan.line.bytes.filter(|_| orphan.line.kind() == Some(SourceKind::File));
-        draft.prior_attempts.push((job, prior(sent_at, why, size, false)));
+        draft.prior_attempts.push((job, prior(sent_at, why, size, IfAbsent::NotInManifest)));
         tally.orphan(orphan);
     }
     let left_out_known = checked.left_out().iter().filter(|row| seen.history().status(row.key).is_some());
@@ -126,15 +157,56 @@ pub fn plan<D: Disk>(
     let gone = seen.history().len().saturating_sub(tally.known_rows() + left_out_known.count() + superseded);
     let Draft { jobs, rows, modules, prior_attempts, .. } = draft;
     let facts = tally.facts(manifest, settings, &rows, gone as u64);
-    Ok(Plan { jobs, rows, orphans, modules, prior_attempts, further, facts, checked })
+    Ok(Plan { jobs, rows, orphans, modules, prior_attempts, further, selected, facts, checked })
 }
 
-fn prior(sent_at: i64, why: Why, size: Option<u64>, resend: bool) -> PriorAttempt {
+fn prior(sent_at: i64, why: Why, size: Option<u64>, if_absent: IfAbsent) -> PriorAttempt {
     let was = match why {
         Why::Asked => PriorDoubt::Unknown,
         Why::Unfinished | Why::Passing => PriorDoubt::InDoubt,
     };
-    PriorAttempt { sent_at: Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH), size, was, resend }
+    PriorAttempt { sent_at: Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH), size, was, if_absent }
+}
+
+/// Which rows are chosen, and which records they concern.
+struct Chosen<'s> {
+    selected: Option<&'s SelectedRows>,
+    /// Of each row: the first one with the same record.
+    firsts: Vec<u32>,
+    /// Of each of these first ones: whether a chosen row has its record. Empty where all rows are chosen.
+    concerned: Vec<bool>,
+}
+
+impl<'s> Chosen<'s> {
+    fn of(selected: Option<&'s SelectedRows>, draft: &Draft<'_>) -> Chosen<'s> {
+        let Some(rows) = selected else {
+            return Chosen { selected: None, firsts: Vec::new(), concerned: Vec::new() };
+        };
+        let firsts = draft.firsts.clone();
+        let mut concerned = vec![false; firsts.len()];
+        for row in draft.checked.rows().filter(|row| rows.contains(*row)) {
+            let first = firsts.get(row.0 as usize).copied().unwrap_or(row.0);
+            if let Some(concerned) = concerned.get_mut(first as usize) {
+                *concerned = true;
+            }
+        }
+        Chosen { selected, firsts, concerned }
+    }
+
+    fn contains(&self, row: RowIx) -> bool {
+        self.selected.is_none_or(|selected| selected.contains(row))
+    }
+
+    /// Whether a chosen row has the record of this one.
+    fn concerns(&self, row: RowIx) -> bool {
+        let first = self.firsts.get(row.0 as usize).copied().unwrap_or(row.0);
+        self.selected.is_none() || self.concerned.get(first as usize).copied().unwrap_or(false)
+    }
+
+    fn concerns_record(&self, checked: &Checked, module: &str, record: RecordId) -> bool {
+        let of_it = |row: &RowIx| checked.record(*row) == record && checked.upload(*row).module == module;
+        self.selected.is_none() || checked.rows().find(of_it).is_some_and(|row| self.concerns(row))
+    }
 }
 
 /// The jobs under construction.
@@ -317,6 +389,11 @@ impl Plan {
     /// anything is sent.
     pub fn further(&self) -> &[RowKey] {
         &self.further
+    }
+
+    /// Whether a row is one of those that the user chose; all are where nobody chose.
+    pub fn is_selected(&self, row: RowIx) -> bool {
+        self.selected.as_ref().is_none_or(|selected| selected.contains(row))
     }
 
     /// Whether a run would have anything to do.

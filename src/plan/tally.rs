@@ -8,6 +8,7 @@ use super::facts::{
 };
 use super::orphans::Orphan;
 use super::scopes::{FOR_ANY_MODULE, scopes};
+use super::selection::SelectedRows;
 use super::time::{TimeInputs, estimate};
 use super::{PlanOptions, engine};
 use crate::check::{Checked, RowIx};
@@ -39,10 +40,11 @@ pub(super) struct PlanTally<'c> {
     doubted_records: HashSet<(String, RecordId)>,
     known: usize,
     largest: Option<(RowIx, u64)>,
+    selection: Option<&'c SelectedRows>,
 }
 
 impl<'c> PlanTally<'c> {
-    pub(super) fn new(checked: &'c Checked, limit: Option<u32>) -> PlanTally<'c> {
+    pub(super) fn new(checked: &'c Checked, limit: Option<u32>, selection: Option<&'c SelectedRows>) -> PlanTally<'c> {
         let left_out = checked.left_out().len() as u64;
         let rows = RowFacts { total: checked.len() as u64 + left_out, left_out, ..RowFacts::default() };
         let modules: Vec<ModuleFacts> = checked
@@ -58,6 +60,7 @@ impl<'c> PlanTally<'c> {
             doubted_records: HashSet::new(),
             known: 0,
             largest: None,
+            selection,
         }
     }
 
@@ -86,6 +89,14 @@ impl<'c> PlanTally<'c> {
             Status::Unknown => self.rows.unknown += 1,
             _ => self.rows.done += 1,
         }
+        if let Some(module) = self.module(row) {
+            module.rows += 1;
+        }
+    }
+
+    /// Counts a row that waits for a run that it is chosen for.
+    pub(super) fn not_selected(&mut self, row: RowIx) {
+        self.rows.not_selected += 1;
         if let Some(module) = self.module(row) {
             module.rows += 1;
         }
@@ -163,6 +174,7 @@ impl<'c> PlanTally<'c> {
             manifest: manifest_facts(manifest),
             target: settings.target.clone(),
             results: settings.results.display().to_string(),
+            selection: self.selection.map(|selected| selected.facts().clone()),
             rows: self.rows,
             files,
             links,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::facts::Facts;
+use super::selection::Selection;
 use super::*;
 use crate::check::Checkup;
 use crate::engine::policy::IfExists;
@@ -164,7 +165,10 @@ fn a_row_in_doubt_is_looked_up_first_with_the_size_that_was_sent() {
     assert_eq!((facts.rows.in_doubt, facts.rows.to_send), (1, 2));
     assert_eq!((facts.credits.needed, facts.credits.lists), (5, 3));
     let [(job, prior)] = plan.prior_attempts() else { panic!("{:?}", plan.prior_attempts()) };
-    assert_eq!((job.0, prior.sent_at.as_second(), prior.size, prior.resend), (1, 1_700_000_000, Some(1_000), true));
+    assert_eq!(
+        (job.0, prior.sent_at.as_second(), prior.size, prior.if_absent),
+        (1, 1_700_000_000, Some(1_000), IfAbsent::SendAgain)
+    );
     assert_eq!(prior.was, PriorDoubt::InDoubt);
 }
 
@@ -182,7 +186,7 @@ fn a_row_in_doubt_that_was_taken_out_is_looked_up_but_never_sent_and_keeps_its_t
     assert_eq!((moved.record, moved.ambiguity_group), (first.record, first.ambiguity_group));
     assert!(plan.jobs().iter().filter(|job| job.ambiguity_group == elsewhere.ambiguity_group).count() == 1);
     assert_eq!(plan.modules()[elsewhere.module as usize], "Contacts");
-    assert!(plan.prior_attempts().iter().all(|(_, prior)| !prior.resend));
+    assert!(plan.prior_attempts().iter().all(|(_, prior)| prior.if_absent == IfAbsent::NotInManifest));
     assert_eq!(plan.upload(JobId(3)), None);
     assert_eq!(plan.record(JobId(4)).map(|(module, _)| module), Some("Contacts"));
     assert_eq!(plan.descriptor(JobId(3)).name, "a.pdf");
@@ -223,4 +227,27 @@ fn nothing_left_to_do_costs_nothing() {
     let plan = desk.plan();
     assert!(plan.is_empty());
     assert_eq!((plan.facts().credits.needed, plan.facts().time, plan.facts().warnings.len()), (0, None, 0));
+}
+
+#[test]
+fn a_selection_leaves_the_rest_as_it_is() {
+    let desk = three_rows();
+    desk.earlier(&[line("Leads", LEAD, "b.pdf", Status::InDoubt, "answer-lost")]);
+    let select = |modules: &[&str]| {
+        let Checkup { manifest, checked, .. } = desk.check();
+        let checked = checked.expect("sound");
+        let selection =
+            Selection { modules: modules.iter().map(|m| (*m).to_owned()).collect(), ..Selection::default() };
+        let selected = selection.select(&checked).expect("rows");
+        let seen = look(RealDisk, &desk.results(), &crate::results::ResultsOptions::default()).unwrap();
+        plan_selected(&manifest, checked, &seen, &desk.resend, &desk.settings, selected).unwrap()
+    };
+    // Nothing goes to the record that has a row in doubt.
+    let deals = select(&["Deals"]);
+    assert_eq!((deals.jobs().len(), deals.prior_attempts().len()), (1, 0));
+    let rows = deals.facts().rows;
+    assert_eq!((rows.to_send, rows.not_selected, rows.in_doubt), (1, 2, 0));
+    let leads = select(&["Leads"]);
+    assert_eq!((leads.jobs().len(), leads.facts().rows.in_doubt, leads.facts().rows.not_selected), (2, 1, 1));
+    assert_eq!(select(&[]).facts().selection, None);
 }

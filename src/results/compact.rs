@@ -73,6 +73,8 @@ pub struct ResultsTotals {
     pub rows: ResultsTally,
     /// Of rows that are no longer in the manifest.
     pub gone: ResultsTally,
+    /// Of the rows of the manifest that were not sent: those that the user chose to leave for another run.
+    pub not_selected: u32,
 }
 
 /// The file that is to be read, if there is one.
@@ -185,7 +187,7 @@ pub(super) fn totals_if_in_order(
     for row in 0..rows.len() {
         let kept = history.find(rows.key(row))?;
         // The reason why a row was not sent may be another one today.
-        if matches!(kept.status, Status::NotSent | Status::Invalid) {
+        if matches!(kept.status, Status::NotSent | Status::Invalid | Status::Sending) {
             return None;
         }
         totals.rows.add(kept.status);
@@ -224,6 +226,21 @@ struct Writer<'a, D: Disk> {
     takers: HashMap<RowKey, u32>,
 }
 
+/// A line as it stands once no run is under way: what was being sent when a run was killed, and this one had no reason to
+/// look for, is in doubt.
+fn at_rest(line: Line) -> Line {
+    if line.status != Status::Sending {
+        return line;
+    }
+    let message = "an earlier run sent it and heard no answer; the next run that it is chosen for looks it up first";
+    Line { status: Status::InDoubt, code: OwnCode::AnswerLost.into(), message: message.to_owned(), ..line }
+}
+
+/// Whether a row was not sent because the user chose others.
+fn is_left_by_choice(status: Status, code: &str) -> bool {
+    status == Status::NotSent && code == OwnCode::NotSelected.as_str()
+}
+
 /// The rows that took over the line of another one, as they are written today.
 fn takers(history: &History, rows: &dyn ResultsRows) -> HashMap<RowKey, u32> {
     if !history.has_moves() {
@@ -241,8 +258,9 @@ impl<D: Disk> Writer<'_, D> {
             Which::Kept { .. } => self.write_rest(history, &mut source, None, 0)?,
             Which::Table { rows, run_start } => {
                 for row in 0..rows.len() {
-                    let status = self.write_row(history, &mut source, rows, row, run_start)?;
+                    let (status, by_choice) = self.write_row(history, &mut source, rows, row, run_start)?;
                     totals.rows.add(status);
+                    totals.not_selected += u32::from(by_choice);
                 }
                 self.write_rest(history, &mut source, Some(&mut totals.gone), run_start)?;
             }
@@ -252,6 +270,7 @@ impl<D: Disk> Writer<'_, D> {
         Ok(totals)
     }
 
+    /// Writes a row, and says how it ended and whether it is one that the user left for another run.
     fn write_row(
         &mut self,
         history: &mut History,
@@ -259,7 +278,7 @@ impl<D: Disk> Writer<'_, D> {
         rows: &dyn ResultsRows,
         row: u32,
         run_start: u64,
-    ) -> io::Result<Status> {
+    ) -> io::Result<(Status, bool)> {
         let kept = history.find_mut(rows.key(row)).map(|kept| {
             kept.mark_written();
             *kept
@@ -268,6 +287,7 @@ impl<D: Disk> Writer<'_, D> {
         let kept =
             kept.filter(|kept| kept.offset >= run_start || !matches!(kept.status, Status::NotSent | Status::Invalid));
         if let Some(kept) = kept
+            && kept.status != Status::Sending
             && source.layout == self.layout
             && let Some(bytes) = source.as_it_stands(&kept, rows, row)?
         {
@@ -275,10 +295,10 @@ impl<D: Disk> Writer<'_, D> {
             self.buffer.push(b'\n');
             self.level.push(kept.key(), kept.status);
             self.flush_if_full()?;
-            return Ok(kept.status);
+            return Ok((kept.status, is_left_by_choice(kept.status, history.code_of(&kept))));
         }
         let mut line = match kept {
-            Some(kept) => source.line(&kept)?,
+            Some(kept) => at_rest(source.line(&kept)?),
             None => rows.blank(row),
         };
         line.line = rows.line(row);
@@ -288,7 +308,7 @@ impl<D: Disk> Writer<'_, D> {
         rows.carried(row, &mut |text| line.carried.push(text.to_owned()));
         line.carried.extend(older);
         self.push(&line)?;
-        Ok(line.status)
+        Ok((line.status, is_left_by_choice(line.status, &line.code)))
     }
 
     /// Writes what has not been written yet, in the order in which it stands in the old file.
@@ -314,7 +334,7 @@ impl<D: Disk> Writer<'_, D> {
                 if matches!(line.status, Status::NotSent | Status::Invalid) && kept.offset < run_start {
                     continue;
                 }
-                line.line = 0;
+                line = Line { line: 0, ..at_rest(line) };
                 gone.add(line.status);
             }
             let offset = self.len + self.buffer.len() as u64;

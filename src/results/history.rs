@@ -277,7 +277,7 @@ impl History {
         }
     }
 
-    fn code_of(&self, kept: &Kept) -> &str {
+    pub(super) fn code_of(&self, kept: &Kept) -> &str {
         self.codes.get(usize::from(kept.code)).map_or("", |code| code)
     }
 

@@ -129,7 +129,7 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
         return Ok(Err(Dead));
     };
     let run = format!("run-{}", world.runs);
-    let rows = ManifestRows::new(plan.checked(), TARGET, &run);
+    let rows = ManifestRows::new(&plan, TARGET, &run);
     let Ok(earlier) = ports::earlier_tries(&plan, held.seen()) else { return Ok(Err(Dead)) };
     let old_layout = held.seen().layout().clone();
     let log = match held.begin(&rows) {

@@ -31,6 +31,7 @@ mod raw;
 mod report;
 mod resume;
 mod secrets;
+mod select;
 mod service;
 mod shortened;
 mod verify;

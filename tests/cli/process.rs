@@ -26,7 +26,7 @@ fn held_back(case: &Case) -> (Raw, Sender<()>) {
 }
 
 /// A run that was killed when its first row was done and its second had arrived.
-fn killed_with_the_second_row_in_doubt(case: &Case) -> Raw {
+pub fn killed_with_the_second_row_in_doubt(case: &Case) -> Raw {
     let (raw, hold) = held_back(case);
     let mut child = raw.command(case, &[]).stderr(Stdio::null()).spawn().expect("a run");
     hold.send(()).expect("the service waits");

@@ -9,6 +9,7 @@ mod owner;
 pub(crate) mod ports;
 mod prepare;
 pub(crate) mod rows;
+mod selection;
 
 use std::collections::HashSet;
 use std::io;
@@ -36,7 +37,7 @@ use crate::exit::Exit;
 use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
 use crate::owner::KnownOwner;
-use crate::plan::facts::{Facts, Warning};
+use crate::plan::facts::Facts;
 use crate::plan::recognise::Recognition;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
@@ -86,11 +87,13 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     let missing = std::mem::take(&mut prepared.recognise.resend.missing);
     prepared.recognise.resend.missing = missing::to_send(&prepared, missing, &takings)?;
     results.take_over(takings, &checked);
-    let plan = plan::plan(&checkup.manifest, checked, results.seen(), &prepared.recognise.resend, &prepared.plan);
+    let selected = selection::select(&prepared, &checked)?;
+    let (manifest, seen, resend) = (&checkup.manifest, results.seen(), &prepared.recognise.resend);
+    let plan = plan::plan_selected(manifest, checked, seen, resend, &prepared.plan, selected);
     let mut plan = plan.or_exit(Exit::Results)?;
     match results {
         Results::Seen(seen) => {
-            seen.belongs_to(&ManifestRows::new(plan.checked(), &prepared.target, "")).or_exit(Exit::Results)?;
+            seen.belongs_to(&ManifestRows::new(&plan, &prepared.target, "")).or_exit(Exit::Results)?;
             show_document(&prepared, &checkup, Some(plan.facts()))?;
             if prepared.args.out.output == Output::Human {
                 prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()))?;
@@ -105,7 +108,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             if let Some(destination) = &destination {
                 crosswalk_owner::compare(&prepared, destination, &owner, crosswalk_owner.as_deref())?;
             }
-            say_whose_crm(&prepared, &owner, &mut plan);
+            owner::say(&prepared, &owner, &mut plan);
             show_plan(&prepared, plan.facts());
             if !plan.is_empty() && !consent::ask(&prepared, plan.facts())? {
                 return Ok(Exit::Stopped);
@@ -276,7 +279,7 @@ fn execute(
 ) -> Result<Exit, Failure> {
     let started = Timestamp::now();
     let run_id = results::new_run_id(started);
-    let rows = ManifestRows::new(plan.checked(), &prepared.target, &run_id);
+    let rows = ManifestRows::new(plan, &prepared.target, &run_id);
     // Before the tries of earlier runs are asked for: a further attachment is counted from its own first one.
     held.seen_mut().supersede(plan.further().iter().copied());
     let earlier = ports::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
@@ -358,8 +361,9 @@ fn status(ending: &Ending, totals: Option<&ResultsTotals>, signal: &OnceLock<Exi
     let Some(totals) = totals else { return Exit::Results };
     let count = |status| totals.rows.of(status) + totals.gone.of(status);
     let unsettled = count(Status::Unknown) + count(Status::InDoubt) > 0;
-    // Rows behind `--limit` are what the user asked for; any other row that was not sent is one that failed to be.
-    let unsent = totals.rows.of(Status::NotSent) > ending.over_limit;
+    // Rows behind `--limit` and rows that were not chosen are what the user asked for; any other row that was not sent is
+    // one that failed to be.
+    let unsent = totals.rows.of(Status::NotSent) > ending.over_limit + totals.not_selected;
     let failed = totals.rows.of(Status::Failed) + totals.rows.of(Status::Invalid) > 0 || unsent;
     [stopped, unsettled.then_some(Exit::Unsettled), failed.then_some(Exit::SomeFailed)]
         .into_iter()
@@ -378,19 +382,6 @@ fn show_summary(prepared: &Prepared, summary: &Summary) {
         }
         Output::Human if prepared.screen.quiet && summary.exit.status == 0 => {}
         Output::Human => prepared.screen.say(&summary.render(prepared.screen.err_look())),
-    }
-}
-
-/// Says in the plan whose CRM it is, or that nobody can tell.
-fn say_whose_crm(prepared: &Prepared, known: &KnownOwner, plan: &mut Plan) {
-    match known.binding() {
-        Some(ours) => plan.know_owner(Ok(owner::shown(ours, known.name.as_deref()))),
-        None if !plan.is_empty() && prepared.is_for_real() => plan.know_owner(Err(Warning::new(
-            "owner-unknown",
-            "nobody can tell whose CRM this token belongs to, so nothing keeps rows from going to another one than before; \
-             with a client and its refresh token (attache auth login) the results remember it",
-        ))),
-        None => {}
     }
 }
 

@@ -9,6 +9,7 @@ use super::prepare::Prepared;
 use crate::cli::failure::{Failure, OrExit};
 use crate::exit::Exit;
 use crate::owner::{CrmOwner, KnownOwner, OwnerMatch, match_owner};
+use crate::plan::{Plan, facts::Warning};
 use crate::results::{self, Disk, ResultsSnapshot};
 use crate::zoho::{Client, Credentials, Renewal};
 
@@ -61,6 +62,19 @@ fn refusal(path: &Path, theirs: CrmOwner, ours: CrmOwner, known: &KnownOwner) ->
         path.display()
     );
     Failure { exit: Exit::Results, error: anyhow!(what) }
+}
+
+/// Says in the plan whose CRM it is, or that nobody can tell.
+pub(super) fn say(prepared: &Prepared, known: &KnownOwner, plan: &mut Plan) {
+    match known.binding() {
+        Some(ours) => plan.know_owner(Ok(shown(ours, known.name.as_deref()))),
+        None if !plan.is_empty() && prepared.is_for_real() => plan.know_owner(Err(Warning::new(
+            "owner-unknown",
+            "nobody can tell whose CRM this token belongs to, so nothing keeps rows from going to another one than before; \
+             with a client and its refresh token (attache auth login) the results remember it",
+        ))),
+        None => {}
+    }
 }
 
 /// An owner as a person knows it.

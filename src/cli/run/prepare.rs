@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{moved, owner};
+use super::{moved, owner, selection};
 use crate::check::{self, Checkup};
 use crate::cli::args::RunArgs;
 use crate::cli::config::{self, Access, UserFile};
@@ -22,6 +22,7 @@ use crate::manifest;
 use crate::owner::KnownOwner;
 use crate::plan::facts::{ChangedFiles, TargetFacts, Warning};
 use crate::plan::recognise::{ChangedRule, OtherResults, RecogniseOptions};
+use crate::plan::selection::Selection;
 use crate::plan::{self, Plan};
 use crate::results;
 use crate::zoho::{
@@ -40,6 +41,8 @@ pub(super) struct Prepared {
     pub(super) check: check::CheckOptions,
     pub(super) results: results::ResultsOptions,
     pub(super) recognise: RecogniseOptions,
+    /// Which rows the run is about.
+    pub(super) selection: Selection,
     pub(super) plan: plan::PlanOptions,
     /// What the results call the target; empty in a dry run that names none.
     pub(super) target: String,
@@ -212,6 +215,7 @@ impl Prepared {
                 bases: results::bases_of_runs(&results_path),
                 others: other_results(&args, &target, &results_path),
             },
+            selection: selection::selection(&args.select).map_err(Failure::usage)?,
             plan: plan::PlanOptions {
                 results: results_path,
                 target: way.facts(version),
@@ -296,6 +300,9 @@ impl Prepared {
         ]);
         let limit = engine.limit.map(|limit| ("limit".to_owned(), limit.to_string()));
         options.extend(limit);
+        if !self.selection.is_everything() {
+            options.insert("selection".to_owned(), self.selection.in_words());
+        }
         options.extend(self.plan.flags.iter().map(|flag| (flag.trim_start_matches('-').to_owned(), String::new())));
         options
     }

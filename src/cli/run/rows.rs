@@ -2,6 +2,7 @@
 
 use crate::check::{Checked, LeftOut, RowIx};
 use crate::outcome::{OwnCode, Status};
+use crate::plan::Plan;
 use crate::results::{Line, ResultsRows};
 use crate::upload::RowKey;
 
@@ -17,13 +18,15 @@ pub(crate) struct ManifestRows<'c> {
     checked: &'c Checked,
     /// For each left-out row, how many rows that passed stand before it.
     before: Vec<u32>,
+    plan: &'c Plan,
     target: &'c str,
     run: &'c str,
 }
 
 impl<'c> ManifestRows<'c> {
-    /// The rows of a manifest, for results of this target and run.
-    pub(crate) fn new(checked: &'c Checked, target: &'c str, run: &'c str) -> ManifestRows<'c> {
+    /// The rows of a plan's manifest, for results of this target and run.
+    pub(crate) fn new(plan: &'c Plan, target: &'c str, run: &'c str) -> ManifestRows<'c> {
+        let checked = plan.checked();
         let mut passed = checked.rows().map(|row| checked.line(row)).peekable();
         let mut count = 0;
         let before = checked
@@ -36,7 +39,7 @@ impl<'c> ManifestRows<'c> {
                 count
             })
             .collect();
-        ManifestRows { checked, before, target, run }
+        ManifestRows { checked, before, plan, target, run }
     }
 
     fn place(&self, row: u32) -> RowPlace<'c> {
@@ -102,7 +105,9 @@ impl ResultsRows for ManifestRows<'_> {
                 let line = Line::of(&self.checked.upload(row), bytes, self.target, self.run);
                 let carried = self.checked.carried(row).map(str::to_owned).collect();
                 let record_key = self.checked.record_key(row).to_owned();
-                Line { code: OwnCode::RunEnded.into(), record_key, carried, ..line }
+                let is_selected = self.plan.is_selected(row);
+                let code = if is_selected { OwnCode::RunEnded } else { OwnCode::NotSelected };
+                Line { code: code.into(), record_key, carried, ..line }
             }
             RowPlace::LeftOut(left_out) => self.invalid(left_out),
         }

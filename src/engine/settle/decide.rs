@@ -2,7 +2,7 @@
 //! absent goes again.
 
 use super::compare::SettleFinding;
-use crate::engine::PriorAttempt;
+use crate::engine::{IfAbsent, PriorAttempt};
 use crate::outcome::{OwnCode, Status};
 use crate::reply::{DoubtBecause, Listed};
 
@@ -70,9 +70,9 @@ pub enum AfterAbsence {
 /// Decides what becomes of a row that was proved absent: why it was in doubt in this run, what an earlier run left, and
 /// how often it was proved absent before.
 pub fn after_absence(doubt: Option<DoubtBecause>, prior: Option<PriorAttempt>, rounds: u32) -> AfterAbsence {
-    if prior.is_some_and(|prior| !prior.resend) {
-        let message = "its answer was lost in an earlier run; the record does not have it, and the manifest no longer has the row";
-        AfterAbsence::End(Status::NotSent, OwnCode::NotInManifest, message.to_owned())
+    if let Some((code, why)) = prior.and_then(|prior| kept_back(prior.if_absent)) {
+        let message = format!("its answer was lost in an earlier run; the record does not have it, and {why}");
+        AfterAbsence::End(Status::NotSent, code, message)
     } else if doubt.is_some_and(|because| because == DoubtBecause::FileChanged || because.is_refusal()) {
         AfterAbsence::EndByAnswer
     } else if rounds == ROUNDS {
@@ -81,6 +81,15 @@ pub fn after_absence(doubt: Option<DoubtBecause>, prior: Option<PriorAttempt>, r
         AfterAbsence::End(Status::Failed, OwnCode::NoReply, message)
     } else {
         AfterAbsence::SendAgain
+    }
+}
+
+/// Why a row that is proved absent is not sent again, if it is not.
+fn kept_back(if_absent: IfAbsent) -> Option<(OwnCode, &'static str)> {
+    match if_absent {
+        IfAbsent::SendAgain => None,
+        IfAbsent::NotInManifest => Some((OwnCode::NotInManifest, "the manifest no longer has the row")),
+        IfAbsent::NotSelected => Some((OwnCode::NotSelected, "this run was told to send other rows")),
     }
 }
 
@@ -124,13 +133,19 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_has_left_the_manifest_is_never_sent_again() {
-        let prior =
-            |resend| PriorAttempt { sent_at: Timestamp::UNIX_EPOCH, size: None, was: PriorDoubt::InDoubt, resend };
-        assert!(matches!(
-            after_absence(Some(DoubtBecause::AnswerLost), Some(prior(false)), 0),
-            AfterAbsence::End(Status::NotSent, OwnCode::NotInManifest, _)
-        ));
-        assert_eq!(after_absence(None, Some(prior(true)), 0), AfterAbsence::SendAgain);
+    fn a_row_that_has_left_the_manifest_or_was_not_chosen_is_never_sent_again() {
+        let prior = |if_absent| PriorAttempt {
+            sent_at: Timestamp::UNIX_EPOCH,
+            size: None,
+            was: PriorDoubt::InDoubt,
+            if_absent,
+        };
+        for (if_absent, code) in
+            [(IfAbsent::NotInManifest, OwnCode::NotInManifest), (IfAbsent::NotSelected, OwnCode::NotSelected)]
+        {
+            let after = after_absence(Some(DoubtBecause::AnswerLost), Some(prior(if_absent)), 0);
+            assert!(matches!(after, AfterAbsence::End(Status::NotSent, said, _) if said == code), "{after:?}");
+        }
+        assert_eq!(after_absence(None, Some(prior(IfAbsent::SendAgain)), 0), AfterAbsence::SendAgain);
     }
 }
