@@ -184,6 +184,11 @@ impl SandboxRefusal {
         }
     }
 
+    pub(super) fn too_many_ids(most: usize) -> SandboxRefusal {
+        let details = json!({"param_name": "ids", "limit": most});
+        SandboxRefusal { details, ..refusal(400, "LIMIT_EXCEEDED", "more ids than one request may name") }
+    }
+
     pub(super) fn download_of_link() -> SandboxRefusal {
         refusal(400, "DOWNLOAD_NOT_ALLOWED", "As it is a linked attachment, you can not download it")
     }

@@ -177,7 +177,8 @@ impl BulkJob {
     }
 
     fn result(&self, id: &str, records: &Records, version: Version, switches: &Switches) -> Value {
-        let all = records.module(&self.request.module).map_or(0, |module| module.rows.len());
+        let module = records.module(&self.request.module);
+        let all = module.map_or(0, |module| module.readable(switches.shows_converted).count());
         let rest = all.saturating_sub(self.request.page * switches.bulk_page);
         let has_more = rest > switches.bulk_page;
         let mut result = Map::from_iter([
@@ -211,7 +212,10 @@ impl BulkJob {
         let mut out = csv::Writer::from_writer(out);
         out.write_record(self.request.columns())?;
         if let Some(module) = records.module(&self.request.module) {
-            let page = module.rows.iter().skip(self.request.page * switches.bulk_page).take(switches.bulk_page);
+            let page = module
+                .readable(switches.shows_converted)
+                .skip(self.request.page * switches.bulk_page)
+                .take(switches.bulk_page);
             for (id, cells) in page {
                 let cell = |column| records.cell(module, column, *id, cells).unwrap_or_default();
                 out.write_record(self.request.columns().map(cell))?;

@@ -255,8 +255,9 @@ impl Query {
             self.judge_column(records, module, criterion.column(), Some(criterion))?;
         }
         let view = CoqlView { records, module, is_blind: switches.coql_blind_to_case };
-        let mut found =
-            module.rows.iter().filter(|(id, cells)| self.criteria.iter().all(|c| view.holds(c, **id, cells)));
+        let mut found = module
+            .readable(switches.shows_converted)
+            .filter(|(id, cells)| self.criteria.iter().all(|c| view.holds(c, **id, cells)));
         let shown: Vec<Value> = found
             .by_ref()
             .skip(self.offset)

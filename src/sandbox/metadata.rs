@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 use super::admit::{admit_module, exists};
 use super::answer::{self, SandboxRefusal, json_answer};
 use super::options::{self, Version};
-use super::records::{FieldKind, ModuleRecords, RecordField};
+use super::records::{DeletedEntry, FieldKind, ModuleRecords, RecordField};
 use super::route::{Params, Parent, is_id};
 use super::service::SandboxService;
 use super::work::WorkResult;
 
-/// As many ids may be asked for at once.
-const MOST_IDS: usize = 100;
+/// Entries of a page of deleted records.
+const DELETED_PAGE: usize = 200;
 
 /// The records asked for that exist, with their fields.
 pub(super) fn records(service: &SandboxService, module: &str, query: &Params) -> WorkResult {
@@ -22,14 +22,20 @@ pub(super) fn records(service: &SandboxService, module: &str, query: &Params) ->
         Some(ids) => ids.split(',').map(|id| id.trim().to_owned()).collect(),
         None => known.rows.keys().take(200).map(u64::to_string).collect(),
     };
-    if ids.iter().any(|id| !is_id(id)) || (query.get("ids").is_some() && ids.len() > MOST_IDS) {
+    if ids.iter().any(|id| !is_id(id)) {
         return Err(SandboxRefusal::bad_param("ids"));
     }
+    if query.get("ids").is_some() && ids.len() > service.options.switches.ids {
+        return Err(SandboxRefusal::too_many_ids(service.options.switches.ids));
+    }
+    // Leads that became contacts are left out unless asked for.
+    let shows_converted = matches!(query.get("converted"), Some("both" | "true"));
+    let is_shown = |id: &str| shows_converted || !id.parse().is_ok_and(|id: u64| known.converted.contains(&id));
     let fields: Option<Vec<&str>> = query.get("fields").map(|fields| fields.split(',').map(str::trim).collect());
     let parent = |id: &str| Parent { module: module.to_owned(), record: id.to_owned() };
     let found: Vec<Value> = ids
         .iter()
-        .filter(|id| exists(service, &parent(id)))
+        .filter(|id| exists(service, &parent(id)) && is_shown(id))
         .map(|id| entry(service, known, id, fields.as_deref()))
         .collect();
     if found.is_empty() {
@@ -56,15 +62,39 @@ fn entry(service: &SandboxService, module: &ModuleRecords, id: &str, fields: Opt
     entry.into()
 }
 
-/// Nothing was ever deleted here.
-pub(super) fn deleted(query: &Params) -> WorkResult {
-    match query.get("type") {
-        Some("all" | "recycle" | "permanent") | None => Ok(answer::empty(StatusCode::NO_CONTENT)),
-        Some(_) => Err(SandboxRefusal::bad_param("type")),
+/// A page of the records of a module that were deleted.
+pub(super) fn deleted(service: &SandboxService, module: &str, query: &Params) -> WorkResult {
+    let kind = query.get("type").unwrap_or("all");
+    if !matches!(kind, "all" | "recycle" | "permanent") {
+        return Err(SandboxRefusal::bad_param("type"));
     }
+    let page = query.get("page").map_or(Some(1), |page| page.parse::<usize>().ok().filter(|page| *page > 0));
+    let page = page.ok_or_else(|| SandboxRefusal::bad_param("page"))?;
+    let all = super::work::records(service).module(module).map(|module| &module.deleted[..]).unwrap_or_default();
+    let fitting = all.iter().filter(|entry| kind == "all" || entry.is_permanent == (kind == "permanent"));
+    let mut rest = fitting.skip((page - 1) * DELETED_PAGE);
+    let user = &service.options.user;
+    let entry = |entry: &DeletedEntry| {
+        json!({
+            "id": entry.id.to_string(),
+            "display_name": null,
+            "type": if entry.is_permanent { "permanent" } else { "recycle" },
+            "created_by": answer::user(user),
+            "deleted_by": {"id": user.id, "name": if entry.by.is_empty() { &user.name } else { &entry.by }},
+            "deleted_time": entry.time,
+        })
+    };
+    let data: Vec<Value> = rest.by_ref().take(DELETED_PAGE).map(entry).collect();
+    if data.is_empty() {
+        return Ok(answer::empty(StatusCode::NO_CONTENT));
+    }
+    let has_more = rest.next().is_some();
+    let info = json!({"per_page": DELETED_PAGE, "count": data.len(), "page": page, "more_records": has_more});
+    Ok(json_answer(200, &json!({"data": data, "info": info})))
 }
 
 pub(super) fn modules(service: &SandboxService, version: Version) -> Value {
+    let may_change = |name: &str| !service.options.switches.read_only.iter().any(|module| module == name);
     let module = |(place, name): (usize, &str)| {
         let label = label(name);
         let kind = if options::is_standard(name) { "default" } else { "custom" };
@@ -77,9 +107,9 @@ pub(super) fn modules(service: &SandboxService, version: Version) -> Value {
             "generated_type": kind,
             "api_supported": true,
             "viewable": true,
-            "creatable": true,
-            "editable": true,
-            "deletable": true,
+            "creatable": may_change(name),
+            "editable": may_change(name),
+            "deletable": may_change(name),
             "visible": true,
             "visibility": 1,
             "status": "visible",
@@ -152,6 +182,9 @@ fn field_entry(place: usize, field: &RecordField) -> Value {
 /// The related lists of a module: that of its attachments.
 pub(super) fn related_lists(service: &SandboxService, version: Version, query: &Params) -> WorkResult {
     let module = module_of(service, version, query)?;
+    if service.options.switches.no_attachments.iter().any(|name| name == module) {
+        return Ok(answer::empty(StatusCode::NO_CONTENT));
+    }
     Ok(json_answer(
         200,
         &json!({"related_lists": [{
@@ -215,8 +248,11 @@ pub(super) fn licences(service: &SandboxService) -> Value {
     }]})
 }
 
-/// The prices and scopes of the calls that attach files.
-pub(super) fn apis(service: &SandboxService, version: Version) -> Value {
+/// The prices and scopes of the calls that attach files, of the one module that a filter names or of all.
+pub(super) fn apis(service: &SandboxService, version: Version, query: &Params) -> WorkResult {
+    let filter = query.get("filters").map(serde_json::from_str::<Value>).transpose();
+    let filter = filter.map_err(|_| SandboxRefusal::bad_param("filters"))?;
+    let wanted = filter.as_ref().and_then(|filter| filter["value"].as_str());
     let of_module = |module: &str| {
         let area = module.trim_end_matches("__s").replace('_', "").to_lowercase();
         let one = |method: &str, need: &str| {
@@ -230,7 +266,12 @@ pub(super) fn apis(service: &SandboxService, version: Version) -> Value {
             "operation_types": [one("GET", "READ"), one("POST", "CREATE"), one("DELETE", "DELETE")],
         })
     };
-    json!({"__apis": service.options.modules.names(version).into_iter().map(of_module).collect::<Vec<Value>>()})
+    let names = service.options.modules.names(version).into_iter();
+    let calls: Vec<Value> = names.filter(|name| wanted.is_none_or(|wanted| wanted == *name)).map(of_module).collect();
+    match calls.is_empty() {
+        true => Ok(answer::empty(StatusCode::NO_CONTENT)),
+        false => Ok(json_answer(200, &json!({"__apis": calls}))),
+    }
 }
 
 /// Answers a COQL query.

@@ -1,7 +1,8 @@
 //! The records that exist and what stands in their fields: a CSV with the columns `module` and `record`, every other
-//! column being a field by its API name.
+//! column being a field by its API name. Columns that begin with `$` are none: `$deleted_time`, `$deleted_by` and
+//! `$deleted_type` make a line one of a record that is no more, `$converted` makes it a lead that became a contact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -22,6 +23,62 @@ pub(super) struct ModuleRecords {
     pub(super) fields: Vec<RecordField>,
     /// By id, the cells of these fields.
     pub(super) rows: BTreeMap<u64, Vec<Box<str>>>,
+    /// The records that were deleted, in the order of the file.
+    pub(super) deleted: Vec<DeletedEntry>,
+    /// Those of `rows` that are leads which became contacts.
+    pub(super) converted: BTreeSet<u64>,
+}
+
+/// A record that was deleted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct DeletedEntry {
+    pub(super) id: u64,
+    /// When, as the file has it.
+    pub(super) time: String,
+    /// The name of the user who did it; empty where the file names none.
+    pub(super) by: String,
+    /// Whether it has left the recycle bin.
+    pub(super) is_permanent: bool,
+}
+
+/// Which columns of the file are no fields, besides module and record.
+#[derive(Clone, Copy, Default)]
+struct MarkColumns {
+    deleted_time: Option<usize>,
+    deleted_by: Option<usize>,
+    deleted_type: Option<usize>,
+    converted: Option<usize>,
+}
+
+impl MarkColumns {
+    fn find(header: &StringRecord) -> Result<MarkColumns, String> {
+        let mut marks = MarkColumns::default();
+        for (at, heading) in header.iter().enumerate().filter(|(_, heading)| heading.starts_with('$')) {
+            *match heading {
+                "$deleted_time" => &mut marks.deleted_time,
+                "$deleted_by" => &mut marks.deleted_by,
+                "$deleted_type" => &mut marks.deleted_type,
+                "$converted" => &mut marks.converted,
+                other => {
+                    const KNOWN: &str = "$deleted_time, $deleted_by, $deleted_type and $converted";
+                    return Err(format!("\"{other}\" is no column that this server knows; they are {KNOWN}"));
+                }
+            } = Some(at);
+        }
+        Ok(marks)
+    }
+
+    /// What the line says of the end of its record; `None` where it still exists.
+    fn deleted(self, row: &StringRecord, id: u64) -> Option<DeletedEntry> {
+        let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default().to_owned();
+        let time = cell(self.deleted_time);
+        let is_permanent = cell(self.deleted_type) == "permanent";
+        (!time.is_empty()).then(|| DeletedEntry { id, time, by: cell(self.deleted_by), is_permanent })
+    }
+
+    fn is_converted(self, row: &StringRecord) -> bool {
+        self.converted.and_then(|at| row.get(at)) == Some("true")
+    }
 }
 
 /// A field of a module.
@@ -151,6 +208,11 @@ impl FromIterator<(String, String)> for Records {
 }
 
 impl ModuleRecords {
+    /// The records that queries and jobs find.
+    pub(super) fn readable(&self, shows_converted: bool) -> impl Iterator<Item = (&u64, &Vec<Box<str>>)> {
+        self.rows.iter().filter(move |(id, _)| shows_converted || !self.converted.contains(*id))
+    }
+
     /// Which of the fields has this API name; `None` for `id` too, which is no cell.
     pub(super) fn field(&self, api_name: &str) -> Option<(usize, &RecordField)> {
         self.fields.iter().enumerate().find(|(_, field)| field.api_name == api_name)
@@ -171,7 +233,8 @@ pub fn read_records(path: &Path) -> io::Result<Records> {
     let (Some(module), Some(record)) = (column("module"), column("record")) else {
         return Err(at(path, Some(1), "the header must name the columns module and record"));
     };
-    let is_field = |at: usize| at != module && at != record;
+    let marks = MarkColumns::find(&header).map_err(|message| at(path, Some(1), &message))?;
+    let is_field = |at: usize| at != module && at != record && !header[at].starts_with('$');
     let fields: Vec<RecordField> = (0..header.len())
         .filter(|at| is_field(*at))
         .map(|column| RecordField::parse(&header[column]).map_err(|message| at(path, Some(1), &message)))
@@ -182,8 +245,16 @@ pub fn read_records(path: &Path) -> io::Result<Records> {
         let line = row.position().map(csv::Position::line);
         let (name, id) = identity(&row, module, record).map_err(|message| at(path, line, &message))?;
         let cells = row.iter().enumerate().filter(|(at, _)| is_field(*at)).map(|(_, cell)| cell.into()).collect();
-        let new = || ModuleRecords { fields: fields.clone(), rows: BTreeMap::new() };
-        if records.modules.entry(name.to_owned()).or_insert_with(new).rows.insert(id, cells).is_some() {
+        let new = || ModuleRecords { fields: fields.clone(), ..ModuleRecords::default() };
+        let of = records.modules.entry(name.to_owned()).or_insert_with(new);
+        if let Some(deleted) = marks.deleted(&row, id) {
+            of.deleted.push(deleted);
+            continue;
+        }
+        if marks.is_converted(&row) {
+            of.converted.insert(id);
+        }
+        if of.rows.insert(id, cells).is_some() {
             return Err(at(path, line, &format!("the record {id} stands here a second time")));
         }
     }

@@ -27,6 +27,14 @@ pub struct Switches {
     pub bulk_poll_credits: u64,
     /// How many licences the organisation has bought.
     pub licences: u64,
+    /// Whether COQL and Bulk Read find leads that became contacts.
+    pub shows_converted: bool,
+    /// How many ids one question for records takes.
+    pub ids: usize,
+    /// Modules that have no list of attachments.
+    pub no_attachments: Vec<String>,
+    /// Modules that the user may not change.
+    pub read_only: Vec<String>,
 }
 
 impl Default for Switches {
@@ -42,13 +50,18 @@ impl Default for Switches {
             bulk_downloads: 10,
             bulk_poll_credits: 0,
             licences: 10,
+            shows_converted: false,
+            ids: 50,
+            no_attachments: Vec::new(),
+            read_only: Vec::new(),
         }
     }
 }
 
 /// The names of all switches, for messages.
 const NAMES: &str = "coql-case=exact|blind, coql-in=N, coql-rows=N, bulk-delay=MS, bulk-failures=N, bulk-life=MS, \
-                     bulk-page=N, bulk-downloads=N, bulk-poll-credits=N, licences=N";
+                     bulk-page=N, bulk-downloads=N, bulk-poll-credits=N, licences=N, converted=hidden|shown, ids=N, \
+                     no-attachments=MODULE, read-only=MODULE";
 
 impl Switches {
     /// Sets what `NAME=VALUE` says.
@@ -74,6 +87,14 @@ impl Switches {
             "bulk-downloads" => self.bulk_downloads = number(name, value)?,
             "bulk-poll-credits" => self.bulk_poll_credits = number(name, value)?,
             "licences" => self.licences = number(name, value)?,
+            "converted" => match value {
+                "hidden" => self.shows_converted = false,
+                "shown" => self.shows_converted = true,
+                _ => return Err(format!("converted is hidden or shown, not \"{value}\"")),
+            },
+            "ids" => self.ids = number::<usize>(name, value)?.max(1),
+            "no-attachments" => self.no_attachments.push(value.to_owned()),
+            "read-only" => self.read_only.push(value.to_owned()),
             _ => return Err(format!("\"{name}\" is no switch; they are {NAMES}")),
         }
         Ok(())

@@ -45,11 +45,11 @@ pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmC
         CrmCall::Record(parent) => {
             metadata::records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record)))
         }
-        CrmCall::Deleted { .. } => metadata::deleted(&query),
+        CrmCall::Deleted { module } => metadata::deleted(service, module, &query),
         CrmCall::Fields => metadata::fields(service, version, &query),
         CrmCall::RelatedLists => metadata::related_lists(service, version, &query),
         CrmCall::Licences => Ok(json_answer(200, &metadata::licences(service))),
-        CrmCall::Apis => Ok(json_answer(200, &metadata::apis(service, version))),
+        CrmCall::Apis => metadata::apis(service, version, &query),
         CrmCall::Coql => metadata::coql(service, version, &json_body(request).await?),
         CrmCall::BulkCreate => bulk_create(service, version, &json_body(request).await?),
         CrmCall::BulkState(job) => bulk_state(service, version, job),
