@@ -149,6 +149,11 @@ impl Checked {
         &self.left_out
     }
 
+    /// A row that is sound after all that is known here, as one that is not; `number` is its number in the manifest.
+    pub fn left_out_row(&self, row: RowIx, number: u32) -> LeftOut {
+        self.store.left_out(&self.store.modules, row.get(), number)
+    }
+
     /// Rows whose file cannot be sent under its own name: that name, and the one sent instead.
     pub fn renamed(&self) -> impl Iterator<Item = (RowIx, &str, &str)> {
         self.rows().filter_map(|row| {

@@ -185,7 +185,9 @@ impl<'a> Checker<'a> {
             ));
         }
         self.recognise(&base, Stage::BeforeFiles);
-        self.judge_files(&base);
+        if !self.options.by_form_only {
+            self.judge_files(&base);
+        }
         self.recognise(&base, Stage::AfterFiles);
         self.judge_checksums(&base);
         self.judge_ambiguous(&base);

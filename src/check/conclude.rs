@@ -6,12 +6,9 @@ use std::sync::Arc;
 use super::Checkup;
 use super::checked::Checked;
 use super::checker::Checker;
-use super::left_out::{LeftOut, LeftOutCells};
-use super::store::TextId;
-use crate::checksum::ChecksumKind;
+use super::left_out::LeftOut;
 use crate::manifest::ManifestInfo;
 use crate::problem::{Extent, ProblemCode, Severity};
-use crate::upload::SourceKind;
 
 impl Checker<'_> {
     /// Weighs everything, and lets through what may be sent.
@@ -66,7 +63,7 @@ impl Checker<'_> {
         let mut unsound = std::mem::take(&mut self.incomplete);
         for (ix, detail) in self.details.iter().enumerate() {
             if !keep.get(ix).copied().unwrap_or(true) {
-                unsound.push(self.left_out(ix, detail.number));
+                unsound.push(self.store.left_out(&self.modules.used, ix, detail.number));
             }
         }
         unsound.sort_unstable_by_key(|left_out| left_out.row);
@@ -84,30 +81,6 @@ impl Checker<'_> {
             }
         }
         unsound.into()
-    }
-
-    fn left_out(&self, ix: usize, number: u32) -> LeftOut {
-        let store = &self.store;
-        let source = store.source_text(ix);
-        let (file, url) = match store.source(ix).kind {
-            SourceKind::File => (source, ""),
-            SourceKind::Link => ("", source),
-        };
-        let (given, checksums) = (store.rests[ix].name, store.checksums_of(ix));
-        // As the cells were: a row has one of the two.
-        let record = if store.record_key(ix).is_empty() { store.records[ix].to_string() } else { String::new() };
-        let cells = LeftOutCells {
-            module: self.modules.used.get(usize::from(store.rests[ix].module)).map_or("", |name| name),
-            record: &record,
-            record_key: store.record_key(ix),
-            file,
-            url,
-            name: if given == TextId::NONE { "" } else { store.texts.get(given) },
-            sha256: &checksums.hex(ChecksumKind::Sha256),
-            md5: &checksums.hex(ChecksumKind::Md5),
-        };
-        let key = store.key(&self.modules.used, ix, 1);
-        LeftOut::new(store.rests[ix].line, number, key, &cells, store.carried.row(ix))
     }
 }
 

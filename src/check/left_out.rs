@@ -1,7 +1,9 @@
 //! A row that is not sound, held so that a million of them fit into memory: its cells as one text.
 
+use super::store::{RowStore, TextId};
+use crate::checksum::ChecksumKind;
 use crate::problem::ProblemCode;
-use crate::upload::RowKey;
+use crate::upload::{RowKey, SourceKind};
 
 /// A row that is not sound, with its cells as they were read, so that it can be written out and mended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,6 +100,31 @@ impl LeftOut {
     /// So many carried cells. A row may come before the columns that later ones add; those of it are empty.
     pub fn carried(&self, columns: usize) -> impl Iterator<Item = &str> {
         self.cells.split('\0').skip(NAMED).chain(std::iter::repeat("")).take(columns)
+    }
+}
+
+impl RowStore {
+    /// A complete row as one that is not sound, its cells as they were; `modules` are the names of the modules.
+    pub(super) fn left_out(&self, modules: &[Box<str>], ix: usize, number: u32) -> LeftOut {
+        let source = self.source_text(ix);
+        let (file, url) = match self.source(ix).kind {
+            SourceKind::File => (source, ""),
+            SourceKind::Link => ("", source),
+        };
+        let (given, checksums) = (self.rests[ix].name, self.checksums_of(ix));
+        // As the cells were: a row has one of the two.
+        let record = if self.record_key(ix).is_empty() { self.records[ix].to_string() } else { String::new() };
+        let cells = LeftOutCells {
+            module: modules.get(usize::from(self.rests[ix].module)).map_or("", |name| name),
+            record: &record,
+            record_key: self.record_key(ix),
+            file,
+            url,
+            name: if given == TextId::NONE { "" } else { self.texts.get(given) },
+            sha256: &checksums.hex(ChecksumKind::Sha256),
+            md5: &checksums.hex(ChecksumKind::Md5),
+        };
+        LeftOut::new(self.rests[ix].line, number, self.key(modules, ix, 1), &cells, self.carried.row(ix))
     }
 }
 

@@ -80,6 +80,8 @@ pub struct CheckOptions {
     pub allow_rounded_ids: bool,
     /// Let paths leave the base folder.
     pub allow_outside: bool,
+    /// Look at no file, which need not be on this machine: rows are judged by their form alone.
+    pub by_form_only: bool,
     /// Largest request body, in bytes.
     pub max_size: u64,
     /// Who is told how far the reading of files for their checksums is.
@@ -98,6 +100,7 @@ impl Default for CheckOptions {
             allow_identical: false,
             allow_rounded_ids: false,
             allow_outside: false,
+            by_form_only: false,
             max_size: MAX_BODY,
             checksum_watch: ChecksumWatch::default(),
         }

@@ -15,7 +15,7 @@ use super::values::Output;
 use crate::check;
 use crate::exit::Exit;
 use crate::manifest;
-use crate::plan::scopes::scopes;
+use crate::plan::scopes::{lacking_scopes, scopes};
 use crate::reply::{Reply, StopBecause, Verdict};
 use crate::text::escape_for_terminal;
 use crate::units;
@@ -254,7 +254,7 @@ fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[Strin
     if granted.is_none() {
         notes.push("the service did not say which scopes were granted; the API console shows them".to_owned());
     }
-    let missing = needed.zip(granted.as_deref()).map(|(needed, granted)| lacking(needed, granted));
+    let missing = needed.zip(granted.as_deref()).map(|(needed, granted)| lacking_scopes(needed, granted));
     Ok(AuthStatus {
         version: 1,
         credentials: access.source.clone(),
@@ -306,26 +306,15 @@ fn needed_scopes(path: &Path, args: &TargetArgs, read: &ReadArgs) -> Result<Vec<
         custom_modules: read.custom_module.clone(),
         skip_invalid: true,
         allow_outside: read.allow_outside,
+        by_form_only: true,
         ..check::CheckOptions::default()
     };
-    let checkup = check::check(manifest, &settings, &|_| true);
+    let checkup = check::check_anew(manifest, &settings);
     let Some(checked) = checkup.checked else {
         let message = format!("{} has no sound row; attache run --dry-run says why", path.display());
         return Err(anyhow!(message)).or_exit(Exit::Unsound);
     };
     Ok(scopes(checked.modules()))
-}
-
-/// Those that are needed and not covered by what was granted; `ALL` covers every operation.
-fn lacking(needed: &[String], granted: &[String]) -> Vec<String> {
-    let covers = |granted: &str, needed: &str| {
-        let all = |scope: &str| scope.rsplit_once('.').map(|(group, _)| format!("{group}.ALL"));
-        let is_attachments = needed.to_ascii_lowercase().contains(".attachments.");
-        granted.eq_ignore_ascii_case(needed)
-            || all(needed).is_some_and(|all| granted.eq_ignore_ascii_case(&all))
-            || (!is_attachments && granted.eq_ignore_ascii_case("ZohoCRM.modules.ALL"))
-    };
-    needed.iter().filter(|needed| !granted.iter().any(|granted| covers(granted, needed))).cloned().collect()
 }
 
 fn human(status: &AuthStatus) -> String {
@@ -366,20 +355,6 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn what_was_granted_is_held_against_what_is_needed() {
-        let needed =
-            words("ZohoCRM.modules.leads.CREATE ZohoCRM.modules.attachments.CREATE ZohoCRM.modules.attachments.READ");
-        for (granted, missing) in [
-            ("ZohoCRM.modules.leads.CREATE ZohoCRM.modules.attachments.ALL", ""),
-            ("ZohoCRM.modules.ALL ZohoCRM.modules.Attachments.all", ""),
-            ("ZohoCRM.modules.ALL", "ZohoCRM.modules.attachments.CREATE ZohoCRM.modules.attachments.READ"),
-            ("ZohoCRM.modules.leads.ALL ZohoCRM.modules.attachments.CREATE", "ZohoCRM.modules.attachments.READ"),
-        ] {
-            assert_eq!(lacking(&needed, &words(granted)), words(missing), "{granted}");
-        }
     }
 
     #[test]

@@ -44,6 +44,23 @@ pub fn scopes<'a>(modules: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         .collect()
 }
 
+/// Those that are needed and not covered by what was granted; `ALL` covers every operation.
+pub fn lacking_scopes(needed: &[String], granted: &[String]) -> Vec<String> {
+    let covers = |granted: &str, needed: &str| {
+        let all = |scope: &str| scope.rsplit_once('.').map(|(group, _)| format!("{group}.ALL"));
+        let is_attachments = needed.to_ascii_lowercase().contains(".attachments.");
+        granted.eq_ignore_ascii_case(needed)
+            || all(needed).is_some_and(|all| granted.eq_ignore_ascii_case(&all))
+            || (!is_attachments && granted.eq_ignore_ascii_case("ZohoCRM.modules.ALL"))
+    };
+    needed.iter().filter(|needed| !granted.iter().any(|granted| covers(granted, needed))).cloned().collect()
+}
+
+/// The scope that lets records of a module be read.
+pub fn read_scope(module: &str) -> String {
+    format!("ZohoCRM.modules.{}.READ", word(module))
+}
+
 /// The word for a module; all custom ones share one.
 fn word(module: &str) -> String {
     if let Some((_, word)) = SPELLED_OTHERWISE.iter().find(|(name, _)| *name == module) {
@@ -55,6 +72,24 @@ fn word(module: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_was_granted_is_held_against_what_is_needed() {
+        let needed =
+            words("ZohoCRM.modules.leads.CREATE ZohoCRM.modules.attachments.CREATE ZohoCRM.modules.attachments.READ");
+        for (granted, missing) in [
+            ("ZohoCRM.modules.leads.CREATE ZohoCRM.modules.attachments.ALL", ""),
+            ("ZohoCRM.modules.ALL ZohoCRM.modules.Attachments.all", ""),
+            ("ZohoCRM.modules.ALL", "ZohoCRM.modules.attachments.CREATE ZohoCRM.modules.attachments.READ"),
+            ("ZohoCRM.modules.leads.ALL ZohoCRM.modules.attachments.CREATE", "ZohoCRM.modules.attachments.READ"),
+        ] {
+            assert_eq!(lacking_scopes(&needed, &words(granted)), words(missing), "{granted}");
+        }
+    }
 
     #[test]
     fn scopes_are_spelled_as_the_service_spells_them_and_custom_modules_share_one() {
