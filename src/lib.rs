@@ -49,6 +49,7 @@
 //! | what a person sees on the screen | `console/` |
 //! | the page or workbook for the client | `report/` |
 //! | whether the service has what the results say | `verify/` |
+//! | what is asked of the service before a long run | `doctor/` |
 //! | the server to rehearse against | `sandbox/` |
 //! | what happens on Ctrl-C | `cli/signals.rs`, then `engine/ports.rs` |
 //! | the exit statuses and which of them speaks | `exit.rs` |
@@ -78,6 +79,7 @@ mod collect;
 mod console;
 mod content;
 mod crosswalk;
+mod doctor;
 mod engine;
 mod exit;
 mod explain;

@@ -138,6 +138,20 @@ Examples:
                                                from an export that has both"
     )]
     Crosswalk(Box<CrosswalkArgs>),
+    /// Ask the service, before a long run, what no check on this machine can know
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache doctor --dc eu                       whose CRM, what a day allows, which pace fits
+  attache doctor uploads.csv --dc eu           and whether every record of the manifest exists
+  attache doctor uploads.csv --crosswalk crosswalk.csv --dc eu --problems gone.csv
+                                               the rows whose record does not, as a file to mend",
+        after_help = "\
+It reads only: nothing that it sends changes anything. What the token may not ask is a check less.
+Exit status: 0 all in order, 1 something to know before, 2 usage, 3 rows are wrong, 4 something else is."
+    )]
+    Doctor(Box<DoctorArgs>),
     /// Make the page or workbook for the sign-off from a results file
     #[command(
         help_template = HELP,
@@ -516,6 +530,34 @@ pub struct CrosswalkArgs {
     pub output: Output,
 }
 
+/// `attache doctor`.
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct DoctorArgs {
+    /// The manifest whose modules and records are asked about
+    pub manifest: Option<PathBuf>,
+    /// Ask about records without showing the cost first (it asks on a terminal only)
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Where to.
+    #[command(flatten, next_help_heading = "Where to")]
+    pub target: TargetArgs,
+    /// How to read the manifest.
+    #[command(flatten, next_help_heading = "Reading the manifest")]
+    pub read: ReadArgs,
+    /// How fast.
+    #[command(flatten, next_help_heading = "Pace and credits")]
+    pub pace: PaceArgs,
+    /// Give up on Bulk Read jobs after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_duration: Option<Duration>,
+    /// Who reads the result
+    #[arg(long, value_name = "FORM", default_value = "human", help_heading = "Output")]
+    pub output: Output,
+    /// Write the rows with problems to this CSV; mended, it is a manifest
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub problems: Option<PathBuf>,
+}
+
 /// `attache verify`.
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct VerifyArgs {
@@ -800,6 +842,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         }
         Command::Verify(verify) => prefer_typed(&mut verify.target, matches),
         Command::Crosswalk(crosswalk) => prefer_typed(&mut crosswalk.target, matches),
+        Command::Doctor(doctor) => prefer_typed(&mut doctor.target, matches),
         Command::Auth(AuthArgs { command: AuthCommand::Login { target } | AuthCommand::Status { target, .. } }) => {
             let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
             prefer_typed(target, matches);
@@ -920,6 +963,7 @@ mod tests {
         for path in [
             &["run"] as &[&str],
             &["crosswalk"],
+            &["doctor"],
             &["verify"],
             &["report"],
             &["collect"],

@@ -6,6 +6,7 @@ pub mod collect;
 pub mod completions;
 pub mod config;
 mod crosswalk;
+mod doctor;
 pub mod explain;
 pub mod failure;
 pub mod logging;
@@ -61,6 +62,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     Ok(match cli.command {
         Command::Run(args) => return run::run(*args, screen),
         Command::Crosswalk(args) => return crosswalk::run(&args, screen),
+        Command::Doctor(args) => return doctor::run(&args, screen),
         Command::Verify(args) => return verify::run(&args, screen),
         Command::Collect(args) => return collect::run(&args, screen),
         Command::Report(args) => return report::run(&args, screen.quiet),

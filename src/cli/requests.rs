@@ -1,12 +1,67 @@
-//! Words of the command line for the request engine: why it stopped, and what helps.
+//! What the commands share that ask the service: whom they reach, how gently, whether they may; why it stopped, and what
+//! helps, in words of the command line.
 
-use super::args::PaceArgs;
-use super::config::UserFile;
+use std::io::{self, IsTerminal as _};
+
+use super::args::{PaceArgs, TargetArgs};
+use super::config::{self, Access, UserFile};
+use super::failure::Failure;
+use super::screen::Screen;
 use crate::engine::PauseReason;
 use crate::engine::requests::{RequestPolicy, RequestStop};
 use crate::exit::Exit;
 use crate::reply::{Reply, StopBecause};
 use crate::units;
+use crate::zoho::{Client, HttpOptions, TokenOptions};
+
+/// The service, with what the user said about asking it.
+pub struct ReachedService {
+    /// Who makes the requests. Nothing has been sent yet.
+    pub client: Client,
+    /// How gently.
+    pub policy: RequestPolicy,
+    /// Where to, and with which credentials.
+    pub access: Access,
+    /// The proxy on the way, without user name and password.
+    pub proxy: Option<String>,
+    /// Whether it is a server on this machine.
+    pub is_near: bool,
+}
+
+/// Makes ready to ask whom the options name.
+///
+/// # Errors
+///
+/// No target, no credentials, unusable settings, certificates or proxy.
+pub fn reach(target: &TargetArgs, pace: &PaceArgs, user: &UserFile) -> Result<ReachedService, Failure> {
+    let access = config::access(target, user, |name| std::env::var(name).ok(), io::stdin().lock());
+    let access = access.map_err(Failure::usage)?;
+    let place = access.place.target().map_err(Failure::usage)?;
+    let policy = policy(pace, user);
+    let http = HttpOptions {
+        concurrency: policy.concurrency as usize,
+        ..config::http(target, access.ca_file.clone()).map_err(Failure::usage)?
+    };
+    let tokens = TokenOptions { cache_folder: config::token_folder(), ..TokenOptions::default() };
+    let (proxy, is_near) = (http.proxies.shown_for(place.api()), place.api().is_loopback());
+    let client = Client::new(place, access.credentials.clone(), &http, tokens).map_err(Failure::usage)?;
+    Ok(ReachedService { client, policy, access, proxy, is_near })
+}
+
+/// Asks once whether what was announced may be asked for, where there is somebody to ask.
+///
+/// # Errors
+///
+/// The terminal cannot be read.
+pub fn may_go_on(yes: bool, screen: Screen) -> Result<bool, Failure> {
+    if yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    screen.say("Ask for it? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Failure::usage)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
 
 /// The policy that options and the user's settings ask for.
 pub fn policy(pace: &PaceArgs, user: &UserFile) -> RequestPolicy {

@@ -30,6 +30,7 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Report => schema_of::<Report>(),
         SchemaName::Verify => schema_of::<VerifyDocument<'_>>(),
         SchemaName::Crosswalk => schema_of::<super::crosswalk::CrosswalkSummary>(),
+        SchemaName::Doctor => schema_of::<super::doctor::DoctorDocument>(),
         SchemaName::Auth => schema_of::<super::auth::AuthStatus>(),
     };
     // A schema is made of maps and texts; nothing in it can fail to be written.

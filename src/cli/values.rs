@@ -135,6 +135,8 @@ pub enum SchemaName {
     Auth,
     /// What `crosswalk --output json` writes.
     Crosswalk,
+    /// What `doctor --output json` writes.
+    Doctor,
 }
 
 /// The shells that completions exist for.

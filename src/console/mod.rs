@@ -5,6 +5,7 @@
 
 pub mod causes;
 pub mod check;
+pub mod checklist;
 pub mod events;
 pub mod gauge;
 pub(crate) mod json;

@@ -66,6 +66,11 @@ pub fn quoted_lines(problems: &ProblemList) -> Vec<u32> {
 /// Every kind of problem with its first few, then how many rows are sound and what would mend most of the others.
 /// `lines` has the text of [`quoted_lines`]; a problem whose line is missing there is shown by its place alone.
 pub fn render(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look) -> String {
+    render_problems(found, lines, look) + &verdict(found)
+}
+
+/// The same without the words at the end.
+pub fn render_problems(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look) -> String {
     let renderer = if look.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width).decor_style(DecorStyle::Ascii);
     let kinds = kinds(found.problems);
@@ -81,7 +86,6 @@ pub fn render(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, look: Look
         }
         text.push_str(&more_of(kind, each, found.sheet.is_some()));
     }
-    text.push_str(&verdict(found));
     text
 }
 

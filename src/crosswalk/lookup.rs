@@ -127,6 +127,17 @@ pub(crate) struct Polling {
     pub(crate) until: Option<Elapsed>,
 }
 
+impl Polling {
+    /// The waits, given whether the service is on this machine, where it answers at once or not at all.
+    pub(crate) fn of(is_near: bool, until: Option<Elapsed>) -> Polling {
+        let (first, longest) = (Duration::from_secs(5), Duration::from_secs(60));
+        match is_near {
+            true => Polling { first: first / 50, longest: longest / 50, until },
+            false => Polling { first, longest, until },
+        }
+    }
+}
+
 /// The state of a look-up.
 pub(crate) struct Lookup {
     /// In the order of the command.

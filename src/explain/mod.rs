@@ -4,6 +4,7 @@
 //! results, `plan` those of what a plan says of rows, `findings` those of a verification, `exits` those of the exit statuses. Here is only how they are found and
 //! shown.
 
+pub mod doctor_checks;
 pub mod exits;
 pub mod findings;
 pub mod outcomes;
@@ -38,12 +39,13 @@ pub struct Chapter {
 }
 
 /// Every page there is.
-pub const CHAPTERS: [Chapter; 6] = [
+pub const CHAPTERS: [Chapter; 7] = [
     Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
     Chapter { title: "What a plan says of rows that are done", pages: plan::PAGES },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
     Chapter { title: "Reasons in a list of what was left out", pages: reasons::PAGES },
     Chapter { title: "Findings of a verification", pages: findings::PAGES },
+    Chapter { title: "Checks of attache doctor", pages: doctor_checks::PAGES },
     Chapter { title: "Exit statuses", pages: exits::PAGES },
 ];
 

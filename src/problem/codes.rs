@@ -461,6 +461,17 @@ problem_codes! {
     remedy: "Fill in the record's id, as in the address of its page or in an export, or its key of the old system in the \
              column key.";
 
+    RecordNotFound = "record-not-found", Error, Row;
+    title: "the module has no record with this id";
+    meaning: "attache doctor asked the service for every record of the manifest, and this one is not there: it was \
+              deleted, merged into another one, never existed, belongs to another organisation, or this user may not \
+              see it. Who deleted it and when is said where the service's list of deleted records has it; that list \
+              goes back 60 days for the recycle bin and 120 days for what has left it.";
+    example: "Leads,738964000000291009,a.pdf     (deleted by Patricia Boyle, it is in the recycle bin)";
+    remedy: "Restore the record from the recycle bin, or put the id of the record in its place that took it over. If \
+             none of a module's records is found, the ids are probably those of another organisation. Otherwise leave \
+             the row out.";
+
     RecordKeyUnknown = "record-key-unknown", Error, Row;
     title: "no record of the module has this key";
     meaning: "The row names its record by a key of the old system, and the crosswalk has no record for it. Either the \

@@ -12,6 +12,7 @@ mod collect;
 mod consent;
 mod crosswalk;
 mod displaced;
+mod doctor;
 mod exits;
 mod faults;
 mod files;

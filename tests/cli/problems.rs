@@ -232,9 +232,9 @@ const CROSSWALK: &str = "module,key,record,Owner\nLeads,K-1,738964000000291001,\
                          Leads,twice,738964000000291003,\nLeads,anna@example.org,738964000000291004,\n";
 
 /// What a dry run cannot be made to meet here: trouble of the disk, rights that root does not miss, a race with an editor,
-/// gigabytes of manifest, a million bad rows, an organisation, which nobody is asked for, results of earlier runs, which other
+/// gigabytes of manifest, a million bad rows, an organisation and records, which nobody is asked for, results of earlier runs, which other
 /// tests are about, and a results file, which is met below.
-const NOT_HERE: [&str; 11] = [
+const NOT_HERE: [&str; 12] = [
     "read-failed",
     "file-unreadable",
     "file-denied",
@@ -245,6 +245,7 @@ const NOT_HERE: [&str; 11] = [
     "sent-under-another-name",
     "sent-by-another-manifest",
     "crosswalk-organisation",
+    "record-not-found",
     "results-as-manifest",
 ];
 

@@ -165,6 +165,11 @@ impl Raw {
         command
     }
 
+    /// The address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The paths with queries of all questions about records so far, in order.
     pub fn asked(&self) -> Vec<String> {
         self.book.asked.lock().expect("no thread of the service failed").clone()

@@ -1,10 +1,8 @@
 //! A crosswalk from the service itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -14,6 +12,7 @@ use super::summary::{CrosswalkSummary, LookedUp, ModuleSummary};
 use super::{CrosswalkArgs, Screen, wording};
 use crate::cli::config::{self, UserFile};
 use crate::cli::failure::Failure;
+use crate::cli::requests::{self, ReachedService};
 use crate::cli::signals;
 use crate::crosswalk::CrosswalkRules as _;
 use crate::crosswalk::cost::{LookupSize, LookupWay, choose_way};
@@ -27,11 +26,7 @@ use crate::exit::Exit;
 use crate::manifest::{self, Input, ReadOptions};
 use crate::units;
 use crate::upload::RecordId;
-use crate::zoho::{Client, HttpOptions, TokenOptions};
-
-/// Waits before looks at a Bulk Read job.
-const FIRST_LOOK: Duration = Duration::from_secs(5);
-const LONGEST_LOOK: Duration = Duration::from_secs(60);
+use crate::zoho::Client;
 
 /// Looks the keys up and writes the file.
 pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exit, Failure> {
@@ -50,7 +45,8 @@ pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exi
     if !screen.quiet {
         screen.say(&plan.human(&lookup));
     }
-    if !super::may_go_on(args, screen)? {
+    if !requests::may_go_on(args.yes, screen)? {
+        screen.say("Nothing was asked for, nothing was written.\n");
         return Ok(Exit::Stopped);
     }
     let stop = Arc::new(StopSignal::default());
@@ -118,33 +114,8 @@ impl ServiceReader {
     fn reach(args: &CrosswalkArgs) -> Result<ServiceReader, Failure> {
         let user = config::user_file().map_or(Ok(UserFile::default()), |path| UserFile::load(&path));
         let user = user.map_err(Failure::usage)?;
-        let access = config::access(&args.target, &user, |name| std::env::var(name).ok(), io::stdin().lock());
-        let access = access.map_err(Failure::usage)?;
-        let target = access.place.target().map_err(Failure::usage)?;
-        let standard = RequestPolicy::default();
-        let concurrency = args.pace.concurrency.or(user.run.concurrency).map_or(standard.concurrency, u32::from);
-        let policy = RequestPolicy {
-            concurrency,
-            rate: args.pace.rate.or(user.run.rate).unwrap_or(standard.rate),
-            max_credits: args.pace.max_credits,
-            keep_credits: args.pace.keep_credits.unwrap_or(standard.keep_credits),
-            seed: fastrand::u64(..),
-            ..standard
-        };
-        let http = HttpOptions {
-            concurrency: concurrency as usize,
-            ..config::http(&args.target, access.ca_file.clone()).map_err(Failure::usage)?
-        };
-        let tokens = TokenOptions { cache_folder: config::token_folder(), ..TokenOptions::default() };
-        // A server on this machine answers at once or not at all.
-        let is_near = target.api().is_loopback();
-        let (first, longest) = match is_near {
-            true => (FIRST_LOOK / 50, LONGEST_LOOK / 50),
-            false => (FIRST_LOOK, LONGEST_LOOK),
-        };
-        let polling = Polling { first, longest, until: args.max_duration };
-        let client = Client::new(target, access.credentials, &http, tokens).map_err(Failure::usage)?;
-        Ok(ServiceReader { client, policy, polling })
+        let ReachedService { client, policy, is_near, .. } = requests::reach(&args.target, &args.pace, &user)?;
+        Ok(ServiceReader { client, policy, polling: Polling::of(is_near, args.max_duration) })
     }
 
     /// Asks what the look-up wants to know, with what is left of the credits.

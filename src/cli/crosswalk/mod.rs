@@ -7,7 +7,7 @@ mod port;
 mod summary;
 mod wording;
 
-use std::io::{self, BufRead, IsTerminal as _};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -96,19 +96,4 @@ fn show(summary: &CrosswalkSummary, args: &CrosswalkArgs, screen: Screen) -> Res
         Output::Json => screen.print(&summary.json()),
         Output::Human => screen.print(&summary.human(screen.out_look())),
     }
-}
-
-/// Asks once, where there is somebody to ask.
-fn may_go_on(args: &CrosswalkArgs, screen: Screen) -> Result<bool, Failure> {
-    if args.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Ok(true);
-    }
-    screen.say("Ask for it? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(Failure::usage)?;
-    let agreed = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-    if !agreed {
-        screen.say("Nothing was asked for, nothing was written.\n");
-    }
-    Ok(agreed)
 }
