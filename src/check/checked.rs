@@ -8,6 +8,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::left_out::LeftOut;
 use super::store::{RowStore, TextId};
+use crate::checksum::Checksums;
 use crate::upload::{FileFacts, FileSource, RecordId, RowKey, SourceKind, Upload};
 
 /// Which of the rows that passed, from 0, in manifest order.
@@ -102,6 +103,11 @@ impl Checked {
     /// The file of a row, for reading; `None` for a link, and for a file that was not looked at.
     pub fn file(&self, row: RowIx) -> Option<FileSource> {
         self.store.file(self.store.rests[row.get()].source, &self.base, self.store.checksums_of(row.get()))
+    }
+
+    /// What the manifest says that the bytes of a row hash to.
+    pub fn checksums(&self, row: RowIx) -> Checksums {
+        self.store.checksums_of(row.get())
     }
 
     /// What the look at the file of a row said; `None` for a link, and for a file that only rows name which an earlier

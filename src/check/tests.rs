@@ -775,9 +775,11 @@ fn rows_beyond_the_problems_that_are_kept_are_held_with_their_code() {
     assert_eq!(more, [("module-label", 500), ("file-missing", 500)]);
     let last = checkup.unsound.last().expect("held");
     assert_eq!((last.code().as_str(), last.message()), ("module-label", ProblemCode::ModuleLabel.title()));
-    let mut out = Vec::new();
-    crate::console::problems_csv::write(&mut out, &[], &checkup.unsound, &checkup.problems).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    let mut out = std::io::Cursor::new(Vec::new());
+    let (unsound, problems) = (&checkup.unsound, &checkup.problems);
+    let table = crate::console::mend::MendTable { columns: &[], unsound, problems, refused: &[] };
+    table.write(crate::console::mend::MendForm::Csv(','), &mut out).unwrap();
+    let text = String::from_utf8(out.into_inner()).unwrap();
     assert_eq!(text.lines().count(), 1_501);
     let last = text.lines().last().expect("a row");
     assert!(

@@ -92,7 +92,7 @@ Examples:
   attache run uploads.csv --sandbox            rehearse it against a server on this machine
   attache run uploads.csv --dc eu              do it; the same command again goes on
   attache run uploads.csv --dc eu --limit 20   begin with twenty rows
-  attache run uploads.csv --dry-run --problems wrong.csv
+  attache run uploads.csv --dry-run --problems wrong.xlsx
                                                the rows to mend, as a file for a spreadsheet",
         after_help = "\
 Every option can be an environment variable: --max-size is ATTACHE_MAX_SIZE.
@@ -472,7 +472,7 @@ pub struct OutArgs {
     /// How to say how far the run is
     #[arg(long, value_name = "FORM", default_value = "auto")]
     pub progress: ProgressMode,
-    /// Write the rows with problems to this CSV; mended, it is a manifest
+    /// Write the rows to mend, and after a run those that failed, to this .csv or .xlsx; mended, it is a manifest
     #[arg(long, value_name = "FILE")]
     pub problems: Option<PathBuf>,
     /// Make the fingerprints in the results with SHA-256 instead of XXH3

@@ -259,7 +259,7 @@ fn verdict(found: &CheckReport<'_>) -> String {
     }
     text.push_str("\nattache explain CODE says more about a code.");
     if unsound > 0 {
-        text.push_str(" --problems FILE writes the rows to mend to a CSV.\n");
+        text.push_str(" --problems FILE writes the rows to mend to a .csv or .xlsx.\n");
         let whole = |problem: &Problem| problem.severity == Severity::Error && problem.code.extent() == Extent::Whole;
         if !found.skipping && found.sound > 0 && !found.problems.iter().any(whole) {
             let _ = writeln!(text, "--skip-invalid leaves them out and sends the other {}.", count(found.sound));

@@ -39,14 +39,14 @@ pub(crate) use self::spreadsheet_errors::is_spreadsheet_error;
 pub use self::xlsx::WorkbookError;
 #[cfg(test)]
 pub(crate) use self::xlsx::testing as xlsx_testing;
-pub(crate) use self::xlsx::{CellFlaw, WorkbookSheet, cell_name, spool};
+pub(crate) use self::xlsx::{CellFlaw, MAX_SHEET_ROWS, WorkbookSheet, cell_name};
 pub use self::yaml::schema;
 
 use self::csv::{CsvRows, ManifestLines};
 use self::decode::Decoder;
 use self::limits::MAX_BYTES;
 use self::reader::{RowReader, Tolerance};
-use self::xlsx::WorkbookRows;
+use self::xlsx::{WorkbookRows, spool};
 use self::yaml::YamlDocument;
 use crate::problem::ProblemList;
 use crate::upload::FileFacts;

@@ -306,3 +306,25 @@ fn a_manifest_that_cannot_be_opened_is_a_mistake_of_usage() {
     case.run(&["run", "-", "--dry-run"]).exits(2).says("--format");
     case.run(&["run", "m.txt", "--format", "csv", "--dry-run"]).exits(3).prints("no-rows");
 }
+
+#[test]
+fn rows_that_fail_at_the_service_are_in_the_list_to_mend_and_the_mended_list_is_a_manifest() {
+    let case = Case::new().file("a.txt", "a").file("b.txt", "b");
+    case.write(
+        "m.csv",
+        "module;record;file;note\nLeads;738964000000291009;a.txt;one\nDeals;738964000000291019;b.txt;=two\n\
+         Leads;12;a.txt;three\n",
+    );
+    let run = ["run", "m.csv", "--sandbox", "--skip-invalid", "--sandbox-fault", "no-permission,module=Deals"];
+    let done = case.run(&[&run[..], &["--problems", "mend.csv"]].concat()).exits(1);
+    assert!(done.stderr.contains("Rows to mend: mend.csv (2 rows). Open it with the ids as Text"), "{}", done.stderr);
+    let text = std::fs::read_to_string(case.path("mend.csv")).expect("written");
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+    assert_eq!(lines[0], "module;record;file;url;name;note;x_line;x_problem;x_what_to_do");
+    assert!(lines[1].starts_with("Leads;12;a.txt;;;three;4;\"record-length: "), "{text}");
+    assert!(lines[2].starts_with("Deals;738964000000291019;b.txt;;;'=two;3;NO_PERMISSION: "), "{text}");
+    case.run(&[&run[..], &["--problems", "mend.xlsx", "--results", "again.results.csv"]].concat()).exits(1);
+    let done = case.run(&["run", "mend.xlsx", "--dry-run", "--sandbox"]).exits(3);
+    assert!(done.stdout.contains("mend.xlsx To mend!B2"), "{}", done.stdout);
+    assert!(done.stdout.contains("1 of 2 rows is not sound"), "{}", done.stdout);
+}

@@ -60,7 +60,7 @@ pub const LIBRARIES: &[(&str, &[&str])] = &[
     ("rawzip", &["archive.rs", "crosswalk/bulk.rs", "sandbox/bulk.rs"]),
     ("roff", &["cli/man.rs"]),
     ("rpassword", &["cli/auth.rs"]),
-    ("rust_xlsxwriter", &["report/"]),
+    ("rust_xlsxwriter", &["console/mend/workbook.rs", "report/"]),
     ("saphyr_parser", &["manifest/"]),
     ("serde_yaml", &["manifest/yaml/document.rs"]),
     ("signal_hook", &["cli/"]),

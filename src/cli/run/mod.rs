@@ -3,6 +3,7 @@
 mod consent;
 mod crosswalk_owner;
 mod judge;
+mod mend;
 mod missing;
 mod moved;
 mod owner;
@@ -13,12 +14,12 @@ mod selection;
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
 
+use self::mend::MendFile;
 use self::ports::{ClientUploader, ResultsJournal, SentContents};
 use self::prepare::{Destination, Prepared};
 use self::rows::ManifestRows;
@@ -66,6 +67,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     prepared.recognise.resend.changed = changes.resend;
     prepared.plan.changed_files = changes.told;
     show_problems(&prepared, &checkup)?;
+    let to_mend = MendFile::after_check(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.
     let mut results = match found {
         Err(error) if checkup.checked.is_some() => return Err(error),
@@ -113,7 +115,11 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             if !plan.is_empty() && !consent::ask(&prepared, plan.facts())? {
                 return Ok(Exit::Stopped);
             }
-            execute(&prepared, &plan, *held, destination.as_ref(), &owner)
+            let exit = execute(&prepared, &plan, *held, destination.as_ref(), &owner)?;
+            if let Some(to_mend) = to_mend {
+                to_mend.after_run(&prepared, &checkup, plan.checked())?;
+            }
+            Ok(exit)
         }
     }
 }
@@ -200,11 +206,6 @@ fn open(prepared: &Prepared) -> Result<Manifest, Failure> {
 }
 
 fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> {
-    if let Some(path) = &prepared.args.out.problems {
-        write_rows_to_mend(path, checkup)
-            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
-            .or_exit(Exit::Usage)?;
-    }
     if prepared.args.out.output == Output::Json || checkup.problems.is_empty() {
         return Ok(());
     }
@@ -220,13 +221,6 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
         prepared.screen.say(&console::problems::render(&found, &lines, look));
     }
     Ok(())
-}
-
-/// The rows with problems as a CSV of their own. It takes its place at once, so that a reader never meets half of it.
-fn write_rows_to_mend(path: &Path, checkup: &Checkup) -> io::Result<()> {
-    crate::atomic_file::replace(path, |out| {
-        console::problems_csv::write(out, &checkup.carried_columns, &checkup.unsound, &checkup.problems)
-    })
 }
 
 /// For programs: everything that is known before anything is sent.

@@ -18,4 +18,4 @@ mod workbook;
 pub(crate) use self::cell::CellFlaw;
 pub(super) use self::rows::WorkbookRows;
 pub use self::workbook::WorkbookError;
-pub(crate) use self::workbook::{WorkbookSheet, cell_name, spool};
+pub(crate) use self::workbook::{MAX_ROWS as MAX_SHEET_ROWS, WorkbookSheet, cell_name, spool};

@@ -12,7 +12,7 @@ use crate::archive::{MemberReader, Unusable, read_directory};
 use crate::units::count;
 
 /// A sheet may have so many rows with something in them, its header not counted.
-const MAX_ROWS: usize = 200_000;
+pub(crate) const MAX_ROWS: usize = 200_000;
 
 /// The texts of a workbook, which are held while a sheet is read, may have so many bytes.
 const MAX_SHARED_TEXT: u64 = 96 << 20;
