@@ -9,7 +9,7 @@ use crate::check::{self, Checkup};
 use crate::cli::args::{DoctorArgs, PaceArgs};
 use crate::cli::config::{self, UserFile};
 use crate::cli::failure::{Failure, OrExit as _};
-use crate::console::problems_csv;
+use crate::console::mend::{MendForm, MendTable};
 use crate::doctor::findings::DoctorManifest;
 use crate::doctor::rows;
 use crate::exit::Exit;
@@ -103,10 +103,12 @@ impl Subject {
         }
     }
 
-    /// The rows with problems as a CSV of their own. It takes its place at once, so that a reader never meets half of it.
+    /// The rows with problems as a table of their own. It takes its place at once, so that a reader never meets half of it.
     pub(super) fn write_problems(&self, path: &Path) -> Result<(), Failure> {
-        let Checkup { carried_columns, unsound, problems, .. } = &self.checkup;
-        crate::atomic_file::replace(path, |out| problems_csv::write(out, carried_columns, unsound, problems))
+        let Checkup { manifest, carried_columns, unsound, problems, .. } = &self.checkup;
+        let table = MendTable { columns: carried_columns, unsound, problems, refused: &[] };
+        let form = MendForm::of(path, manifest.delimiter);
+        crate::atomic_file::replace(path, |out| table.write(form, out))
             .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
             .or_exit(Exit::Usage)
     }

@@ -33,11 +33,7 @@ impl MendFile {
     /// Writes the rows that the check found wrong; `None` where nobody asked for them.
     pub(super) fn after_check(prepared: &Prepared, checkup: &Checkup) -> Result<Option<MendFile>, Failure> {
         let Some(path) = prepared.args.out.problems.clone() else { return Ok(None) };
-        let is_workbook = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"));
-        let form = match is_workbook {
-            true => MendForm::Workbook,
-            false => MendForm::Csv(checkup.manifest.delimiter.unwrap_or(',')),
-        };
+        let form = MendForm::of(&path, checkup.manifest.delimiter);
         let mut file = MendFile { path, form, stamp: None };
         let table = table(checkup, &[]);
         file.write(&table)?;

@@ -11,6 +11,7 @@ mod workbook;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Seek, Write};
+use std::path::Path;
 
 use crate::check::{LeftOut, LeftOutCells};
 use crate::problem::{Problem, ProblemList, RowProblem, Severity};
@@ -22,6 +23,16 @@ pub enum MendForm {
     Csv(char),
     /// An .xlsx workbook.
     Workbook,
+}
+
+impl MendForm {
+    /// The form that the name of a file asks for. A CSV has the delimiter of the manifest, if that has one.
+    pub fn of(path: &Path, delimiter: Option<char>) -> MendForm {
+        match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx")) {
+            true => MendForm::Workbook,
+            false => MendForm::Csv(delimiter.unwrap_or(',')),
+        }
+    }
 }
 
 /// A row that was sound and failed at the service.
@@ -177,8 +188,6 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::check::Checkup;
     use crate::problem::{Extent, ProblemCode};
