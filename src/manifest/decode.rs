@@ -47,8 +47,6 @@ pub(crate) struct Decoder {
     last_was_cr: bool,
     /// More bytes than this are not read.
     limit: u64,
-    /// All text so far, while somebody may still want to look back at it.
-    kept: Option<String>,
 }
 
 enum Coding {
@@ -94,39 +92,12 @@ impl Decoder {
             watch_cr,
             last_was_cr: false,
             limit: u64::MAX,
-            kept: None,
         }
     }
 
     /// The same, reading no more than so many bytes; a source that has more ends with an error.
     pub(crate) fn with_limit(self, limit: u64) -> Decoder {
         Decoder { limit, ..self }
-    }
-
-    /// How many bytes the kept text has.
-    pub(crate) fn kept_len(&self) -> usize {
-        self.kept.as_ref().map_or(0, String::len)
-    }
-
-    /// Keeps a copy of all text from now on, until [`Decoder::stop_keeping`].
-    pub(crate) fn start_keeping(&mut self) {
-        self.kept = Some(String::new());
-    }
-
-    pub(crate) fn stop_keeping(&mut self) {
-        self.kept = None;
-    }
-
-    /// The kept text up to this character, or all of it.
-    pub(crate) fn kept(&self, end: Option<usize>) -> String {
-        let kept = self.kept.as_deref().unwrap_or_default();
-        let end = end.and_then(|end| kept.char_indices().nth(end)).map_or(kept.len(), |(at, _)| at);
-        kept[..end].to_owned()
-    }
-
-    /// One character of the kept text.
-    pub(crate) fn kept_char(&self, index: usize) -> Option<char> {
-        self.kept.as_deref()?.chars().nth(index)
     }
 
     /// Appends some more text; `false` when there is none.
@@ -152,9 +123,6 @@ impl Decoder {
             self.chunk.copy_within(decoded..filled, 0);
             self.waiting = filled - decoded;
             self.done = last;
-        }
-        if let (Some(kept), Some(fresh)) = (&mut self.kept, text.get(before..)) {
-            kept.push_str(fresh);
         }
         text.len() > before
     }
@@ -317,6 +285,11 @@ impl Decoder {
         }
         let count = same.iter().map(|flaw| flaw.count).sum();
         Some(first.problem(count))
+    }
+
+    /// Whether something was no text that has not been taken yet.
+    pub(crate) fn has_flaws(&self) -> bool {
+        !self.flaws.is_empty()
     }
 
     /// The line that the text has come to.

@@ -136,10 +136,10 @@ impl ManifestReader {
                 close(&mut table.lines.decoder, line, self.file, &mut self.info, problems);
             }
             RowReader::Yaml(document) => {
-                let decoder = document.decoder();
-                let mut decoder = decoder.borrow_mut();
+                let text = document.text();
+                let decoder = &mut text.borrow_mut().decoder;
                 let line = decoder.line();
-                close(&mut decoder, line, self.file, &mut self.info, problems);
+                close(decoder, line, self.file, &mut self.info, problems);
             }
             // It was read whole when it was opened.
             RowReader::Workbook(_) => problems.extend(changed(self.file, None)),

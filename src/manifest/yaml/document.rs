@@ -3,18 +3,23 @@
 //! Events keep what serde would lose: the text as written (`2024.10`, `007`, `no`), the place of each value, and every
 //! problem instead of the first. A million rows pass through a few kilobytes.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker};
 
 use super::events::{
-    Events, EventsEnd, Scalar, Value, alias, in_row, place_of, place_of_value, report_anchor, report_tag, without_nul,
+    Events, EventsEnd, Scalar, SharedText, Value, alias, in_row, is_null, place_of, place_of_value, report_anchor,
+    report_tag, without_nul,
 };
 use super::head::{HEAD_KEYS, OneOrMore, YamlHead};
+use super::plain::{PlainEntry, PlainExtent, PlainNext, PlainRows, PlainStyle};
+use super::problems::{
+    key_twice, merge_key, missing_version, no_uploads, not_a_row, not_text, report_text, unknown_key, wrong_version,
+};
 use crate::manifest::decode::Decoder;
-use crate::manifest::limits::{CELL_LIMIT, MAX_CARRIED, cell_too_large, too_many};
+use crate::manifest::limits::{MAX_CARRIED, too_many};
 use crate::manifest::reader::Tolerance;
 use crate::manifest::row::{self, Field, RawRow};
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
@@ -26,6 +31,10 @@ const MAX_KEYS: usize = MAX_CARRIED + 100;
 /// A YAML manifest whose head has been read.
 pub(crate) struct YamlDocument {
     events: Events,
+    /// How far the `-` of the rows are indented, if some of them may be read without events.
+    indent: Option<usize>,
+    /// Reads the rows, unless the events do.
+    plain: Option<PlainRows>,
     pub(crate) root: Option<(String, Place)>,
     pub(crate) custom_modules: Vec<(String, Place)>,
     pub(crate) crosswalks: Vec<(String, Place)>,
@@ -60,8 +69,19 @@ enum DocumentState {
 impl YamlDocument {
     /// Reads up to the first row.
     pub(crate) fn open(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
+        let mut document = YamlDocument::open_with_events(decoder, problems);
+        if document.state == DocumentState::InRows {
+            document.pass_to_plain();
+        }
+        document
+    }
+
+    /// The same, with all rows to be read from events unless [`YamlDocument::pass_to_plain`] is called.
+    fn open_with_events(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
         let mut document = YamlDocument {
             events: Events::new(decoder),
+            indent: None,
+            plain: None,
             root: None,
             custom_modules: Vec::new(),
             crosswalks: Vec::new(),
@@ -73,7 +93,6 @@ impl YamlDocument {
         };
         // An `Err` has been reported, and leaves no rows to read.
         let _ = document.read_head(problems);
-        document.events.decoder.borrow_mut().stop_keeping();
         if document.state == DocumentState::Done {
             document.events.report_flaws(None, problems);
         } else {
@@ -84,8 +103,15 @@ impl YamlDocument {
         document
     }
 
-    pub(crate) fn decoder(&self) -> Rc<RefCell<Decoder>> {
-        Rc::clone(&self.events.decoder.0)
+    /// The text that the manifest was read from.
+    pub(crate) fn text(&self) -> SharedText {
+        Rc::clone(&self.events.text)
+    }
+
+    /// Reads on without events where the next row can be.
+    fn pass_to_plain(&mut self) {
+        let Some(indent) = self.indent else { return };
+        self.plain = self.events.pass(indent).map(|line| PlainRows::new(indent, line));
     }
 
     fn read_head(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
@@ -236,7 +262,7 @@ impl YamlDocument {
 
     /// Reads the head through serde, now that its shape is known to be right.
     fn take_head(&mut self, end: Option<usize>, flow: bool, places: HeadPlaces, problems: &mut ProblemList) {
-        let kept = self.events.decoder.borrow_mut().kept(end);
+        let kept = self.events.head(end);
         let text = if flow && end.is_some() { format!("{kept}}}") } else { kept };
         let head: YamlHead = match serde_yaml::from_str(&text) {
             Ok(head) => head,
@@ -261,6 +287,9 @@ impl YamlDocument {
         match self.events.value(None, problems)? {
             Value::List(_) => {
                 self.state = DocumentState::InRows;
+                let indent = self.events.end_head();
+                // What is indented as a whole is rare, and would need as many blanks before what stands for the head.
+                self.indent = indent.filter(|_| key_place.column == Some(1));
                 Ok(())
             }
             Value::Scalar(scalar) if scalar.is_null => self.finish(problems),
@@ -307,6 +336,25 @@ impl YamlDocument {
     ) -> Result<bool, EventsEnd> {
         while self.state == DocumentState::InRows {
             let number = tolerance.rows.saturating_add(1);
+            match self.next_plain() {
+                Some(PlainNext::Row(extent)) => {
+                    row.begin(0);
+                    row.number = number;
+                    self.read_plain(row, extent, problems);
+                    if row.is_blank() && !row.broken {
+                        tolerance.empty_rows += 1;
+                        continue;
+                    }
+                    self.inherit(row);
+                    tolerance.count_row();
+                    return Ok(true);
+                }
+                Some(PlainNext::End) => {
+                    self.state = DocumentState::Done;
+                    return Ok(false);
+                }
+                Some(PlainNext::Other) | None => {}
+            }
             let Some(value) = self.events.item_of_row(number, problems)? else {
                 self.finish(problems)?;
                 return Ok(false);
@@ -317,6 +365,7 @@ impl YamlDocument {
                     row.number = number;
                     let before = problems.total();
                     self.read_row(row, problems)?;
+                    self.pass_to_plain();
                     row.broken |= problems.total() > before;
                     if row.is_blank() && !row.broken {
                         tolerance.empty_rows += 1;
@@ -355,15 +404,7 @@ impl YamlDocument {
             let place = place_of(at);
             let target = self.target(&key, place, number, problems);
             match self.events.value(number, problems)? {
-                Value::Scalar(scalar) => {
-                    report_text(&key, &scalar, self.is_carried(target), number, problems);
-                    let text = if scalar.is_null { "" } else { &scalar.text };
-                    match target {
-                        Some(RowKeyTarget::Field(field)) => row.set_value(field, text, scalar.place),
-                        Some(RowKeyTarget::Carried(column)) => row.set_carried(column, text),
-                        None => {}
-                    }
-                }
+                Value::Scalar(scalar) => self.take_value(row, &key, target, &scalar, problems),
                 other => {
                     if let Some(RowKeyTarget::Field(field)) = target {
                         row.refuse(field);
@@ -376,6 +417,72 @@ impl YamlDocument {
             }
         }
         Ok(())
+    }
+
+    /// What comes next without events, after which the events know where they are.
+    fn next_plain(&mut self) -> Option<PlainNext> {
+        let plain = self.plain.as_mut()?;
+        let next = plain.next(&mut self.events.text.borrow_mut());
+        if next == PlainNext::Other {
+            self.events = Events::of_rows(Rc::clone(&self.events.text), plain.line());
+            self.plain = None;
+        }
+        Some(next)
+    }
+
+    fn read_plain(&mut self, row: &mut RawRow, extent: PlainExtent, problems: &mut ProblemList) {
+        let Some(mut plain) = self.plain.take() else { return };
+        let text = self.text();
+        let mut text = text.borrow_mut();
+        row.line = plain.line() + extent.before;
+        let before = problems.total();
+        for entry in plain.entries() {
+            self.take_entry(row, entry, plain.line(), text.rest(), problems);
+        }
+        row.broken |= problems.total() > before;
+        plain.pass(extent, &mut text);
+        self.plain = Some(plain);
+    }
+
+    fn take_entry(
+        &mut self,
+        row: &mut RawRow,
+        entry: &PlainEntry,
+        first_line: u32,
+        text: &str,
+        problems: &mut ProblemList,
+    ) {
+        let place = |blanks: u32| Place { line: first_line + entry.line, column: Some(blanks + 1) };
+        let (key_column, value_column) = entry.columns;
+        let key = text.get(entry.key.clone()).unwrap_or_default();
+        let value = text.get(entry.value.clone()).unwrap_or_default();
+        let is_plain = entry.style == PlainStyle::Bare;
+        let value = match entry.style {
+            PlainStyle::Bare | PlainStyle::Quoted => Cow::Borrowed(value),
+            PlainStyle::DoubledQuotes => Cow::Owned(value.replace("''", "'")),
+        };
+        let target = self.target(key, place(key_column), Some(row.number), problems);
+        let is_null = is_null(&value, is_plain);
+        let scalar = Scalar { text: value, is_null, is_plain, place: place(value_column) };
+        self.take_value(row, key, target, &scalar, problems);
+    }
+
+    /// Puts the value of a key into the row.
+    fn take_value(
+        &self,
+        row: &mut RawRow,
+        key: &str,
+        target: Option<RowKeyTarget>,
+        scalar: &Scalar<'_>,
+        problems: &mut ProblemList,
+    ) {
+        report_text(key, scalar, self.is_carried(target), Some(row.number), problems);
+        let text = if scalar.is_null { "" } else { &*scalar.text };
+        match target {
+            Some(RowKeyTarget::Field(field)) => row.set_value(field, text, scalar.place),
+            Some(RowKeyTarget::Carried(column)) => row.set_carried(column, text),
+            None => {}
+        }
     }
 
     /// Fills in what the row leaves out. A source of its own, of either kind, replaces the default one, and so does a
@@ -579,93 +686,6 @@ struct HeadPlaces {
     defaults: HashMap<String, (Place, bool)>,
 }
 
-/// Reports a value that is too long, or has a line break where none may be.
-fn report_text(key: &str, scalar: &Scalar, carried: bool, row: Option<u32>, problems: &mut ProblemList) {
-    if scalar.text.len() > CELL_LIMIT {
-        let mut problem = cell_too_large(scalar.text.len()).at(scalar.place);
-        problem.field = Some(key.to_owned());
-        problems.push(in_row(problem, row));
-    }
-    if !carried && scalar.text.contains('\n') {
-        let problem = Problem::new(
-            ProblemCode::NewlineInCell,
-            format!("a line break in {key}"),
-            "write the value on one line; a block after | or > ends with a line break",
-        );
-        problems.push(in_row(problem.at(scalar.place).about(key, &scalar.text), row));
-    }
-}
-
-fn merge_key(place: Place) -> Problem {
-    Problem::new(ProblemCode::YamlMergeKey, "a YAML merge key", "put values that rows share under defaults")
-        .at(place)
-        .about("<<", "<<")
-}
-
-fn unknown_key(key: &str, place: Place, known: &[&str], more: &str) -> Problem {
-    let hint = match crate::text::nearest(key, known.iter().copied()) {
-        Some(near) => format!("did you mean {near}?{}", more.replace("; a", " A")),
-        None => format!("known are {}{more}", known.join(", ")),
-    };
-    Problem::new(ProblemCode::KeyUnknown, format!("there is no key \"{}\"", crate::text::masked_excerpt(key)), hint)
-        .at(place)
-        .about(key, key)
-}
-
-fn key_twice(key: &str, place: Place) -> Problem {
-    Problem::new(
-        ProblemCode::KeyTwice,
-        format!("the key {} stands here a second time", crate::text::masked_excerpt(key)),
-        "remove one of them; perhaps a - is missing that begins a new row",
-    )
-    .at(place)
-    .about(key, key)
-}
-
-fn not_text(key: &str, value: &Value) -> Problem {
-    let kind = if matches!(value, Value::List(_)) { "a list" } else { "a set of keys and values" };
-    let mut problem = Problem::new(
-        ProblemCode::ValueNotText,
-        format!("{} is {kind}, not one text", crate::text::masked_excerpt(key)),
-        "write one row for each value, or quote a text that looks like YAML",
-    );
-    problem.field = Some(key.to_owned());
-    problem
-}
-
-fn not_a_row(value: &Value) -> Problem {
-    let problem = Problem::new(
-        ProblemCode::RowNotKeys,
-        "this entry is not a set of keys and values",
-        "write `- module: …` with the other keys below it, indented alike",
-    );
-    match value {
-        Value::Scalar(scalar) => {
-            let mut problem = problem;
-            problem.value = Some(crate::text::masked_excerpt(&scalar.text));
-            problem
-        }
-        _ => problem,
-    }
-}
-
-fn no_uploads(message: &str) -> Problem {
-    Problem::new(ProblemCode::UploadsMissing, message, "add `uploads:` with one `- module: …` for each row")
-}
-
-fn missing_version() -> Problem {
-    Problem::new(ProblemCode::VersionMissing, "the version of the format is missing", "begin with `version: 1`")
-}
-
-fn wrong_version(scalar: &Scalar) -> Problem {
-    let quoted = !scalar.is_plain && scalar.text == "1";
-    let message =
-        if quoted { "the version is a text, not a number" } else { "this version of the format is not known" };
-    Problem::new(ProblemCode::VersionUnknown, message, "write `version: 1`")
-        .at(scalar.place)
-        .about("version", &scalar.text)
-}
-
 /// What serde did not like although the shape is right.
 fn serde_problem(error: &serde_yaml::Error) -> Problem {
     let problem = Problem::new(
@@ -681,3 +701,7 @@ fn serde_problem(error: &serde_yaml::Error) -> Problem {
         None => problem,
     }
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -1,10 +1,12 @@
 //! YAML as events with their places: scalars as written, and what no manifest may use.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, Span};
+use saphyr_parser::{BufferedInput, Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
+use super::window::TextWindow;
 use crate::manifest::decode::Decoder;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
@@ -21,8 +23,8 @@ const HEAD_LIMIT: usize = 4 << 20;
 pub(crate) struct EventsEnd;
 
 /// A scalar that stands for itself.
-pub(crate) struct Scalar {
-    pub(crate) text: String,
+pub(crate) struct Scalar<'t> {
+    pub(crate) text: Cow<'t, str>,
     /// Whether YAML takes it for nothing: plain, and empty or a way to write null.
     pub(crate) is_null: bool,
     pub(crate) is_plain: bool,
@@ -31,7 +33,7 @@ pub(crate) struct Scalar {
 
 /// A value, of whatever kind.
 pub(crate) enum Value {
-    Scalar(Scalar),
+    Scalar(Scalar<'static>),
     /// A list that has just begun.
     List(Place),
     /// A map that has just begun.
@@ -40,31 +42,38 @@ pub(crate) enum Value {
     Refused,
 }
 
+/// What stands before rows that are read from the middle of a manifest, so that the parser knows where it is.
+const BEFORE_ROWS: &str = "uploads:\n";
+
+/// The text of a manifest, which the parser's characters come from and which knows their flaws.
+pub(crate) type SharedText = Rc<RefCell<TextWindow>>;
+
 /// The events of the parser, with the text they come from.
 pub(crate) struct Events {
     parser: Parser<'static, BufferedInput<Chars>>,
-    pub(crate) decoder: SharedDecoder,
+    pub(crate) text: SharedText,
     fuel: Rc<Cell<usize>>,
-    /// Where the last event began and ended.
-    last: (Option<usize>, u32),
-}
-
-/// The decoder, which the parser's characters come from and which knows their flaws.
-#[derive(Clone)]
-pub(crate) struct SharedDecoder(pub(super) Rc<RefCell<Decoder>>);
-
-impl std::ops::Deref for SharedDecoder {
-    type Target = RefCell<Decoder>;
-
-    fn deref(&self) -> &RefCell<Decoder> {
-        &self.0
-    }
+    /// What the parser said before anybody asked.
+    pending: Option<Result<(Event<'static>, Span), ScanError>>,
+    /// Where the last event began and ended, as the parser counts.
+    last: Span,
+    /// The line that the last event ended on.
+    line: u32,
+    /// Whether what stands before the rows is still being read.
+    in_head: bool,
+    /// Whether there was an anchor, which what follows may refer to.
+    has_anchors: bool,
+    /// What the parser has read of that does not stand in the rest of the window: what was put before it, what has been
+    /// passed over.
+    passed: usize,
+    /// How many lines of the manifest the parser does not know of.
+    lines_before: usize,
 }
 
 /// Gives the parser one character after another, and no more than a value may have.
 struct Chars {
-    decoder: SharedDecoder,
-    text: String,
+    text: SharedText,
+    piece: String,
     at: usize,
     fuel: Rc<Cell<usize>>,
 }
@@ -73,32 +82,69 @@ impl Iterator for Chars {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
-        if self.at >= self.text.len() {
-            self.text.clear();
+        if self.at >= self.piece.len() {
             self.at = 0;
-            if !self.decoder.borrow_mut().read_into(&mut self.text) {
+            if !self.text.borrow_mut().next_piece(&mut self.piece) {
                 return None;
             }
         }
         let fuel = self.fuel.get().checked_sub(1)?;
         self.fuel.set(fuel);
-        let next = self.text.get(self.at..)?.chars().next()?;
+        let next = self.piece.get(self.at..)?.chars().next()?;
         self.at += next.len_utf8();
         Some(next)
     }
 }
 
 impl Events {
+    /// The events of a whole manifest.
     pub(crate) fn new(decoder: Decoder) -> Events {
-        let decoder = SharedDecoder(Rc::new(RefCell::new(decoder)));
-        decoder.borrow_mut().start_keeping();
+        Events::reading(Rc::new(RefCell::new(TextWindow::new(decoder))), "", 0)
+    }
+
+    /// The events of the rows that the rest of the window begins with, which stands on this line of the manifest.
+    pub(super) fn of_rows(text: SharedText, line: u32) -> Events {
+        text.borrow_mut().rewind();
+        let lines_before = (line as usize).saturating_sub(1 + BEFORE_ROWS.lines().count());
+        let mut events = Events::reading(text, BEFORE_ROWS, lines_before);
+        events.in_head = false;
+        // What it says of the text that we put there says nothing of the manifest.
+        loop {
+            match events.parser.next_event() {
+                Some(Ok((
+                    Event::StreamStart | Event::DocumentStart(_) | Event::MappingStart(..) | Event::Scalar(..),
+                    _,
+                ))) => {}
+                Some(Ok((Event::SequenceStart(..), _))) => break,
+                other => {
+                    events.pending = other;
+                    break;
+                }
+            }
+        }
+        events.fuel.set(EVENT_LIMIT);
+        events
+    }
+
+    fn reading(text: SharedText, before: &str, lines_before: usize) -> Events {
         let fuel = Rc::new(Cell::new(EVENT_LIMIT));
-        let chars = Chars { decoder: decoder.clone(), text: String::new(), at: 0, fuel: Rc::clone(&fuel) };
-        Events { parser: Parser::new_from_iter(chars), decoder, fuel, last: (None, 1) }
+        let chars = Chars { text: Rc::clone(&text), piece: before.to_owned(), at: 0, fuel: Rc::clone(&fuel) };
+        Events {
+            parser: Parser::new_from_iter(chars),
+            text,
+            fuel,
+            pending: None,
+            last: Span::default(),
+            line: 1,
+            in_head: true,
+            has_anchors: false,
+            passed: before.chars().count(),
+            lines_before,
+        }
     }
 
     pub(crate) fn next(&mut self, problems: &mut ProblemList) -> Result<(Event<'static>, Span), EventsEnd> {
-        let event = self.parser.next_event();
+        let event = self.pending.take().or_else(|| self.parser.next_event());
         if self.fuel.replace(EVENT_LIMIT) == 0 {
             problems.push(
                 Problem::new(
@@ -106,17 +152,20 @@ impl Events {
                     "no value ends within 4 million characters",
                     "check that this is the right file, and look at its quotes",
                 )
-                .on_line(self.last.1),
+                .on_line(self.line),
             );
             return Err(EventsEnd);
         }
         match event {
             Some(Ok((event, span))) => {
-                self.last = (Some(span.start.index()), line_of(span.end));
+                self.last = span;
+                self.has_anchors |= anchor_of(&event) != 0;
+                let span = Span::new(self.in_manifest(span.start), self.in_manifest(span.end));
+                self.line = line_of(span.end);
                 let too_much = if anchor_of(&event) > MAX_ANCHORS {
                     Some(too_many_anchors())
                 } else {
-                    (self.decoder.borrow().kept_len() > HEAD_LIMIT).then(head_too_large)
+                    (self.in_head && self.text.borrow().rest().len() > HEAD_LIMIT).then(head_too_large)
                 };
                 if let Some(problem) = too_much {
                     problems.push(problem.at(place_of(span.start)));
@@ -130,20 +179,89 @@ impl Events {
                     format!("this is not YAML: {}", error.info()),
                     "look at the place named and at the line before it: indentation, colons, quotes",
                 );
-                problems.push(problem.at(place_of(*error.marker())));
+                problems.push(problem.at(place_of(self.in_manifest(*error.marker()))));
                 Err(EventsEnd)
             }
             None => Err(EventsEnd),
         }
     }
 
-    /// The line that the last event ended on.
-    pub(crate) fn line(&self) -> u32 {
-        self.last.1
+    /// The place in the manifest of what the parser saw at a place of its own.
+    fn in_manifest(&self, mark: Marker) -> Marker {
+        Marker::new(mark.index(), mark.line() + self.lines_before, mark.col())
     }
 
+    /// The line that the last event ended on.
+    pub(crate) fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The character that the last event began with.
     pub(crate) fn char_at_last_start(&self) -> Option<char> {
-        self.decoder.borrow().kept_char(self.last.0?)
+        let text = self.text.borrow();
+        let at = text.byte_of(self.last.start.index().checked_sub(self.passed)?)?;
+        text.rest().get(at..)?.chars().next()
+    }
+
+    /// The text before this character of the manifest, or all that was read of it. Only of use in the head.
+    pub(super) fn head(&self, end: Option<usize>) -> String {
+        let text = self.text.borrow();
+        let end = end.and_then(|end| text.byte_of(end)).unwrap_or(text.rest().len());
+        text.rest().get(..end).unwrap_or_default().to_owned()
+    }
+
+    /// Ends the head. The rows that follow may be read as plain ones if nothing in the head changes what they mean and the
+    /// list that has just begun is one of `-`: then this is how far they are indented.
+    pub(super) fn end_head(&mut self) -> Option<usize> {
+        self.in_head = false;
+        let dash = self.first_dash().filter(|_| !self.has_anchors && !self.has_directives());
+        match dash {
+            Some(dash) => self.last.end = dash,
+            None => self.text.borrow_mut().stop_keeping(),
+        }
+        dash.map(|dash| dash.col())
+    }
+
+    /// The `-` that the list begins with.
+    fn first_dash(&self) -> Option<Marker> {
+        let start = self.last.start;
+        let text = self.text.borrow();
+        let (before, behind) = text.rest().split_at(text.byte_of(start.index())?);
+        let on_line = before.rsplit('\n').next()?;
+        if behind.starts_with('-') && is_blank(on_line) {
+            return Some(start);
+        }
+        // Of a list that is not indented, the parser tells only where the first row begins.
+        let is_indentless = on_line.trim_end_matches(' ') == "-";
+        is_indentless.then(|| Marker::new(start.index() - on_line.len(), start.line(), 0))
+    }
+
+    /// Whether a line begins with `%`, which may give a tag a meaning.
+    fn has_directives(&self) -> bool {
+        let text = self.text.borrow();
+        text.rest().starts_with('%') || text.rest().contains("\n%")
+    }
+
+    /// Passes over what the parser has told of, up to the end of the last event. If another row begins behind it, or
+    /// nothing, the rest of the window is that, and this is the line on which it begins.
+    pub(super) fn pass(&mut self, indent: usize) -> Option<u32> {
+        let mut text = self.text.borrow_mut();
+        let at = text.byte_of(self.last.end.index().checked_sub(self.passed)?)?;
+        let (before, behind) = text.rest().split_at(at);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let on_line = &before[line_start..];
+        let (begin, line) = if is_blank(on_line) {
+            (line_start, self.line)
+        } else {
+            let end = memchr::memchr(b'\n', behind.as_bytes()).filter(|end| is_blank(&behind[..*end]));
+            (end.map_or(line_start, |end| at + end + 1), self.line + 1)
+        };
+        let goes_on = begin != line_start || is_blank(on_line);
+        let plain = goes_on && !self.has_anchors && text.rest_is_rows(begin, indent);
+        let passed = if plain { begin } else { line_start };
+        self.passed = self.passed + text.rest()[..passed].chars().count();
+        text.advance(passed);
+        plain.then_some(line)
     }
 
     /// The value of a key. Tags, anchors of rows and aliases are reported.
@@ -183,11 +301,16 @@ impl Events {
 
     pub(crate) fn report_flaws_up_to(&mut self, line: u32, row: Option<u32>, problems: &mut ProblemList) -> bool {
         let before = problems.total();
-        while let Some(flaw) = self.decoder.borrow_mut().next_flaw(line) {
+        while let Some(flaw) = self.text.borrow_mut().decoder.next_flaw(line) {
             problems.push(in_row(flaw, row));
         }
         problems.total() > before
     }
+}
+
+/// Whether there is nothing but blanks, perhaps with the first half of a line break of Windows.
+fn is_blank(text: &str) -> bool {
+    text.strip_suffix('\r').unwrap_or(text).bytes().all(|byte| byte == b' ')
 }
 
 /// The number of an anchor, counted from 1; 0 for a value without one.
@@ -214,6 +337,11 @@ fn head_too_large() -> Problem {
     )
 }
 
+/// Whether YAML takes a text for nothing.
+pub(super) fn is_null(text: &str, is_plain: bool) -> bool {
+    text.is_empty() || (is_plain && matches!(text, "~" | "null" | "Null" | "NULL"))
+}
+
 /// What an event stands for; `None` at the end of a list.
 fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut ProblemList) -> Option<Value> {
     let place = place_of(span.start);
@@ -226,8 +354,8 @@ fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut 
     match event {
         Event::Scalar(text, style, ..) => {
             let is_plain = style == ScalarStyle::Plain;
-            let is_null = text.is_empty() || (is_plain && matches!(&*text, "~" | "null" | "Null" | "NULL"));
-            let text = without_nul(text.into_owned(), place, row, problems);
+            let is_null = is_null(&text, is_plain);
+            let text = Cow::Owned(without_nul(text.into_owned(), place, row, problems));
             Some(Value::Scalar(Scalar { text, is_null, is_plain, place }))
         }
         Event::SequenceStart(..) => Some(Value::List(place)),

@@ -4,11 +4,17 @@
 //! | --- | --- |
 //! | what may stand in the head; the schema for editors | `head.rs` |
 //! | reading the head and the rows | `document.rs` |
+//! | rows that need no events, since they are plain | `plain.rs` |
+//! | what is said of wrong keys and values | `problems.rs` |
+//! | the text that both ways of reading share | `window.rs` |
 //! | what YAML has and a manifest may not: anchors, tags, several documents | `events.rs` |
 
 mod document;
 mod events;
 mod head;
+mod plain;
+mod problems;
+mod window;
 
 pub(super) use self::document::YamlDocument;
 pub use self::head::schema;
