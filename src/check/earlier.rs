@@ -88,6 +88,16 @@ impl<'c> RowsSoFar<'c> {
         self.store.records[row as usize]
     }
 
+    /// What the old system calls the record of a row; empty where the row names it by its id.
+    pub fn record_key(&self, row: u32) -> &'c str {
+        self.store.record_key(row as usize)
+    }
+
+    /// Whether any row names its record by a key.
+    pub fn has_record_keys(&self) -> bool {
+        !self.store.record_keys.is_empty()
+    }
+
     /// What a row says.
     pub fn upload(&self, row: u32) -> Upload<'c> {
         let ix = row as usize;

@@ -302,7 +302,7 @@ fn every_code_is_reached_by_a_real_manifest() {
     let elsewhere = [
         "manifest-changed", "read-failed", "manifest-too-large", "too-many-bad-rows", "file-denied", "archive-unreadable", "member-missing",
         "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
-        "crosswalk-organisation", "record-not-found", "sent-before", "sent-under-another-name", "sent-by-another-manifest", "record-number-cell",
+        "crosswalk-organisation", "record-not-found", "sent-before", "sent-under-another-name", "sent-to-another-record", "sent-by-another-manifest", "record-number-cell",
         "cell-not-text", "cell-formula", "cell-merged",
     ];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();

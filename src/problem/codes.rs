@@ -934,11 +934,24 @@ problem_codes! {
     SentUnderAnotherName = "sent-under-another-name", Error, Row;
     title: "the record has this file already, under another name";
     meaning: "The same file went to this record under another name, and no row of the manifest asks for that one any \
-              more: the name was changed. The service cannot rename an attachment, so sending the row would give the \
+              more: the name was changed, or the file was renamed and its content is the same. The service cannot rename an attachment, so sending the row would give the \
               record the file twice.";
     example: "Leads,738964000000291009,a.pdf,Offer 2.pdf     (sent as Offer.pdf)";
     remedy: "Add --renamed keep to leave what is there under its old name, or --renamed send to attach the file again \
              under the new one; then remove the old one in the CRM if it is not wanted.";
+
+    SentToAnotherRecord = "sent-to-another-record", Error, Row;
+    title: "this went to another record already, to which the same key led";
+    meaning: "The row names its record by a key. The results say that the same file or link went to another record of this \
+              module under that key, and no row of the manifest asks for that one any more: the two records were merged in \
+              the CRM, or the crosswalk was made anew and its keys lead elsewhere. Merged records keep their attachments, \
+              so sending could attach the file a second time.";
+    example: "Contacts,K-7,a.pdf     (K-7 led to 738964000000291009 then, and leads to 738964000000291010 today)";
+    remedy: "See where the keys led, in the column record of the results. If the records were merged, add --moved same: the \
+             rows take over the lines of the results and are not sent. If the keys led to the wrong records, add --moved \
+             new, and remove the attachments there in the CRM. If it is the new crosswalk that is wrong, put the old one \
+             back. To say it row by row, give --moved a CSV file with the columns line (of the manifest) and moved (same \
+             or new).";
 
     SentByAnotherManifest = "sent-by-another-manifest", Error, Row;
     title: "the results of another manifest know this row";

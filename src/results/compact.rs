@@ -325,8 +325,8 @@ impl<D: Disk> Writer<'_, D> {
             let mut line = source.line(&kept)?;
             line.carried = self.layout.rearranged(source.layout, line.carried);
             if let Some(row) = self.takers.get(&kept.key()) {
-                let Line { file, url, .. } = self.rows.blank(*row);
-                line = Line { line: self.rows.line(*row), file, url, ..line };
+                let Line { record, record_key, file, url, .. } = self.rows.blank(*row);
+                line = Line { line: self.rows.line(*row), record, record_key, file, url, ..line };
             }
             if let Some(gone) = &mut gone {
                 // Nothing was ever created for such a row, and the manifest does not ask for it any more. What this run

@@ -182,6 +182,11 @@ impl<D: Disk> ResultsSnapshot<D> {
         }
     }
 
+    /// Rows of the manifest were found in the file under other words: it is the manifest's, even if no key of its rows is.
+    pub fn belongs_to_manifest(&mut self) {
+        self.ours = true;
+    }
+
     /// Sets the lines of these rows aside as `superseded`, since each row is to have a further attachment: what its line
     /// tells of stays known for good. The file says so, in one step, before a run sends anything.
     pub fn supersede(&mut self, rows: impl IntoIterator<Item = RowKey>) {

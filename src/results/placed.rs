@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::codec::Cells;
 use super::columns::ResultsColumn;
 use super::compact::OldLines;
 use super::disk::Disk;
@@ -13,11 +14,11 @@ use crate::outcome::Status;
 use crate::owner::CrmOwner;
 use crate::upload::{RecordId, RowKey};
 
-/// A row's last line, by the record that it is about.
+/// A row's last line, by the record that it is about, or by what else lines are compared by.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct PlacedLine {
-    /// The record.
-    pub record: RecordId,
+    /// The record, or a number that stands for its key.
+    pub group: u64,
     /// Whether it is open what became of it: such lines come behind the others of their record.
     pub is_open: bool,
     /// Where the line begins, in bytes from the beginning of the file: the order in which lines stand.
@@ -35,7 +36,37 @@ impl<D: Disk> ResultsSnapshot<D> {
     pub fn placed(
         &self,
         wanted: impl Fn(RowKey, Status) -> bool,
-        of_interest: impl Fn(RecordId) -> bool,
+        of_interest: impl Fn(u64) -> bool,
+    ) -> io::Result<Vec<PlacedLine>> {
+        // An invalid row may have anything for a record, but created nothing; an edited one is read by its key.
+        let record = |cells: &Cells<'_>| cells.parsed::<u64>(ResultsColumn::Record).ok().and_then(RecordId::new);
+        self.grouped(wanted, |cells| record(cells).map(RecordId::get).filter(|record| of_interest(*record)))
+    }
+
+    /// The same by the key of the record: `group` says where a line of this module and key belongs, if anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or has changed since it was.
+    pub fn placed_by_record_key(
+        &self,
+        wanted: impl Fn(RowKey, Status) -> bool,
+        group: impl Fn(&str, &str) -> Option<u64>,
+    ) -> io::Result<Vec<PlacedLine>> {
+        self.grouped(wanted, |cells| {
+            // Most lines have none.
+            if cells.raw(ResultsColumn::RecordKey).is_empty() {
+                return None;
+            }
+            let module = cells.text(ResultsColumn::Module).ok()?;
+            group(&module, &cells.text(ResultsColumn::RecordKey).ok()?)
+        })
+    }
+
+    fn grouped(
+        &self,
+        wanted: impl Fn(RowKey, Status) -> bool,
+        group: impl Fn(&Cells<'_>) -> Option<u64>,
     ) -> io::Result<Vec<PlacedLine>> {
         let created = |kept: &&Kept| kept.status.may_have_created() && wanted(kept.key(), kept.status);
         let mut kept: Vec<Kept> = self.history().iter().filter(created).copied().collect();
@@ -43,11 +74,9 @@ impl<D: Disk> ResultsSnapshot<D> {
         let mut source = self.source();
         let mut placed = Vec::new();
         for kept in kept {
-            // An invalid row may have anything for a record, but created nothing; an edited one is read by its key.
-            let record = source.cells(&kept)?.parsed::<u64>(ResultsColumn::Record).ok().and_then(RecordId::new);
-            if let Some(record) = record.filter(|record| of_interest(*record)) {
+            if let Some(group) = group(&source.cells(&kept)?) {
                 let is_open = kept.status.is_open();
-                placed.push(PlacedLine { record, is_open, offset: kept.offset, key: kept.key() });
+                placed.push(PlacedLine { group, is_open, offset: kept.offset, key: kept.key() });
             }
         }
         placed.sort_unstable();

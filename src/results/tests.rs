@@ -771,7 +771,7 @@ fn lines_are_found_by_their_record_with_those_that_are_open_behind_the_others() 
         [2, 3, 1],
         "even keys are of another record"
     );
-    assert_eq!(keys(seen.placed(|key, _| key.0 > 1, |record| record.get() % 2 == 1).expect("readable")), [3]);
+    assert_eq!(keys(seen.placed(|key, _| key.0 > 1, |record| record % 2 == 1).expect("readable")), [3]);
     assert_eq!(seen.reader().line(RowKey(3)).expect("readable"), seen.line(RowKey(3)).expect("readable"));
 }
 

@@ -29,6 +29,7 @@ mod problems;
 mod process;
 mod proofs;
 mod raw;
+mod renamed;
 mod report;
 mod resume;
 mod secrets;

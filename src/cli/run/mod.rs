@@ -63,7 +63,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         let missing = missing::found(&prepared.plan.results, prepared.results.accept_edited)?;
         prepared.recognise.resend.missing = missing;
     }
-    let (checkup, Recognition { takings, changes }) = judge::judge(&prepared, manifest, found.as_ref().ok())?;
+    let (checkup, Recognition { takings, changes, related }) = judge::judge(&prepared, manifest, found.as_ref().ok())?;
     prepared.recognise.resend.changed = changes.resend;
     prepared.plan.changed_files = changes.told;
     show_problems(&prepared, &checkup)?;
@@ -89,6 +89,9 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     let missing = std::mem::take(&mut prepared.recognise.resend.missing);
     prepared.recognise.resend.missing = missing::to_send(&prepared, missing, &takings)?;
     results.take_over(takings, &checked);
+    if related {
+        results.seen_mut().belongs_to_manifest();
+    }
     let selected = selection::select(&prepared, &checked)?;
     let (manifest, seen, resend) = (&checkup.manifest, results.seen(), &prepared.recognise.resend);
     let plan = plan::plan_selected(manifest, checked, seen, resend, &prepared.plan, selected);
@@ -144,9 +147,13 @@ impl Results {
     fn take_over(&mut self, takings: Vec<Taking>, checked: &Checked) {
         let left_out: HashSet<RowKey> = checked.left_out().iter().map(|row| row.key).collect();
         let takings = takings.into_iter().filter(|taking| !left_out.contains(&taking.to));
+        self.seen_mut().take_over(takings);
+    }
+
+    fn seen_mut(&mut self) -> &mut ResultsSnapshot<RealDisk> {
         match self {
-            Results::Seen(seen) => seen.take_over(takings),
-            Results::Held(held) => held.seen_mut().take_over(takings),
+            Results::Seen(seen) => seen,
+            Results::Held(held) => held.seen_mut(),
         }
     }
 

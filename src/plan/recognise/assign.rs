@@ -75,6 +75,17 @@ pub(super) enum RowFate {
     SentBeforeByOther(usize),
     /// Its file was sent under another name, as this line says.
     SentUnderAnotherName(usize),
+    /// It was sent to another record, to which its key led when this line was written.
+    SentToAnotherRecord(usize),
+}
+
+impl RowFate {
+    /// Leaves the row for later, unless it takes a line.
+    pub(super) fn leave_unless_taken(&mut self) {
+        if !matches!(self, RowFate::Takes(_)) {
+            *self = RowFate::New;
+        }
+    }
 }
 
 /// The pairs of one record, as somebody sees them who knows rows and lines.
@@ -151,11 +162,16 @@ pub(super) fn assign_by_content(rows: usize, lines: usize, pairs: &impl Pairs, r
             None => *fate = RowFate::SentBefore(first),
         }
     }
-    if renamed != RenamedRule::Send {
-        for (row, fate) in fates.iter_mut().enumerate().filter(|(_, fate)| **fate == RowFate::New) {
-            if let Some(line) = free.find(|line| pairs.likeness(row, line) == Likeness::OtherName) {
-                *fate = RowFate::SentUnderAnotherName(line);
-            }
+    for (row, fate) in fates.iter_mut().enumerate().filter(|(_, fate)| **fate == RowFate::New) {
+        let is_renamed = |line| match pairs.likeness(row, line) {
+            Likeness::OtherName => true,
+            Likeness::RenamedByContent => pairs.content(row, line) == ContentMatch::Same,
+            Likeness::Same | Likeness::ByContent | Likeness::Different => false,
+        };
+        match renamed {
+            RenamedRule::Send => {}
+            RenamedRule::Keep => *fate = free.take(is_renamed).map_or(RowFate::New, RowFate::Takes),
+            RenamedRule::Ask => *fate = free.find(is_renamed).map_or(RowFate::New, RowFate::SentUnderAnotherName),
         }
     }
     fates
@@ -165,12 +181,30 @@ fn content_of(pairs: &impl Pairs, row: usize, line: usize) -> Option<ContentMatc
     (pairs.likeness(row, line) == Likeness::ByContent).then(|| pairs.content(row, line))
 }
 
+/// What becomes of rows that nothing on their own record stands for, held against lines of other records to which their
+/// keys led. Each line stands for one row at most.
+pub(super) fn assign_by_record_key(rows: usize, lines: usize, pairs: &impl Pairs) -> Vec<RowFate> {
+    let mut free = FreeLines::of(lines);
+    let is_same_file = |row, line| match pairs.likeness(row, line) {
+        Likeness::Same | Likeness::OtherName => true,
+        Likeness::ByContent | Likeness::RenamedByContent => pairs.content(row, line) == ContentMatch::Same,
+        Likeness::Different => false,
+    };
+    let fate = |row| match pairs.moved(row) {
+        Some(MovedAnswer::New) => RowFate::New,
+        Some(MovedAnswer::Same) => free.take(|line| is_same_file(row, line)).map_or(RowFate::New, RowFate::Takes),
+        None => free.take(|line| is_same_file(row, line)).map_or(RowFate::New, RowFate::SentToAnotherRecord),
+    };
+    (0..rows).map(fate).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Pairs as a picture: a string for each row, a letter for each line. `=` the same, `n` another name, `c` the same
-    /// content, `d` another content, `?` unknown content, `.` different.
+    /// content, `d` another content, `?` unknown content, `r` renamed and the same content, `o` renamed and another one,
+    /// `.` different.
     struct Picture(&'static [&'static str], Option<MovedAnswer>);
 
     impl Picture {
@@ -185,14 +219,15 @@ mod tests {
                 b'=' => Likeness::Same,
                 b'n' => Likeness::OtherName,
                 b'c' | b'd' | b'?' => Likeness::ByContent,
+                b'r' | b'o' => Likeness::RenamedByContent,
                 _ => Likeness::Different,
             }
         }
 
         fn content(&self, row: usize, line: usize) -> ContentMatch {
             match self.at(row, line) {
-                b'c' => ContentMatch::Same,
-                b'd' => ContentMatch::Different,
+                b'c' | b'r' => ContentMatch::Same,
+                b'd' | b'o' => ContentMatch::Different,
                 _ => ContentMatch::Unknown,
             }
         }
@@ -214,6 +249,27 @@ mod tests {
         assert_eq!(as_written(&["n.", ".n"], RenamedRule::Keep), [(0, 0), (1, 1)]);
         assert_eq!(as_written(&["n"], RenamedRule::Ask), []);
         assert_eq!(as_written(&["n"], RenamedRule::Send), []);
+    }
+
+    #[test]
+    fn what_went_to_another_record_by_its_key_is_asked_about_once_for_each_line() {
+        use RowFate::{New, SentToAnotherRecord, Takes};
+        let (same, new) = (Some(MovedAnswer::Same), Some(MovedAnswer::New));
+        for (picture, moved, expected) in [
+            (&["="][..], None, &[SentToAnotherRecord(0)][..]),
+            (&["="], same, &[Takes(0)]),
+            (&["="], new, &[New]),
+            (&["n"], None, &[SentToAnotherRecord(0)]),
+            (&["c", "r"], None, &[SentToAnotherRecord(0), New]),
+            (&["?"], None, &[New]),
+            (&["d"], None, &[New]),
+            (&["o"], None, &[New]),
+            (&["=", "="], None, &[SentToAnotherRecord(0), New]),
+            (&["==", "=="], same, &[Takes(0), Takes(1)]),
+        ] {
+            let fates = assign_by_record_key(picture.len(), picture[0].len(), &Picture(picture, moved));
+            assert_eq!(fates, expected, "{picture:?} {moved:?}");
+        }
     }
 
     #[test]
@@ -239,6 +295,12 @@ mod tests {
             (&["nd"], None, ask, &[SentUnderAnotherName(0)]),
             (&["n", "c"], None, ask, &[New, Takes(0)]),
             (&["..", ".."], None, ask, &[New, New]),
+            (&["r"], None, ask, &[SentUnderAnotherName(0)]),
+            (&["r"], None, RenamedRule::Keep, &[Takes(0)]),
+            (&["r"], None, RenamedRule::Send, &[New]),
+            (&["o"], None, ask, &[New]),
+            (&["r", "r"], None, RenamedRule::Keep, &[Takes(0), New]),
+            (&["r", "c"], None, ask, &[New, Takes(0)]),
         ] {
             let fates = assign_by_content(picture.len(), picture[0].len(), &Picture(picture, moved), renamed);
             assert_eq!(fates, expected, "{picture:?} {moved:?} {renamed:?}");

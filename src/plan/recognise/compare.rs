@@ -25,6 +25,8 @@ pub(super) struct UploadIdentity<'a> {
     pub(super) name: &'a str,
     /// Bytes of the file; `None` where nobody knows.
     pub(super) size: Option<u64>,
+    /// What the old system calls the record; empty where it is named by its id.
+    pub(super) record_key: &'a str,
 }
 
 /// How a row and a line of its record go together.
@@ -38,20 +40,40 @@ pub(super) enum Likeness {
     OtherName,
     /// Another path, the same name and size: the content must tell.
     ByContent,
+    /// Another path, another name, the same size: the same file, renamed, if the content is the same.
+    RenamedByContent,
+}
+
+impl Likeness {
+    /// Whether the contents must be asked.
+    pub(super) fn is_left_to_content(self) -> bool {
+        matches!(self, Likeness::ByContent | Likeness::RenamedByContent)
+    }
 }
 
 impl<'a> UploadIdentity<'a> {
     /// What a row asks for.
-    pub(super) fn of_row(upload: &Upload<'a>, base: &'a Path, size: Option<u64>) -> UploadIdentity<'a> {
+    pub(super) fn of_row(
+        upload: &Upload<'a>,
+        record_key: &'a str,
+        base: &'a Path,
+        size: Option<u64>,
+    ) -> UploadIdentity<'a> {
         let Upload { module, kind, source, name, .. } = *upload;
-        UploadIdentity { module, kind, source, base: Some(base), name, size }
+        UploadIdentity { module, kind, source, base: Some(base), name, size, record_key }
     }
 
     /// What a line tells of; `None` for one that was left out as invalid.
     pub(super) fn of_line(line: &'a Line, base: Option<&'a Path>) -> Option<UploadIdentity<'a>> {
         let kind = line.kind()?;
         let source = if kind == SourceKind::File { &line.file } else { &line.url };
-        Some(UploadIdentity { module: &line.module, kind, source, base, name: &line.name, size: line.bytes })
+        let Line { module, name, record_key, bytes: size, .. } = line;
+        Some(UploadIdentity { module, kind, source, base, name, size: *size, record_key })
+    }
+
+    /// Whether both name one record by the same key.
+    pub(super) fn has_record_key_of(&self, other: &UploadIdentity<'_>) -> bool {
+        !self.record_key.is_empty() && self.record_key == other.record_key && self.module == other.module
     }
 
     pub(super) fn path(&self) -> WrittenPath<'a> {
@@ -86,6 +108,8 @@ pub(super) fn compare(
         (true, true) => Likeness::Same,
         (true, false) => Likeness::OtherName,
         (false, true) if sizes_agree => Likeness::ByContent,
+        // Of any other name, a file of unknown size may be anything.
+        (false, false) if sizes_agree && row.size.and(line.size).is_some() => Likeness::RenamedByContent,
         (false, _) => Likeness::Different,
     }
 }
@@ -105,7 +129,7 @@ mod tests {
 
     fn file<'a>(source: &'a str, name: &'a str, size: Option<u64>) -> UploadIdentity<'a> {
         let base = Some(Path::new("/work"));
-        UploadIdentity { module: "Leads", kind: SourceKind::File, source, base, name, size }
+        UploadIdentity { module: "Leads", kind: SourceKind::File, source, base, name, size, record_key: "" }
     }
 
     fn link<'a>(source: &'a str, name: &'a str) -> UploadIdentity<'a> {
@@ -114,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_row_is_compared_with_a_line_by_what_both_say() {
-        use Likeness::{ByContent, Different, OtherName, Same};
+        use Likeness::{ByContent, Different, OtherName, RenamedByContent, Same};
         let a = file("a.pdf", "a.pdf", Some(5));
         for (row, line, expected) in [
             (file("./a.pdf", "a.pdf", Some(5)), a, Same),
@@ -123,7 +147,10 @@ mod tests {
             (file("new/a.pdf", "a.pdf", Some(5)), a, ByContent),
             (file("new/a.pdf", "a.pdf", Some(6)), a, Different),
             (file("new/a.pdf", "a.pdf", None), a, ByContent),
-            (file("new/b.pdf", "b.pdf", Some(5)), a, Different),
+            (file("new/b.pdf", "b.pdf", Some(5)), a, RenamedByContent),
+            (file("new/b.pdf", "b.pdf", Some(6)), a, Different),
+            (file("new/b.pdf", "b.pdf", None), a, Different),
+            (file("new/b.pdf", "b.pdf", Some(5)), file("a.pdf", "a.pdf", None), Different),
             (file("b.pdf", "a.pdf", Some(5)), a, ByContent),
             (file("x/M\u{fc}.pdf", "M\u{fc}.pdf", Some(5)), file("M.pdf", "Mu\u{308}.pdf", Some(5)), ByContent),
             (UploadIdentity { module: "Deals", ..a }, a, Different),

@@ -56,7 +56,7 @@ fn known_by(
     rows: &[PlacedRow],
     all: &RowsSoFar<'_>,
 ) -> io::Result<Vec<RowDoubt>> {
-    let asked = |record| rows.binary_search_by_key(&record, |row| row.record).is_ok();
+    let asked = |record| rows.binary_search_by_key(&record, |row| row.group).is_ok();
     let lines = seen.placed(|_, _| true, asked)?;
     let options = RecogniseOptions { bases: bases_of_runs(path), ..RecogniseOptions::default() };
     let all_groups: Vec<RecordGroup<'_>> = groups(rows, &lines).collect();
@@ -86,6 +86,6 @@ fn may_be(pairs: &impl Pairs, row: usize, line: usize) -> bool {
     match pairs.likeness(row, line) {
         Likeness::Same => true,
         Likeness::ByContent => pairs.content(row, line) != ContentMatch::Different,
-        Likeness::OtherName | Likeness::Different => false,
+        Likeness::OtherName | Likeness::RenamedByContent | Likeness::Different => false,
     }
 }

@@ -1,25 +1,25 @@
-//! Rows and lines of one record, side by side. Both stand in lists that are sorted by record, so that a million of each
-//! need no table of records.
+//! Rows and lines of one record, side by side, or of one key of a record. Both stand in lists that are sorted by that, so
+//! that a million of each need no table of records.
 
 use crate::results::PlacedLine;
-use crate::upload::RecordId;
 
 /// A row of the manifest, by the record that it is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct PlacedRow {
-    pub(super) record: RecordId,
+    /// The record, or a number that stands for its key.
+    pub(super) group: u64,
     /// Its number among the rows of the check.
     pub(super) row: u32,
 }
 
-/// The rows and the lines of one record that has both.
+/// The rows and the lines of one group that has both.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordGroup<'a> {
     pub(super) rows: &'a [PlacedRow],
     pub(super) lines: &'a [PlacedLine],
 }
 
-/// Every record that has rows as well as lines.
+/// Every group that has rows as well as lines.
 pub(super) fn groups<'a>(
     mut rows: &'a [PlacedRow],
     mut lines: &'a [PlacedLine],
@@ -27,9 +27,9 @@ pub(super) fn groups<'a>(
     std::iter::from_fn(move || {
         loop {
             let (row, line) = (rows.first()?, lines.first()?);
-            let (of_row, of_line) = (row.record, line.record);
-            let rows_here = rows.iter().take_while(|row| row.record == of_row).count();
-            let lines_here = lines.iter().take_while(|line| line.record == of_line).count();
+            let (of_row, of_line) = (row.group, line.group);
+            let rows_here = rows.iter().take_while(|row| row.group == of_row).count();
+            let lines_here = lines.iter().take_while(|line| line.group == of_line).count();
             if of_row < of_line {
                 rows = rows.get(rows_here..)?;
             } else if of_line < of_row {
@@ -50,10 +50,9 @@ mod tests {
 
     #[test]
     fn only_records_with_rows_and_lines_are_met_each_once() {
-        let record = |number: u64| RecordId::new(1_000_000_000 + number).expect("an id");
-        let rows = [1, 2, 2, 5].map(|number| PlacedRow { record: record(number), row: 0 });
+        let rows = [1, 2, 2, 5].map(|number| PlacedRow { group: number, row: 0 });
         let lines = [0, 2, 2, 2, 3, 5, 6].map(|number| PlacedLine {
-            record: record(number),
+            group: number,
             is_open: false,
             offset: 0,
             key: RowKey(number),

@@ -9,6 +9,7 @@
 //! | what contents are known, what is read for them | `contents.rs` |
 //! | what other results of the folder know | `elsewhere.rs` |
 //! | which files changed after they were sent | `changes.rs` |
+//! | which keys led to another record before | `records.rs` |
 //! | how a million rows are held against a million lines | `groups.rs` |
 //! | what a row is told that somebody must decide about | `words.rs` |
 //!
@@ -22,6 +23,7 @@ mod contents;
 mod elsewhere;
 mod groups;
 mod paths;
+mod records;
 mod words;
 
 use std::collections::{HashMap, HashSet};
@@ -72,6 +74,9 @@ pub struct Recognition {
     pub takings: Vec<Taking>,
     /// Which files changed after they were sent.
     pub changes: FileChanges,
+    /// Whether rows of the manifest were found in the results under other words, so that the results are the manifest's
+    /// even where no row is known by its key.
+    pub related: bool,
 }
 
 /// Recognises rows for a check.
@@ -85,6 +90,8 @@ pub struct Recogniser<'s, D: Disk> {
     /// Rows whose file is to be compared with what was sent, once it was looked at.
     may_have_changed: Vec<(UploadedRow, ChangeSign)>,
     changes: FileChanges,
+    /// Whether somebody must decide about a row, since a line of these results may tell of it.
+    doubts: bool,
     /// Why the results could not be read, if they could not.
     error: Option<io::Error>,
 }
@@ -100,6 +107,7 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             takings: Vec::new(),
             may_have_changed: Vec::new(),
             changes: FileChanges::default(),
+            doubts: false,
             error: None,
         }
     }
@@ -111,7 +119,10 @@ impl<'s, D: Disk> Recogniser<'s, D> {
     /// When the results could not be read.
     pub fn finish(self) -> io::Result<Recognition> {
         match self.error {
-            None => Ok(Recognition { takings: self.takings, changes: self.changes }),
+            None => {
+                let related = self.doubts || !self.takings.is_empty();
+                Ok(Recognition { takings: self.takings, changes: self.changes, related })
+            }
             Some(error) => Err(error),
         }
     }
@@ -125,23 +136,26 @@ impl<'s, D: Disk> Recogniser<'s, D> {
         self.seen.history().status(key).is_some_and(Status::may_have_created)
     }
 
-    /// The rows that may have been sent under other words, and the lines that tell of rows that are no longer there.
-    fn gather(&mut self, rows: &RowsSoFar<'_>) -> io::Result<()> {
+    /// Whether there are lines of rows that are no longer in the manifest.
+    fn has_gone(&self, rows: &RowsSoFar<'_>) -> bool {
         let own = (0..rows.len()).filter(|row| self.has_own(rows.key(*row))).count();
         let history = self.seen.history();
-        if own == history.created() - history.count(Status::Superseded) {
+        own != history.created() - history.count(Status::Superseded)
+    }
+
+    /// The rows that may have been sent under other words, and the lines that tell of rows that are no longer there.
+    fn gather(&mut self, rows: &RowsSoFar<'_>) -> io::Result<()> {
+        if !self.has_gone(rows) {
             return Ok(());
         }
-        let mut keys: Vec<RowKey> = (0..rows.len()).map(|row| rows.key(row)).chain(rows.incomplete_keys()).collect();
-        keys.sort_unstable();
-        // What was set aside for a further attachment is of a row that has, or is to get, a line of its own.
-        let is_gone = |key: RowKey, status| status != Status::Superseded && keys.binary_search(&key).is_err();
+        let keys = keys_of(rows);
+        let is_gone = |key, status| is_gone(&keys, key, status);
         self.rows = (0..rows.len())
             .filter(|row| !self.has_own(rows.key(*row)))
-            .map(|row| PlacedRow { record: rows.record(row), row })
+            .map(|row| PlacedRow { group: rows.record(row).get(), row })
             .collect();
         self.rows.sort_unstable();
-        let asked = |record| self.rows.binary_search_by_key(&record, |row| row.record).is_ok();
+        let asked = |record| self.rows.binary_search_by_key(&record, |row| row.group).is_ok();
         self.lines = self.seen.placed(is_gone, asked)?;
         Ok(())
     }
@@ -181,7 +195,8 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             let key = rows.key(row);
             !self.has_own(key) && !self.is_settled(key) && !taken.contains(&key) && !in_doubt.contains(&row)
         };
-        let new = (0..rows.len()).filter(|row| is_new(*row)).map(|row| PlacedRow { record: rows.record(row), row });
+        let new =
+            (0..rows.len()).filter(|row| is_new(*row)).map(|row| PlacedRow { group: rows.record(row).get(), row });
         let mut new: Vec<PlacedRow> = new.collect();
         new.sort_unstable();
         elsewhere::known_elsewhere(&new, rows, &self.options.others)
@@ -216,12 +231,18 @@ impl<'s, D: Disk> Recogniser<'s, D> {
 
     fn before_files(&mut self, rows: &RowsSoFar<'_>) -> io::Result<Recognised> {
         let mut recognised = self.as_written(rows)?;
+        // A row that takes over what went to another record needs no file.
+        if self.options.moved != MovedRule::Ask {
+            self.by_record_key(rows, &mut recognised, Stage::BeforeFiles)?;
+        }
         self.look_for_changes(rows, &mut recognised)?;
         Ok(recognised)
     }
 
     fn after_files(&mut self, rows: &RowsSoFar<'_>) -> io::Result<Recognised> {
         let mut recognised = self.by_content(rows)?;
+        self.by_record_key(rows, &mut recognised, Stage::AfterFiles)?;
+        self.doubts = !recognised.problems.is_empty();
         if self.options.changed == ChangedRule::Resend {
             let found = std::mem::take(&mut self.may_have_changed);
             let stay = self.changes.decide(&found, rows, &mut self.seen.reader(), &self.options.watch)?;
@@ -253,16 +274,41 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             for (group, loaded) in batch.iter().zip(&mut loaded) {
                 loaded.contents = Some(&contents);
                 let fates = assign_by_content(group.rows.len(), loaded.lines.len(), loaded, self.options.renamed);
-                for (row, fate) in group.rows.iter().zip(fates) {
-                    if let RowFate::Takes(line) = fate {
-                        self.take(rows, row.row, group.lines[line].key, &mut recognised);
-                    }
-                    recognised.problems.extend(words::doubt(row.row, &rows.upload(row.row), fate, &loaded.lines));
-                }
+                self.carry_out(rows, group, loaded, fates, &mut recognised);
             }
         }
         Ok(recognised)
     }
+
+    fn carry_out(
+        &mut self,
+        rows: &RowsSoFar<'_>,
+        group: &RecordGroup<'_>,
+        loaded: &LoadedGroup<'_>,
+        fates: Vec<RowFate>,
+        recognised: &mut Recognised,
+    ) {
+        for (row, fate) in group.rows.iter().zip(fates) {
+            if let RowFate::Takes(line) = fate {
+                self.take(rows, row.row, group.lines[line].key, recognised);
+            }
+            let (upload, key) = (rows.upload(row.row), rows.record_key(row.row));
+            recognised.problems.extend(words::doubt(row.row, &upload, key, fate, &loaded.lines));
+        }
+    }
+}
+
+/// The keys of all rows of the manifest, sorted.
+fn keys_of(rows: &RowsSoFar<'_>) -> Vec<RowKey> {
+    let mut keys: Vec<RowKey> = (0..rows.len()).map(|row| rows.key(row)).chain(rows.incomplete_keys()).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// Whether a line is of a row that is no longer in the manifest. What was set aside for a further attachment is of a row that
+/// has, or is to get, a line of its own.
+fn is_gone(keys: &[RowKey], key: RowKey, status: Status) -> bool {
+    status != Status::Superseded && keys.binary_search(&key).is_err()
 }
 
 impl<D: Disk> Earlier for Recogniser<'_, D> {
@@ -294,6 +340,8 @@ struct LoadedGroup<'g> {
     base: &'g Path,
     options: &'g RecogniseOptions,
     contents: Option<&'g Contents>,
+    /// Whether they are of one key and not of one record: then only what has the same key is compared.
+    by_record_key: bool,
 }
 
 impl<'g> LoadedGroup<'g> {
@@ -314,7 +362,8 @@ impl<'g> LoadedGroup<'g> {
             rows: uploads
                 .iter()
                 .map(|(row, upload)| {
-                    UploadIdentity::of_row(upload, rows.base(), rows.facts(*row).map(|facts| facts.size))
+                    let size = rows.facts(*row).map(|facts| facts.size);
+                    UploadIdentity::of_row(upload, rows.record_key(*row), rows.base(), size)
                 })
                 .collect(),
             bases: lines.iter().map(|line| options.bases.get(&line.run).map(PathBuf::as_path)).collect(),
@@ -323,6 +372,7 @@ impl<'g> LoadedGroup<'g> {
             base: rows.base(),
             options,
             contents: None,
+            by_record_key: false,
         })
     }
 
@@ -333,7 +383,7 @@ impl<'g> LoadedGroup<'g> {
     /// Every pair about which the contents must be asked.
     fn pairs_by_content(&self) -> impl Iterator<Item = ContentPair<'_>> {
         let all = (0..self.rows.len()).flat_map(|row| (0..self.lines.len()).map(move |line| (row, line)));
-        all.filter(|(row, line)| self.likeness(*row, *line) == Likeness::ByContent).map(|(row, line)| ContentPair {
+        all.filter(|(row, line)| self.likeness(*row, *line).is_left_to_content()).map(|(row, line)| ContentPair {
             row: self.numbers[row].row,
             line: &self.lines[line],
             path: self.line(line).map(|identity| identity.path().absolute(self.base)),
@@ -348,6 +398,7 @@ impl Pairs for LoadedGroup<'_> {
             id(one).is_some_and(|one| id(other) == Some(one))
         };
         let (row, line) = (&self.rows[row], self.line(line));
+        let line = line.filter(|line| !self.by_record_key || row.has_record_key_of(line));
         line.map_or(Likeness::Different, |line| compare(row, &line, &is_one_file))
     }
 

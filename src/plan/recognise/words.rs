@@ -10,7 +10,13 @@ use crate::text::masked_excerpt;
 use crate::upload::Upload;
 
 /// The problem of a row, if its fate is one.
-pub(super) fn doubt(row: u32, upload: &Upload<'_>, fate: RowFate, lines: &[Line]) -> Option<RowDoubt> {
+pub(super) fn doubt(
+    row: u32,
+    upload: &Upload<'_>,
+    record_key: &str,
+    fate: RowFate,
+    lines: &[Line],
+) -> Option<RowDoubt> {
     let record = upload.record;
     let (code, message, hint) = match fate {
         RowFate::New | RowFate::Takes(_) => return None,
@@ -38,6 +44,16 @@ pub(super) fn doubt(row: u32, upload: &Upload<'_>, fate: RowFate, lines: &[Line]
                 lines.get(line).map_or_else(String::new, |line| masked_excerpt(&line.name))
             ),
             "an attachment cannot be renamed: --renamed keep leaves what is there, --renamed send attaches it again",
+        ),
+        RowFate::SentToAnotherRecord(line) => (
+            ProblemCode::SentToAnotherRecord,
+            format!(
+                "this went to the record {} already, to which the key \"{}\" led then; today it leads to {record}",
+                lines.get(line).map_or("", |line| &line.record),
+                masked_excerpt(record_key)
+            ),
+            "if the two records were merged, --moved same leaves it there; if the key led to the wrong one, --moved new \
+             attaches it here, too; --moved FILE says it for each row",
         ),
     };
     Some(RowDoubt { row, code, message, hint: hint.to_owned() })
