@@ -4,6 +4,9 @@
 //! from outside (a line in the results, a request at the server, an attachment in its store, the table being written),
 //! or at a random moment. Then the run goes on until it says that all is done, and the server's own store is counted.
 //!
+//! Between two runs the manifest is exported otherwise: paths with a dot, absolute ones, other headings, another order,
+//! rows taken out, put back and added, files moved. None of that may attach anything a second time, or lose a row.
+//!
 //! 240 kills run with the other tests. For more: `ATTACHE_KILLS=2000 cargo test --release --test kills`. A story that
 //! fails names its seed; `ATTACHE_KILLS_SEED=SEED` begins with that one.
 
@@ -12,6 +15,8 @@
 #[path = "cli/case.rs"]
 #[expect(dead_code, reason = "the other tests use more of it")]
 mod case;
+#[path = "kills/export.rs"]
+mod export;
 #[path = "cli/service.rs"]
 #[expect(dead_code, reason = "the other tests use more of it")]
 mod service;
@@ -24,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use attache::internals::sandbox::SandboxOptions;
 use case::Case;
+use export::{AttachmentIdentity, ManifestEdit, StoryManifest};
 use service::RunningSandbox;
 
 /// Kills in one story before it is let run to its end.
@@ -32,6 +38,9 @@ const KILLS_EACH: u64 = 6;
 const AT_ONCE: u64 = 8;
 /// How long after its last byte an upload in doubt is looked up: much longer than the server may need.
 const SETTLE: &str = "700ms";
+
+/// What the user says of rows that may have been sent from another path.
+const MOVED: &str = "moved.csv";
 
 /// When a run is killed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,24 +75,36 @@ fn a_run_that_is_killed_at_any_moment_and_goes_on_attaches_everything_once() {
     let kills = number("ATTACHE_KILLS", 240);
     let first = number("ATTACHE_KILLS_SEED", 1);
     let (next, done) = (AtomicU64::new(first), AtomicU64::new(0));
-    let reached = std::sync::Mutex::new(BTreeMap::<String, u32>::new());
+    let stories = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 // A run that ends before its moment comes is no kill, so stories are told until there were enough.
                 while done.load(Ordering::Relaxed) < kills {
-                    for moment in tell(next.fetch_add(1, Ordering::Relaxed)) {
-                        done.fetch_add(1, Ordering::Relaxed);
-                        *reached.lock().expect("no story failed").entry(moment).or_default() += 1;
-                    }
+                    let story = tell(next.fetch_add(1, Ordering::Relaxed));
+                    done.fetch_add(story.moments.len() as u64, Ordering::Relaxed);
+                    stories.lock().expect("no story failed").push(story);
                 }
             });
         }
     });
-    let reached = reached.into_inner().expect("no story failed");
-    println!("kills by moment: {reached:?}");
+    let stories = stories.into_inner().expect("no story failed");
+    let (mut reached, mut edits) = (BTreeMap::<&str, u32>::new(), BTreeMap::<ManifestEdit, u32>::new());
+    for story in &stories {
+        story.moments.iter().for_each(|moment| *reached.entry(moment).or_default() += 1);
+        story.edits.iter().for_each(|edit| *edits.entry(*edit).or_default() += 1);
+    }
+    let sum = |of: fn(&Damage) -> usize| stories.iter().map(|story| of(&story.damage)).sum::<usize>();
+    println!("{} stories; kills by moment: {reached:?}; edits between runs: {edits:?}", stories.len());
+    println!(
+        "lost {}, twice {}, unknown {}, forgotten {}",
+        sum(|damage| damage.lost),
+        sum(|damage| damage.twice),
+        sum(|damage| damage.unknown),
+        sum(|damage| damage.forgotten)
+    );
     for moment in NAMED {
-        assert!(reached.contains_key(&format!("{moment:?}")), "no run was killed at {moment:?}: {reached:?}");
+        assert!(reached.contains_key(format!("{moment:?}").as_str()), "no run was killed at {moment:?}: {reached:?}");
     }
 }
 
@@ -91,12 +112,35 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// Tells one story to its end and says at which moments runs were killed in it.
-fn tell(seed: u64) -> Vec<String> {
+/// What one story came to.
+struct ToldStory {
+    /// At which moments runs were killed.
+    moments: Vec<String>,
+    /// What was done to the manifest.
+    edits: Vec<ManifestEdit>,
+    damage: Damage,
+}
+
+/// What must not be, counted in attachments or rows.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Damage {
+    /// Attachments that the last manifest asks for and the server does not have.
+    lost: usize,
+    /// Attachments that the server has more often than any manifest ever asked for.
+    twice: usize,
+    /// Rows that do not end with the attachment that they ask for.
+    unknown: usize,
+    /// Attachments at the server that no line of the results tells of.
+    forgotten: usize,
+}
+
+/// Tells one story to its end.
+fn tell(seed: u64) -> ToldStory {
     let mut random = fastrand::Rng::with_seed(seed);
-    let case = manifest(&mut random);
+    let case = Case::new();
+    let mut manifest = StoryManifest::new(&case, &mut random);
     let service = server(&mut random);
-    let mut killed = Vec::new();
+    let (mut moments, mut edits) = (Vec::new(), Vec::new());
     for _ in 0..KILLS_EACH {
         let moment = if random.bool() {
             NAMED[random.usize(..NAMED.len())]
@@ -104,54 +148,43 @@ fn tell(seed: u64) -> Vec<String> {
             KillMoment::After(Duration::from_micros(random.u64(..120_000)))
         };
         if kill_at(moment, &case, &service, &mut random) {
-            killed.push(match moment {
+            moments.push(match moment {
                 KillMoment::After(_) => "After".to_owned(),
                 named => format!("{named:?}"),
             });
         }
+        if random.u8(..3) > 0 {
+            edits.extend(manifest.edit(&case, &mut random));
+        }
     }
     let done = run_to_the_end(&case, &service);
-    let told = format!("seed {seed}; {}", done.stderr);
+    let told = format!("seed {seed}; edits {edits:?}; {}", done.stderr);
     assert_eq!(done.status, Some(0), "{told}");
-    let results = case.results("m.results.csv");
-    assert_eq!(results.len(), 14, "{told}");
-    for row in &results {
-        assert!(matches!(row["status"].as_str(), "uploaded" | "already_present"), "{row:?} {told}");
-    }
-    // What the server has must be what the manifest asks for, each as often as it asks.
-    let mut wanted = BTreeMap::<(String, String, String), usize>::new();
-    for row in &results {
-        let name = if row["url"].is_empty() { row["name"].clone() } else { String::new() };
-        *wanted.entry((row["record"].clone(), name, row["url"].clone())).or_default() += 1;
-    }
-    let mut stored = BTreeMap::<(String, String, String), usize>::new();
+    let damage = damage(&case, &service, &manifest);
+    assert_eq!(damage, Damage::default(), "{told}");
+    ToldStory { moments, edits, damage }
+}
+
+/// Compares what the server has with what the manifests asked for, and with what the results say.
+fn damage(case: &Case, service: &RunningSandbox, manifest: &StoryManifest) -> Damage {
+    let mut stored = BTreeMap::<AttachmentIdentity, usize>::new();
     for created in service.created() {
         let name = if created.url.is_empty() { created.name } else { String::new() };
         *stored.entry((created.record, name, created.url)).or_default() += 1;
     }
-    assert_eq!(stored, wanted, "{told}");
-    killed
-}
-
-/// Fourteen rows: several of one record, equal sizes, the same file twice on one record, links.
-fn manifest(random: &mut fastrand::Rng) -> Case {
-    let mut case = Case::new();
-    let mut manifest = String::from("module,record,file,url,name\n");
-    for number in 0..12u64 {
-        let record = 738_964_000_000_291_000 + number / 3;
-        let size = if number % 2 == 0 { 200 } else { random.usize(1..60_000) };
-        case = case.file(&format!("{number}.bin"), vec![b'x'; size]);
-        let (source, name) = match number {
-            5 => (",https://example.com/a".to_owned(), ""),
-            // The same source and name as row 6 on the same record.
-            7 => ("6.bin,".to_owned(), ""),
-            _ => (format!("{number}.bin,"), ""),
-        };
-        manifest.push_str(&format!("Leads,{record},{source},{name}\n"));
+    let wanted = manifest.wanted();
+    let has = |attachment: &AttachmentIdentity| stored.get(attachment).copied().unwrap_or(0);
+    let results = case.results("m.results.csv");
+    // The lines of rows that are no longer in the manifest have no number.
+    let (rows, gone): (Vec<_>, Vec<_>) = results.iter().partition(|row| !row["line"].is_empty());
+    let is_done = |row: &&&BTreeMap<String, String>| matches!(row["status"].as_str(), "uploaded" | "already_present");
+    let known = rows.iter().chain(&gone).filter(|row| !row["attachment_id"].is_empty()).count();
+    Damage {
+        lost: wanted.iter().map(|(attachment, count)| count.saturating_sub(has(attachment))).sum(),
+        twice: stored.iter().map(|(attachment, count)| count.saturating_sub(manifest.most(attachment))).sum(),
+        unknown: manifest.len().abs_diff(rows.iter().filter(is_done).count()),
+        forgotten: service.stored().saturating_sub(known),
     }
-    manifest
-        .push_str("Deals,738964000000292000,0.bin,,renamed.bin\nDeals,738964000000292000,,https://example.com/b,\n");
-    case.file("m.csv", manifest)
 }
 
 /// A server that is slow and loses answers, but not for ever.
@@ -190,6 +223,9 @@ fn command(case: &Case, service: &RunningSandbox) -> std::process::Command {
         "--allow-identical",
         "--progress",
         "off",
+        // A file that was moved before its content was known can only be told by its name and size; the user knows.
+        "--moved",
+        if case.path(MOVED).exists() { MOVED } else { "same" },
     ]);
     command.env("ZOHO_ACCESS_TOKEN", service.token());
     command
@@ -198,12 +234,30 @@ fn command(case: &Case, service: &RunningSandbox) -> std::process::Command {
 fn run_to_the_end(case: &Case, service: &RunningSandbox) -> case::Done {
     let mut done = case.finish(command(case, service).output());
     for _ in 0..5 {
-        if done.status == Some(0) {
-            break;
+        match done.status {
+            Some(0) => break,
+            Some(3) => say_which_rows_are_new(case, service),
+            _ => {}
         }
         done = case.finish(command(case, service).output());
     }
     done
+}
+
+/// Answers for the user where two rows say the same, one of them was under way when its run was killed, and their file was
+/// moved since: the other one was not sent.
+fn say_which_rows_are_new(case: &Case, service: &RunningSandbox) {
+    let checked = case.finish(command(case, service).args(["--dry-run", "--output", "json"]).output());
+    let document: serde_json::Value = serde_json::from_str(&checked.stdout).expect("JSON");
+    let problems = document["problems"].as_array().expect("a list of problems");
+    let new: Vec<u64> = problems
+        .iter()
+        .filter(|problem| problem["code"] == "sent-before")
+        .map(|problem| problem["line"].as_u64().expect("a line"))
+        .collect();
+    let lines = std::fs::read_to_string(case.path("m.csv")).expect("the manifest").lines().count() as u64;
+    let answers = (2..=lines).map(|line| format!("{line},{}\n", if new.contains(&line) { "new" } else { "same" }));
+    case.write(MOVED, format!("line,moved\n{}", answers.collect::<String>()));
 }
 
 /// Runs until the moment has come or the run is over; says whether it was killed.
@@ -257,7 +311,7 @@ fn observe(folder: &Path, service: &RunningSandbox) -> KilledRun {
         matches!(
             name.as_str(),
             "m.csv" | "m.results.csv" | "m.results.csv.lock" | "m.results.csv.mark" | "m.runs.jsonl"
-        ) || name.ends_with(".bin")
+        )
     };
     KilledRun {
         lock: folder.join("m.results.csv.lock").exists(),
