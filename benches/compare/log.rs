@@ -33,8 +33,8 @@ pub fn write(path: &Path) -> io::Result<()> {
             if row >= ROWS {
                 return Ok(());
             }
-            log.begin(&LogRows.blank(row).sending(jiff::Timestamp::now()))?;
-            log.finish(&LogRows.blank(row).ended(&outcome(row), 0))?;
+            log.begin(&LogRows.blank(row).sending(jiff::Timestamp::now())).map_err(io::Error::other)?;
+            log.finish(&LogRows.blank(row).ended(&outcome(row), 0)).map_err(io::Error::other)?;
         }
     };
     std::thread::scope(|scope| {

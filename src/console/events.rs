@@ -207,7 +207,7 @@ pub(super) fn body(
         },
         RunEvent::Ended(ended) => EventBody::Row(row(&ended.outcome, name(ended.job))),
         RunEvent::Unwritten { ended, why } => {
-            EventBody::Unwritten { row: row(&ended.outcome, name(ended.job)), why: (*why).to_owned() }
+            EventBody::Unwritten { row: row(&ended.outcome, name(ended.job)), why: why.to_string() }
         }
         RunEvent::Notice(notice) => {
             let (code, message) = worded(notice, at, module);

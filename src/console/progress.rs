@@ -16,7 +16,7 @@ use super::names::JobNames;
 use super::run_tally::{RunTally, Scope, View};
 use super::{Look, terminal_width};
 use crate::engine::ports::{Observer, RunEvent};
-use crate::engine::{Elapsed, Ended, Notice, StopCause, Stopped};
+use crate::engine::{Elapsed, Ended, JournalError, Notice, StopCause, Stopped};
 use crate::text::escape_for_terminal;
 
 /// How a run says how far it is.
@@ -188,11 +188,11 @@ impl<'n> ProgressScreen<'n> {
         }
     }
 
-    fn unwritten(&self, ended: &Ended, why: &str) -> String {
+    fn unwritten(&self, ended: &Ended, why: &JournalError) -> String {
         let name = self.names.name(ended.job);
         let id = ended.outcome.attachment_id.map_or(String::new(), |id| format!(" as attachment {id}"));
         format!(
-            "{}{} is {}{id}, but the results file could not take that: {why}",
+            "{}{} is {}{id}, but its line could not be written: {why}",
             name.line.map_or(String::new(), |line| format!("line {line}, ")),
             name.source,
             ended.outcome.status,

@@ -37,6 +37,7 @@ pub mod list_inquiry;
 pub mod machine;
 pub mod policy;
 pub mod ports;
+mod prior;
 #[allow(dead_code, reason = "its first users are on their way")]
 pub mod requests;
 pub mod retry;
@@ -48,7 +49,8 @@ pub mod worker_pool;
 
 pub use machine::Engine;
 pub use policy::Policy;
-pub use ports::{Journal, Service, StopSignal};
+pub use ports::{Journal, JournalError, Service, StopSignal};
+pub use prior::{IfAbsent, PriorAttempt, PriorDoubt, PriorRefusal};
 
 /// An instant: time since the run began, on a clock that never goes back.
 pub type Elapsed = Duration;
@@ -71,41 +73,6 @@ pub struct Job {
     /// Jobs with equal twin (same record, same name under NFC; links: same address) are never in flight or in doubt
     /// together.
     pub ambiguity_group: u32,
-}
-
-/// What an earlier run left behind for a job that it did not settle. Jobs without one were never sent, or surely
-/// created nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PriorAttempt {
-    /// The service's time of the first `sending` line.
-    pub sent_at: Timestamp,
-    /// The bytes of the file that was sent, as its line says: the file may have changed since.
-    pub size: Option<u64>,
-    /// Whether it is in doubt, or was given up as `unknown` and is looked at again because the user asked.
-    pub was: PriorDoubt,
-    /// What becomes of the row if nothing was created.
-    pub if_absent: IfAbsent,
-}
-
-/// What becomes of a row in doubt from before that is proved absent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum IfAbsent {
-    /// It is sent again.
-    SendAgain,
-    /// It is reported and not sent: the manifest no longer has the row.
-    NotInManifest,
-    /// It is reported and not sent: the user chose other rows. It was looked up only because something is sent to its
-    /// record, where what is in doubt must be known first.
-    NotSelected,
-}
-
-/// How far an earlier run got with a job.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PriorDoubt {
-    /// Sent, answer lost, not settled.
-    InDoubt,
-    /// `unknown`, and `--resend unknown` asks for another look; here `--assume` decides what cannot be told.
-    Unknown,
 }
 
 /// What the engine must know of a job only when it is compared with a record's list.
@@ -207,7 +174,7 @@ pub enum UploadResult {
         held: bool,
     },
     /// The `sending` line could not be made durable, so nothing was sent. The run must stop.
-    ResultsFailed(String),
+    ResultsFailed(JournalError),
     /// Our own code failed while doing it.
     Panicked {
         /// Whether the request may have begun.
@@ -233,7 +200,7 @@ pub enum ListResult {
     /// To `ListQuestion::Attachment`.
     Presence(PresenceReply),
     /// What the results hold for the record could not be read. The run must stop.
-    ResultsFailed(String),
+    ResultsFailed(JournalError),
     /// Our own code failed while asking.
     Panicked,
 }

@@ -1,6 +1,7 @@
 //! What a run needs of the rest of the program: somebody who sends, somebody who remembers, somebody who looks on, and
 //! a way to be stopped. The command line plugs `zoho`, `results` and `console` in here; tests plug in what they like.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,6 +33,44 @@ pub trait Service: Sync {
     fn cut(&self);
 }
 
+/// Why a journal did not do what it was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum JournalError {
+    /// A line is not on the disk, or nobody knows whether it is; the system's words.
+    Unwritten(String),
+    /// What the results hold cannot be read; the system's words.
+    Unreadable(String),
+    /// The file that was written is not the one that the next run will find; what happened to it.
+    Displaced(String),
+    /// The job is none of this run: a mistake of ours.
+    NoSuchJob(JobId),
+}
+
+impl JournalError {
+    /// What to do next, as a sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            JournalError::Unwritten(_) => "Make room or mend the disk, then run the same command again.",
+            JournalError::Unreadable(_) => "See what keeps the file from being read, then run the same command again.",
+            JournalError::Displaced(_) => "Leave the file where it is while a run uses it.",
+            JournalError::NoSuchJob(_) => "Please report it.",
+        }
+    }
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JournalError::Unwritten(words) => write!(f, "the results file cannot be written: {words}"),
+            JournalError::Unreadable(words) => write!(f, "the results file cannot be read: {words}"),
+            JournalError::Displaced(words) => write!(f, "the results file cannot be used any more: {words}"),
+            JournalError::NoSuchJob(job) => write!(f, "row {} is not in this manifest any more", job.0),
+        }
+    }
+}
+
+impl std::error::Error for JournalError {}
+
 /// Remembers, so that a crash at any moment loses nothing. Called from several threads at once.
 pub trait Journal: Sync {
     /// Writes the `sending` line of a row and returns when it is on the disk. `tries`: requests made for it in this
@@ -39,29 +78,29 @@ pub trait Journal: Sync {
     ///
     /// # Errors
     ///
-    /// When it is not on the disk; the message says why. The request must then not be made.
-    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String>;
+    /// When it is not on the disk. The request must then not be made.
+    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), JournalError>;
 
     /// Writes the final line of a row. Does not wait for the disk; called under a lock, so it must be quick.
     ///
     /// # Errors
     ///
-    /// When it could not be written; the message says why. The run then stops.
-    fn finish(&self, ended: &Ended) -> Result<(), String>;
+    /// When it could not be written. The run then stops.
+    fn finish(&self, ended: &Ended) -> Result<(), JournalError>;
 
     /// The attachments that the results hold for the job's record, earlier runs' and this one's.
     ///
     /// # Errors
     ///
-    /// When they cannot be read; the message says why. The run then stops: without them nothing can be settled.
-    fn claims(&self, job: JobId) -> Result<RecordClaims, String>;
+    /// When they cannot be read. The run then stops: without them nothing can be settled.
+    fn claims(&self, job: JobId) -> Result<RecordClaims, JournalError>;
 
     /// Whether the results held this attachment, for whatever row, before this run wrote its first line.
     ///
     /// # Errors
     ///
-    /// When they cannot be read; the message says why. The run then stops: a success cannot be believed without them.
-    fn holds(&self, attachment: ServiceId) -> Result<bool, String>;
+    /// When they cannot be read. The run then stops: a success cannot be believed without them.
+    fn holds(&self, attachment: ServiceId) -> Result<bool, JournalError>;
 }
 
 /// Looks on. Called from several threads at once; must not block for long.
@@ -104,7 +143,7 @@ pub enum RunEvent<'a> {
         /// What the line would have said.
         ended: &'a Ended,
         /// Why it could not be written.
-        why: &'a str,
+        why: &'a JournalError,
     },
     /// Something about the run as a whole.
     Notice(&'a Notice),

@@ -647,7 +647,13 @@ fn without_leave_to_list_doubts_end_unknown_and_the_user_is_warned() {
 }
 
 fn prior(was: PriorDoubt, if_absent: IfAbsent) -> PriorAttempt {
-    PriorAttempt { sent_at: Timestamp::from_second(SENT_AT).expect("a time"), size: Some(10), was, if_absent }
+    PriorAttempt {
+        sent_at: Timestamp::from_second(SENT_AT).expect("a time"),
+        size: Some(10),
+        was,
+        if_absent,
+        refusal: None,
+    }
 }
 
 #[test]
@@ -667,6 +673,29 @@ fn rows_in_doubt_from_before_are_settled_first_and_others_go_on_meanwhile() {
     let lists = play.lists(Purpose::Settle);
     assert!(lists[0] >= s(60) && lists[2] < s(70), "as soon as the settle time is over: {lists:?}");
     assert_eq!(play.ending.counts.of(Status::Uploaded), 899);
+}
+
+#[test]
+fn a_refusal_that_an_earlier_run_heard_ends_its_row_once_nothing_is_there() {
+    let refusal = PriorRefusal { code: "refused".to_owned(), message: "blocked".to_owned(), http_status: Some(403) };
+    let told = PriorAttempt { refusal: Some(refusal), ..prior(PriorDoubt::InDoubt, IfAbsent::SendAgain) };
+    let mut run = TestRun::of(rows(2), policy());
+    run.prior = vec![(JobId(0), told.clone()), (JobId(1), prior(PriorDoubt::InDoubt, IfAbsent::SendAgain))];
+    let play = run.play(|_, task| match task {
+        Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
+    });
+    let ended = &play.ended[&0];
+    assert_eq!((ended.status, &*ended.code, &*ended.message), (Status::Failed, "refused", "blocked"));
+    assert_eq!((ended.http_status, play.sent().len()), (Some(403), 1), "only the row without an answer is sent again");
+    // Where the run ends before its record was read, the next one is told the same.
+    let mut run = TestRun::of(rows(1), policy());
+    run.prior = vec![(JobId(0), told.clone())];
+    run.interrupt_at = Some(s(1));
+    let play = run.play(|_, _| (QUICK, ScriptedAnswer::List(Vec::new())));
+    let left = &play.ended[&0];
+    assert_eq!(left.status, Status::InDoubt);
+    assert_eq!(PriorRefusal::of_line(&left.code, &left.message, left.http_status), told.refusal);
 }
 
 #[test]
@@ -775,7 +804,7 @@ fn a_mistake_of_ours_costs_one_row_and_never_an_attachment() {
 fn results_that_cannot_be_written_stop_the_run() {
     let play = TestRun::of(rows(50), policy()).play(|_, task| match task {
         Task::Upload { job: JobId(9), .. } => {
-            (QUICK, ScriptedAnswer::Told(UploadResult::ResultsFailed("disk full".to_owned())))
+            (QUICK, ScriptedAnswer::Told(UploadResult::ResultsFailed(JournalError::Unwritten("disk full".to_owned()))))
         }
         Task::Upload { job, .. } => (QUICK, ScriptedAnswer::Upload(uploaded(job.0.into()))),
         _ => (QUICK, ScriptedAnswer::List(Vec::new())),

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use super::ports::{Journal, Observer, RunEvent, Service, StopSignal};
 use super::{
-    Elapsed, Ended, Ending, Engine, JobId, ListQuestion, ListResult, ListTicket, Next, RecordClaims, UploadResult,
-    UploadTicket,
+    Elapsed, Ended, Ending, Engine, JobId, JournalError, ListQuestion, ListResult, ListTicket, Next, RecordClaims,
+    UploadResult, UploadTicket,
 };
 use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
 use crate::sync::{self, Condvar, Mutex, MutexGuard};
@@ -230,7 +230,8 @@ impl<'a> WorkerPool<'a> {
     fn tell(&self, handle: impl FnOnce(&mut Engine<'a>, Elapsed) -> Vec<Ended>) {
         let mut shared = self.lock();
         let mut all = handle(&mut shared.engine, self.now());
-        let written: Vec<Result<(), String>> = all.iter_mut().map(|ended| self.write(&mut shared, ended)).collect();
+        let written: Vec<Result<(), JournalError>> =
+            all.iter_mut().map(|ended| self.write(&mut shared, ended)).collect();
         self.pass_on_notices(&mut shared);
         drop(shared);
         for (ended, written) in all.iter().zip(&written) {
@@ -242,7 +243,7 @@ impl<'a> WorkerPool<'a> {
         }
     }
 
-    fn write(&self, shared: &mut PoolState<'_>, ended: &mut Ended) -> Result<(), String> {
+    fn write(&self, shared: &mut PoolState<'_>, ended: &mut Ended) -> Result<(), JournalError> {
         ended.outcome.finished_at = Some(self.ports.service.now().0);
         let written = self.ports.journal.finish(ended);
         if let Err(why) = &written {
@@ -432,26 +433,26 @@ mod tests {
     }
 
     impl Journal for MemoryService<'_> {
-        fn begin(&self, job: JobId, _sent_at: Timestamp, _tries: u32) -> Result<(), String> {
+        fn begin(&self, job: JobId, _sent_at: Timestamp, _tries: u32) -> Result<(), JournalError> {
             if self.disk.fetch_sub(1, Ordering::SeqCst) == 0 {
-                return Err("the disk is full".to_owned());
+                return Err(JournalError::Unwritten("the disk is full".to_owned()));
             }
             self.begun.lock().expect("not poisoned").insert(job);
             Ok(())
         }
 
-        fn finish(&self, ended: &Ended) -> Result<(), String> {
+        fn finish(&self, ended: &Ended) -> Result<(), JournalError> {
             assert!(ended.outcome.finished_at.is_some());
             let before = self.finished.lock().expect("not poisoned").insert(ended.job, ended.outcome.status);
             assert_eq!(before, None, "a row ends once");
             Ok(())
         }
 
-        fn claims(&self, _job: JobId) -> Result<RecordClaims, String> {
+        fn claims(&self, _job: JobId) -> Result<RecordClaims, JournalError> {
             Ok(RecordClaims::default())
         }
 
-        fn holds(&self, _attachment: ServiceId) -> Result<bool, String> {
+        fn holds(&self, _attachment: ServiceId) -> Result<bool, JournalError> {
             Ok(false)
         }
     }

@@ -25,7 +25,7 @@ use crate::check::{Checked, RowIx};
 use crate::engine::{self, Descriptor, Descriptors, IfAbsent, Job, JobId, PriorAttempt, PriorDoubt, RecordIx};
 use crate::manifest::ManifestInfo;
 use crate::outcome::Status;
-use crate::results::{Disk, ResendRules, ResultsSnapshot, Standing, Why};
+use crate::results::{Disk, Line, ResendRules, ResultsSnapshot, Standing, Why};
 use crate::upload::{RecordId, RowKey, SourceKind, Upload};
 use facts::{ChangedFiles, Facts, TargetFacts, Warning};
 use selection::SelectedRows;
@@ -136,11 +136,10 @@ pub fn plan_selected<D: Disk>(
                 tally.unsettled(row, record, Some(why));
             }
             Standing::InDoubt { sent_at, why } => {
-                let size = seen.line(key)?.and_then(|line| line.bytes);
-                let size = size.filter(|_| checked.kind(row) == SourceKind::File);
+                let line = seen.line(key)?;
                 let (job, _) = draft.row(row, &orphans);
                 let if_absent = if is_chosen { IfAbsent::SendAgain } else { IfAbsent::NotSelected };
-                draft.prior_attempts.push((job, prior(sent_at, why, size, if_absent)));
+                draft.prior_attempts.push((job, prior(sent_at, why, line.as_ref(), if_absent)));
                 tally.in_doubt(row);
             }
         }
@@ -148,8 +147,7 @@ pub fn plan_selected<D: Disk>(
     for orphan in &orphans {
         let Standing::InDoubt { sent_at, why } = seen.history().standing(orphan.line.key, resend) else { continue };
         let job = draft.orphan(orphan, &orphans);
-        let size = orphan.line.bytes.filter(|_| orphan.line.kind() == Some(SourceKind::File));
-        draft.prior_attempts.push((job, prior(sent_at, why, size, IfAbsent::NotInManifest)));
+        draft.prior_attempts.push((job, prior(sent_at, why, Some(&orphan.line), IfAbsent::NotInManifest)));
         tally.orphan(orphan);
     }
     let left_out_known = checked.left_out().iter().filter(|row| seen.history().status(row.key).is_some());
@@ -160,12 +158,18 @@ pub fn plan_selected<D: Disk>(
     Ok(Plan { jobs, rows, orphans, modules, prior_attempts, further, selected, facts, checked })
 }
 
-fn prior(sent_at: i64, why: Why, size: Option<u64>, if_absent: IfAbsent) -> PriorAttempt {
+/// What earlier runs left of a row in doubt, whose last line this is.
+fn prior(sent_at: i64, why: Why, line: Option<&Line>, if_absent: IfAbsent) -> PriorAttempt {
+    let size = line.filter(|line| line.kind() == Some(SourceKind::File)).and_then(|line| line.bytes);
+    let refusal = line
+        .filter(|line| line.status == Status::InDoubt)
+        .and_then(|line| engine::PriorRefusal::of_line(&line.code, &line.message, line.http_status));
     let was = match why {
         Why::Asked => PriorDoubt::Unknown,
         Why::Unfinished | Why::Passing => PriorDoubt::InDoubt,
     };
-    PriorAttempt { sent_at: Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH), size, was, if_absent }
+    let sent_at = Timestamp::from_second(sent_at).unwrap_or(Timestamp::UNIX_EPOCH);
+    PriorAttempt { sent_at, size, was, if_absent, refusal }
 }
 
 /// Which rows are chosen, and which records they concern.

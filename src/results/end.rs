@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::compact::ResultsTally;
 use super::disk::{Disk, Placement};
 use super::log::{Batch, ResultsLog};
+use super::log_error::LogError;
 use super::paths::{folder_of, rescued_of};
 
 /// Bytes copied in one go.
@@ -21,8 +22,8 @@ pub enum EndError<D: Disk> {
     Unwritten {
         /// The results file.
         path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
+        /// Why not.
+        cause: LogError,
     },
     /// The log is whole but could not be made a table. It loses nothing: the next run goes on from it.
     Unordered {
@@ -58,7 +59,8 @@ impl<D: Disk> std::error::Error for EndError<D> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             EndError::Displaced(_) => None,
-            EndError::Unwritten { cause, .. } | EndError::Unordered { cause, .. } => Some(cause),
+            EndError::Unwritten { cause, .. } => Some(cause),
+            EndError::Unordered { cause, .. } => Some(cause),
         }
     }
 }

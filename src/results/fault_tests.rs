@@ -63,7 +63,7 @@ fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -
     log.compact(manifest).map(|finished| finished.totals).map_err(StoppedAt::Ended)
 }
 
-fn send_all(log: &mut ResultsLog<SimDisk>, service: &mut CountingService) -> std::io::Result<()> {
+fn send_all(log: &mut ResultsLog<SimDisk>, service: &mut CountingService) -> Result<(), LogError> {
     for key in 1..=ROWS {
         let end = match log.history().standing(RowKey(key), &ResendRules::default()) {
             Standing::Settled(_) => continue,

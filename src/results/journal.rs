@@ -15,6 +15,7 @@ use super::disk::Disk;
 use super::end::EndError;
 use super::line::Line;
 use super::log::{Batch, ResultsLog};
+use super::log_error::LogError;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, Thread};
 use crate::upload::{RecordId, ServiceId};
 
@@ -81,7 +82,7 @@ struct Queue {
     synced_at: Option<Instant>,
     standby_sleeps: bool,
     closing: bool,
-    failed: Option<String>,
+    failed: Option<LogError>,
 }
 
 /// What the threads of a run do with the log.
@@ -91,18 +92,18 @@ pub trait SharedLog {
 
     /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
     /// in the file, and nothing further is written.
-    fn begin(&self, line: &Line) -> io::Result<()>;
+    fn begin(&self, line: &Line) -> Result<(), LogError>;
 
     /// Writes a line soon, and has it on the disk soon after. Where nothing is written any more it is kept in memory all
     /// the same, for whoever saves what there is.
-    fn finish(&self, line: &Line) -> io::Result<()>;
+    fn finish(&self, line: &Line) -> Result<(), LogError>;
 
     /// Every attachment that the file names for this record, and those of them that must be there, as far as the file
     /// knows.
-    fn claims(&self, record: RecordId) -> io::Result<(Vec<ServiceId>, Vec<ServiceId>)>;
+    fn claims(&self, record: RecordId) -> Result<(Vec<ServiceId>, Vec<ServiceId>), LogError>;
 
     /// Whether the file named this attachment for some row before this run began.
-    fn held_before(&self, attachment: ServiceId) -> io::Result<bool>;
+    fn held_before(&self, attachment: ServiceId) -> Result<bool, LogError>;
 }
 
 impl<D: Disk> GroupLog<D> {
@@ -122,7 +123,7 @@ impl<D: Disk> GroupLog<D> {
     }
 
     /// Returns once every line so far is on the disk.
-    pub fn flush(&self) -> io::Result<()> {
+    pub fn flush(&self) -> Result<(), LogError> {
         let queue = self.shared.queue();
         let all = queue.queued;
         self.shared.wait_for(queue, all)
@@ -151,7 +152,7 @@ impl<D: Disk> SharedLog for GroupLog<D> {
         &self.shared.layout
     }
 
-    fn begin(&self, line: &Line) -> io::Result<()> {
+    fn begin(&self, line: &Line) -> Result<(), LogError> {
         let mut queue = self.shared.queue();
         queue.check()?;
         queue.push(line, &self.shared.layout);
@@ -159,7 +160,7 @@ impl<D: Disk> SharedLog for GroupLog<D> {
         self.shared.wait_for(queue, ours)
     }
 
-    fn finish(&self, line: &Line) -> io::Result<()> {
+    fn finish(&self, line: &Line) -> Result<(), LogError> {
         let mut queue = self.shared.queue();
         queue.push(line, &self.shared.layout);
         queue.check()?;
@@ -169,13 +170,13 @@ impl<D: Disk> SharedLog for GroupLog<D> {
         Ok(())
     }
 
-    fn claims(&self, record: RecordId) -> io::Result<(Vec<ServiceId>, Vec<ServiceId>)> {
+    fn claims(&self, record: RecordId) -> Result<(Vec<ServiceId>, Vec<ServiceId>), LogError> {
         self.flush()?;
         let mut log = self.shared.log();
         Ok((log.claimed(record)?, log.expected(record)?))
     }
 
-    fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {
+    fn held_before(&self, attachment: ServiceId) -> Result<bool, LogError> {
         self.shared.log().held_before(attachment)
     }
 }
@@ -192,7 +193,7 @@ impl<D: Disk> GroupState<D> {
     }
 
     /// Returns once so many lines are on the disk; leads if nobody does.
-    fn wait_for<'q>(&'q self, mut queue: MutexGuard<'q, Queue>, lines: u64) -> io::Result<()> {
+    fn wait_for<'q>(&'q self, mut queue: MutexGuard<'q, Queue>, lines: u64) -> Result<(), LogError> {
         loop {
             if queue.durable >= lines {
                 return Ok(());
@@ -222,7 +223,7 @@ impl<D: Disk> GroupState<D> {
             log.append_all(&batch).and_then(|()| log.sync())
         };
         // A mistake of ours in here must not leave the others waiting for ever.
-        let mistake = |_| Err(io::Error::other("attache made a mistake, which it told above; please report it"));
+        let mistake = |_| Err(LogError::OurMistake);
         let done = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(mistake);
 
         batch.clear();
@@ -231,7 +232,7 @@ impl<D: Disk> GroupState<D> {
         queue.spare = batch;
         match done {
             Ok(()) => queue.durable = upto,
-            Err(error) => queue.failed = Some(error.to_string()),
+            Err(error) => queue.failed = Some(error),
         }
         // Whoever is called wants the queue at once.
         drop(queue);
@@ -268,11 +269,8 @@ impl Queue {
         self.queued += 1;
     }
 
-    fn check(&self) -> io::Result<()> {
-        match &self.failed {
-            Some(why) => Err(io::Error::other(why.clone())),
-            None => Ok(()),
-        }
+    fn check(&self) -> Result<(), LogError> {
+        self.failed.clone().map_or(Ok(()), Err)
     }
 }
 

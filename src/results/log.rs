@@ -10,10 +10,11 @@ use super::claims::Claims;
 use super::columns::Layout;
 use super::compact::{self, Old, OldLines, ResultsRows, ResultsTotals, Which};
 use super::disk::{Disk, Placement};
-use super::end::{Displaced, EndError, displacement};
+use super::end::{Displaced, EndError};
 use super::error::ResultsError;
 use super::history::{History, Note};
 use super::line::Line;
+use super::log_error::LogError;
 use super::paths::{folder_of, is_temp_of, lock_of, mark_of};
 use super::scan::{OrderHash, Scan, ScanExpectation, scan, tells_only_of};
 use super::watermark::{self, FillLevel, MarkFound, WatermarkFile};
@@ -437,14 +438,14 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Writes one line at the end. It is durable after the next [`sync`](ResultsLog::sync).
-    pub fn append(&mut self, line: &Line) -> io::Result<()> {
+    pub fn append(&mut self, line: &Line) -> Result<(), LogError> {
         let mut batch = Batch::default();
         batch.push(line, &self.layout);
         self.append_all(&batch)
     }
 
     /// Writes lines at the end with one call.
-    pub fn append_all(&mut self, batch: &Batch) -> io::Result<()> {
+    pub fn append_all(&mut self, batch: &Batch) -> Result<(), LogError> {
         self.unless_broken(|log| log.disk.append(&log.file, &batch.bytes))?;
         for (at, note) in &batch.notes {
             self.history.note(note, self.len + *at as u64);
@@ -456,28 +457,33 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Every attachment that the file names for this record, in whichever line.
-    pub fn claimed(&mut self, record: RecordId) -> io::Result<Vec<ServiceId>> {
-        self.claims.read_on(&self.disk, &self.file, &self.layout)?;
+    pub fn claimed(&mut self, record: RecordId) -> Result<Vec<ServiceId>, LogError> {
+        self.read_claims()?;
         Ok(self.claims.of(record))
     }
 
     /// Those of the attachments that the file names for this record that must be there, as far as the file knows: not
     /// those that a line of another status names, too.
-    pub fn expected(&mut self, record: RecordId) -> io::Result<Vec<ServiceId>> {
-        self.claims.read_on(&self.disk, &self.file, &self.layout)?;
+    pub fn expected(&mut self, record: RecordId) -> Result<Vec<ServiceId>, LogError> {
+        self.read_claims()?;
         Ok(self.claims.expected_of(record))
     }
 
+    fn read_claims(&mut self) -> Result<(), LogError> {
+        self.claims.read_on(&self.disk, &self.file, &self.layout).map_err(|error| LogError::read(&error))
+    }
+
     /// Whether the file named this attachment for some row when it was opened.
-    pub fn held_before(&mut self, attachment: ServiceId) -> io::Result<bool> {
+    pub fn held_before(&mut self, attachment: ServiceId) -> Result<bool, LogError> {
         if self.history.is_empty() {
             return Ok(false);
         }
-        self.claims.held_before(&self.disk, &self.file, &self.layout, attachment)
+        let held = self.claims.held_before(&self.disk, &self.file, &self.layout, attachment);
+        held.map_err(|error| LogError::read(&error))
     }
 
     /// Returns once everything appended is on the disk, in the file that the next run will find, and the mark knows of it.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub fn sync(&mut self) -> Result<(), LogError> {
         self.unless_broken(|log| log.disk.sync(&log.file))?;
         self.check_placement()?;
         self.unless_broken(|log| log.mark.note(log.level))
@@ -485,7 +491,7 @@ impl<D: Disk> ResultsLog<D> {
 
     /// A file that somebody moved away, replaced or linked is not what the next run goes by: nothing may be sent on the
     /// strength of it.
-    fn check_placement(&mut self) -> io::Result<()> {
+    fn check_placement(&mut self) -> Result<(), LogError> {
         if self.condition == Condition::Sound {
             let mut placement = Placement::InPlace;
             self.unless_broken(|log| {
@@ -497,24 +503,24 @@ impl<D: Disk> ResultsLog<D> {
             }
         }
         match self.condition {
-            Condition::Displaced(placement) => Err(io::Error::other(displacement(placement))),
+            Condition::Displaced(placement) => Err(LogError::Displaced(placement)),
             Condition::Sound | Condition::Broken => Ok(()),
         }
     }
 
-    fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+    fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> Result<(), LogError> {
         if self.condition == Condition::Broken {
-            return Err(io::Error::other("writing the results failed before"));
+            return Err(LogError::Broken);
         }
         let done = work(self);
         if done.is_err() {
             self.condition = Condition::Broken;
         }
-        done
+        done.map_err(|error| LogError::write(&error))
     }
 
     /// What is to be said when this log can be written no further. `unwritten` are lines that it was not even asked for.
-    pub(super) fn ended(self, cause: io::Error, unwritten: Batch) -> EndError<D> {
+    pub(super) fn ended(self, cause: LogError, unwritten: Batch) -> EndError<D> {
         match self.condition {
             Condition::Displaced(placement) => {
                 EndError::Displaced(Box::new(Displaced::new(self, placement, unwritten)))

@@ -38,6 +38,7 @@ mod history;
 mod journal;
 mod line;
 mod log;
+mod log_error;
 mod paths;
 mod placed;
 mod read;
@@ -60,6 +61,7 @@ pub use history::{ResendRules, Standing, Why};
 pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
 pub use log::{Finished, LockedResults, MarkRule, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
+pub use log_error::LogError;
 #[cfg(test)]
 pub use paths::PlaceError;
 pub use paths::{default_results, findings_of, is_same_file, lock_of, others_beside, runs_of};

@@ -17,7 +17,7 @@ use super::world::SimWorld;
 use crate::cli::run::ports::ResultsJournal;
 use crate::engine::ports::{Observer, RunEvent};
 use crate::engine::worker_pool::{self, Ports};
-use crate::engine::{Clock, Elapsed, Ended, Engine, JobId, Journal, RecordClaims, Service, StopSignal};
+use crate::engine::{Clock, Elapsed, Ended, Engine, JobId, Journal, JournalError, RecordClaims, Service, StopSignal};
 use crate::listing::PageRequest;
 use crate::plan::Plan;
 use crate::reply::{PageReply, PresenceReply, Reply};
@@ -238,11 +238,11 @@ impl Service for Floor<'_> {
 }
 
 impl Journal for Floor<'_> {
-    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String> {
+    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), JournalError> {
         self.journal.begin(job, sent_at, tries)
     }
 
-    fn finish(&self, ended: &Ended) -> Result<(), String> {
+    fn finish(&self, ended: &Ended) -> Result<(), JournalError> {
         self.state().ended[ended.job.0 as usize] += 1;
         if mistakes::is_made(Mistake::FinishesAfterTheLock) {
             self.state().late.insert(ended.job, ended.clone());
@@ -251,14 +251,14 @@ impl Journal for Floor<'_> {
         self.journal.finish(ended)
     }
 
-    fn claims(&self, job: JobId) -> Result<RecordClaims, String> {
+    fn claims(&self, job: JobId) -> Result<RecordClaims, JournalError> {
         if mistakes::is_made(Mistake::ReadsClaimsBeforeTheList) {
             return Ok(self.state().stale.remove(&job).unwrap_or_default());
         }
         self.journal.claims(job)
     }
 
-    fn holds(&self, attachment: ServiceId) -> Result<bool, String> {
+    fn holds(&self, attachment: ServiceId) -> Result<bool, JournalError> {
         self.journal.holds(attachment)
     }
 }

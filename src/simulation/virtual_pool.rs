@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +16,11 @@ use super::wishes::Wish;
 use super::world::SimWorld;
 use crate::cli::run::ports::ResultsJournal;
 use crate::engine::{
-    Clock, Ended, Engine, Journal, ListQuestion, ListResult, ListTicket, Next, UploadResult, UploadTicket,
+    Clock, Ended, Engine, Journal, JournalError, ListQuestion, ListResult, ListTicket, Next, UploadResult, UploadTicket,
 };
 use crate::plan::Plan;
 use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
-use crate::results::{Disk, Layout, Line, ResultsLog, SharedLog};
+use crate::results::{Disk, Layout, Line, LogError, ResultsLog, SharedLog};
 use crate::simulation::disk::SimDisk;
 use crate::upload::{RecordId, ServiceId};
 
@@ -58,17 +57,17 @@ impl SharedLog for Alone {
         &self.layout
     }
 
-    fn begin(&self, line: &Line) -> io::Result<()> {
+    fn begin(&self, line: &Line) -> Result<(), LogError> {
         let mut log = self.log();
         log.append(line)?;
         if mistakes::is_made(Mistake::NoSyncBeforeSending) { Ok(()) } else { log.sync() }
     }
 
-    fn finish(&self, line: &Line) -> io::Result<()> {
+    fn finish(&self, line: &Line) -> Result<(), LogError> {
         self.log().append(line)
     }
 
-    fn claims(&self, record: RecordId) -> io::Result<(Vec<ServiceId>, Vec<ServiceId>)> {
+    fn claims(&self, record: RecordId) -> Result<(Vec<ServiceId>, Vec<ServiceId>), LogError> {
         if mistakes::is_made(Mistake::ForgetsOwnAttachments) {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -76,7 +75,7 @@ impl SharedLog for Alone {
         Ok((log.claimed(record)?, log.expected(record)?))
     }
 
-    fn held_before(&self, attachment: ServiceId) -> io::Result<bool> {
+    fn held_before(&self, attachment: ServiceId) -> Result<bool, LogError> {
         self.log().held_before(attachment)
     }
 }
@@ -84,7 +83,7 @@ impl SharedLog for Alone {
 /// Something that will be heard.
 enum News {
     Replied { ticket: UploadTicket, reply: Reply, sent_at: Option<Timestamp> },
-    ResultsFailed { ticket: UploadTicket, why: String },
+    ResultsFailed { ticket: UploadTicket, why: JournalError },
     Page { ticket: ListTicket, reply: PageReply },
     Presence { ticket: ListTicket, reply: PresenceReply },
 }
@@ -340,7 +339,7 @@ impl<'a> VirtualPool<'a> {
         if let Err(why) = synced {
             self.die_if_down()?;
             self.broken_log = true;
-            self.engine.handle_results_failure(&why.to_string());
+            self.engine.handle_results_failure(&JournalError::Unwritten(why.to_string()));
         }
         Ok(())
     }

@@ -124,6 +124,29 @@ fn a_refusal_that_need_not_be_the_services_is_in_doubt_and_fails_once_nothing_is
 }
 
 #[test]
+fn a_refusal_is_not_forgotten_where_the_next_run_looks_its_row_up() {
+    let blocked = "<html>This kind of file is not allowed</html>";
+    for (stores, end) in [(false, ("failed", "refused")), (true, ("uploaded", "settled-by-listing"))] {
+        let case = Case::new().rows(&[("Leads", "738964000000291009", "a.txt")]);
+        let raw = Raw::start(&case, vec![Step { stores, ..Step::refuses(403, blocked) }], false);
+        // The credits are used up before the record can be listed.
+        raw.run(&case, &["--max-credits", "2"]).exits(4);
+        let first = &case.results("m.results.csv")[0];
+        assert_eq!((first["status"].as_str(), first["code"].as_str()), ("in_doubt", "refused"), "{first:?}");
+        // Once more nobody can look, and the reason is still known.
+        raw.run(&case, &["--max-credits", "1"]).exits(4);
+        assert_eq!(case.column("m.results.csv", "code"), ["refused"]);
+        raw.run(&case, &[]).exits(if stores { 0 } else { 1 });
+        let last = &case.results("m.results.csv")[0];
+        assert_eq!((last["status"].as_str(), last["code"].as_str()), end, "{last:?}");
+        assert_eq!(raw.arrived().len(), 1, "what a firewall refuses is not sent to it again");
+        if !stores {
+            assert!(last["http_status"] == "403" && last["message"] == "the answer is a web page", "{last:?}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_from_elsewhere_stops_the_run_and_the_next_run_looks_its_row_up() {
     for status in [301, 302, 303, 307, 308, 407] {
         for stores in [true, false] {

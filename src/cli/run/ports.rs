@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::content::Fingerprint;
-use crate::engine::{Clock, Ended, JobId, Journal, RecordClaims, Service};
+use crate::engine::{Clock, Ended, JobId, Journal, JournalError, RecordClaims, Service};
 use crate::listing::PageRequest;
 use crate::outcome::OwnCode;
 use crate::owner::CrmOwner;
 use crate::plan::Plan;
 use crate::reply::{FailedBy, PageReply, PresenceReply, Reply, Verdict};
-use crate::results::{Disk, Layout, Line, ResultsSnapshot, SharedLog};
+use crate::results::{Disk, Layout, Line, LogError, ResultsSnapshot, SharedLog};
 use crate::upload::{RowKey, ServiceId};
 use crate::zoho::Client;
 
@@ -95,7 +95,7 @@ fn not_ours(job: JobId) -> Reply {
     Reply {
         verdict: Verdict::Failed(FailedBy::Row),
         code: OwnCode::InternalError.into(),
-        message: format!("row {} is not in this manifest any more", job.0),
+        message: JournalError::NoSuchJob(job).to_string(),
         http_status: None,
         took: std::time::Duration::ZERO,
         retry_after: None,
@@ -167,21 +167,27 @@ impl<L: SharedLog> ResultsJournal<'_, L> {
         let carried = self.log.layout().rearranged(&self.old_layout, line.carried);
         Some(Line { carried, run: self.run.to_owned(), ..line })
     }
+}
 
-    fn told(&self, error: io::Error) -> String {
-        format!("the results file cannot be written: {error}")
+/// An error of the log, as the engine is told.
+fn journal_error(error: LogError) -> JournalError {
+    let words = error.to_string();
+    match error {
+        LogError::Write(_) | LogError::Broken | LogError::OurMistake => JournalError::Unwritten(words),
+        LogError::Read(_) => JournalError::Unreadable(words),
+        LogError::Displaced(_) => JournalError::Displaced(words),
     }
 }
 
 impl<L: SharedLog + Sync> Journal for ResultsJournal<'_, L> {
-    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), String> {
-        let line = self.line(job).ok_or_else(|| not_ours(job).message)?;
+    fn begin(&self, job: JobId, sent_at: Timestamp, tries: u32) -> Result<(), JournalError> {
+        let line = self.line(job).ok_or(JournalError::NoSuchJob(job))?;
         let tries = self.tries_before(&line).saturating_add(tries);
-        self.log.begin(&Line { tries, ..line.sending(sent_at) }).map_err(|error| self.told(error))
+        self.log.begin(&Line { tries, ..line.sending(sent_at) }).map_err(journal_error)
     }
 
-    fn finish(&self, ended: &Ended) -> Result<(), String> {
-        let mut line = self.line(ended.job).ok_or_else(|| not_ours(ended.job).message)?;
+    fn finish(&self, ended: &Ended) -> Result<(), JournalError> {
+        let mut line = self.line(ended.job).ok_or(JournalError::NoSuchJob(ended.job))?;
         let tries_before = self.tries_before(&line);
         if ended.outcome.tries > 0 {
             line.content = self.contents.take(ended.job);
@@ -189,17 +195,16 @@ impl<L: SharedLog + Sync> Journal for ResultsJournal<'_, L> {
             line.bytes = bytes.or(line.bytes);
             line.content = *content;
         }
-        self.log.finish(&line.ended(&ended.outcome, tries_before)).map_err(|error| self.told(error))
+        self.log.finish(&line.ended(&ended.outcome, tries_before)).map_err(journal_error)
     }
 
-    fn claims(&self, job: JobId) -> Result<RecordClaims, String> {
-        let (_, record) = self.plan.record(job).ok_or_else(|| not_ours(job).message)?;
-        let (all, expected) =
-            self.log.claims(record).map_err(|error| format!("the results file cannot be read: {error}"))?;
+    fn claims(&self, job: JobId) -> Result<RecordClaims, JournalError> {
+        let (_, record) = self.plan.record(job).ok_or(JournalError::NoSuchJob(job))?;
+        let (all, expected) = self.log.claims(record).map_err(journal_error)?;
         Ok(RecordClaims { all, expected })
     }
 
-    fn holds(&self, attachment: ServiceId) -> Result<bool, String> {
-        self.log.held_before(attachment).map_err(|error| format!("the results file cannot be read: {error}"))
+    fn holds(&self, attachment: ServiceId) -> Result<bool, JournalError> {
+        self.log.held_before(attachment).map_err(journal_error)
     }
 }

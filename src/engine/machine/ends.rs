@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Engine, InProgress};
-use crate::engine::{Ended, JobId, PriorAttempt, PriorDoubt, StopCause};
+use crate::engine::{Ended, JobId, PriorAttempt, PriorDoubt, PriorRefusal, StopCause};
 use crate::outcome::{Outcome, OwnCode, Status};
-use crate::reply::{Created, Reply};
+use crate::reply::{Created, DoubtBecause, Reply};
 
 impl Engine<'_> {
     pub(super) fn end_uploaded(&mut self, id: JobId, reply: &Reply, created: Created, out: &mut Vec<Ended>) {
@@ -74,14 +74,16 @@ impl Engine<'_> {
             }
             Some(progress) if doubtful => {
                 let last = progress.last.as_ref();
+                // By a refusal the row will fail, if nothing came of it; that must not be forgotten.
+                let refused = progress.doubt.is_some_and(DoubtBecause::is_refusal);
                 let code = match last {
-                    _ if interrupted => OwnCode::Interrupted.into(),
+                    _ if interrupted && !refused => OwnCode::Interrupted.into(),
                     Some(last) => last.code.clone(),
                     None => OwnCode::AnswerLost.into(),
                 };
                 let message =
                     last.map(answer_text).unwrap_or_else(|| "an earlier run sent it and heard no answer".to_owned());
-                (Status::InDoubt, code, format!("{message}; the next run looks it up first"))
+                (Status::InDoubt, code, format!("{message}{}", PriorRefusal::LOOKED_UP_NEXT))
             }
             progress => {
                 let last = progress.and_then(|progress| progress.last.as_ref()).map(answer_text);

@@ -23,8 +23,9 @@ use super::policy::IfExists;
 use super::scheduler::Scheduler;
 use super::settle::queue::{SettleQueue, Turn};
 use super::{
-    Descriptors, Dispatch, Elapsed, Ended, Ending, Job, JobId, ListQuestion, ListResult, ListTicket, Next, Notice,
-    PauseReason, Policy, PriorAttempt, Purpose, RecordIx, StopCause, Stopped, UploadResult, UploadTicket,
+    Descriptors, Dispatch, Elapsed, Ended, Ending, Job, JobId, JournalError, ListQuestion, ListResult, ListTicket,
+    Next, Notice, PauseReason, Policy, PriorAttempt, PriorRefusal, Purpose, RecordIx, StopCause, Stopped, UploadResult,
+    UploadTicket,
 };
 use crate::listing::PageRequest;
 use crate::outcome::Status;
@@ -105,6 +106,20 @@ struct InProgress {
     last: Option<Reply>,
     /// What the record had when the row was last proved absent.
     had: Option<Vec<ServiceId>>,
+}
+
+impl InProgress {
+    /// A row that an earlier run left in doubt: as if the answer that it heard had come in this run.
+    fn after(prior: PriorAttempt) -> InProgress {
+        let last = prior.refusal.clone().map(PriorRefusal::reply);
+        InProgress {
+            doubt: last.is_some().then_some(DoubtBecause::Refused),
+            last,
+            sent_at: Some(prior.sent_at),
+            prior: Some(prior),
+            ..InProgress::default()
+        }
+    }
 }
 
 /// How far the run has come.
@@ -247,8 +262,7 @@ impl<'a> Engine<'a> {
         for (id, prior) in before {
             let Some(job) = self.jobs.get(id.0 as usize).copied() else { continue };
             self.scheduler.hold_group(&job, id);
-            self.in_progress
-                .insert(id, InProgress { prior: Some(prior), sent_at: Some(prior.sent_at), ..InProgress::default() });
+            self.in_progress.insert(id, InProgress::after(prior));
             self.doubts.add(job.record, id, self.policy.settle_time, Turn::Soon);
             if self.policy.if_exists != IfExists::Upload {
                 // What the row in doubt may have put there must be known as ours before anything is compared with it.
@@ -350,15 +364,9 @@ impl<'a> Engine<'a> {
         );
     }
 
-    /// The results file cannot be written any more: nothing new starts, nothing is settled.
-    pub fn handle_results_failure(&mut self, why: &str) {
-        self.stop(
-            AfterStop::End,
-            StopCause::Service(StopBecause::Disk),
-            format!("the results file cannot be written: {why}"),
-            "Make room or mend the disk, then run the same command again.",
-            None,
-        );
+    /// The results file can be used no longer: nothing new starts, nothing is settled.
+    pub fn handle_results_failure(&mut self, why: &JournalError) {
+        self.stop(AfterStop::End, StopCause::Service(StopBecause::Disk), why.to_string(), why.advice(), None);
     }
 
     /// What people may want to know since this was last asked.

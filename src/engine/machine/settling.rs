@@ -136,7 +136,7 @@ impl Engine<'_> {
 
     fn suspect(&self, id: JobId) -> Suspect<'_> {
         let progress = self.in_progress.get(&id);
-        let prior = progress.and_then(|progress| progress.prior);
+        let prior = progress.and_then(|progress| progress.prior.as_ref());
         let mut descriptor = self.descriptors.descriptor(id);
         // A row that was sent again in this run was sent as the file is now.
         if let Some(prior) = prior.filter(|_| !progress.is_some_and(|progress| progress.begun)) {
@@ -156,7 +156,8 @@ impl Engine<'_> {
         self.doubts.remove(record, id);
         let progress = self.in_progress.entry(id).or_default();
         // What the user said holds for the doubt that the earlier run left, not for one of this run.
-        let looked_again = !progress.begun && progress.prior.is_some_and(|prior| prior.was == PriorDoubt::Unknown);
+        let looked_again =
+            !progress.begun && progress.prior.as_ref().is_some_and(|prior| prior.was == PriorDoubt::Unknown);
         let doubt = progress.doubt.take();
         match (decision, self.policy.assume.filter(|_| looked_again)) {
             (SettleDecision::Found(listed), _) => {
@@ -186,7 +187,7 @@ impl Engine<'_> {
     fn absent(&mut self, id: JobId, doubt: Option<DoubtBecause>, out: &mut Vec<Ended>) {
         let job = self.job(id);
         let progress = self.in_progress.entry(id).or_default();
-        match decide::after_absence(doubt, progress.prior, progress.rounds) {
+        match decide::after_absence(doubt, progress.prior.as_ref(), progress.rounds) {
             AfterAbsence::SendAgain => {}
             AfterAbsence::End(status, code, message) => {
                 let outcome = self.outcome(id, status, code.into(), message);

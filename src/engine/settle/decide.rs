@@ -69,7 +69,7 @@ pub enum AfterAbsence {
 
 /// Decides what becomes of a row that was proved absent: why it was in doubt in this run, what an earlier run left, and
 /// how often it was proved absent before.
-pub fn after_absence(doubt: Option<DoubtBecause>, prior: Option<PriorAttempt>, rounds: u32) -> AfterAbsence {
+pub fn after_absence(doubt: Option<DoubtBecause>, prior: Option<&PriorAttempt>, rounds: u32) -> AfterAbsence {
     if let Some((code, why)) = prior.and_then(|prior| kept_back(prior.if_absent)) {
         let message = format!("its answer was lost in an earlier run; the record does not have it, and {why}");
         AfterAbsence::End(Status::NotSent, code, message)
@@ -139,13 +139,14 @@ mod tests {
             size: None,
             was: PriorDoubt::InDoubt,
             if_absent,
+            refusal: None,
         };
         for (if_absent, code) in
             [(IfAbsent::NotInManifest, OwnCode::NotInManifest), (IfAbsent::NotSelected, OwnCode::NotSelected)]
         {
-            let after = after_absence(Some(DoubtBecause::AnswerLost), Some(prior(if_absent)), 0);
+            let after = after_absence(Some(DoubtBecause::AnswerLost), Some(&prior(if_absent)), 0);
             assert!(matches!(after, AfterAbsence::End(Status::NotSent, said, _) if said == code), "{after:?}");
         }
-        assert_eq!(after_absence(None, Some(prior(IfAbsent::SendAgain)), 0), AfterAbsence::SendAgain);
+        assert_eq!(after_absence(None, Some(&prior(IfAbsent::SendAgain)), 0), AfterAbsence::SendAgain);
     }
 }
