@@ -264,3 +264,54 @@ fn a_crosswalk_of_another_organisation_is_refused_before_anything_is_sent() {
     assert!(run.stderr.contains("700000002") && run.stderr.contains("700000001"), "{}", run.stderr);
     assert_eq!(service.created(), []);
 }
+
+/// A look-up that is under way: its Bulk Read job takes as long as the switch says.
+#[cfg(unix)]
+fn begun(case: &Case, service: &RunningSandbox) -> std::process::Child {
+    let url = service.url();
+    let mut command = case.command(&["crosswalk", "--api-domain", &url, "--rate", "none", "Contacts=Legacy_Id"]);
+    command.env("ZOHO_ACCESS_TOKEN", service.token());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().expect("the program can be started");
+    service.wait_for(|stats| stats.credits_used >= 50);
+    child
+}
+
+/// The names of everything in the folder, apart from the settings.
+#[cfg(unix)]
+fn names(case: &Case) -> Vec<String> {
+    let entries = std::fs::read_dir(case.folder()).expect("a folder").flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name != "home");
+    names.sort();
+    names
+}
+
+#[test]
+#[cfg(unix)]
+fn a_look_that_is_broken_off_leaves_the_older_file_as_it_is_and_nothing_half() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    for (signal, status) in [(libc::SIGINT, Some(130)), (libc::SIGTERM, Some(143)), (libc::SIGKILL, None)] {
+        let case = case();
+        let service = service(&case, &["bulk-delay=3600000"], SandboxOptions::default());
+        let older = "module,key,record\nContacts,older,738964000000291001\n";
+        case.write("crosswalk.csv", older);
+        let before = names(&case);
+        let child = begun(&case, &service);
+        crate::resume::send(signal, child.id());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), status);
+        assert_eq!(output.status.signal(), status.is_none().then_some(libc::SIGKILL));
+        assert_eq!((read(&case).as_str(), names(&case)), (older, before));
+        if status.is_some() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.contains("No file was written"), "{said}");
+        }
+        drop(service);
+        // The same command does it all the same.
+        let service = self::service(&case, &[], SandboxOptions::default());
+        look_up(&case, &service, &["Contacts=Legacy_Id"]).exits(1);
+        assert_eq!(read(&case).lines().count(), 6);
+    }
+}

@@ -128,6 +128,15 @@ impl RunningSandbox {
         copies
     }
 
+    /// Waits until the sandbox has counted so much.
+    pub fn wait_for(&self, is_reached: impl Fn(&Stats) -> bool) {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !is_reached(&self.stats()) {
+            assert!(std::time::Instant::now() < until, "it was waited for in vain: {:?}", self.stats());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     /// What the sandbox counted.
     pub fn stats(&self) -> Stats {
         self.server.stats()
