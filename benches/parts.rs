@@ -75,6 +75,7 @@ fn plan_10_000_rows(bencher: Bencher<'_, '_>) {
         bandwidth: None,
         credits_per_day: None,
         flags: Vec::new(),
+        crosswalk: None,
         changed_files: Default::default(),
         warnings: Vec::new(),
     };

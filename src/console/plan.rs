@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{Look, Paint};
-use crate::plan::facts::{ChangedFile, CreditFacts, Facts, ModuleFacts, RowFacts, TargetFacts};
+use crate::plan::facts::{
+    ChangedFile, CreditFacts, CrosswalkFacts, CrosswalkFileFacts, Facts, ModuleFacts, RowFacts, TargetFacts,
+};
 use crate::plan::time::{Bound, TimeRange};
 use crate::text::{escape_for_terminal, shorten_for_terminal, wrap};
 use crate::units::{count, counted, duration, size};
@@ -19,6 +21,9 @@ pub fn render(plan: &Facts, look: Look) -> String {
     let mut page = PlanText { text: String::new(), paint: Paint::new(look), width: look.width };
     page.title(&format!("Plan for {}", escape_for_terminal(&plan.manifest.path)));
     page.field("Read as", &read_as(plan));
+    if let Some(crosswalk) = &plan.crosswalk {
+        page.field("Keys", &keys(crosswalk));
+    }
     page.field("Target", &target(plan.target.as_ref()));
     page.field("Results", &escape_for_terminal(&plan.results));
     page.field("Rows", &rows(&plan.rows));
@@ -116,6 +121,17 @@ fn read_as(plan: &Facts) -> String {
     let hash: String = manifest.sha256.chars().take(12).collect();
     let base = shorten_for_terminal(&manifest.base, 40);
     format!("{}, {}, paths from {base}, SHA-256 {hash}…", manifest.read_as, manifest.encoding)
+}
+
+/// How many rows are named by key, and by which files; the beginning of a hash tells whether it is the same file still.
+fn keys(crosswalk: &CrosswalkFacts) -> String {
+    let file = |file: &CrosswalkFileFacts| {
+        let hash: String = file.sha256.chars().take(12).collect();
+        format!("{}, SHA-256 {hash}…", shorten_for_terminal(&file.path, 40))
+    };
+    let files: Vec<String> = crosswalk.files.iter().map(file).collect();
+    let (rows, keys) = (counted(crosswalk.rows, "row"), counted(crosswalk.keys, "key"));
+    format!("{rows} by key, {keys} in {}", files.join("; "))
 }
 
 fn target(target: Option<&TargetFacts>) -> String {
@@ -332,6 +348,15 @@ pub(super) mod tests {
                 encoding: "UTF-8".to_owned(),
                 base: "/home/kim/migration".to_owned(),
             },
+            crosswalk: Some(CrosswalkFacts {
+                files: vec![CrosswalkFileFacts {
+                    path: "crosswalk.csv".to_owned(),
+                    sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".to_owned(),
+                }],
+                keys: 151_204,
+                rows: 200_000,
+                organisation: Some("700000001".to_owned()),
+            }),
             target: Some(TargetFacts {
                 name: "www.zohoapis.eu".to_owned(),
                 address: Some("https://www.zohoapis.eu".to_owned()),

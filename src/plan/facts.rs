@@ -1,11 +1,14 @@
 //! What a plan says: the part of it that people and programs are shown. `schemas/plan.schema.json` is made from these
 //! types; a field that is absent elsewhere is null here.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::selection::SelectionFacts;
 use super::time::TimeRange;
+use crate::check::CrosswalkInfo;
 
 /// Everything that a plan says.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
@@ -13,6 +16,8 @@ use super::time::TimeRange;
 pub struct Facts {
     /// The manifest that it was made from.
     pub manifest: ManifestFacts,
+    /// What stands for the keys of rows; null where no crosswalk was named.
+    pub crosswalk: Option<CrosswalkFacts>,
     /// Where the attachments go; null in a dry run that names no target.
     pub target: Option<TargetFacts>,
     /// The results file.
@@ -69,6 +74,43 @@ pub struct ManifestFacts {
     pub encoding: String,
     /// The folder that its paths are relative to.
     pub base: String,
+}
+
+/// The crosswalk files of a plan.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct CrosswalkFacts {
+    /// The files, in the order in which they were named.
+    pub files: Vec<CrosswalkFileFacts>,
+    /// How many different keys they have.
+    pub keys: u64,
+    /// How many rows name their record by a key.
+    pub rows: u64,
+    /// The id of the organisation that they are of; null where they do not say it.
+    pub organisation: Option<String>,
+}
+
+impl From<&CrosswalkInfo> for CrosswalkFacts {
+    fn from(info: &CrosswalkInfo) -> CrosswalkFacts {
+        let file = |(path, sha256): &(PathBuf, String)| CrosswalkFileFacts {
+            path: path.display().to_string(),
+            sha256: sha256.clone(),
+        };
+        CrosswalkFacts {
+            files: info.files.iter().map(file).collect(),
+            keys: info.keys as u64,
+            rows: u64::from(info.rows),
+            organisation: info.organisation.clone(),
+        }
+    }
+}
+
+/// One crosswalk file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct CrosswalkFileFacts {
+    /// As the user called it.
+    pub path: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Where to, as whom.

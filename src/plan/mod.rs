@@ -27,7 +27,7 @@ use crate::manifest::ManifestInfo;
 use crate::outcome::Status;
 use crate::results::{Disk, Line, ResendRules, ResultsSnapshot, Standing, Why};
 use crate::upload::{RecordId, RowKey, SourceKind, Upload};
-use facts::{ChangedFiles, Facts, TargetFacts, Warning};
+use facts::{ChangedFiles, CrosswalkFacts, Facts, TargetFacts, Warning};
 use selection::SelectedRows;
 use tally::PlanTally;
 
@@ -46,6 +46,8 @@ pub struct PlanOptions {
     pub credits_per_day: Option<u64>,
     /// Switches that are on, as typed.
     pub flags: Vec<String>,
+    /// What the check knows of the crosswalks; `None` where none was named.
+    pub crosswalk: Option<CrosswalkFacts>,
     /// Files that changed after they were sent, and that this run leaves as they are.
     pub changed_files: ChangedFiles,
     /// Warnings that were found on the way.

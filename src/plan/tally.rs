@@ -172,6 +172,7 @@ impl<'c> PlanTally<'c> {
         let (names_changed, first_names_changed) = self.names(jobs);
         let mut facts = Facts {
             manifest: manifest_facts(manifest),
+            crosswalk: settings.crosswalk.clone(),
             target: settings.target.clone(),
             results: settings.results.display().to_string(),
             selection: self.selection.map(|selected| selected.facts().clone()),

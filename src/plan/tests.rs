@@ -40,6 +40,7 @@ impl Desk {
             bandwidth: None,
             credits_per_day: None,
             flags: Vec::new(),
+            crosswalk: None,
             changed_files: facts::ChangedFiles::default(),
             warnings: Vec::new(),
         };

@@ -230,6 +230,7 @@ fn plan_settings(world: &SimWorld) -> plan::PlanOptions {
         bandwidth: None,
         credits_per_day: None,
         flags: Vec::new(),
+        crosswalk: None,
         changed_files: plan::facts::ChangedFiles::default(),
         warnings: Vec::new(),
     }

@@ -38,7 +38,7 @@ use crate::exit::Exit;
 use crate::manifest::{self, Manifest};
 use crate::outcome::Status;
 use crate::owner::KnownOwner;
-use crate::plan::facts::Facts;
+use crate::plan::facts::{CrosswalkFacts, Facts};
 use crate::plan::recognise::Recognition;
 use crate::plan::{self, Plan};
 use crate::reply::StopBecause;
@@ -66,6 +66,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     let (checkup, Recognition { takings, changes, related }) = judge::judge(&prepared, manifest, found.as_ref().ok())?;
     prepared.recognise.resend.changed = changes.resend;
     prepared.plan.changed_files = changes.told;
+    prepared.plan.crosswalk = checkup.crosswalk.as_ref().map(CrosswalkFacts::from);
     show_problems(&prepared, &checkup)?;
     let to_mend = MendFile::after_check(&prepared, &checkup)?;
     // Of several troubles the manifest's speaks first, since it is the user's to mend.

@@ -223,6 +223,7 @@ impl Prepared {
                 bandwidth: args.run_pace.bandwidth,
                 credits_per_day: args.run_pace.credits_per_day,
                 flags: switches(&args),
+                crosswalk: None,
                 changed_files: ChangedFiles::default(),
                 warnings,
             },
