@@ -417,3 +417,54 @@ fn an_answer_with_other_records_than_were_asked_for_makes_nobody_missing() {
     assert_eq!(document["problems"].as_array().map(Vec::len), Some(0));
     assert!(raw.asked().iter().any(|path| path.contains("converted=both")));
 }
+
+#[test]
+fn a_run_without_enough_scope_ends_before_the_first_upload_where_the_token_names_its_scopes() {
+    let run = |scopes: &str, status| {
+        let case = Case::new().rows(&[("Contacts", "738964000000291011", "a.pdf")]);
+        let scopes = Some(scopes.split(',').map(str::to_owned).collect());
+        let service = service(&case, RECORDS, &[], SandboxOptions { scopes, ..SandboxOptions::default() });
+        let mut command = service.command(&case, &[]);
+        command.env_remove("ZOHO_ACCESS_TOKEN");
+        command.env("ZOHO_CLIENT_ID", "a").env("ZOHO_CLIENT_SECRET", "b").env("ZOHO_REFRESH_TOKEN", "c");
+        (case.finish(command.output()).exits(status), service)
+    };
+    let (done, service) = run("ZohoCRM.modules.leads.ALL,ZohoCRM.modules.attachments.ALL", 4);
+    assert!(done.stderr.contains("the token lacks ZohoCRM.modules.contacts.CREATE"), "{}", done.stderr);
+    assert_eq!((service.stats().uploads, service.stats().others), (0, 0));
+    // What the service's pages contradict each other about is left to the service.
+    let (done, service) = run("ZohoCRM.modules.ALL", 0);
+    assert!(done.stderr.contains("warning: the token lacks ZohoCRM.modules.attachments.CREATE"), "{}", done.stderr);
+    assert_eq!(service.stored(), 1);
+    let (done, _) = run("ZohoCRM.modules.contacts.ALL,ZohoCRM.modules.attachments.ALL", 0);
+    assert!(!done.stderr.contains("lacks"), "{}", done.stderr);
+}
+
+/// A question that has no end: the job of Bulk Read takes an hour.
+#[cfg(unix)]
+fn endless(case: &Case) -> RunningSandbox {
+    let mut manifest = String::from("module,record,file\n");
+    for number in 0..2_600_u64 {
+        let _ = writeln!(manifest, "Contacts,{},a.pdf", 738_964_000_000_292_000 + number);
+    }
+    case.write("m.csv", manifest);
+    service(case, RECORDS, &["bulk-delay=3600000"], SandboxOptions::default())
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_search_makes_no_record_missing_and_says_what_it_knows() {
+    let case = Case::new();
+    let service = endless(&case);
+    let url = service.url();
+    let mut command = case.command(&["doctor", "m.csv", "--api-domain", &url, "--rate", "none", "--output", "json"]);
+    command.env("ZOHO_ACCESS_TOKEN", service.token());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().expect("the program can be started");
+    service.wait_for(|stats| stats.credits_used >= 50);
+    crate::resume::send(libc::SIGINT, child.id());
+    let document = document(&case.finish(child.wait_with_output()).exits(130));
+    assert_eq!(status(&document, "records"), "not_asked");
+    assert_eq!(status(&document, "connection"), "ok");
+    assert_eq!(lines_without_record(&document), Vec::<u64>::new());
+}

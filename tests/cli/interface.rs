@@ -87,7 +87,7 @@ fn codes_shells_and_manual_pages_are_printed_and_what_is_not_known_is_2() {
 }
 
 #[test]
-fn what_report_verify_and_auth_status_write_for_programs_keeps_its_shape() {
+fn what_report_verify_auth_status_and_doctor_write_for_programs_keeps_its_shape() {
     let (case, service) =
         (Case::new().rows(&TWO), crate::service::RunningSandbox::with_faults(&["no-permission,module=Deals"]));
     service.run(&case, &[]).exits(1);
@@ -102,6 +102,7 @@ fn what_report_verify_and_auth_status_write_for_programs_keeps_its_shape() {
         ("report", &["report", "m.results.csv", "--output", "json"][..]),
         ("verify", &[&["verify", "m.results.csv"], &to[..]].concat()),
         ("auth", &[&["auth", "status", "m.csv"], &to[..]].concat()),
+        ("doctor", &[&["doctor", "m.csv"], &to[..]].concat()),
     ] {
         let errors = errors_by_schema(schema, &asked(arguments));
         assert!(errors.is_empty(), "{schema}: {errors:?}");

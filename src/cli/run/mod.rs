@@ -10,6 +10,7 @@ mod owner;
 pub(crate) mod ports;
 mod prepare;
 pub(crate) mod rows;
+mod scopes;
 mod selection;
 
 use std::collections::HashSet;
@@ -113,6 +114,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             owner::check(&prepared, held.seen(), &owner)?;
             if let Some(destination) = &destination {
                 crosswalk_owner::compare(&prepared, destination, &owner, crosswalk_owner.as_deref())?;
+                scopes::check(&prepared, destination, plan.facts())?;
             }
             owner::say(&prepared, &owner, &mut plan);
             show_plan(&prepared, plan.facts());

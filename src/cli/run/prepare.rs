@@ -249,6 +249,14 @@ impl Prepared {
         }
     }
 
+    /// The scopes that the profile says were granted; none where there is no profile, or it does not say.
+    pub(super) fn scopes_of_profile(&self) -> &[String] {
+        match &self.way {
+            Way::Real(real) => &real.access.scopes,
+            Way::Rehearsal | Way::Nowhere => &[],
+        }
+    }
+
     /// What the check found, for showing.
     pub(super) fn found<'a>(&self, name: &'a str, checkup: &'a Checkup) -> CheckReport<'a> {
         CheckReport {
