@@ -157,10 +157,11 @@ fn the_whole_way_from_an_export_to_a_proof_goes_by_the_commands_of_its_page() {
     let ended: Vec<_> = statuses.iter().map(|(name, status, _)| (name.as_str(), *status)).collect();
     assert_eq!(
         ended,
-        [("collect", 1), ("crosswalk", 0), ("run", 0), ("run", 0), ("verify", 0), ("report", 0)],
+        [("collect", 1), ("crosswalk", 0), ("doctor", 0), ("run", 0), ("run", 0), ("verify", 0), ("report", 0)],
         "{statuses:#?}"
     );
-    assert!(statuses[4].2.contains("5 the same, 0 different, 0 not compared"), "{}", statuses[4].2);
+    assert!(statuses[2].2.contains("3 records of Accounts, Contacts, all there"), "{}", statuses[2].2);
+    assert!(statuses[5].2.contains("5 the same, 0 different, 0 not compared"), "{}", statuses[5].2);
 
     // What each record has got is, byte by byte, what the export has for it.
     let bytes = |name: &str| std::fs::read(case.path("examples/salesforce/export").join(name)).expect("a file");
