@@ -25,8 +25,9 @@
 //! | what makes an id refused as rounded | `check/ids.rs`, `check/record.rs` |
 //! | old keys in place of record ids | `crosswalk/`, `check/keys.rs` |
 //! | what a code means to a user (`attache explain`) | `problem/codes.rs`, `explain/` |
-//! | what a run is going to do, its credits and scopes | `plan/` |
+//! | what a run is going to do, its credits | `plan/` |
 //! | which rows a pilot takes | `plan/selection.rs` |
+//! | what the service limits, charges, calls its modules | `crm/` |
 //! | how the plan's duration is made | `plan/time.rs` |
 //! | which rows may not be under way together | `engine/scheduler.rs` |
 //! | how long a row waits before a further try | `engine/retry.rs` |
@@ -78,6 +79,7 @@ mod cli;
 mod collect;
 mod console;
 mod content;
+mod crm;
 mod crosswalk;
 mod doctor;
 mod engine;

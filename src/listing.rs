@@ -6,12 +6,11 @@
 
 use std::collections::HashSet;
 
+use crate::crm::limits::{NUMBERED_ENTRIES, TOKEN_PAGES};
 use crate::upload::ServiceId;
 
-/// Beyond this many entries a page is named by a token instead of a number.
-const NUMBERED_AT_MOST: usize = 2000;
 /// No service has more; a list that goes on for ever is not a list.
-const PAGES_AT_MOST: u64 = 500;
+const PAGES_AT_MOST: u64 = TOKEN_PAGES as u64;
 
 /// One attachment in a record's list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -138,7 +137,7 @@ impl ListReading {
         }
         self.more_promised = more == Some(true);
         self.next = match next_token {
-            Some(token) if self.entries.len() >= NUMBERED_AT_MOST => PageRequest::Token(token),
+            Some(token) if self.entries.len() >= NUMBERED_ENTRIES => PageRequest::Token(token),
             _ => PageRequest::Number(self.origin + self.read),
         };
         Ok(false)

@@ -292,7 +292,7 @@ impl Checker<'_> {
         }
         let own = file_name(source.text);
         // Long and marked names are never plain ASCII of moderate length, and nearly all names are.
-        if own.is_ascii() && own.len() <= name::MAX_CHARS {
+        if own.is_ascii() && own.len() <= crate::crm::limits::MAX_NAME_CHARS {
             return true;
         }
         let findings = name::judge_own(own);

@@ -2,10 +2,8 @@
 
 use super::CheckFinding;
 use super::name::is_direction_mark;
+use crate::crm::limits::MAX_LINK_CHARS;
 use crate::problem::{ProblemCode, Severity};
-
-/// The service gives no longer address back.
-const MAX_CHARS: usize = 2_000;
 
 /// Everything that is wrong with an address whose outer blanks have been taken off.
 pub(super) fn judge(address: &str) -> Vec<CheckFinding> {
@@ -64,10 +62,10 @@ pub(super) fn judge(address: &str) -> Vec<CheckFinding> {
         );
     }
     let length = address.chars().count();
-    if length > MAX_CHARS {
+    if length > MAX_LINK_CHARS {
         found(
             ProblemCode::LinkTooLong,
-            format!("the link has {length} characters; {MAX_CHARS} are allowed"),
+            format!("the link has {length} characters; {MAX_LINK_CHARS} are allowed"),
             "use a shorter address of the same page",
         );
     }

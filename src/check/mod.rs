@@ -46,18 +46,14 @@ pub use files::FileStamp;
 pub(crate) use keys::CrosswalkNames;
 pub use left_out::{LeftOut, LeftOutCells};
 pub(crate) use link::may_be_link;
-pub(crate) use module::{is_standard as is_standard_module, meant_module};
-pub(crate) use name::{
-    MAX_CHARS as MAX_NAME_CHARS, is_program as is_program_name, replacement as own_name_replacement,
-};
+pub(crate) use module::meant_module;
+pub(crate) use name::{is_program as is_program_name, replacement as own_name_replacement};
 
+use crate::crm::ApiVersion;
+use crate::crm::limits::MAX_REQUEST_BYTES;
 use crate::manifest::{Manifest, ManifestInfo};
 use crate::problem::{Problem, ProblemCode, ProblemList};
 use crate::upload::RowKey;
-use crate::zoho::ApiVersion;
-
-/// The largest request that the service takes, in bytes, form and file together.
-pub const MAX_BODY: u64 = 104_857_600;
 
 /// What the user lets pass, and what the rules depend on.
 #[derive(Clone, Debug)]
@@ -101,7 +97,7 @@ impl Default for CheckOptions {
             allow_rounded_ids: false,
             allow_outside: false,
             by_form_only: false,
-            max_size: MAX_BODY,
+            max_size: MAX_REQUEST_BYTES,
             checksum_watch: ChecksumWatch::default(),
         }
     }

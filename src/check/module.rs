@@ -3,51 +3,9 @@
 use std::collections::HashMap;
 
 use super::CheckFinding;
+use crate::crm::ApiVersion;
+use crate::crm::modules::{API_NAME_BYTES, LABELS, LATER_MODULES, MODULES, UNSUPPORTED, is_standard};
 use crate::problem::ProblemCode;
-use crate::zoho::ApiVersion;
-
-/// The API names of the modules that take attachments in every version.
-const MODULES: [&str; 17] = [
-    "Leads",
-    "Accounts",
-    "Contacts",
-    "Deals",
-    "Campaigns",
-    "Tasks",
-    "Cases",
-    "Events",
-    "Solutions",
-    "Products",
-    "Vendors",
-    "Price_Books",
-    "Quotes",
-    "Sales_Orders",
-    "Purchase_Orders",
-    "Invoices",
-    "Notes",
-];
-
-/// Those that do so from some version on, and that version.
-const LATER_MODULES: [(&str, &str); 3] = [("Calls", "v2.1"), ("Appointments__s", "v3"), ("Services__s", "v3")];
-
-/// Those for which the API has no attachments.
-const UNSUPPORTED: [&str; 2] = ["Documents", "Projects"];
-
-/// Labels that cannot be told from the API name: those of the screen, and those of old versions.
-const LABELS: [(&str, &str); 7] = [
-    ("potentials", "Deals"),
-    ("opportunities", "Deals"),
-    ("meetings", "Events"),
-    ("companies", "Accounts"),
-    ("appointments", "Appointments__s"),
-    ("services", "Services__s"),
-    ("tickets", "Cases"),
-];
-
-/// Whether every organisation has this module, so that nobody need declare it.
-pub(crate) fn is_standard(name: &str) -> bool {
-    MODULES.contains(&name) || LATER_MODULES.iter().any(|(known, _)| *known == name)
-}
 
 /// The API name of the module that a word for it means: a standard module in any spelling, or what may be a custom module's
 /// own. `None` where no module that takes attachments can be called so.
@@ -195,9 +153,6 @@ impl KnownModules {
 
 /// Twice as many as the largest edition of the service has.
 const MAX_CUSTOM: usize = 1_000;
-
-/// No API name is longer.
-const API_NAME_BYTES: usize = 64;
 
 fn is_api_name(text: &str) -> bool {
     text.len() <= API_NAME_BYTES

@@ -3,10 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::CheckFinding;
+use crate::crm::limits::MAX_NAME_CHARS;
 use crate::problem::ProblemCode;
-
-/// The service shows no longer names, in Unicode characters.
-pub(crate) const MAX_CHARS: usize = 250;
 
 /// Everything that is wrong with a name that the manifest gives, outer blanks taken off.
 pub(super) fn judge_given(name: &str) -> Vec<CheckFinding> {
@@ -73,10 +71,10 @@ pub(super) fn judge_own(name: &str) -> Vec<CheckFinding> {
 fn judge_any(name: &str) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     let length = name.chars().count();
-    if length > MAX_CHARS {
+    if length > MAX_NAME_CHARS {
         findings.push(CheckFinding::new(
             ProblemCode::NameTooLong,
-            format!("the name has {length} characters; {MAX_CHARS} are allowed"),
+            format!("the name has {length} characters; {MAX_NAME_CHARS} are allowed"),
             "give a shorter one in the column name",
         ));
     }

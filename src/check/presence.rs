@@ -5,15 +5,12 @@ use std::path::Path;
 
 use super::files::{FileFault, Nearby};
 use super::members::MemberTrouble;
-use super::name::MAX_CHARS;
 use super::store::{RowStore, SourceIx};
 use super::{CheckFinding, CheckOptions};
 use crate::archive::{self, Unusable};
+use crate::crm::limits::{LARGE_REQUEST_BYTES, MAX_NAME_CHARS};
 use crate::problem::ProblemCode;
 use crate::zoho::overhead;
-
-/// From this size of a request on the service may refuse it, since nobody says which megabyte it means.
-const LARGE_BODY: u64 = 100_000_000;
 
 /// Judges files that have been looked at.
 pub(super) struct Presence<'a> {
@@ -46,8 +43,8 @@ impl<'a> Presence<'a> {
 
     fn judge_size(&self, size: u64, name_bytes: impl FnOnce() -> usize) -> Option<CheckFinding> {
         // Nearly all files are far from any limit, whatever their names.
-        const MOST_OVERHEAD: u64 = overhead(4 * MAX_CHARS);
-        if size > 0 && size.saturating_add(MOST_OVERHEAD) < LARGE_BODY.min(self.options.max_size) {
+        const MOST_OVERHEAD: u64 = overhead(4 * MAX_NAME_CHARS);
+        if size > 0 && size.saturating_add(MOST_OVERHEAD) < LARGE_REQUEST_BYTES.min(self.options.max_size) {
             return None;
         }
         let body = size.saturating_add(overhead(name_bytes()));
@@ -65,7 +62,7 @@ impl<'a> Presence<'a> {
                 "make the file smaller, or attach a link to it",
             ));
         }
-        (body >= LARGE_BODY).then(|| {
+        (body >= LARGE_REQUEST_BYTES).then(|| {
             CheckFinding::new(
                 ProblemCode::FileLarge,
                 format!("a request of {body} bytes is needed for it, close to the limit of the service"),

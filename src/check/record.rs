@@ -1,11 +1,9 @@
 //! What is a record id, and by what name each damaged one is refused.
 
 use super::CheckFinding;
+use crate::crm::limits::EXPORT_ID_PREFIX;
 use crate::problem::ProblemCode;
 use crate::upload::RecordId;
-
-/// Put before ids by the CRM's own exports.
-const EXPORT_PREFIX: &str = "zcrm_";
 
 /// An id that could be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +15,7 @@ pub(super) struct ReadRecord {
 
 /// Reads an id whose outer blanks have been taken off.
 pub(super) fn read(text: &str) -> Result<ReadRecord, CheckFinding> {
-    let digits = text.strip_prefix(EXPORT_PREFIX).unwrap_or(text);
+    let digits = text.strip_prefix(EXPORT_ID_PREFIX).unwrap_or(text);
     let had_prefix = digits.len() < text.len();
     if digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() {
         return of_digits(digits).map(|id| ReadRecord { id, had_prefix });

@@ -10,12 +10,12 @@ use anyhow::anyhow;
 use super::args::CollectArgs;
 use super::failure::Failure;
 use super::screen::Screen;
-use crate::check::is_standard_module;
 use crate::collect::{
     COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, collect,
 };
 use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::console::progress::Mode;
+use crate::crm::modules::is_standard;
 use crate::exit::Exit;
 use crate::results::is_same_file;
 use crate::text::escape_for_terminal;
@@ -147,7 +147,7 @@ fn crosswalk_command(collected: &Collected, options: &CollectOptions) -> String 
 
 /// Modules that have to be declared.
 fn custom_modules(collected: &Collected) -> impl Iterator<Item = String> {
-    let custom = collected.counts.modules.keys().filter(|module| !is_standard_module(module));
+    let custom = collected.counts.modules.keys().filter(|module| !is_standard(module));
     custom.flat_map(|module| ["--custom-module".to_owned(), module.clone()])
 }
 

@@ -230,7 +230,7 @@ fn announcement(work: &VerifyWork, scope: &VerifyScope, target: &Target) -> Stri
 /// How many requests the census takes: at least those for our own attachments, at most those that page tokens reach.
 fn census_pages(work: &VerifyWork) -> (usize, usize) {
     let ours = work.rows.iter().filter(|row| row.attachment.is_some()).count();
-    let most = 2 * census::PAGES_IN_ONE_ORDER as usize;
+    let most = 2 * crate::crm::limits::TOKEN_PAGES as usize;
     (ours.div_ceil(200).clamp(1, most), most)
 }
 

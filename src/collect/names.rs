@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::check::{MAX_NAME_CHARS, is_program_name, own_name_replacement};
+use crate::check::{is_program_name, own_name_replacement};
+use crate::crm::limits::MAX_NAME_CHARS;
 
 /// A name that a manifest may give: the service's limits kept, and none of the characters that do not arrive everywhere.
 pub(super) fn fit(name: &str) -> Cow<'_, str> {

@@ -327,8 +327,8 @@ fn settings(plan: &Facts) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::crm::{FOR_ANY_MODULE, scopes};
     use crate::plan::facts::{LargestFile, ManifestFacts, NameChange, SettingFacts, Warning};
-    use crate::plan::scopes::{FOR_ANY_MODULE, scopes};
     use crate::plan::time::Estimate;
 
     const LOOK: Look = Look { color: false, width: 80 };

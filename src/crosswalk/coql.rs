@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-/// Rows that one answer may have; versions up to v3 take no more.
-pub(crate) const ROWS: usize = 200;
-
-/// Values that `in` takes in every version; later ones take twice as many, but their own pages contradict each other.
-pub(crate) const FIRST_IN: usize = 50;
+use crate::crm::limits::COQL_ROWS;
 
 /// A query for keys of one field.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +28,7 @@ impl KeyQuery {
         let after = self.after.map(|id| format!(" and id > {id}")).unwrap_or_default();
         // Sorted by id, so that the next page can go on behind the last one's end however many records there are.
         format!(
-            "select {columns} from {module} where {field} in ({}){after} order by id asc limit {ROWS}",
+            "select {columns} from {module} where {field} in ({}){after} order by id asc limit {COQL_ROWS}",
             values.join(",")
         )
     }
@@ -68,7 +64,7 @@ pub(crate) fn page(answer: Option<&Value>, field: &str) -> Option<KeyPage> {
     }
     let says_more = answer.pointer("/info/more_records").and_then(Value::as_bool);
     // A full page may be the end or not, whatever is said of it.
-    let has_more = says_more.unwrap_or(false) || data.len() >= ROWS;
+    let has_more = says_more.unwrap_or(false) || data.len() >= COQL_ROWS;
     Some(KeyPage { rows, next: has_more.then_some(last).filter(|last| *last > 0) })
 }
 

@@ -1,7 +1,6 @@
 //! Which way to ask for the keys of a module, by what it costs.
 
-/// What one Bulk Read job costs: up to 200,000 records of a module.
-pub(crate) const BULK_CREDITS: u64 = 50;
+use crate::crm::limits::BULK_READ_CREDITS;
 
 /// How the keys of a module are asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,10 +26,10 @@ pub(crate) struct LookupSize {
 /// 200,000 costs one job more for each further 200,000.
 pub(crate) fn choose_way(size: LookupSize) -> (LookupWay, u64) {
     let LookupSize { spellings: Some(spellings), has_unlisted: false, in_list } = size else {
-        return (LookupWay::BulkRead, BULK_CREDITS);
+        return (LookupWay::BulkRead, BULK_READ_CREDITS);
     };
     let lists = spellings.div_ceil(in_list.max(1)) as u64;
-    if lists <= BULK_CREDITS { (LookupWay::Coql, lists) } else { (LookupWay::BulkRead, BULK_CREDITS) }
+    if lists <= BULK_READ_CREDITS { (LookupWay::Coql, lists) } else { (LookupWay::BulkRead, BULK_READ_CREDITS) }
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! What may be a key: any text that one line can show, but for the damage that spreadsheets do to numbers.
 
+use crate::crm::limits::MAX_FIELD_CHARS;
 use crate::text::masked_excerpt;
-
-/// The longest key, in characters: a single-line field of the service holds no more.
-pub(crate) const MAX_KEY_CHARS: usize = 255;
 
 /// Why a text is no key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,11 +34,11 @@ impl KeyFlaw {
 /// What is wrong with it.
 pub(crate) fn judge_key(key: &str) -> Result<(), KeyFlaw> {
     // Whatever is wrong with a short key, it takes more than letters and digits; nearly all keys have nothing else.
-    if key.len() <= MAX_KEY_CHARS && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if key.len() <= MAX_FIELD_CHARS && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(());
     }
-    if key.len() > MAX_KEY_CHARS && key.chars().count() > MAX_KEY_CHARS {
-        let message = format!("the key has {} characters; {MAX_KEY_CHARS} are allowed", key.chars().count());
+    if key.len() > MAX_FIELD_CHARS && key.chars().count() > MAX_FIELD_CHARS {
+        let message = format!("the key has {} characters; {MAX_FIELD_CHARS} are allowed", key.chars().count());
         return Err(KeyFlaw::NotText { message });
     }
     if let Some(control) = key.chars().find(|c| c.is_control()) {

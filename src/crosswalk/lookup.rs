@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bulk::{BulkPage, BulkState};
-use super::coql::{FIRST_IN, KeyPage, KeyQuery};
+use super::coql::{KeyPage, KeyQuery};
 use super::cost::LookupWay;
 use super::field::{FieldFlaw, KeyField};
+use crate::crm::limits::{BULK_READ_CREDITS, COQL_VALUES};
 use crate::engine::Elapsed;
 use crate::engine::requests::{RequestEngine, RequestFailure, RequestHandler, RequestJob, RequestStop};
 use crate::reply::{FailedBy, Reply, StopBecause};
@@ -35,7 +36,7 @@ pub(crate) enum LookupJob {
 impl RequestJob for LookupJob {
     fn credits(&self) -> u64 {
         match self {
-            LookupJob::Order(..) => super::cost::BULK_CREDITS,
+            LookupJob::Order(..) => BULK_READ_CREDITS,
             _ => 1,
         }
     }
@@ -154,7 +155,7 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// A look-up of these modules and fields.
     pub(crate) fn new(modules: Vec<LookupModule>, polling: Polling) -> Lookup {
-        Lookup { modules, found: Vec::new(), organisation: None, in_list: FIRST_IN, polling }
+        Lookup { modules, found: Vec::new(), organisation: None, in_list: COQL_VALUES, polling }
     }
 
     /// The jobs that find out what can be asked.

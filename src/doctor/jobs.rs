@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::crm::limits::BULK_READ_CREDITS;
 use crate::crosswalk::bulk::BulkPage;
-use crate::crosswalk::cost::BULK_CREDITS;
 use crate::engine::requests::RequestJob;
 use crate::reply::StopBecause;
 use crate::upload::RecordId;
@@ -91,7 +91,7 @@ impl DoctorJob {
 impl RequestJob for DoctorJob {
     fn credits(&self) -> u64 {
         match self {
-            DoctorJob::Order(..) => BULK_CREDITS,
+            DoctorJob::Order(..) => BULK_READ_CREDITS,
             DoctorJob::Deleted(..) => DELETED_CREDITS,
             _ => 1,
         }

@@ -7,9 +7,6 @@ pub use super::retry::Backoff;
 use super::retry::RetryPolicy;
 use crate::units::Rate;
 
-/// How many requests at once the service allows any customer.
-pub const MOST_AT_ONCE: u32 = 25;
-
 /// Requests a second when nobody says otherwise.
 pub const DEFAULT_EACH_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 

@@ -1,13 +1,12 @@
 //! Decides what a run is going to do; one value that the dry run prints and the run executes.
 //!
 //! It is made only from rows that passed the check and from what earlier runs left in the results. `facts` is what it
-//! says to people and programs, `time` and `scopes` how parts of that are found, `recognise` which rows were sent under
+//! says to people and programs, `time` how long that takes, `recognise` which rows were sent under
 //! other words. How it is shown is the business of `console`.
 
 pub mod facts;
 mod orphans;
 pub mod recognise;
-pub mod scopes;
 pub mod selection;
 mod tally;
 pub mod time;

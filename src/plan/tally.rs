@@ -7,11 +7,12 @@ use super::facts::{
     CreditFacts, Facts, LargestFile, ManifestFacts, ModuleFacts, NameChange, RowFacts, SettingFacts, Warning,
 };
 use super::orphans::Orphan;
-use super::scopes::{FOR_ANY_MODULE, scopes};
 use super::selection::SelectedRows;
 use super::time::{TimeInputs, estimate};
 use super::{PlanOptions, engine};
 use crate::check::{Checked, RowIx};
+use crate::crm::limits::{CREDITS_PER_DAY, LISTS_TO_SETTLE};
+use crate::crm::{FOR_ANY_MODULE, scopes};
 use crate::engine::RecordIx;
 use crate::engine::policy::{IfExists, MaxFailures};
 use crate::manifest::ManifestInfo;
@@ -19,12 +20,6 @@ use crate::outcome::Status;
 use crate::results::Why;
 use crate::units::{counted, size};
 use crate::upload::{RecordId, SourceKind};
-
-/// What an organisation with the smallest paid edition gets in 24 hours, users' shares left out.
-const CREDITS_PER_DAY: u64 = 50_000;
-
-/// Listings that decide what became of an upload in doubt: two full reads.
-const LISTS_TO_SETTLE: u64 = 2;
 
 /// Changed names that a plan names one by one.
 const NAMES_SHOWN: usize = 20;

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::crm::limits::MOST_AT_ONCE;
 use crate::engine::Policy;
-use crate::engine::policy::MOST_AT_ONCE;
 use crate::reply::Reply;
 use crate::units::Rate;
 

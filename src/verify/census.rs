@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use super::compare::{Compared, compare};
 use super::{VerifyFinding, VerifyRecord, VerifyWork};
+use crate::crm::limits::TOKEN_PAGES;
 use crate::reply::Listed;
 use crate::upload::ServiceId;
 use crate::zoho::{CensusEntry, CensusOrder, CensusPage, CensusQuery};
 
 /// From so many records on it saves requests: it costs at least one for 200 attachments, whosever they are.
 pub const FROM_RECORDS: usize = 200;
-/// Pages of 200 that tokens reach in one order.
-pub const PAGES_IN_ONE_ORDER: u32 = 500;
 /// Among so many attachments of our time at least one must be ours; otherwise it is a list of something else.
 const OURS_AMONG: u32 = 2_000;
 /// How far the service's times of creation may lag behind the times at which we sent.
@@ -179,7 +178,7 @@ impl Census {
         if is_over && self.keeps_order && self.order == CensusOrder::NewestFirst {
             return CensusStep::End(CensusEnd::OurTimeOver);
         }
-        if self.pages_in_order >= PAGES_IN_ONE_ORDER {
+        if self.pages_in_order >= TOKEN_PAGES {
             return self.at_the_reach();
         }
         match page.next {
@@ -203,7 +202,7 @@ impl Census {
     /// Tokens reach no further: from the other end there is as much again.
     fn at_the_reach(&mut self) -> CensusStep {
         let open = self.wanted.len().saturating_sub(self.told.len());
-        if self.order == CensusOrder::OldestFirst || open <= PAGES_IN_ONE_ORDER as usize || !self.keeps_order {
+        if self.order == CensusOrder::OldestFirst || open <= TOKEN_PAGES as usize || !self.keeps_order {
             return CensusStep::End(CensusEnd::Reach);
         }
         self.order = CensusOrder::OldestFirst;

@@ -5,7 +5,8 @@
 //! is read as it comes, and what it proves is the business of whoever asked.
 
 use super::json::Json;
-use super::list::{PER_PAGE, listed};
+use super::list::listed;
+use crate::crm::limits::PER_PAGE;
 use crate::reply::Listed;
 
 /// What is asked of each attachment. Keys beginning with `$` are left out, since some versions refuse them.

@@ -1,4 +1,4 @@
-//! Where requests may go: data centres, API versions, and the rule that decides which host may see a token.
+//! Where requests may go: the rule that decides which host may see a token.
 //!
 //! A token opens a whole CRM. It goes to https hosts of Zoho, to an https host that the user named, and to this machine
 //! itself; a [`Base`] cannot be made for anything else.
@@ -9,89 +9,10 @@ use std::str::FromStr;
 
 use ureq::http::Uri;
 
-/// A data centre of Zoho's: organisations live in exactly one, and tokens work nowhere else.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum DataCentre {
-    /// United States.
-    Us,
-    /// European Union.
-    Eu,
-    /// India.
-    In,
-    /// Australia.
-    Au,
-    /// Japan.
-    Jp,
-    /// China.
-    Cn,
-    /// Canada.
-    Ca,
-    /// Saudi Arabia.
-    Sa,
-    /// United Kingdom.
-    Uk,
-}
+use crate::crm::{ApiVersion, DataCentre};
 
+/// Where the hosts of a data centre are, and which data centre a host belongs to.
 impl DataCentre {
-    /// Every data centre with a short name, in the order of the documentation.
-    pub const ALL: [DataCentre; 9] = [
-        DataCentre::Us,
-        DataCentre::Eu,
-        DataCentre::In,
-        DataCentre::Au,
-        DataCentre::Jp,
-        DataCentre::Cn,
-        DataCentre::Ca,
-        DataCentre::Sa,
-        DataCentre::Uk,
-    ];
-
-    /// The value of `--dc`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DataCentre::Us => "us",
-            DataCentre::Eu => "eu",
-            DataCentre::In => "in",
-            DataCentre::Au => "au",
-            DataCentre::Jp => "jp",
-            DataCentre::Cn => "cn",
-            DataCentre::Ca => "ca",
-            DataCentre::Sa => "sa",
-            DataCentre::Uk => "uk",
-        }
-    }
-
-    /// The domain under which its API hosts live; `www.` stands before it in production, `sandbox.` and `developer.` for
-    /// the organisations of those kinds.
-    fn api_domain(self) -> &'static str {
-        match self {
-            DataCentre::Us => "zohoapis.com",
-            DataCentre::Eu => "zohoapis.eu",
-            DataCentre::In => "zohoapis.in",
-            DataCentre::Au => "zohoapis.com.au",
-            DataCentre::Jp => "zohoapis.jp",
-            DataCentre::Cn => "zohoapis.com.cn",
-            DataCentre::Ca => "zohoapis.ca",
-            DataCentre::Sa => "zohoapis.sa",
-            DataCentre::Uk => "zohoapis.uk",
-        }
-    }
-
-    /// The host that gives out its tokens. Canada's has a name of its own kind.
-    fn accounts_host(self) -> &'static str {
-        match self {
-            DataCentre::Us => "accounts.zoho.com",
-            DataCentre::Eu => "accounts.zoho.eu",
-            DataCentre::In => "accounts.zoho.in",
-            DataCentre::Au => "accounts.zoho.com.au",
-            DataCentre::Jp => "accounts.zoho.jp",
-            DataCentre::Cn => "accounts.zoho.com.cn",
-            DataCentre::Ca => "accounts.zohocloud.ca",
-            DataCentre::Sa => "accounts.zoho.sa",
-            DataCentre::Uk => "accounts.zoho.uk",
-        }
-    }
-
     fn api_base(self) -> Base {
         Base::https(&format!("www.{}", self.api_domain()))
     }
@@ -109,96 +30,8 @@ impl DataCentre {
     }
 }
 
-impl fmt::Display for DataCentre {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The portals of Zoho's industry editions; API and tokens come from one host.
 const PORTALS: &str = "zohoplatform.com";
-
-impl FromStr for DataCentre {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<DataCentre, TargetError> {
-        DataCentre::ALL
-            .into_iter()
-            .find(|dc| dc.as_str() == text)
-            .ok_or_else(|| TargetError::DataCentre(text.to_owned()))
-    }
-}
-
-/// A version of the API, as it stands in the path: `v2`, `v2.1`, `v8`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ApiVersion {
-    major: u8,
-    minor: u8,
-}
-
-impl ApiVersion {
-    /// The default: the one whose documentation this program follows.
-    pub const V2: ApiVersion = ApiVersion { major: 2, minor: 0 };
-    /// The newest.
-    pub const V8: ApiVersion = ApiVersion { major: 8, minor: 0 };
-
-    /// Whether links can have a title (from v5 on).
-    pub fn has_link_titles(self) -> bool {
-        self.major >= 5
-    }
-
-    /// Whether the module `Calls` takes attachments (from v2.1 on).
-    pub fn has_calls(self) -> bool {
-        self > ApiVersion::V2
-    }
-
-    /// Whether the modules `Appointments__s` and `Services__s` exist (from v3 on).
-    pub fn has_appointments(self) -> bool {
-        self.major >= 3
-    }
-
-    /// Whether lists go on beyond their first 2,000 entries, by a token that names the next page (from v3 on).
-    pub fn has_page_tokens(self) -> bool {
-        self.major >= 3
-    }
-
-    /// Whether a listing must name the fields it wants (all versions after v2).
-    pub fn lists_named_fields(self) -> bool {
-        self > ApiVersion::V2
-    }
-}
-
-impl Default for ApiVersion {
-    fn default() -> ApiVersion {
-        ApiVersion::V2
-    }
-}
-
-impl fmt::Display for ApiVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.minor {
-            0 => write!(f, "v{}", self.major),
-            minor => write!(f, "v{}.{minor}", self.major),
-        }
-    }
-}
-
-impl FromStr for ApiVersion {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<ApiVersion, TargetError> {
-        let wrong = || TargetError::Version(text.to_owned());
-        let (major, minor) = match text {
-            "v2.1" => (2, 1),
-            "v2.2" => (2, 2),
-            _ => {
-                let digit = text.strip_prefix('v').filter(|rest| rest.len() == 1).ok_or_else(wrong)?;
-                (digit.parse().map_err(|_| wrong())?, 0)
-            }
-        };
-        if (2..=8).contains(&major) { Ok(ApiVersion { major, minor }) } else { Err(wrong()) }
-    }
-}
 
 /// Scheme, host and port of a server that may see a token: `https://www.zohoapis.eu`.
 ///
@@ -435,10 +268,6 @@ pub enum TargetError {
     Missing,
     /// A token server that is not in the table, and no API domain.
     NoApiDomain,
-    /// Not one of the short names.
-    DataCentre(String),
-    /// Not a version of the API.
-    Version(String),
     /// An address that is malformed or would expose the token.
     Address {
         /// What was given, without user info.
@@ -475,14 +304,6 @@ impl fmt::Display for TargetError {
                     f,
                     "no API domain: this accounts server is not one of the known ones, so --api-domain is needed too"
                 )
-            }
-            TargetError::DataCentre(text) => write!(
-                f,
-                "unknown data centre `{text}`: known are us, eu, in, au, jp, cn, ca, sa and uk; for any other give \
-                 --api-domain and --accounts-url"
-            ),
-            TargetError::Version(text) => {
-                write!(f, "unknown API version `{text}`: known are v2, v2.1, v2.2 and v3 to v8")
             }
             TargetError::Address { text, why } => write!(f, "`{text}` {why}"),
             TargetError::Contradiction { dc, named } => {

@@ -8,8 +8,6 @@ use crate::listing::ListPage;
 use crate::reply::Listed;
 use crate::text::strip_for_terminal;
 
-/// The most that the service gives at a time.
-pub(crate) const PER_PAGE: usize = 200;
 /// Which fields to ask for. Newer versions give only what is named; whether they let `$link_url` be named is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fields {

@@ -2,7 +2,7 @@
 //!
 //! | to change | open |
 //! | --- | --- |
-//! | data centres, API versions, which hosts may see a token | `hosts.rs` |
+//! | which hosts may see a token | `hosts.rs` |
 //! | what stands in the body of an upload | `multipart.rs`, `body.rs` |
 //! | what an answer means for a row | `classify.rs` |
 //! | how answers are read | `encoding.rs`, `json.rs`, `answer.rs`, `list.rs` |
@@ -31,6 +31,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use crate::crm::{ApiVersion, DataCentre};
 pub use account::{Organisation, User};
 pub use auth::{Credentials, Renewal, Secret, TokenOptions, log_in};
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub use census::CensusParent;
 pub use census::{CensusEntry, CensusOrder, CensusPage, CensusQuery};
 pub use client::{Client, ClientError};
 pub use download::DownloadEnd;
-pub use hosts::{ApiVersion, Base, DataCentre, Target, TargetError, Where};
+pub use hosts::{Base, Target, TargetError, Where};
 pub use http::{HttpError, HttpOptions, Proxies};
 pub use multipart::overhead;
 pub(crate) use query::ApiRoot;

@@ -6,6 +6,7 @@ pub const LEVELS: &[&str] = &[
     "text",
     "units",
     "line_set",
+    "crm",
     "atomic_file",
     "path_text",
     "file_id",

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use super::run_settings::RunSettings;
-use crate::check;
 use crate::engine::Policy;
 use crate::units::Rate;
 
@@ -38,7 +37,7 @@ pub fn loosening(theirs: &RunSettings, own: &RunSettings) -> Option<Loosening> {
     let defaults = RunSettings {
         concurrency: u8::try_from(standard.concurrency).ok(),
         rate: Some(standard.rate),
-        max_size: Some(check::MAX_BODY),
+        max_size: Some(crate::crm::limits::MAX_REQUEST_BYTES),
         ..RunSettings::default()
     };
     at_most("concurrency", theirs.concurrency, own.concurrency, defaults.concurrency, |number| u64::from(*number))

@@ -421,7 +421,7 @@ fn check_settings(args: &RunArgs, version: ApiVersion) -> check::CheckOptions {
         allow_rounded_ids: args.checks.allow_rounded_ids,
         allow_outside: args.read.allow_outside,
         by_form_only: false,
-        max_size: args.checks.max_size.unwrap_or(check::MAX_BODY),
+        max_size: args.checks.max_size.unwrap_or(crate::crm::limits::MAX_REQUEST_BYTES),
         checksum_watch: check::ChecksumWatch::default(),
     }
 }

@@ -1,11 +1,11 @@
 //! Checks of what a manifest needs: version, modules, records, crosswalk.
 
 use super::{CheckStatus, DoctorAdvice, DoctorCase, DoctorFinding, DoctorManifest, NotSearched};
+use crate::crm::read_scope;
 use crate::doctor::answers::{AttachmentList, ServiceModule};
 use crate::doctor::inquiry::{Learnt, ModuleAnswers};
 use crate::doctor::search::SearchFailure;
 use crate::explain::doctor_checks::DoctorCheck;
-use crate::plan::scopes::read_scope;
 use crate::units::{count, counted};
 
 pub(super) fn manifest(known: &DoctorManifest) -> DoctorFinding {

@@ -1,9 +1,9 @@
 //! Checks of the service and of the way in.
 
 use super::{CheckStatus, DoctorAdvice, DoctorCase, DoctorFinding, DoctorStopKind};
+use crate::crm::{lacking_scopes, scopes as scopes_needed};
 use crate::doctor::inquiry::Learnt;
 use crate::explain::doctor_checks::DoctorCheck;
-use crate::plan::scopes::{lacking_scopes, scopes as scopes_needed};
 use crate::units::{count, counted, duration};
 use crate::zoho::Organisation;
 

@@ -229,7 +229,7 @@ impl<'a> Engine<'a> {
                 FirstRequest::Due(FirstTry { at: Elapsed::ZERO, job: JobId(0), failures: 0, useless: Vec::new() })
             },
             rate: RequestRate::new(policy.rate),
-            concurrency: ConcurrencyLimit::new(policy.concurrency.min(super::policy::MOST_AT_ONCE)),
+            concurrency: ConcurrencyLimit::new(policy.concurrency.min(crate::crm::limits::MOST_AT_ONCE)),
             breaker: CircuitBreaker::new(BreakerWaits::of(policy.backoff, policy.patience)),
             credits: Credits::new(policy.max_credits, policy.keep_credits, policy.wait_for_credits),
             run_streak: RunStreak::default(),

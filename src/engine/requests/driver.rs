@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::machine::{NextRequest, RequestTicket};
 use super::{RequestEngine, RequestHandler, RequestPort, RequestStop, RequestTotals};
+use crate::crm::limits::MOST_AT_ONCE;
 use crate::engine::Elapsed;
-use crate::engine::policy::MOST_AT_ONCE;
 use crate::engine::ports::StopSignal;
 use crate::outcome::OwnCode;
 use crate::reply::{Reply, RetryBecause, Verdict};

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{RequestFailure, RequestJob, RequestPolicy, RequestStop, RequestTotals};
+use crate::crm::limits::MOST_AT_ONCE;
 use crate::engine::brakes::circuit_breaker::{BreakerChange, BreakerWaits, CircuitBreaker, Permit};
 use crate::engine::brakes::concurrency::ConcurrencyLimit;
 use crate::engine::brakes::credits::{Allowed, Credits};
 use crate::engine::brakes::rate::RequestRate;
-use crate::engine::policy::MOST_AT_ONCE;
 use crate::engine::retry::named_wait;
 use crate::engine::{Elapsed, Notice, PauseReason};
 use crate::reply::{DoubtBecause, Reply, RetryBecause, StopBecause, Verdict};

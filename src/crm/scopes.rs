@@ -1,4 +1,4 @@
-//! The scopes that a manifest needs, in the service's own spelling.
+//! The scopes that a manifest needs, in the service's own spelling. API reference, "Scopes" and "Upload an attachment".
 
 use std::collections::BTreeSet;
 
