@@ -8,6 +8,7 @@ use super::checked::{RowIx, ambiguity_name};
 use super::store::{RowStore, TextId};
 use crate::file_id::FileId;
 use crate::problem::ProblemCode;
+use crate::problem::remedies;
 use crate::upload::{RowKey, SourceKind};
 
 /// Rows grouped by module, record and what they could be mistaken by.
@@ -102,7 +103,7 @@ impl AmbiguousRows {
                 Some(earlier) => CheckFinding::new(
                     ProblemCode::IdenticalRows,
                     format!("the record {record} gets this file under the same name on line {earlier} already"),
-                    "remove one of the rows, or add --allow-identical if it is meant so",
+                    remedies::ALLOW_IDENTICAL,
                 ),
             };
             findings.push((row, finding));

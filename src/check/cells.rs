@@ -9,6 +9,7 @@ use crate::archive;
 use crate::checksum::{ChecksumKind, Checksums};
 use crate::manifest::{Field, RawRow, is_spreadsheet_error};
 use crate::path_text::PathHazard;
+use crate::problem::remedies;
 use crate::problem::{Place, Problem, ProblemCode, ProblemIx, Severity};
 use crate::upload::{RecordId, SourceKind};
 
@@ -107,7 +108,7 @@ impl Checker<'_> {
         self.ids.add(id, row.line);
         if record::looks_rounded(id) && !row.is_inherited(field) {
             let message = format!("the record id {id} ends in zeros, as if a spreadsheet had rounded it");
-            let hint = "compare it with the export; --allow-rounded-ids if it is right";
+            let hint = remedies::ALLOW_ROUNDED;
             let reported = self.report(row, field, CheckFinding::new(ProblemCode::RecordRounded, message, hint));
             self.ids.rounded.extend(reported.map(|problem| (problem, record::digits(id))));
         }
@@ -186,10 +187,7 @@ impl Checker<'_> {
         let mut good = true;
         if let Some(hazard) = PathHazard::of(path) {
             let (code, hint) = match hazard {
-                PathHazard::AnotherMachine => (
-                    ProblemCode::FileNetwork,
-                    "take one separator off; a share is mapped to a drive or mounted, and named with --root",
-                ),
+                PathHazard::AnotherMachine => (ProblemCode::FileNetwork, remedies::MAP_SHARE),
                 PathHazard::DriveRelative => (
                     ProblemCode::FileDrive,
                     "write the path from the folder of the manifest, or whole: C:\\folder\\file",
@@ -251,7 +249,7 @@ impl Checker<'_> {
             findings.push(CheckFinding::new(
                 ProblemCode::LinkTitle,
                 format!("links have no title in API version {}, so this name is not sent", self.options.version),
-                "choose a version from v5 on with --api-version, or leave the name empty",
+                remedies::LINK_TITLES,
             ));
         }
         let good = findings.iter().all(|finding| finding.code.severity() != Severity::Error);

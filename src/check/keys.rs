@@ -11,6 +11,7 @@ use crate::crosswalk::{
 };
 use crate::manifest::{Field, ManifestReader, RawRow};
 use crate::path_text::PathHazard;
+use crate::problem::remedies;
 use crate::problem::{Problem, ProblemCode};
 use crate::text::masked_excerpt;
 use crate::upload::RecordId;
@@ -113,7 +114,7 @@ impl Checker<'_> {
             match inside(&reader.own_folder(), named, self.options.allow_outside) {
                 Ok(file) => files.push(file),
                 Err(why) => {
-                    let hint = "name a file in the folder of the manifest, or any with --crosswalk FILE";
+                    let hint = remedies::NAME_CROSSWALK;
                     let problem =
                         Problem::new(ProblemCode::CrosswalkDamaged, format!("crosswalk cannot be used: {why}"), hint);
                     self.problems.push(problem.at(*place).about("crosswalk", named));
@@ -188,7 +189,7 @@ impl Checker<'_> {
             self.problems.push(Problem::new(
                 ProblemCode::CrosswalkMissing,
                 format!("{counted} by a key, and no crosswalk says what the keys stand for"),
-                "make one with attache crosswalk MODULE=FIELD --for MANIFEST, and name it with --crosswalk FILE",
+                remedies::MAKE_CROSSWALK,
             ));
         }
         if let Some((place, row, count)) = self.keys.spelled.first() {

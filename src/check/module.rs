@@ -6,6 +6,7 @@ use super::CheckFinding;
 use crate::crm::ApiVersion;
 use crate::crm::modules::{API_NAME_BYTES, LABELS, LATER_MODULES, MODULES, UNSUPPORTED, is_standard};
 use crate::problem::ProblemCode;
+use crate::problem::remedies;
 
 /// The API name of the module that a word for it means: a standard module in any spelling, or what may be a custom module's
 /// own. `None` where no module that takes attachments can be called so.
@@ -107,7 +108,7 @@ impl KnownModules {
                         "{name} takes attachments only from API version {since} on, and this run uses {}",
                         self.version
                     ),
-                    format!("run with --api-version {since}"),
+                    remedies::choose_version(since),
                 ))
             };
         }
@@ -135,13 +136,7 @@ impl KnownModules {
         // What is longer than any API name is no slip of the pen, and comparing it would take its time.
         let names = self.all().filter(|_| text.len() <= 2 * API_NAME_BYTES);
         let near = names.min_by_key(distance).filter(|name| distance(name) <= 1 + wanted.chars().count() / 5);
-        let hint = match near {
-            Some(name) => format!("did you mean {name}? A custom module is declared with --custom-module NAME"),
-            None if is_api_name(text) => {
-                format!("if it is a custom module of yours, declare it: --custom-module {text}")
-            }
-            None => "use the API name; a custom module is declared with --custom-module NAME".to_owned(),
-        };
+        let hint = remedies::declare_module(text, near, is_api_name(text));
         CheckFinding::new(ProblemCode::ModuleUnknown, format!("there is no module \"{shown}\""), hint)
     }
 

@@ -10,6 +10,7 @@ use super::{CheckFinding, CheckOptions};
 use crate::archive::{self, Unusable};
 use crate::crm::limits::{LARGE_REQUEST_BYTES, MAX_NAME_CHARS};
 use crate::problem::ProblemCode;
+use crate::problem::remedies;
 use crate::zoho::overhead;
 
 /// Judges files that have been looked at.
@@ -49,11 +50,7 @@ impl<'a> Presence<'a> {
         }
         let body = size.saturating_add(overhead(name_bytes()));
         if size == 0 && !self.options.allow_empty {
-            return Some(CheckFinding::new(
-                ProblemCode::FileEmpty,
-                "the file is empty",
-                "replace it, leave the row out, or add --allow-empty",
-            ));
+            return Some(CheckFinding::new(ProblemCode::FileEmpty, "the file is empty", remedies::ALLOW_EMPTY));
         }
         if body > self.options.max_size {
             return Some(CheckFinding::new(
@@ -96,7 +93,7 @@ impl<'a> Presence<'a> {
             FileFault::Outside(path) => CheckFinding::new(
                 ProblemCode::FileOutside,
                 format!("the file leads outside the folder {base}, to {}", path.display()),
-                "name the folder that holds all files with --root DIR, or add --allow-outside if you trust the rows",
+                remedies::ALLOW_OUTSIDE,
             ),
             FileFault::Unreadable(why) => CheckFinding::new(
                 ProblemCode::FileUnreadable,
@@ -161,5 +158,5 @@ fn missing_hint(text: &str, base: &Path, nearby: &mut Nearby) -> String {
     if text.trim_matches([' ', '\t']) != text {
         return "the path begins or ends with a blank, which is not taken off".to_owned();
     }
-    format!("paths are relative to {}; --root names another folder", base.display())
+    remedies::relative_to(base)
 }

@@ -1,5 +1,6 @@
-//! Wires the rooms: flags in, exit status out.
+//! Wires the modules: flags in, exit status out.
 
+mod advice;
 pub mod args;
 pub mod auth;
 pub mod collect;
@@ -52,7 +53,8 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(&cli.common);
     logging::start(screen);
     let exit = run(cli, screen).unwrap_or_else(|failure| {
-        screen.error(&failure);
+        let advice = advice::advice(&failure.error, &advice::CommandOptions::of(std::env::args_os()));
+        screen.error(advice.map_or(failure.to_string(), |advice| format!("{failure}; {advice}")));
         failure.exit
     });
     ExitCode::from(exit.code())

@@ -111,8 +111,8 @@ impl fmt::Display for NoDataCentre {
         let text = &self.0;
         write!(
             f,
-            "unknown data centre `{text}`: known are us, eu, in, au, jp, cn, ca, sa and uk; for any other give \
-             --api-domain and --accounts-url"
+            "unknown data centre `{text}`: known are us, eu, in, au, jp, cn, ca, sa and uk; any other is named by the addresses of its API and its accounts \
+             server"
         )
     }
 }

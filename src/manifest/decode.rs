@@ -10,6 +10,7 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 use sha2::{Digest, Sha256};
 
+use crate::problem::remedies;
 use crate::problem::{Place, Problem, ProblemCode};
 
 /// Bytes read at once.
@@ -345,18 +346,16 @@ impl Flaw {
             FlawKind::Byte(byte) => Problem::new(
                 ProblemCode::NotText,
                 format!("the byte 0x{byte:02X} is not UTF-8{more}"),
-                "save the file as UTF-8, or say its encoding: --encoding windows-1252",
+                remedies::SAY_ENCODING,
             ),
             FlawKind::Malformed(encoding) => Problem::new(
                 ProblemCode::NotText,
                 format!("these bytes are not {encoding}{more}"),
-                "save the file as UTF-8, or say its true encoding with --encoding",
+                remedies::TRUE_ENCODING,
             ),
-            FlawKind::Nul => Problem::new(
-                ProblemCode::NulCharacter,
-                format!("a NUL character{more}"),
-                "remove it; if the whole file looks so, it is UTF-16: --encoding utf-16le",
-            ),
+            FlawKind::Nul => {
+                Problem::new(ProblemCode::NulCharacter, format!("a NUL character{more}"), remedies::SAY_UTF_16)
+            }
             FlawKind::Cr => Problem::new(
                 ProblemCode::LoneCr,
                 "a carriage return without a line feed behind it",

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::limits::{self, MAX_CARRIED};
 use super::row::{self, Field};
+use crate::problem::remedies;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 
 /// What a column is for.
@@ -155,12 +156,8 @@ pub(crate) fn is_results(cells: &[(String, Place)]) -> bool {
 
 /// A results file in place of a manifest.
 pub(crate) fn results_as_manifest(line: u32) -> Problem {
-    Problem::new(
-        ProblemCode::ResultsAsManifest,
-        "this is a results file, not a manifest",
-        "run the manifest itself again: finished rows are skipped, and --resend failed sends refused ones again",
-    )
-    .on_line(line)
+    Problem::new(ProblemCode::ResultsAsManifest, "this is a results file, not a manifest", remedies::RUN_MANIFEST_AGAIN)
+        .on_line(line)
 }
 
 /// Whether a manifest, or a results file, has a column of this name.

@@ -181,7 +181,7 @@ impl fmt::Display for ManifestError {
             ),
             ManifestError::Workbook(path, error) => write!(f, "cannot read the manifest {}: {error}", path.display()),
             ManifestError::NoSheets(path) => {
-                write!(f, "{} is no workbook and has no sheets: leave --sheet out", path.display())
+                write!(f, "{} is no workbook and has no sheets", path.display())
             }
             ManifestError::UnknownFormat(path) if is_other_sheet(path) => write!(
                 f,
@@ -190,15 +190,12 @@ impl fmt::Display for ManifestError {
             ),
             ManifestError::UnknownFormat(path) => write!(
                 f,
-                "cannot tell how {} is written; a manifest ends in .csv, .tsv, .xlsx, .yaml or .yml, or say it with \
-                 --format csv, --format xlsx or --format yaml",
+                "cannot tell how {} is written; a manifest ends in .csv, .tsv, .xlsx, .yaml or .yml",
                 path.display()
             ),
-            ManifestError::StdinFormat => {
-                f.write_str("for a manifest on standard input say --format csv, --format xlsx or --format yaml")
-            }
+            ManifestError::StdinFormat => f.write_str("nothing says how the manifest on standard input is written"),
             ManifestError::Base(path, error) => {
-                write!(f, "cannot use {} as the folder of the files: {error}; --root names another", path.display())
+                write!(f, "cannot use {} as the folder of the files: {error}", path.display())
             }
         }
     }

@@ -11,6 +11,7 @@ use super::xlsx::WorkbookRows;
 use super::yaml::YamlDocument;
 use super::{ManifestInfo, resolve_folder};
 use crate::path_text::PathHazard;
+use crate::problem::remedies;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 use crate::upload::FileFacts;
 
@@ -116,13 +117,9 @@ impl ManifestReader {
             Err(error) => error.to_string(),
         };
         problems.push(
-            Problem::new(
-                ProblemCode::RootUnusable,
-                format!("root cannot be used: {trouble}"),
-                "name a folder below the manifest's own, or any folder with --root DIR",
-            )
-            .at(*place)
-            .about("root", root),
+            Problem::new(ProblemCode::RootUnusable, format!("root cannot be used: {trouble}"), remedies::NAME_ROOT)
+                .at(*place)
+                .about("root", root),
         );
     }
 

@@ -302,7 +302,7 @@ fn warnings(facts: &Facts, settings: &PlanOptions) -> Vec<Warning> {
         let allowed = allowed.unwrap_or(0);
         warnings.push(Warning::new(
             "max-credits",
-            format!("--max-credits {allowed} does not suffice for {needed}: the run will send what it can and stop"),
+            format!("the {allowed} credits that the run may use do not suffice for {needed}: it will send what it can and stop"),
         ));
     }
     if facts.rows.to_send == 0 {

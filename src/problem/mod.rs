@@ -2,6 +2,7 @@
 
 mod codes;
 mod list;
+pub(crate) mod remedies;
 
 use schemars::JsonSchema;
 use serde::Serialize;

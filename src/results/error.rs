@@ -181,19 +181,17 @@ impl fmt::Display for ResultsError {
             ResultsError::Linked { path, names } => write!(
                 f,
                 "{} has {names} names (hard links), and a run that uses it by another one would send rows twice; remove \
-                 the others, or make a copy and name it with --results",
+                 the others",
                 path.display()
             ),
             ResultsError::NotReplaced { path } => write!(
                 f,
-                "{} is not the results of a rehearsal, so a rehearsal does not write over it; move it away, or name \
-                 another file with --results",
+                "{} is not the results of a rehearsal, so a rehearsal does not write over it; move it away",
                 path.display()
             ),
             ResultsError::Vanished { path, list, held } => write!(
                 f,
-                "there is no {}, but by {} {held}; without it every row would be sent again. Put it back, or name it \
-                 where it is now with --results; if all rows are to be sent anew, go on with --new-results",
+                "there is no {}, but by {} {held}; without it every row would be sent again. Put it back",
                 path.display(),
                 list.display(),
             ),
@@ -212,26 +210,21 @@ impl fmt::Display for ResultsError {
                     "; which row it is about cannot be told any more, so it cannot be accepted: put back this line, or \
                      the copy of the file from before it was edited"
                 } else {
-                    "; put back the copy from before it was edited, or go on with --accept-edited-results, which relies \
-                     on the columns key and status only"
+                    "; put back the copy from before it was edited"
                 })
             }
-            ResultsError::OtherTarget { path, theirs, ours } => write!(
-                f,
-                "{} tells of uploads to {theirs}, but this run sends to {ours}; name another file with --results",
-                path.display()
-            ),
+            ResultsError::OtherTarget { path, theirs, ours } => {
+                write!(f, "{} tells of uploads to {theirs}, but this run sends to {ours}", path.display())
+            }
             ResultsError::OtherManifest { path, theirs } => write!(
                 f,
-                "{} belongs to another manifest: it has no row of this one (its first is {theirs}); \
-                 name another file with --results",
+                "{} belongs to another manifest: it has no row of this one (its first is {theirs})",
                 path.display()
             ),
             ResultsError::LinesMissing { path, there, known } => write!(
                 f,
                 "{} tells of {} that were sent, but when the last run ended there were {known}: lines are missing, \
-                 and their rows would be sent again. Put back the whole file; if it was shortened on purpose, go on with \
-                 --accept-edited-results",
+                 and their rows would be sent again. Put back the whole file",
                 path.display(),
                 counted(*there, "row"),
             ),
@@ -245,14 +238,13 @@ impl fmt::Display for ResultsError {
                 }
                 f.write_str(
                     ". Is it an older copy, or was its end cut off? What is missing would be sent again. Put back the \
-                     file as that run left it; where there is none any more, go on with --accept-edited-results \
-                     --if-exists skip, which sends only what the records do not have",
+                     file as that run left it",
                 )
             }
             ResultsError::MarkMissing { path, mark, run } => write!(
                 f,
                 "the run {run} was cut off, and there is no {} by which to tell whether {} is still all that it had \
-                 written. Put it back; if nothing was done to the results since, go on with --accept-edited-results",
+                 written. Put it back",
                 mark.display(),
                 path.display(),
             ),
@@ -261,7 +253,7 @@ impl fmt::Display for ResultsError {
                 if is_held_by_another(cause) {
                     f.write_str("; another program has it open: close it in the other program and run again")?;
                 } else if *action == "lock" {
-                    f.write_str("; some network folders know no locks: name a file on a local disk with --results")?;
+                    f.write_str("; some network folders know no locks")?;
                 }
                 Ok(())
             }

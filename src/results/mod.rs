@@ -62,7 +62,6 @@ pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
 pub use log::{Finished, LockedResults, MarkRule, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
 pub use log_error::LogError;
-#[cfg(test)]
 pub use paths::PlaceError;
 pub use paths::{default_results, findings_of, is_same_file, lock_of, others_beside, runs_of};
 pub use placed::{LineReader, PlacedLine, SentFileFacts};

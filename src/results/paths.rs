@@ -171,34 +171,35 @@ enum Reason {
     Io(io::Error),
 }
 
+impl PlaceError {
+    /// Whether the place is taken by a link, which leads to a better one.
+    pub(crate) fn is_link(&self) -> bool {
+        matches!(self.reason, Reason::Link)
+    }
+}
+
 impl std::fmt::Display for PlaceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.path.display();
         let folder = folder_of(&self.path).display();
         match &self.reason {
             Reason::NoFolder => {
-                write!(
-                    f,
-                    "the results cannot be written to {path}: there is no folder {folder}; make it first, or name another file with --results"
-                )
+                write!(f, "the results cannot be written to {path}: there is no folder {folder}; make it first")
             }
             Reason::OpenToAll => {
                 write!(
                     f,
-                    "the results cannot be kept in {folder}: every user of this machine may replace files there; take that right away (chmod o-w), or name a file elsewhere with --results"
+                    "the results cannot be kept in {folder}: every user of this machine may replace files there; take that right away (chmod o-w)"
                 )
             }
-            Reason::Folder => write!(f, "{path} is a folder; name a file with --results"),
-            Reason::Link => write!(f, "{path} is a symbolic link; name the file it leads to with --results"),
-            Reason::NotRegular => write!(f, "{path} is not a regular file; name another one with --results"),
+            Reason::Folder => write!(f, "{path} is a folder"),
+            Reason::Link => write!(f, "{path} is a symbolic link"),
+            Reason::NotRegular => write!(f, "{path} is not a regular file"),
             Reason::ReadOnly => {
-                write!(f, "{path} is read-only; allow writing to it, or name another file with --results")
+                write!(f, "{path} is read-only; allow writing to it")
             }
             Reason::FolderReadOnly => {
-                write!(
-                    f,
-                    "no file can be made in {folder}, where the results go; allow writing there, or name a file elsewhere with --results"
-                )
+                write!(f, "no file can be made in {folder}, where the results go; allow writing there")
             }
             Reason::Io(cause) => write!(f, "the results cannot be written to {path}: {cause}"),
         }

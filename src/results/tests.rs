@@ -431,7 +431,7 @@ fn an_edited_line_is_refused_by_line_and_column_and_the_file_left_alone() {
     disk.put(Path::new(PATH), edited.as_bytes());
     let refused = hold(disk.clone(), Path::new(PATH), &options()).expect_err("edited").to_string();
     assert!(refused.contains("line 3 of"), "{refused}");
-    assert!(refused.contains("column attachment_id") && refused.contains("--accept-edited-results"), "{refused}");
+    assert!(refused.contains("column attachment_id") && refused.contains("put back the copy"), "{refused}");
     assert_eq!(text(&disk), edited);
 
     let fewer = text(&disk).replacen("uploaded,", "uploaded", 1);
@@ -549,7 +549,7 @@ fn results_that_vanished_are_no_new_beginning() {
     let refused = |runs: &KnownRuns| seen.has_not_vanished(runs).expect_err("no new beginning").to_string();
     assert!(seen.has_not_vanished(&known(vec![])).is_ok() && seen.has_not_vanished(&known(vec![ended(0, 0)])).is_ok());
     let three = known(vec![ended(3, 0), ended(0, 0)]);
-    assert!(refused(&three).contains("3 rows") && refused(&three).contains("--new-results"), "{}", refused(&three));
+    assert!(refused(&three).contains("3 rows") && refused(&three).contains("Put it back"), "{}", refused(&three));
     let doubtful = known(vec![ended(0, 2)]);
     assert!(refused(&doubtful).contains("2 more that may be there"), "{}", refused(&doubtful));
     let killed = RunOrigin { id: "two".to_owned(), ..RunOrigin::default() };

@@ -170,7 +170,7 @@ impl Verified {
         }
         match rows.count() {
             0 => Ok(()),
-            more => writeln!(out, "  … and {}; --output csv lists them all", units::counted(more, "more row")),
+            more => writeln!(out, "  … and {}; the CSV output lists them all", units::counted(more, "more row")),
         }
     }
 
@@ -636,7 +636,7 @@ mod tests {
         let rows = vec![one_of_each().rows[1].clone(); 1_234];
         let text = written(|out| Verified { rows, sample: None, ..one_of_each() }.write_human(&context(), out));
         assert!(
-            text.lines().count() < 25 && text.contains("… and 1,224 more rows; --output csv lists them all"),
+            text.lines().count() < 25 && text.contains("… and 1,224 more rows; the CSV output lists them all"),
             "{text}"
         );
     }

@@ -71,7 +71,7 @@ impl fmt::Display for ClientError {
         match self {
             ClientError::NoCredentials => f.write_str(
                 "no credentials: set ZOHO_ACCESS_TOKEN, or ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and ZOHO_REFRESH_TOKEN, or make a \
-                 profile with `attache auth login`; to rehearse without any, use --sandbox",
+                 profile with `attache auth login`",
             ),
             ClientError::RehearsalToken => f.write_str(
                 "ZOHO_ACCESS_TOKEN holds the token of a rehearsal server (it begins with `sandbox-`), which is never sent to a \

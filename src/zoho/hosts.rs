@@ -97,7 +97,7 @@ impl FromStr for Base {
         let authority = uri.authority().ok_or_else(|| wrong(NOT_AN_ADDRESS))?;
         if authority.as_str().contains('@') {
             return Err(wrong(
-                "has a user name in it; credentials are given another way (see `attache auth login --help`)",
+                "has a user name in it; credentials are given another way: `attache auth login` asks for them",
             ));
         }
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
@@ -275,9 +275,9 @@ pub enum TargetError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// `--dc` and `--api-domain` name different data centres.
+    /// The data centre and the API domain that the user named belong to different places.
     Contradiction {
-        /// What `--dc` says.
+        /// The data centre that was named.
         dc: DataCentre,
         /// What the address belongs to.
         named: DataCentre,
@@ -294,25 +294,17 @@ pub enum TargetError {
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TargetError::Missing => write!(
-                f,
-                "no target: say where your CRM lives with --dc us|eu|in|au|jp|cn|ca|sa|uk or --api-domain URL, or rehearse \
-                 with --sandbox"
-            ),
+            TargetError::Missing => f.write_str("no target: nothing says where your CRM lives"),
             TargetError::NoApiDomain => {
-                write!(
-                    f,
-                    "no API domain: this accounts server is not one of the known ones, so --api-domain is needed too"
-                )
+                write!(f, "no API domain: this accounts server is not one of the known ones")
             }
             TargetError::Address { text, why } => write!(f, "`{text}` {why}"),
             TargetError::Contradiction { dc, named } => {
-                write!(f, "--dc says `{dc}`, but the API domain belongs to `{named}`: give only one of them")
+                write!(f, "the data centre is to be `{dc}`, but the API domain belongs to `{named}`")
             }
             TargetError::TokenOfElsewhere { named, told } => write!(
                 f,
-                "the token belongs to {told}, but the target is {named}: name the right one with --dc or --api-domain, or \
-                 use the credentials of that organisation"
+                "the token belongs to {told}, but the target is {named}: use the credentials of that organisation"
             ),
         }
     }
@@ -400,7 +392,7 @@ mod tests {
         assert_eq!(target("", "", ""), Err(TargetError::Missing));
         assert_eq!(target("", "", "https://login.example.org"), Err(TargetError::NoApiDomain));
         let contradiction = target("us", "https://www.zohoapis.eu", "").expect_err("two data centres").to_string();
-        assert_eq!(contradiction, "--dc says `us`, but the API domain belongs to `eu`: give only one of them");
+        assert_eq!(contradiction, "the data centre is to be `us`, but the API domain belongs to `eu`");
     }
 
     #[test]

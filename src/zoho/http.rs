@@ -95,11 +95,12 @@ pub enum HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HttpError::CaFile { path, why } => write!(f, "--ca-file {}: {why}", path.display()),
+            HttpError::CaFile { path, why } => {
+                write!(f, "the certificates in {} cannot be used: {why}", path.display())
+            }
             HttpError::Proxy { variable } => write!(
                 f,
-                "the environment variable {variable} is not the address of an HTTP proxy, like http://proxy.example.org:3128; \
-                 correct it, or use --no-proxy"
+                "the environment variable {variable} is not the address of an HTTP proxy, like http://proxy.example.org:3128"
             ),
         }
     }
@@ -294,7 +295,7 @@ pub(crate) fn detail(error: &ureq::Error) -> String {
     for (sign, plain) in [
         (
             "UnknownIssuer",
-            "its certificate comes from an authority that is not trusted here; --ca-file FILE names another one",
+            "its certificate comes from an authority that is not trusted here; if that is your own, name the file with its certificate",
         ),
         ("not valid for name", "its certificate is for another name"),
         ("expired", "its certificate has expired, or the clock of this machine is wrong"),

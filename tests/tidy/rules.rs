@@ -96,44 +96,18 @@ pub const LONG_FILES: &[(&str, usize)] = &[
 ];
 
 /// Where flags are known: the command line, and the texts that users look up.
-pub const FLAGS_BELONG_TO: &[&str] = &["src/cli/", "src/explain/", "src/problem/codes.rs"];
+pub const FLAGS_BELONG_TO: &[&str] = &["src/cli/", "src/explain/", "src/problem/codes.rs", "src/problem/remedies.rs"];
 
 /// Files that still word their advice themselves, flags and all. None may join them.
-pub const FLAGS_STILL_IN: &[&str] = &[
-    "src/check/ambiguity.rs",
-    "src/check/cells.rs",
-    "src/check/keys.rs",
-    "src/check/module.rs",
-    "src/check/presence.rs",
-    "src/console/plan.rs",
-    "src/console/problems.rs",
-    "src/console/summary.rs",
-    "src/engine/machine/ends.rs",
-    "src/engine/machine/lists.rs",
-    "src/engine/machine/settling.rs",
-    "src/engine/machine/stops.rs",
-    "src/manifest/decode.rs",
-    "src/manifest/mod.rs",
-    "src/manifest/reader.rs",
-    "src/manifest/header.rs",
-    "src/plan/recognise/words.rs",
-    "src/plan/tally.rs",
-    "src/results/error.rs",
-    "src/results/paths.rs",
-    "src/verify/show.rs",
-    "src/zoho/client.rs",
-    "src/zoho/hosts.rs",
-    "src/zoho/http.rs",
-    "src/zoho/auth/oauth.rs",
-    "src/zoho/auth/tokens.rs",
-];
+pub const FLAGS_STILL_IN: &[&str] =
+    &["src/console/plan.rs", "src/console/problems.rs", "src/console/summary.rs", "src/plan/recognise/words.rs"];
 
 /// Files that name options which are not ours: those of another program, and those that the command line knows only to say
 /// what to use instead.
 pub const OTHER_OPTIONS: &[&str] = &["src/report/browser.rs", "src/cli/args.rs"];
 
 /// Options of commands that are being built.
-pub const COMING: &[&str] = &["--for"];
+pub const COMING: &[&str] = &[];
 
 /// Files that define the same types twice, since only one of them is built: the locks and threads of the system, and those
 /// that a test runs in an order of its own.

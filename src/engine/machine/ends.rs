@@ -102,7 +102,7 @@ impl Engine<'_> {
             (None, Some(stopped)) => (OwnCode::RunEnded, stopped.message.clone()),
             (None, None) => {
                 self.ending.over_limit += 1;
-                (OwnCode::RunEnded, "--limit was reached before its turn came".to_owned())
+                (OwnCode::RunEnded, "the limit of rows for this run was reached before its turn came".to_owned())
             }
         };
         let message = match last {

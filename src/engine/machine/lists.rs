@@ -221,8 +221,8 @@ impl Engine<'_> {
             self.stop(
                 AfterStop::End,
                 StopCause::Service(StopBecause::Scope),
-                format!("the token may not read attachments, which --if-exists needs: {answer_text}"),
-                "Ask for a token with ZohoCRM.modules.attachments.READ as well, or leave --if-exists out.",
+                format!("the token may not read attachments, and so not look for those that exist: {answer_text}"),
+                "Ask for a token with ZohoCRM.modules.attachments.READ as well, or do not look for what exists.",
                 None,
             );
             self.leave_in_doubt(record);

@@ -172,7 +172,7 @@ impl Engine<'_> {
                 self.absent(id, doubt, out)
             }
             (SettleDecision::Untold(..), Some(Assume::Present)) => {
-                let message = "what the record's list cannot tell is taken for present (--assume)".to_owned();
+                let message = "what the record's list cannot tell is taken for present, as was said".to_owned();
                 let outcome = self.outcome(id, Status::Uploaded, OwnCode::Assumed.into(), message);
                 self.finish(id, outcome, out);
             }

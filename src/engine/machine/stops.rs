@@ -62,14 +62,14 @@ impl Engine<'_> {
         self.stop(
             AfterStop::Settle,
             StopCause::MaxFailures,
-            format!("{failed} of {of} rows failed, which is as much as --max-failures allows"),
+            format!("{failed} of {of} rows failed, which is as much as the run allows"),
             "Look at the failures in the results, mend their cause, then run the same command again.",
             None,
         );
     }
 
     pub(super) fn stop_for_time(&mut self, now: Elapsed) {
-        let message = format!("--max-duration is reached after {}", units::duration(now));
+        let message = format!("the time that the run may take is over after {}", units::duration(now));
         self.stop(AfterStop::Settle, StopCause::MaxDuration, message, "Run the same command again to go on.", None);
     }
 
@@ -81,7 +81,7 @@ impl Engine<'_> {
         self.stop(
             then,
             StopCause::Credits,
-            format!("--max-credits {} is used up", self.policy.max_credits.unwrap_or_default()),
+            format!("the credits that the run may use, {}, are used up", self.policy.max_credits.unwrap_or_default()),
             "Run the same command again to go on.",
             None,
         );
@@ -92,7 +92,7 @@ impl Engine<'_> {
             AfterStop::Settle,
             StopCause::Credits,
             format!("the service has {left} API credits left; {} are kept for others", self.policy.keep_credits),
-            "Credits come back 24 hours after their use: run the same command again later, or with --wait-for-credits.",
+            "Credits come back 24 hours after their use: run the same command again later, or let the run wait for them.",
             None,
         );
     }

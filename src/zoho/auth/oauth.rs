@@ -64,7 +64,9 @@ pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Resu
     };
     let status = response.status().as_u16();
     if (300..400).contains(&status) {
-        let message = format!("{accounts} redirects instead of answering; check --dc or --accounts-url");
+        let message = format!(
+            "{accounts} redirects instead of answering: is it the address of an accounts server, and of the right data centre?"
+        );
         return Err(OAuthRefusal::Other(TokenError::stop(StopBecause::Target, OwnCode::Redirected, message)));
     }
     let retry_after = http::asks_to_wait(&response);
@@ -136,14 +138,13 @@ fn granted(accounts: &Base, status: u16, body: &[u8]) -> Result<Grant, OAuthRefu
         ),
         "invalid_client" | "invalid_client_secret" => refused(format!(
             "{accounts} does not know this client id and secret ({error}); most often the data centre is the wrong one: the \
-             client must have been made where the organisation lives, and --dc must name that place"
+             client must have been made where the organisation lives, and that place must be named"
         )),
         "" if status < 500 && let Some(page) = web_page(body) => TokenError::stop(
             StopBecause::Target,
             OwnCode::LoginPage,
             format!(
-                "{accounts} gave {page}, instead of a token (HTTP {status}): is it the address of an accounts server? Check \
-                 --accounts-url and --dc"
+                "{accounts} gave {page}, instead of a token (HTTP {status}): is it the address of an accounts server?"
             ),
         ),
         "" if (400..500).contains(&status) => refused(format!("{accounts} refused to give a token (HTTP {status})")),

@@ -95,7 +95,7 @@ impl Tokens {
         self.ensure_token(&mut state)?;
         if let Some(completed) = state.completed.as_ref().filter(|completed| **completed != state.target) {
             let (told, named) = (completed.api(), state.target.api());
-            let message = format!("the token belongs to {told}, not to {named}: name it with --api-domain {told}");
+            let message = format!("the token belongs to {told}, not to {named}: name {told} as the API domain");
             return Err(TokenError::stop(StopBecause::Target, OwnCode::OtherTarget, message));
         }
         let token = state.held.as_ref().map(|held| Arc::clone(&held.token)).ok_or_else(nothing_to_renew_with)?;
@@ -255,7 +255,7 @@ impl Tokens {
     ) -> Result<NewToken, TokenError> {
         let (Some(accounts), Some(agent)) = (target.accounts(), &self.agent) else {
             return Err(TokenError::credentials(
-                "which server gives out tokens is not known: name it with --accounts-url or --dc",
+                "which server gives out tokens is not known: name it, or the data centre",
             ));
         };
         let cache = self.settings.cache_folder.as_ref().map(|folder| TokenCache::new(folder.clone(), accounts, keys));
@@ -356,6 +356,6 @@ mod tests {
         let in_mid_run = unnamed();
         adopt(&in_mid_run, "1000.a", SANDBOX).expect("adopted");
         let refused = in_mid_run.lease().err().expect("results are kept under another name");
-        assert!(refused.message.contains("--api-domain https://sandbox.zohoapis.eu"), "{}", refused.message);
+        assert!(refused.message.contains("name https://sandbox.zohoapis.eu as the API domain"), "{}", refused.message);
     }
 }

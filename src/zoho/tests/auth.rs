@@ -249,7 +249,7 @@ fn a_wrong_client_is_told_about_the_data_centre() {
     let receiver = Receiver::start(|_, _| answer(200, r#"{"error":"invalid_client"}"#));
     let reply = send(&client_of(&receiver, refreshing(), eager()));
     assert_eq!(reply.verdict, Verdict::Stop(StopBecause::Credentials));
-    assert!(reply.message.contains("--dc"), "{}", reply.message);
+    assert!(reply.message.contains("that place must be named"), "{}", reply.message);
 }
 
 #[test]

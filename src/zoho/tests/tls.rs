@@ -103,7 +103,7 @@ fn a_certificate_for_another_name_stops_the_run() {
 fn a_certificate_of_an_unknown_authority_stops_the_run() {
     let authority = Authority::new();
     let server = authority.server("localhost");
-    refused(&send(&at(&server), &Authority::new().http()), "--ca-file");
+    refused(&send(&at(&server), &Authority::new().http()), "name the file with its certificate");
     // With the roots of this machine, whatever they are.
     let reply = send(&at(&server), &settings());
     assert_eq!((reply.verdict, reply.code.as_str()), (Verdict::Stop(StopBecause::Target), "certificate"));
