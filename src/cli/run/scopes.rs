@@ -5,9 +5,9 @@ use anyhow::anyhow;
 
 use super::prepare::{Destination, Prepared};
 use crate::cli::failure::Failure;
+use crate::crm::{lacking_scopes, scopes};
 use crate::exit::Exit;
 use crate::plan::facts::Facts;
-use crate::plan::scopes::{lacking_scopes, scopes};
 
 /// Holds the scopes that the accounts server or the profile names against those that the rows to send need. Where nobody
 /// names any, the service will say.
