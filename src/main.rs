@@ -1,4 +1,4 @@
-//! The `attache` program; everything happens in the library's `cli` room.
+//! The `attache` program; everything happens in the library's `cli` module.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The words every room uses for one upload: record ids, sources, row keys.
+//! The words that every module uses for one upload: record ids, sources, row keys.
 //!
 //! A value of these types cannot be malformed. How the text of a manifest becomes one is the business of `check`.
 
@@ -170,7 +170,7 @@ impl SourceKind {
     }
 }
 
-/// One row that passed every check, as all rooms after the check see it.
+/// One row that passed every check, as all modules after the check see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Upload<'a> {
     /// The physical line of the manifest on which the row begins, from 1.

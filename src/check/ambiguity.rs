@@ -63,7 +63,7 @@ impl AmbiguousRows {
         ordinals
     }
 
-    /// What is wrong with rows that have a twin: the row and the finding.
+    /// What is wrong with rows that could be mistaken for another: the row and the finding.
     pub(super) fn judge(&self, store: &RowStore, base: &Path, allow_identical: bool) -> Vec<(usize, CheckFinding)> {
         let mut places: HashMap<(u32, FilePlace), u32> = HashMap::new();
         let mut findings = Vec::new();
@@ -160,7 +160,7 @@ fn places_of(store: &RowStore, row: usize, base: &Path) -> Vec<FilePlace> {
     path.into_iter().chain(facts.map(|facts| FilePlace::File(facts.identity))).collect()
 }
 
-/// Groups rows of one record whose hashes are the same, which says nearly, but not quite, that they are twins.
+/// Groups rows of one record whose hashes are the same, which says nearly, but not quite, that they could be mistaken for each other.
 fn add_groups(store: &RowStore, rows: impl Iterator<Item = u32>, later: &mut Vec<(u32, u32)>) {
     let mut firsts: Vec<u32> = Vec::new();
     for row in rows {

@@ -121,7 +121,7 @@ impl Checked {
         ambiguity_name(&self.store, row.get())
     }
 
-    /// The earlier row that this one could be mistaken for, or itself: rows that share a twin are never in flight or
+    /// The earlier row that this one could be mistaken for, or itself: rows of one group are never in flight or
     /// in doubt together.
     pub fn ambiguity_group(&self, row: RowIx) -> RowIx {
         match self.ambiguous.binary_search_by_key(&row, |(row, _)| *row) {

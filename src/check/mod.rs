@@ -40,7 +40,6 @@ use std::sync::Arc;
 
 pub use checked::{Checked, RowIx};
 pub use checksums::ChecksumWatch;
-#[allow(unused_imports, reason = "their users are on their way")]
 pub use earlier::{Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 pub use files::FileStamp;
 pub(crate) use keys::CrosswalkNames;

@@ -1,7 +1,7 @@
 //! The command line: every option, what it takes, and its help. What follows from an option is decided elsewhere.
 //!
 //! Options that a settings file may set as well are `Option`s without a default here; the default stands in their help
-//! and in the `Settings` of the room they belong to. Every option can also be given as an environment variable, see
+//! and in the options of the module that they belong to. Every option can also be given as an environment variable, see
 //! `variable` below.
 
 use std::ffi::OsString;

@@ -22,7 +22,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The rooms' errors name their causes themselves.
+        // The modules' errors name their causes themselves.
         write!(f, "{}", self.error)
     }
 }

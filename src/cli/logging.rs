@@ -1,4 +1,4 @@
-//! What rooms log on the way: their warnings always, more with `-v`, the HTTP library's own words with `-vv`.
+//! What modules log on the way: their warnings always, more with `-v`, the HTTP library's own words with `-vv`.
 //!
 //! Never at the level `trace`: there the HTTP library would show whole requests, and with them the token.
 

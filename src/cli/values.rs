@@ -1,4 +1,4 @@
-//! The words that options take, as types: what the command line says in a word, the rooms get as a value.
+//! The words that options take, as types: what the command line says in a word, the modules get as a value.
 
 use std::fmt;
 

@@ -15,7 +15,6 @@ use crate::units;
 pub enum GaugeUnit {
     /// Bytes, shown as KB, MB and so on.
     Bytes,
-    #[allow(dead_code, reason = "what counts things is on its way")]
     /// Rows, files and the like; what one is called.
     Things(&'static str),
 }

@@ -38,7 +38,6 @@ pub mod machine;
 pub mod policy;
 pub mod ports;
 mod prior;
-#[allow(dead_code, reason = "its first users are on their way")]
 pub mod requests;
 pub mod retry;
 pub mod scheduler;
@@ -66,12 +65,12 @@ pub struct RecordIx(pub u32);
 /// One upload as the engine sees it. Small, since there may be a million; what it is called is asked of [`Descriptors`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
-    /// Index of the module, counted from 0; rows of one module are gated together.
+    /// Index of the module, counted from 0; a module is proven by its first row that succeeds, and the others wait for that.
     pub module: u16,
     /// Jobs of one record are settled together.
     pub record: RecordIx,
-    /// Jobs with equal twin (same record, same name under NFC; links: same address) are never in flight or in doubt
-    /// together.
+    /// Jobs of one group (same record, same name under NFC; links: same address) could be mistaken for each other in a
+    /// list, so they are never in flight or in doubt together.
     pub ambiguity_group: u32,
 }
 

@@ -1,6 +1,6 @@
 //! Who may start next: rows in manifest order, but for those that must wait for another.
 //!
-//! A row waits while its twin has an open `sending` line (they could be mistaken for each other), while its record is
+//! A row waits while another of its ambiguity group has an open `sending` line (they could be mistaken for each other), while its record is
 //! being listed (the list would not know of it), and while its module is not proven and has a row on its way. A row
 //! that waits is overtaken by the next one and comes back to the front when what it waited for is over.
 
@@ -72,14 +72,14 @@ impl Scheduler {
         }
     }
 
-    /// The row that was peeked at is on its way, and holds its twins back.
+    /// The row that was peeked at is on its way, and holds the others of its ambiguity group back.
     pub fn start(&mut self, job: &Job, id: JobId) {
         self.remove(job.module, id);
         self.hold_group(job, id);
         self.modules[usize::from(job.module)].in_flight += 1;
     }
 
-    /// The row is back from its way; it still holds its twins.
+    /// The row is back from its way; it still holds its ambiguity group back.
     pub fn returned(&mut self, job: &Job) {
         self.modules[usize::from(job.module)].in_flight -= 1;
     }
@@ -89,7 +89,7 @@ impl Scheduler {
         self.modules[usize::from(job.module)].back.insert(id);
     }
 
-    /// The row holds its twins back, on its way or not.
+    /// The row holds the others of its ambiguity group back, on its way or not.
     pub fn hold_group(&mut self, job: &Job, id: JobId) {
         let holders = &mut self.groups.entry(job.ambiguity_group).or_default().holders;
         if !holders.contains(&id) {

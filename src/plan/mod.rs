@@ -228,7 +228,7 @@ struct Draft<'c> {
     records: u32,
     /// The same by module and id, made when an orphan asks.
     by_id: Option<HashMap<(u16, RecordId), RecordIx>>,
-    /// The twin of each orphan that a row could be mistaken for.
+    /// The ambiguity group of each orphan; `None` where no row could be mistaken for it.
     ambiguity_groups: Vec<Option<u32>>,
     prior_attempts: Vec<(JobId, PriorAttempt)>,
 }

@@ -1,4 +1,4 @@
-//! Servers for the tests of this room: raw sockets, so that a test can answer anything and see every byte.
+//! Servers for the tests of this module: raw sockets, so that a test can answer anything and see every byte.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

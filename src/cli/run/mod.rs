@@ -1,4 +1,4 @@
-//! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its room.
+//! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its module.
 
 mod consent;
 mod crosswalk_owner;

@@ -1,4 +1,4 @@
-//! From the command line, the environment and the settings files to what each room is to be told.
+//! From the command line, the environment and the settings files to the options of each module.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};

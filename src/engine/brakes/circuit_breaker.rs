@@ -1,6 +1,6 @@
-//! When everybody waits: the service named a time, cannot be reached, or loses answer after answer. One gate for all
-//! threads; behind a closed gate, one request at a time tries whether things have got better, ever more rarely, and one
-//! good answer opens it.
+//! When everybody waits: the service named a time, cannot be reached, or loses answer after answer. One circuit
+//! breaker for all threads: while it is open nobody sends, but for one request at a time that tries whether things have got
+//! better, ever more rarely; one good answer closes it.
 //!
 //! Single failures are none of its business: those wait each for itself.
 
@@ -16,10 +16,10 @@ const STORM_FROM: u32 = 10;
 /// So many refusals in a row with nothing else under way: the service has nothing to give at all.
 const SHUT_OUT_FROM: u32 = 3;
 
-/// The waits of the gate.
+/// How long the breaker stays open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BreakerWaits {
-    /// Before the first try of a closed gate; doubled for each further one.
+    /// From the moment it trips to the first try; doubled for each further one.
     pub first: Duration,
     /// The longest between two tries.
     pub longest: Duration,
@@ -34,29 +34,37 @@ impl BreakerWaits {
     }
 }
 
-/// The pause gate.
+/// The circuit breaker of a run. Closed at the beginning; see the three states.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
     waits: BreakerWaits,
     state: BreakerState,
-    /// Since when there was no good answer, and how many tries of the gate failed since.
+    /// Since when there was no good answer; `None` while there is nothing to complain of.
     failing: Option<FailingSince>,
+    /// Requests in a row that did not reach the service or met an error of it; [`OUTAGE_FROM`] of them trip it.
     missed: u32,
+    /// Answers in a row that were lost on the way; [`STORM_FROM`] of them trip it.
     doubted: u32,
+    /// Refusals in a row for want of capacity, with nothing else under way; [`SHUT_OUT_FROM`] of them trip it.
     refused: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum BreakerState {
+    /// Everybody may send.
     Closed,
+    /// Nobody may send before this instant; then one request tries.
     Open { until: Elapsed, reason: PauseReason },
+    /// The one that tries is under way; nobody else may send.
     HalfOpen { reason: PauseReason },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct FailingSince {
+    /// The instant of the first failure after the last good answer.
     since: Elapsed,
-    closed: u32,
+    /// How often it has tripped since; each time doubles the wait.
+    trips: u32,
 }
 
 /// Whether a request may go out.
@@ -70,7 +78,7 @@ pub enum Permit {
     Wait(Option<Elapsed>),
 }
 
-/// What an answer did to the gate.
+/// What an answer did to the breaker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BreakerChange {
     /// Nothing that anybody would notice.
@@ -94,7 +102,7 @@ pub enum BreakerChange {
 }
 
 impl CircuitBreaker {
-    /// An open gate.
+    /// A closed one: everybody may send.
     pub fn new(waits: BreakerWaits) -> CircuitBreaker {
         CircuitBreaker { waits, state: BreakerState::Closed, failing: None, missed: 0, doubted: 0, refused: 0 }
     }
@@ -167,7 +175,7 @@ impl CircuitBreaker {
 
     /// An answer of whatever kind named the time (jitter included) that everybody is to wait.
     pub fn named(&mut self, now: Elapsed, wait: Duration) -> BreakerChange {
-        let failing = self.failing.get_or_insert(FailingSince { since: now, closed: 0 });
+        let failing = self.failing.get_or_insert(FailingSince { since: now, trips: 0 });
         if wait > self.waits.patience || now - failing.since > self.waits.patience {
             return BreakerChange::GiveUp { reason: PauseReason::Throttled, until: Some(now + wait) };
         }
@@ -180,19 +188,19 @@ impl CircuitBreaker {
     }
 
     fn bad(&mut self, now: Elapsed, probe: bool, enough: bool, reason: PauseReason) -> BreakerChange {
-        let failing = self.failing.get_or_insert(FailingSince { since: now, closed: 0 });
+        let failing = self.failing.get_or_insert(FailingSince { since: now, trips: 0 });
         if !probe && (self.state != BreakerState::Closed || !enough) {
             return BreakerChange::None;
         }
         if now - failing.since > self.waits.patience {
             return BreakerChange::GiveUp { reason, until: None };
         }
-        let wait = self.waits.first.saturating_mul(1 << failing.closed.min(16)).min(self.waits.longest);
-        failing.closed += 1;
+        let wait = self.waits.first.saturating_mul(1 << failing.trips.min(16)).min(self.waits.longest);
+        failing.trips += 1;
         self.trip(now + wait, reason)
     }
 
-    /// Closes until then, or for longer if it was closed for longer already.
+    /// Opens until then, or for longer if it is open for longer already.
     fn trip(&mut self, until: Elapsed, reason: PauseReason) -> BreakerChange {
         if let BreakerState::Open { until: before, .. } = self.state
             && before >= until

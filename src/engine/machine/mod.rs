@@ -1,7 +1,7 @@
 //! The machine itself: [`Engine::poll`] says what to do, [`Engine::handle_upload`] and [`Engine::handle_list`] hear what
 //! came of it.
 //!
-//! It decides which row comes next and what follows from an answer. What it decides by is kept in the small rooms
+//! It decides which row comes next and what follows from an answer. What it decides by is kept in the small modules
 //! beside it: who may start ([`scheduler`](super::scheduler)), who is in doubt ([`settle::queue`](super::settle::queue)), and the brakes.
 //! Here stands what comes next; what follows from which answer stands in the files below: `answers` to uploads,
 //! `settling` of doubts, `lists` that come before rows, the `ends` of rows and the `stops` of runs.
