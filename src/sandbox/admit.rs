@@ -55,11 +55,11 @@ fn module_of(call: &CrmCall) -> Option<&str> {
         CrmCall::Deleted { module } => Some(module),
         // Where a body or a query names the module, it is judged there.
         CrmCall::Census
-        | CrmCall::Modules
-        | CrmCall::Fields
-        | CrmCall::RelatedLists
+        | CrmCall::Modules(_)
+        | CrmCall::Fields(_)
+        | CrmCall::RelatedLists(_)
         | CrmCall::Org
-        | CrmCall::Users
+        | CrmCall::Users(_)
         | CrmCall::Licences
         | CrmCall::Apis
         | CrmCall::Coql
@@ -97,16 +97,16 @@ fn is_in_scope(service: &SandboxService, call: &CrmCall) -> bool {
         CrmCall::Census => token::allows_all_attachments(scopes),
         CrmCall::Records { module } => token::allows_records(scopes, module, Need::Read),
         CrmCall::Record(parent) => token::allows_records(scopes, &parent.module, Need::Read),
-        CrmCall::Modules => token::allows_reading(scopes, "settings.modules"),
+        CrmCall::Modules(_) => token::allows_reading(scopes, "settings.modules"),
         CrmCall::Deleted { module } => token::allows_records(scopes, module, Need::Read),
-        CrmCall::Fields => token::allows_reading(scopes, "settings.fields"),
-        CrmCall::RelatedLists => token::allows_reading(scopes, "settings.related_lists"),
+        CrmCall::Fields(_) => token::allows_reading(scopes, "settings.fields"),
+        CrmCall::RelatedLists(_) => token::allows_reading(scopes, "settings.related_lists"),
         CrmCall::Licences => token::allows_reading(scopes, "features"),
         CrmCall::Apis => token::allows_reading(scopes, "apis"),
         CrmCall::Coql => token::allows_reading(scopes, "coql"),
         CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) => token::allows_reading(scopes, "bulk"),
         CrmCall::Org => token::allows_reading(scopes, "org"),
-        CrmCall::Users => token::allows_reading(scopes, "users"),
+        CrmCall::Users(_) => token::allows_reading(scopes, "users"),
     }
 }
 

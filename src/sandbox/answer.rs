@@ -153,7 +153,12 @@ impl SandboxRefusal {
     }
 
     pub(super) fn bulk_not_imitated() -> SandboxRefusal {
-        refusal(400, "NOT_SUPPORTED", "this sandbox reads whole modules: no criteria, no callback")
+        refusal(400, "NOT_SUPPORTED", "this sandbox compares by equal, in and contains only, and calls nobody back")
+    }
+
+    pub(super) fn bulk_limit(what: &str, limit: usize) -> SandboxRefusal {
+        let details = json!({"param_name": what, "limit": limit});
+        SandboxRefusal { details, ..refusal(400, "LIMIT_EXCEEDED", "the limit is exceeded") }
     }
 
     pub(super) fn no_such_job() -> SandboxRefusal {

@@ -8,6 +8,7 @@ use rawzip::{CompressionMethod, ZipArchiveWriter};
 use serde_json::{Map, Value, json};
 
 use super::answer::{self, SandboxRefusal};
+use super::bulk_criteria::BulkCriteria;
 use super::options::{SandboxUser, Version};
 use super::records::{ModuleRecords, Records};
 use super::store::rfc3339;
@@ -40,6 +41,8 @@ pub(super) struct BulkRequest {
     fields: Vec<String>,
     /// From 0.
     page: usize,
+    /// Which records, understood and as asked for; `None`: all.
+    criteria: Option<(BulkCriteria, Value)>,
 }
 
 impl BulkRequest {
@@ -47,34 +50,62 @@ impl BulkRequest {
     pub(super) fn parse(body: &[u8]) -> Result<BulkRequest, SandboxRefusal> {
         let body: Value = serde_json::from_slice(body).map_err(|_| SandboxRefusal::bad_body())?;
         let query = &body["query"];
-        if query.get("criteria").is_some() || body.get("callback").is_some() {
+        if body.get("callback").is_some_and(|callback| !callback.is_null()) {
             return Err(SandboxRefusal::bulk_not_imitated());
         }
         if let Some(token) = query["page_token"].as_str() {
-            let parts: Vec<&str> = token.split('~').collect();
-            let [module, page, fields] = parts[..] else { return Err(SandboxRefusal::bad_param("page_token")) };
-            let page = page.parse().map_err(|_| SandboxRefusal::bad_param("page_token"))?;
-            return Ok(BulkRequest { module: module.to_owned(), fields: names(fields), page });
+            return BulkRequest::of_token(token).ok_or_else(|| SandboxRefusal::bad_param("page_token"));
         }
         let module = query["module"]["api_name"].as_str().ok_or_else(|| SandboxRefusal::bad_param("api_name"))?;
         let fields = query["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         let page = query["page"].as_u64().unwrap_or(1);
         let page = usize::try_from(page).ok().and_then(|page| page.checked_sub(1));
+        let criteria = query.get("criteria").filter(|criteria| !criteria.is_null()).map(understood);
         Ok(BulkRequest {
+            criteria: criteria.transpose()?,
             module: module.to_owned(),
             fields: fields.collect(),
             page: page.ok_or_else(|| SandboxRefusal::bad_param("page"))?,
         })
     }
 
+    /// All that the job for a later page needs to know.
     fn token(&self, page: usize) -> String {
-        format!("{}~{page}~{}", self.module, self.fields.join(","))
+        let criteria = self.criteria.as_ref().map(|(_, asked)| asked.to_string()).unwrap_or_default();
+        format!("{}~{page}~{}~{criteria}", self.module, self.fields.join(","))
+    }
+
+    fn of_token(token: &str) -> Option<BulkRequest> {
+        let parts: Vec<&str> = token.splitn(4, '~').collect();
+        let [module, page, fields, criteria] = parts[..] else { return None };
+        let criteria = match criteria {
+            "" => None,
+            text => Some(understood(&serde_json::from_str(text).ok()?).ok()?),
+        };
+        Some(BulkRequest { module: module.to_owned(), fields: names(fields), page: page.parse().ok()?, criteria })
+    }
+
+    /// The records of the module that are wanted, of all pages.
+    fn wanted<'r>(
+        &'r self,
+        records: &'r Records,
+        module: &'r ModuleRecords,
+        switches: &Switches,
+    ) -> impl Iterator<Item = (&'r u64, &'r Vec<Box<str>>)> {
+        module.readable(switches.shows_converted).filter(|(id, cells)| {
+            let cell = |field: &str| records.cell(module, field, **id, cells).unwrap_or_default();
+            self.criteria.as_ref().is_none_or(|(criteria, _)| criteria.holds(&cell))
+        })
     }
 
     /// The columns of the result: `id` is always one of them.
     fn columns(&self) -> impl Iterator<Item = &str> {
         std::iter::once("id").chain(self.fields.iter().map(String::as_str).filter(|field| *field != "id"))
     }
+}
+
+fn understood(criteria: &Value) -> Result<(BulkCriteria, Value), SandboxRefusal> {
+    Ok((BulkCriteria::parse(criteria)?, criteria.clone()))
 }
 
 fn names(list: &str) -> Vec<String> {
@@ -92,7 +123,8 @@ impl BulkJobs {
     ) -> Result<Value, SandboxRefusal> {
         let none = ModuleRecords::default();
         let module = records.module(&request.module).unwrap_or(&none);
-        for field in request.columns() {
+        let compared = request.criteria.iter().flat_map(|(criteria, _)| criteria.fields());
+        for field in request.columns().chain(compared) {
             let own = field.split_once('.').map_or(field, |(own, _)| own);
             if own != "id" && !own.starts_with('$') && module.field(own).is_none() {
                 return Err(SandboxRefusal::bulk_field(field));
@@ -178,7 +210,7 @@ impl BulkJob {
 
     fn result(&self, id: &str, records: &Records, version: Version, switches: &Switches) -> Value {
         let module = records.module(&self.request.module);
-        let all = module.map_or(0, |module| module.readable(switches.shows_converted).count());
+        let all = module.map_or(0, |module| self.request.wanted(records, module, switches).count());
         let rest = all.saturating_sub(self.request.page * switches.bulk_page);
         let has_more = rest > switches.bulk_page;
         let mut result = Map::from_iter([
@@ -212,8 +244,9 @@ impl BulkJob {
         let mut out = csv::Writer::from_writer(out);
         out.write_record(self.request.columns())?;
         if let Some(module) = records.module(&self.request.module) {
-            let page = module
-                .readable(switches.shows_converted)
+            let page = self
+                .request
+                .wanted(records, module, switches)
                 .skip(self.request.page * switches.bulk_page)
                 .take(switches.bulk_page);
             for (id, cells) in page {

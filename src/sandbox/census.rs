@@ -186,7 +186,7 @@ fn entry(attachment: &Attachment, fields: Option<&[String]>, options: &SandboxOp
     let record = if options.census.other_parents { "700000000000999999" } else { &attachment.record };
     whole.insert(
         "Parent_Id".to_owned(),
-        json!({"id": record, "name": null, "module": {"api_name": attachment.module, "id": "700000000000002001"}}),
+        json!({"id": record, "name": list::parent_name(attachment), "module": {"api_name": attachment.module, "id": "700000000000002001"}}),
     );
     if let Some(fields) = fields {
         whole.retain(|key, _| key == "id" || fields.iter().any(|field| field == key));

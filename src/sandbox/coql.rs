@@ -1,12 +1,20 @@
 //! COQL, as far as a look-up of keys needs it: `select … from … where …`, with `=`, `in`, `>`, `is null` and `and`,
 //! `order by`, `limit` and `offset`. What else the service knows is refused as a syntax error, and says so.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::answer::SandboxRefusal;
 use super::options::Version;
 use super::records::{FieldKind, ModuleRecords, Records};
 use super::switches::Switches;
+
+/// A query may have so many comparisons.
+const MOST_CRITERIA: usize = 25;
+
+/// A query may follow so many fields to other records.
+const MOST_JOINS: usize = 2;
 
 /// A query that has been understood.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -136,9 +144,14 @@ impl Parser {
         if self.takes_sign(sign) { Ok(()) } else { Err(SandboxRefusal::coql_syntax(wanted)) }
     }
 
+    /// Comparisons with `and` between them: two at most, unless brackets make pairs of them.
     fn criteria(&mut self) -> Result<Vec<Criterion>, SandboxRefusal> {
-        let mut criteria = Vec::new();
+        let (mut criteria, mut parts) = (Vec::new(), 0);
         loop {
+            parts += 1;
+            if parts > 2 {
+                return Err(SandboxRefusal::coql_syntax("brackets: more than two criteria are bracketed in pairs"));
+            }
             if self.takes_sign('(') {
                 criteria.extend(self.criteria()?);
                 self.expect(')', "a closing bracket")?;
@@ -221,6 +234,12 @@ impl Query {
         }
     }
 
+    /// How many other records are looked at beside each one.
+    fn joins(&self) -> usize {
+        let columns = self.columns.iter().map(String::as_str).chain(self.criteria.iter().map(Criterion::column));
+        columns.filter_map(|column| column.split_once('.')).map(|(own, _)| own).collect::<BTreeSet<_>>().len()
+    }
+
     /// What the service charges for the answer, by the rows asked for.
     pub(super) fn credits(&self) -> u64 {
         match self.limit {
@@ -242,6 +261,16 @@ impl Query {
         }
         if self.offset > if version >= Version::V7 { 100_000 } else { 10_000 } {
             return Err(SandboxRefusal::coql_limit("OFFSET", 10_000));
+        }
+        let most_columns = if version >= Version::V7 { 500 } else { 50 };
+        if self.columns.len() > most_columns {
+            return Err(SandboxRefusal::coql_limit("SELECT", most_columns));
+        }
+        if self.criteria.len() > MOST_CRITERIA {
+            return Err(SandboxRefusal::coql_limit("WHERE", MOST_CRITERIA));
+        }
+        if self.joins() > MOST_JOINS {
+            return Err(SandboxRefusal::coql_limit("JOIN", MOST_JOINS));
         }
         let empty = ModuleRecords::default();
         let module = records.module(&self.module).unwrap_or(&empty);
@@ -382,9 +411,19 @@ mod tests {
             ("select id from Contacts where Remarks = 'a' limit 1", "INVALID_QUERY"),
             ("select id from Contacts where Legacy_Id in ('a','b') limit 1", "LIMIT_EXCEEDED"),
             ("select id from Contacts where Legacy_Id = 'a' limit 11", "LIMIT_EXCEEDED"),
+            ("select id from Contacts where id > 1 and id > 2 and id > 3 limit 1", "SYNTAX_ERROR"),
+            ("select A.id, B.id, C.id from Contacts where id > 1 limit 1", "LIMIT_EXCEEDED"),
         ] {
             assert_eq!(ask(query, &few), Err(code), "{query}");
         }
+        let columns = vec!["Legacy_Id"; 51].join(", ");
+        assert_eq!(ask(&format!("select {columns} from Contacts where id > 1 limit 1"), &few), Err("LIMIT_EXCEEDED"));
+        let pairs = |count: usize| {
+            (1..count).fold("id > 1".to_owned(), |criteria, number| format!("({criteria} and id > {number})"))
+        };
+        let criteria = |count| format!("select id from Contacts where {} limit 1", pairs(count));
+        assert_eq!(ask(&criteria(25), &few).map(|ids| ids.len()), Ok(1));
+        assert_eq!(ask(&criteria(26), &few), Err("LIMIT_EXCEEDED"));
     }
 
     #[test]

@@ -120,6 +120,11 @@ fn number(params: &Params, name: &str, otherwise: usize) -> Result<usize, Sandbo
     }
 }
 
+/// What the record is called: nobody has named it here, so by its module and id.
+pub(super) fn parent_name(attachment: &Attachment) -> String {
+    format!("{} {}", attachment.module, attachment.record)
+}
+
 /// Everything that a list tells of an attachment.
 pub(super) fn entry(attachment: &Attachment, options: &SandboxOptions) -> Map<String, Value> {
     let is_text = match options.size_as {
@@ -129,6 +134,8 @@ pub(super) fn entry(attachment: &Attachment, options: &SandboxOptions) -> Map<St
     };
     let size = if is_text { attachment.size.to_string().into() } else { Value::from(attachment.size) };
     let (kind, file_id) = match attachment.url {
+        // The interface description knows no other type of it than text; the older pages show none of a link.
+        Some(_) if options.profile == Dialect::OasV8 => ("Link URL", "".into()),
         Some(_) => ("Link URL", Value::Null),
         None => ("File", format!("sandbox{}", attachment.id).into()),
     };
@@ -143,7 +150,7 @@ pub(super) fn entry(attachment: &Attachment, options: &SandboxOptions) -> Map<St
         ("Modified_Time", time.into()),
         ("Modified_By", user.clone()),
         ("Owner", user),
-        ("Parent_Id", json!({"id": attachment.record, "name": null})),
+        ("Parent_Id", json!({"id": attachment.record, "name": parent_name(attachment)})),
         ("$type", kind.into()),
         ("$attachment_type", 1.into()),
         ("$link_url", attachment.url.clone().into()),

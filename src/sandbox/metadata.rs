@@ -62,6 +62,22 @@ fn entry(service: &SandboxService, module: &ModuleRecords, id: &str, fields: Opt
     entry.into()
 }
 
+/// A list, or of its entries only the one with this name or id. A list without entries has no body.
+pub(super) fn only(list: &str, one: &Option<String>, mut listed: Value) -> WorkResult {
+    if let Some(one) = one {
+        let is_it = |entry: &Value| [&entry["api_name"], &entry["id"]].into_iter().any(|key| key == one.as_str());
+        let entries = listed[list].as_array_mut().ok_or_else(SandboxRefusal::internal)?;
+        entries.retain(is_it);
+        if entries.is_empty() {
+            return Err(SandboxRefusal::bad_param("id"));
+        }
+    }
+    match listed[list].as_array().is_some_and(Vec::is_empty) {
+        true => Ok(answer::empty(StatusCode::NO_CONTENT)),
+        false => Ok(json_answer(200, &listed)),
+    }
+}
+
 /// A page of the records of a module that were deleted.
 pub(super) fn deleted(service: &SandboxService, module: &str, query: &Params) -> WorkResult {
     let kind = query.get("type").unwrap_or("all");
@@ -135,13 +151,13 @@ fn module_of<'q>(service: &SandboxService, version: Version, query: &'q Params) 
 }
 
 /// The fields of a module: `id`, and those that its records have.
-pub(super) fn fields(service: &SandboxService, version: Version, query: &Params) -> WorkResult {
+pub(super) fn fields(service: &SandboxService, version: Version, query: &Params) -> Result<Value, SandboxRefusal> {
     let module = module_of(service, version, query)?;
     let own = RecordField { api_name: "id".to_owned(), label: "Record Id".to_owned(), kind: FieldKind::Number };
     let known = service.options.records.as_ref().and_then(|records| records.module(module));
     let all = std::iter::once(&own).chain(known.map(|known| &known.fields[..]).unwrap_or_default());
     let fields: Vec<Value> = all.enumerate().map(|(place, field)| field_entry(place, field)).collect();
-    Ok(json_answer(200, &json!({"fields": fields})))
+    Ok(json!({"fields": fields}))
 }
 
 fn field_entry(place: usize, field: &RecordField) -> Value {
@@ -180,25 +196,26 @@ fn field_entry(place: usize, field: &RecordField) -> Value {
 }
 
 /// The related lists of a module: that of its attachments.
-pub(super) fn related_lists(service: &SandboxService, version: Version, query: &Params) -> WorkResult {
+pub(super) fn related_lists(
+    service: &SandboxService,
+    version: Version,
+    query: &Params,
+) -> Result<Value, SandboxRefusal> {
     let module = module_of(service, version, query)?;
     if service.options.switches.no_attachments.iter().any(|name| name == module) {
-        return Ok(answer::empty(StatusCode::NO_CONTENT));
+        return Ok(json!({"related_lists": []}));
     }
-    Ok(json_answer(
-        200,
-        &json!({"related_lists": [{
-            "id": "700000000000005001",
-            "api_name": "Attachments",
-            "name": "Attachments",
-            "display_label": "Attachments",
-            "sequence_number": "1",
-            "module": {"api_name": "Attachments", "id": "700000000000002099"},
-            "href": format!("{module}/{{ENTITYID}}/Attachments"),
-            "type": "default",
-            "status": "visible",
-        }]}),
-    ))
+    Ok(json!({"related_lists": [{
+        "id": "700000000000005001",
+        "api_name": "Attachments",
+        "name": "Attachments",
+        "display_label": "Attachments",
+        "sequence_number": "1",
+        "module": {"api_name": "Attachments", "id": "700000000000002099"},
+        "href": format!("{module}/{{ENTITYID}}/Attachments"),
+        "type": "default",
+        "status": "visible",
+    }]}))
 }
 
 pub(super) fn org(service: &SandboxService) -> Value {

@@ -19,6 +19,7 @@ mod admit;
 mod answer;
 mod body;
 mod bulk;
+mod bulk_criteria;
 mod census;
 mod coql;
 mod fault;

@@ -34,13 +34,15 @@ pub(super) enum CrmCall {
         module: String,
     },
     Record(Parent),
-    Modules,
-    /// `GET /settings/fields?module=…`.
-    Fields,
-    /// `GET /settings/related_lists?module=…`.
-    RelatedLists,
+    /// `GET /settings/modules`, or the one with this name or id.
+    Modules(Option<String>),
+    /// `GET /settings/fields?module=…`, or the one with this id.
+    Fields(Option<String>),
+    /// `GET /settings/related_lists?module=…`, or the one with this id.
+    RelatedLists(Option<String>),
     Org,
-    Users,
+    /// `GET /users`, or the one with this id.
+    Users(Option<String>),
     /// `GET /__features/user_licenses`.
     Licences,
     /// `GET /__apis`.
@@ -104,15 +106,22 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Call, Lost> {
 fn crm(method: &Method, segments: &[&str]) -> Result<CrmCall, Lost> {
     let parent = |module: &str, record: &str| Parent { module: module.to_owned(), record: record.to_owned() };
     match *segments {
-        ["settings", "modules"] => get(method, CrmCall::Modules),
-        ["settings", "fields"] => get(method, CrmCall::Fields),
-        ["settings", "related_lists"] => get(method, CrmCall::RelatedLists),
+        ["settings", list, ref one @ ..] if one.len() < 2 => {
+            let one = one.first().map(|one| (*one).to_owned());
+            match list {
+                "modules" => get(method, CrmCall::Modules(one)),
+                "fields" => get(method, CrmCall::Fields(one)),
+                "related_lists" => get(method, CrmCall::RelatedLists(one)),
+                _ => Err(Lost::Path),
+            }
+        }
         ["settings", ..] => Err(Lost::Path),
         ["coql"] => only(method, &Method::POST, CrmCall::Coql),
         ["__features", "user_licenses"] => get(method, CrmCall::Licences),
         ["__apis"] => get(method, CrmCall::Apis),
         ["org"] => get(method, CrmCall::Org),
-        ["users"] => get(method, CrmCall::Users),
+        ["users"] => get(method, CrmCall::Users(None)),
+        ["users", one] => get(method, CrmCall::Users(Some(one.to_owned()))),
         ["Attachments"] => get(method, CrmCall::Census),
         [module] if !module.is_empty() => get(method, CrmCall::Records { module: module.to_owned() }),
         [module, "deleted"] => get(method, CrmCall::Deleted { module: module.to_owned() }),
@@ -217,11 +226,13 @@ mod tests {
             (Method::GET, "/crm/v2/Attachments", v2(CrmCall::Census)),
             (Method::GET, "/crm/v2/Leads", v2(CrmCall::Records { module: "Leads".into() })),
             (Method::GET, "/crm/v2/Leads/738964000000291009", v2(CrmCall::Record(parent()))),
-            (Method::GET, "/crm/v2/settings/modules", v2(CrmCall::Modules)),
+            (Method::GET, "/crm/v2/settings/modules", v2(CrmCall::Modules(None))),
+            (Method::GET, "/crm/v2/settings/modules/Leads", v2(CrmCall::Modules(Some("Leads".into())))),
             (Method::GET, "/crm/v2/org", v2(CrmCall::Org)),
-            (Method::GET, "/crm/v2/users", v2(CrmCall::Users)),
-            (Method::GET, "/crm/v2/settings/fields", v2(CrmCall::Fields)),
-            (Method::GET, "/crm/v2/settings/related_lists", v2(CrmCall::RelatedLists)),
+            (Method::GET, "/crm/v2/users", v2(CrmCall::Users(None))),
+            (Method::GET, "/crm/v2/users/7", v2(CrmCall::Users(Some("7".into())))),
+            (Method::GET, "/crm/v2/settings/fields", v2(CrmCall::Fields(None))),
+            (Method::GET, "/crm/v2/settings/related_lists", v2(CrmCall::RelatedLists(None))),
             (Method::GET, "/crm/v2/__features/user_licenses", v2(CrmCall::Licences)),
             (Method::GET, "/crm/v2/__apis", v2(CrmCall::Apis)),
             (Method::GET, "/crm/v2/Leads/deleted", v2(CrmCall::Deleted { module: "Leads".into() })),

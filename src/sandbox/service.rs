@@ -192,7 +192,7 @@ async fn crm(
     let strike = match call {
         CrmCall::Upload(parent) => locked(&service.faults).decide(On::Upload, &parent.module, &parent.record),
         CrmCall::List(parent) => locked(&service.faults).decide(On::List, &parent.module, &parent.record),
-        CrmCall::Coql | CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) | CrmCall::Fields => {
+        CrmCall::Coql | CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) | CrmCall::Fields(_) => {
             locked(&service.faults).decide(On::Query, "", "")
         }
         _ => None,

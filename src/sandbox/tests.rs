@@ -656,6 +656,13 @@ fn records_are_found_by_what_stands_in_their_fields() {
     assert_eq!(ask("select id from Contacts where Secret = 'x' limit 200").code(), (400, "INVALID_QUERY".into()));
     assert_eq!(ask("select id from Kontakte where Secret = 'x'").code(), (400, "INVALID_MODULE".into()));
     assert_eq!(post(&server, "/crm/v2/coql", "text/plain", b"{}").code(), (415, "MEDIA_TYPE_NOT_SUPPORTED".into()));
+    let one = |path: &str| call(&server, "GET", path).json();
+    assert_eq!(one("/crm/v2/settings/modules/Contacts")["modules"].as_array().map(Vec::len), Some(1));
+    assert_eq!(call(&server, "GET", "/crm/v2/settings/modules/Kontakte").code(), (400, "INVALID_DATA".into()));
+    assert_eq!(
+        one("/crm/v2/settings/related_lists/700000000000005001?module=Leads")["related_lists"][0]["name"],
+        "Attachments"
+    );
     let fields = call(&server, "GET", "/crm/v2/settings/fields?module=Contacts").json();
     assert_eq!(
         (&fields["fields"][1]["api_name"], &fields["fields"][1]["field_label"]),
@@ -663,7 +670,7 @@ fn records_are_found_by_what_stands_in_their_fields() {
     );
     let record = call(&server, "GET", "/crm/v2/Contacts?ids=1000000001&fields=Legacy_Id").json();
     assert_eq!(record["data"], json!([{"id": "1000000001", "Legacy_Id": "a"}]));
-    assert_eq!(server.stats().credits_used, 7);
+    assert_eq!(server.stats().credits_used, 10);
 }
 
 #[test]
@@ -690,6 +697,57 @@ fn a_bulk_job_takes_its_time_and_its_result_is_a_packed_table_in_pages() {
     assert_eq!(call(&server, "GET", &result).code(), (429, "TOO_MANY_REQUESTS".into()));
     assert_eq!(call(&server, "GET", "/crm/bulk/v2/read/1").code(), (404, "RESOURCE_NOT_FOUND".into()));
     assert_eq!(server.stats().credits_used, 100, "looks at a job and downloads are not priced");
+}
+
+#[test]
+fn a_bulk_job_reads_what_its_criteria_choose_page_by_page() {
+    let mut switches = super::Switches::default();
+    for set in ["bulk-delay=0", "bulk-page=1"] {
+        switches.set(set).unwrap();
+    }
+    let server = with_records(SandboxOptions { switches, ..SandboxOptions::default() });
+    let read = |query: Value| {
+        let made =
+            post(&server, "/crm/bulk/v8/read", "application/json", json!({"query": query}).to_string().as_bytes());
+        let job = made.json()["data"][0]["details"]["id"].as_str().unwrap_or_default().to_owned();
+        let result = call(&server, "GET", &format!("/crm/bulk/v8/read/{job}")).json()["data"][0]["result"].clone();
+        (unpacked(&call(&server, "GET", &format!("/crm/bulk/v8/read/{job}/result")).body), result)
+    };
+    let criteria = json!({"field": {"api_name": "Legacy_Id"}, "comparator": "in", "value": ["a", "b"]});
+    let query = json!({"module": {"api_name": "Contacts"}, "fields": ["id"], "page": 1, "criteria": criteria});
+    let (first, result) = read(query);
+    assert_eq!((first.as_str(), &result["more_records"]), ("id\n1000000001\n", &json!(true)));
+    let (second, result) = read(json!({"page_token": result["next_page_token"]}));
+    assert_eq!((second.as_str(), &result["more_records"]), ("id\n1000000002\n", &json!(false)));
+}
+
+#[test]
+fn lists_have_the_types_of_the_interface_description() {
+    let server = start(SandboxOptions { profile: Dialect::OasV8, ..SandboxOptions::default() });
+    let base = "/crm/v8/Leads/738964000000291009/Attachments";
+    let user = || SandboxUser::default();
+    server.attach_as(user(), "Leads", "738964000000291009", "a.txt", b"hello").unwrap();
+    assert_eq!(call(&server, "POST", &format!("{base}?attachmentUrl=https%3A%2F%2Fexample.com&title=x")).status, 200);
+    let fields = "Owner,Modified_By,Created_By,Parent_Id,Modified_Time,Created_Time,File_Name,Size,$editable,$file_id,$type,\
+                  $se_module,$state,$link_url,$attachment_type";
+    let list = call(&server, "GET", &format!("{base}?fields={fields}")).json();
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(2));
+    for entry in list["data"].as_array().unwrap() {
+        for text in
+            ["id", "Modified_Time", "Created_Time", "File_Name", "Size", "$file_id", "$type", "$se_module", "$state"]
+        {
+            assert!(entry[text].is_string(), "{text} of {entry}");
+        }
+        for named in ["Owner", "Modified_By", "Created_By", "Parent_Id"] {
+            assert!(entry[named]["id"].is_string() && entry[named]["name"].is_string(), "{named} of {entry}");
+        }
+        assert!(entry["$editable"].is_boolean() && entry["$attachment_type"].is_i64(), "{entry}");
+        assert!(entry["$link_url"].is_string() || entry["$link_url"].is_null(), "{entry}");
+    }
+    for number in ["per_page", "page", "count"] {
+        assert!(list["info"][number].is_u64(), "{number}");
+    }
+    assert!(list["info"]["more_records"].is_boolean());
 }
 
 fn unpacked(zip: &[u8]) -> String {

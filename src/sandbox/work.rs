@@ -46,17 +46,19 @@ pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmC
             metadata::records(service, &parent.module, &Params::parse(&format!("ids={}", parent.record)))
         }
         CrmCall::Deleted { module } => metadata::deleted(service, module, &query),
-        CrmCall::Fields => metadata::fields(service, version, &query),
-        CrmCall::RelatedLists => metadata::related_lists(service, version, &query),
+        CrmCall::Fields(one) => metadata::only("fields", one, metadata::fields(service, version, &query)?),
+        CrmCall::RelatedLists(one) => {
+            metadata::only("related_lists", one, metadata::related_lists(service, version, &query)?)
+        }
         CrmCall::Licences => Ok(json_answer(200, &metadata::licences(service))),
         CrmCall::Apis => metadata::apis(service, version, &query),
-        CrmCall::Coql => metadata::coql(service, version, &json_body(request).await?),
-        CrmCall::BulkCreate => bulk_create(service, version, &json_body(request).await?),
+        CrmCall::Coql => metadata::coql(service, version, &json_body(request, MediaType::May).await?),
+        CrmCall::BulkCreate => bulk_create(service, version, &json_body(request, MediaType::Must).await?),
         CrmCall::BulkState(job) => bulk_state(service, version, job),
         CrmCall::BulkResult(job) => bulk_result(service, job),
-        CrmCall::Modules => Ok(json_answer(200, &metadata::modules(service, version))),
+        CrmCall::Modules(one) => metadata::only("modules", one, metadata::modules(service, version)),
         CrmCall::Org => Ok(json_answer(200, &metadata::org(service))),
-        CrmCall::Users => Ok(json_answer(200, &metadata::users(service))),
+        CrmCall::Users(one) => metadata::only("users", one, metadata::users(service)),
     }
 }
 
@@ -209,9 +211,17 @@ fn delete(service: &SandboxService, parent: &Parent, ids: &[&str]) -> WorkResult
 /// More bytes than any query or order of a job has.
 const MOST_JSON: usize = 1 << 20;
 
-async fn json_body(request: Request) -> Result<Bytes, SandboxRefusal> {
+/// Whether a request has to say that its body is JSON. Queries of the service's own SDK do not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MediaType {
+    Must,
+    May,
+}
+
+async fn json_body(request: Request, media_type: MediaType) -> Result<Bytes, SandboxRefusal> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let is_json = kind.to_ascii_lowercase().starts_with("application/json");
+    let is_json =
+        kind.to_ascii_lowercase().starts_with("application/json") || (kind.is_empty() && media_type == MediaType::May);
     let body = axum::body::to_bytes(request.into_body(), MOST_JSON).await.map_err(|_| SandboxRefusal::bad_body())?;
     if is_json { Ok(body) } else { Err(SandboxRefusal::media_type()) }
 }
