@@ -455,7 +455,7 @@ pub struct ExistingArgs {
     /// Go on with a results file that was edited or saved by a spreadsheet
     #[arg(long)]
     pub accept_edited_results: bool,
-    /// Begin new results although earlier ones are known of: every row is sent anew
+    /// Begin anew where the results are gone, and send what only other results know
     #[arg(long)]
     pub new_results: bool,
 }

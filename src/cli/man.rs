@@ -190,6 +190,10 @@ const FILES: &[(&str, &str)] = &[
         "NAME.results.csv.mark",
         "How far the results were filled when they were last safe on the disk: by it an older copy is told from them.",
     ),
+    (
+        ".NAME.results.csv.under-way, .attache.lock",
+        "What a run is about to send, for others that start in the same folder; removed when it ends. The lock stays.",
+    ),
     ("NAME.runs.jsonl", "One line for each run on these results."),
     ("NAME.sandbox-results.csv", "The results of a rehearsal with --sandbox, begun afresh each time."),
     ("NAME.report.html, NAME.report.xlsx", "The page and the workbook for the sign-off."),

@@ -956,11 +956,13 @@ problem_codes! {
     SentByAnotherManifest = "sent-by-another-manifest", Error, Row;
     title: "the results of another manifest know this row";
     meaning: "The row would be new here, but another results file in the same folder says that the same file or link went \
-              to this record of the same target already. A manifest that was copied under another name, or split and put \
-              together again, would attach everything a second time.";
+              to this record of the same target already, or another run that is under way is about to send it. A manifest \
+              that was copied under another name, or split and put together again, would attach everything a second time.";
     example: "Leads,738964000000291009,a.pdf     (in copy.csv; uploads.results.csv has it)";
-    remedy: "Go on with the results that know the rows: --results FILE. If the rows are to be attached again all the same, \
-             add --new-results. Results that have nothing to do with this may be moved to another folder.";
+    remedy: "If nothing was sent by this manifest yet, go on with the results that know the rows: --results FILE. If its own \
+             results tell of rows already, leave out those that the others know: --skip-invalid. A run that is under way is \
+             waited for; then the same command is run again. If the rows are to be attached again all the same, add \
+             --new-results. Results that have nothing to do with this may be moved to another folder.";
 
     SameName = "same-name", Warning, Row;
     title: "two different files have the same name on one record";

@@ -12,6 +12,7 @@
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |
 //! | what is refused as shortened or vanished | `complete.rs` |
+//! | what runs that are under way announce | `under_way.rs` |
 //! | how an older copy is told from the file that a run left | `watermark.rs` |
 //! | what is saved when somebody takes the file away | `end.rs` |
 //! | what `verify` and `report` read | `read.rs` |
@@ -47,6 +48,7 @@ mod salvage;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod under_way;
 mod watermark;
 
 pub(crate) use cell::{decode as decode_cell, push as push_cell, split as split_cells, text as cell_text};
@@ -70,3 +72,4 @@ pub use runs::{
     KnownRuns, ManifestRef, RunOrigin, RunRecord, bases_of_runs, new_run_id, owner_names, record_origin, record_run,
     runs,
 };
+pub use under_way::{Announcement, RunUnderWay, announce};

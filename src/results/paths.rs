@@ -58,6 +58,27 @@ pub(super) fn mark_of(results: &Path) -> PathBuf {
     results.with_file_name(with_ending(results.file_name().unwrap_or_default(), ".mark"))
 }
 
+const UNDER_WAY: &str = ".under-way";
+
+/// What the run with these results announces that it is about to send.
+pub(super) fn announcement_of(results: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(results.file_name().unwrap_or_default());
+    name.push(UNDER_WAY);
+    results.with_file_name(name)
+}
+
+/// The results of which this is the announcement, if it is one.
+pub(super) fn results_of_announcement(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(UNDER_WAY)?;
+    Some(path.with_file_name(name))
+}
+
+/// The lock of the folder of these results: who has it announces something. It holds no state and is never removed.
+pub(super) fn folder_lock_of(results: &Path) -> PathBuf {
+    results.with_file_name(".attache.lock")
+}
+
 /// A name for the file that is to replace the results; [`is_temp_of`] knows it again.
 pub(super) fn temp_of(results: &Path, random: u64) -> PathBuf {
     let mut name = OsString::from(".");
@@ -230,6 +251,10 @@ mod tests {
         assert_eq!(runs_of(Path::new("out")), Path::new("out.runs.jsonl"));
         assert_eq!(rescued_of(&results, "R"), "first.manifest.rescued-R.csv");
         assert_eq!(lock_of(&results), Path::new("work/first.manifest.results.csv.lock"));
+        let announced = announcement_of(&results);
+        assert_eq!(announced, Path::new("work/.first.manifest.results.csv.under-way"));
+        assert_eq!(results_of_announcement(&announced).as_deref(), Some(&*results));
+        assert_eq!(results_of_announcement(&results), None);
         assert_eq!(mark_of(&results), Path::new("work/first.manifest.results.csv.mark"));
     }
 

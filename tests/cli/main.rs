@@ -36,4 +36,5 @@ mod secrets;
 mod select;
 mod service;
 mod shortened;
+mod together;
 mod verify;

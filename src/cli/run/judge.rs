@@ -23,7 +23,7 @@ pub(super) fn judge(
     let Some(results) = results else {
         return Ok((check::check(manifest, &options, &|_| true), Recognition::default()));
     };
-    let nobody_knows = results.seen().history().is_empty() && prepared.recognise.others.paths.is_empty();
+    let nobody_knows = results.seen().history().is_empty() && prepared.recognise.others.paths().is_empty();
     if prepared.args.dry_run && nobody_knows {
         return Ok((check::check_anew(manifest, &options), Recognition::default()));
     }

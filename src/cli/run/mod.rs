@@ -64,7 +64,8 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         let missing = missing::found(&prepared.plan.results, prepared.results.accept_edited)?;
         prepared.recognise.resend.missing = missing;
     }
-    let (checkup, Recognition { takings, changes, related }) = judge::judge(&prepared, manifest, found.as_ref().ok())?;
+    let (checkup, Recognition { takings, changes, related, announcement: _announced }) =
+        judge::judge(&prepared, manifest, found.as_ref().ok())?;
     prepared.recognise.resend.changed = changes.resend;
     prepared.plan.changed_files = changes.told;
     prepared.plan.crosswalk = checkup.crosswalk.as_ref().map(CrosswalkFacts::from);
@@ -91,6 +92,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     let missing = std::mem::take(&mut prepared.recognise.resend.missing);
     prepared.recognise.resend.missing = missing::to_send(&prepared, missing, &takings)?;
     results.take_over(takings, &checked);
+    say_what_is_not_begun_anew(&prepared, results.seen());
     if related {
         results.seen_mut().belongs_to_manifest();
     }
@@ -189,6 +191,19 @@ fn check_that_nothing_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<Rea
         seen.has_not_vanished(&runs).or_exit(Exit::Results)?;
     }
     if prepared.results.accept_edited { Ok(()) } else { seen.is_as_long_as_known(&runs).or_exit(Exit::Results) }
+}
+
+/// Rows of results that are still there are not begun anew.
+fn say_what_is_not_begun_anew(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
+    let known = seen.history().created();
+    if prepared.args.existing.new_results && known > 0 && !prepared.screen.quiet {
+        prepared.screen.say(&format!(
+            "note: {} is there and tells of {}, which are not sent again; to send every row once more, name a new file with \
+             --results as well as --new-results\n",
+            seen.path().display(),
+            units::counted(known, "row")
+        ));
+    }
 }
 
 fn say_what_nobody_can_tell(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {

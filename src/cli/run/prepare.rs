@@ -492,10 +492,13 @@ fn changed_rule(asked: &[ResendChoice]) -> ChangedRule {
 
 /// The results beside those of this run. A rehearsal creates nothing, a dry run without a target cannot compare.
 fn other_results(args: &RunArgs, target: &str, results: &Path) -> OtherResults {
-    if args.sandbox || args.existing.new_results || target.is_empty() {
-        return OtherResults::default();
+    let compares = !args.sandbox && !target.is_empty();
+    OtherResults {
+        beside: compares.then(|| results.to_owned()),
+        target: target.to_owned(),
+        send_all_the_same: args.existing.new_results,
+        announces: !args.dry_run,
     }
-    OtherResults { paths: results::others_beside(results), target: target.to_owned() }
 }
 
 /// The switches that are on, as typed: a plan shows what was let pass.

@@ -42,7 +42,9 @@ use self::paths::WrittenPath;
 use crate::check::{ChecksumWatch, Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 use crate::file_id::Identity;
 use crate::outcome::Status;
-use crate::results::{Disk, Line, LineReader, PlacedLine, ResendRules, ResultsSnapshot, Standing, Taking};
+use crate::results::{
+    Announcement, Disk, Line, LineReader, PlacedLine, ResendRules, ResultsSnapshot, Standing, Taking,
+};
 use crate::upload::RowKey;
 
 /// So many records are read and compared at a time where contents must be.
@@ -77,6 +79,8 @@ pub struct Recognition {
     /// Whether rows of the manifest were found in the results under other words, so that the results are the manifest's
     /// even where no row is known by its key.
     pub related: bool,
+    /// What others were told that this run is about to send: to be held until it has ended. `None` if it sends nothing new.
+    pub announcement: Option<Announcement>,
 }
 
 /// Recognises rows for a check.
@@ -92,6 +96,8 @@ pub struct Recogniser<'s, D: Disk> {
     changes: FileChanges,
     /// Whether somebody must decide about a row, since a line of these results may tell of it.
     doubts: bool,
+    /// What others were told that this run is about to send.
+    announcement: Option<Announcement>,
     /// Why the results could not be read, if they could not.
     error: Option<io::Error>,
 }
@@ -108,6 +114,7 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             may_have_changed: Vec::new(),
             changes: FileChanges::default(),
             doubts: false,
+            announcement: None,
             error: None,
         }
     }
@@ -121,7 +128,12 @@ impl<'s, D: Disk> Recogniser<'s, D> {
         match self.error {
             None => {
                 let related = self.doubts || !self.takings.is_empty();
-                Ok(Recognition { takings: self.takings, changes: self.changes, related })
+                Ok(Recognition {
+                    takings: self.takings,
+                    changes: self.changes,
+                    related,
+                    announcement: self.announcement,
+                })
             }
             Some(error) => Err(error),
         }
@@ -185,8 +197,9 @@ impl<'s, D: Disk> Recogniser<'s, D> {
     }
 
     /// The rows that would be new, held against the other results of the folder.
-    fn elsewhere(&self, rows: &RowsSoFar<'_>, so_far: &Recognised) -> io::Result<Vec<RowDoubt>> {
-        if self.options.others.paths.is_empty() {
+    fn elsewhere(&mut self, rows: &RowsSoFar<'_>, so_far: &Recognised) -> io::Result<Vec<RowDoubt>> {
+        let others = &self.options.others;
+        if others.beside.is_none() {
             return Ok(Vec::new());
         }
         let taken: HashSet<RowKey> = self.takings.iter().map(|taking| taking.to).collect();
@@ -199,7 +212,9 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             (0..rows.len()).filter(|row| is_new(*row)).map(|row| PlacedRow { group: rows.record(row).get(), row });
         let mut new: Vec<PlacedRow> = new.collect();
         new.sort_unstable();
-        elsewhere::known_elsewhere(&new, rows, &self.options.others)
+        let (announcement, under_way) = others.announce(&new, rows)?;
+        self.announcement = announcement;
+        elsewhere::known_elsewhere(&new, rows, others, &under_way, self.seen.history().created() == 0)
     }
 
     /// Rows that earlier runs uploaded, each with the line that tells of it.
@@ -248,7 +263,8 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             let stay = self.changes.decide(&found, rows, &mut self.seen.reader(), &self.options.watch)?;
             recognised.settled.extend(stay);
         }
-        recognised.problems.extend(self.elsewhere(rows, &recognised)?);
+        let elsewhere = self.elsewhere(rows, &recognised)?;
+        recognised.problems.extend(elsewhere);
         Ok(recognised)
     }
 

@@ -1,11 +1,12 @@
 //! What is said of a row that somebody has to decide about.
 
+use std::io;
 use std::path::Path;
 
 use super::assign::RowFate;
 use crate::check::RowDoubt;
 use crate::problem::ProblemCode;
-use crate::results::Line;
+use crate::results::{Line, ResultsError};
 use crate::text::masked_excerpt;
 use crate::upload::Upload;
 
@@ -59,15 +60,46 @@ pub(super) fn doubt(
     Some(RowDoubt { row, code, message, hint: hint.to_owned() })
 }
 
-/// The problem of a row that the results of another manifest know.
-pub(super) fn sent_by_another(row: u32, upload: &Upload<'_>, results: &Path) -> RowDoubt {
-    let name = results.file_name().unwrap_or_default().to_string_lossy().into_owned();
+/// The problem of a row that the results of another manifest know. `is_first`: nothing was sent yet by the results of this
+/// run, so that it can go on with those.
+pub(super) fn sent_by_another(row: u32, upload: &Upload<'_>, results: &Path, is_first: bool) -> RowDoubt {
+    let name = name_of(results);
+    let way_on = match is_first {
+        true => format!("go on with those results: --results {name}"),
+        false => "leave such rows out: --skip-invalid".to_owned(),
+    };
     RowDoubt {
         row,
         code: ProblemCode::SentByAnotherManifest,
         message: format!("the record {} got this already by another manifest, as {name} says", upload.record),
-        hint: format!("go on with those results: --results {name}; or send all such rows again: --new-results"),
+        hint: format!("{way_on}; or attach all such rows again: --new-results"),
     }
+}
+
+/// The problem of a row that another run is about to send.
+pub(super) fn under_way(row: u32, upload: &Upload<'_>, results: &Path) -> RowDoubt {
+    let (record, name) = (upload.record, name_of(results));
+    RowDoubt {
+        row,
+        code: ProblemCode::SentByAnotherManifest,
+        message: format!(
+            "another run, which is under way, is about to send this to the record {record}; its results are {name}"
+        ),
+        hint: "wait until it has ended, then run the same command again".to_owned(),
+    }
+}
+
+/// Other results that cannot be read.
+pub(super) fn unreadable_other(results: &Path, error: &ResultsError) -> io::Error {
+    io::Error::other(format!(
+        "{} stands beside the results of this run and may know its rows, but cannot be used: {error}. To go on without a look at \
+         it, move it to another folder, or add --new-results",
+        results.display()
+    ))
+}
+
+fn name_of(results: &Path) -> String {
+    results.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn was(line: Option<&Line>) -> String {
