@@ -116,11 +116,13 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// Why nothing further goes out, if that is so.
+    #[cfg(test)]
     pub fn stopped(&self) -> Option<&RequestStop> {
         self.stop.as_ref()
     }
 
     /// What it took so far.
+    #[cfg(test)]
     pub fn totals(&self) -> RequestTotals {
         self.totals
     }
