@@ -80,7 +80,8 @@ impl fmt::Display for Unusable {
                 None => write!(f, "it is packed in a way that is not read here (method {number})"),
             },
             Unusable::Bomb { packed, size } => {
-                write!(f, "its {packed} bytes would become {size}, more than {MOST_EXPANSION} times as many")
+                let (packed, size) = (crate::units::size(*packed), crate::units::size(*size));
+                write!(f, "its {packed} would become {size}, more than {MOST_EXPANSION} times as much")
             }
         }
     }

@@ -193,6 +193,14 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
+/// A size near a limit, where three figures would hide the difference: `104,857,601 bytes (105 MB)`.
+pub fn exact_size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => counted(bytes, "byte"),
+        _ => format!("{} ({})", counted(bytes, "byte"), size(bytes)),
+    }
+}
+
 /// A count with a comma between thousands: `200,000`.
 pub fn count(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().unwrap_or(u64::MAX).to_string();

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::stdio;
 use super::values::ColorWhen;
 use crate::console::{Look, terminal_width};
-use crate::text::escape_lines_for_terminal;
+use crate::text::{escape_lines_for_terminal, without_error_numbers};
 
 /// The two streams of the program.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,8 @@ impl Screen {
 
     /// Everything else, to standard error.
     pub fn say(&self, text: &str) {
-        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), text);
+        let text = without_error_numbers(text);
+        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), &text);
     }
 
     /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.

@@ -55,8 +55,8 @@ fn parts(view: &View) -> Vec<String> {
     }
     if let Some(credits) = view.credits_left {
         parts.push(match view.credits_last {
-            Some(last) => format!("{} credits left, enough for {}", count(credits), duration(last)),
-            None => format!("{} credits left", count(credits)),
+            Some(last) => format!("{} left, enough for {}", counted(credits, "credit"), duration(last)),
+            None => format!("{} left", counted(credits, "credit")),
         });
     }
     parts

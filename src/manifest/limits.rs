@@ -4,6 +4,7 @@
 //! from costing memory and hours; none of them is near what a real manifest has.
 
 use crate::problem::{Place, Problem, ProblemCode};
+use crate::units::count;
 
 /// A manifest may not have more bytes than this. Rows of 100 to 150 bytes, as exports write them, make seven to ten million
 /// in it, which is the work of weeks for one organisation; what is larger was most likely not meant to be a manifest.
@@ -43,7 +44,7 @@ pub(crate) fn too_wide(columns: usize, line: u32) -> Problem {
 pub(crate) fn cell_too_large(bytes: usize) -> Problem {
     Problem::new(
         ProblemCode::CellTooLarge,
-        format!("a value of {bytes} bytes; 65536 are allowed"),
+        format!("a value of {} bytes; {} are allowed", count(bytes), count(CELL_LIMIT)),
         "look at the quotes around this line, or shorten the value",
     )
 }

@@ -20,5 +20,6 @@ pub(crate) use self::mask::{mask_secrets, masked_excerpt, with_passwords_starred
 pub(crate) use self::nearest::nearest;
 pub(crate) use self::terminal::{
     escape_for_terminal, escape_lines_for_terminal, is_unsafe, shorten_for_terminal, strip_for_terminal,
+    without_error_numbers,
 };
 pub(crate) use self::wrap::wrap;
