@@ -24,7 +24,8 @@ use crate::engine::requests::RequestPolicy;
 use crate::exit::Exit;
 use crate::listing::ListReading;
 use crate::reply::{Listed, Reply};
-use crate::results::{findings_of, read};
+use crate::results::{self, findings_of, read};
+use crate::text::escape_for_terminal;
 use crate::units;
 use crate::upload::{RecordId, ServiceId};
 use crate::verify::lookup::{Verified, VerifyScope, VerifyService, VerifyStep, verify};
@@ -73,6 +74,9 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     show(&verified, args.output, &context).context("cannot write to standard output").map_err(Failure::usage)?;
     keep(&args.results, &verified, screen).or_exit(Exit::Results)?;
+    if args.output == VerifyOutput::Human && !screen.quiet {
+        screen.say(&next_steps(args, &verified));
+    }
     Ok(exit(&verified, signal.get().copied()))
 }
 
@@ -241,6 +245,48 @@ fn mode(progress: ProgressMode, quiet: bool) -> Mode {
         ProgressMode::Auto | ProgressMode::Plain => Mode::Plain,
         ProgressMode::Json => Mode::Json,
         ProgressMode::Off => Mode::Off,
+    }
+}
+
+/// What to do about what was found, as commands.
+fn next_steps(args: &VerifyArgs, verified: &Verified) -> String {
+    let is_found = |finding: &str| verified.count(finding) > 0;
+    // The list of runs knows how the manifest was called; losing it costs no more than that.
+    let runs = results::runs(&args.results).unwrap_or_default();
+    let manifest = runs.last().map_or_else(|| "MANIFEST".to_owned(), |run| quoted(&run.manifest.path));
+    let mut run = format!("attache run {manifest}");
+    if results::default_results(Path::new(manifest.trim_matches('\'')), false) != args.results {
+        run.push_str(&format!(" --results {}", quoted(&args.results.display().to_string())));
+    }
+    if let Some(dc) = args.target.dc {
+        run.push_str(&format!(" --dc {dc}"));
+    } else if let Some(address) = &args.target.api_domain {
+        run.push_str(&format!(" --api-domain {}", quoted(address)));
+    }
+    let results = quoted(&args.results.display().to_string());
+    let steps = [
+        (is_found("missing"), format!("{run} --resend missing   (sends what is missing, after looking once more)")),
+        (is_found("open"), format!("{run}   (settles what the results leave open)")),
+        (
+            is_found("unchecked"),
+            format!("attache verify {results}   (asks again about rows that could not be checked)"),
+        ),
+        (verified.is_sound(), format!("attache report {results}   (the page for the sign-off)")),
+    ];
+    let steps: Vec<String> = steps
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, step)| format!("- {}\n", escape_for_terminal(&step)))
+        .collect();
+    if steps.is_empty() { String::new() } else { format!("\nNext:\n{}", steps.concat()) }
+}
+
+/// An argument as a shell takes it.
+fn quoted(argument: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '\\' | '=' | ',');
+    match argument.chars().all(is_plain) {
+        true => argument.to_owned(),
+        false => format!("'{argument}'"),
     }
 }
 

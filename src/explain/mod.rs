@@ -1,7 +1,8 @@
 //! What each code means and what to do about it: the pages of `attache explain`.
 //!
 //! The texts about a manifest's problems stand with their codes in `problem`; `outcomes` has those of the codes in the
-//! results, `plan` those of what a plan says of rows, `findings` those of a verification, `exits` those of the exit statuses. Here is only how they are found and
+//! results, `plan` those of what a plan says of rows, `findings` those of a verification, `statuses` and `exits` those of the two kinds of
+//! status. Here is only how they are found and
 //! shown.
 
 pub mod doctor_checks;
@@ -10,6 +11,7 @@ pub mod findings;
 pub mod outcomes;
 pub mod plan;
 pub mod reasons;
+pub mod statuses;
 
 use std::fmt::Write as _;
 
@@ -39,9 +41,10 @@ pub struct Chapter {
 }
 
 /// Every page there is.
-pub const CHAPTERS: [Chapter; 7] = [
+pub const CHAPTERS: [Chapter; 8] = [
     Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
     Chapter { title: "What a plan says of rows that are done", pages: plan::PAGES },
+    Chapter { title: "Statuses in the results", pages: statuses::PAGES },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
     Chapter { title: "Reasons in a list of what was left out", pages: reasons::PAGES },
     Chapter { title: "Findings of a verification", pages: findings::PAGES },

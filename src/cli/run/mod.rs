@@ -104,7 +104,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         Results::Seen(seen) => {
             seen.belongs_to(&ManifestRows::new(&plan, &prepared.target, "")).or_exit(Exit::Results)?;
             show_document(&prepared, &checkup, Some(plan.facts()))?;
-            if prepared.args.out.output == Output::Human {
+            if prepared.args.out.output == Output::Human && !prepared.screen.quiet {
                 prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()))?;
             }
             Ok(status_of_dry_run(plan.facts()))
@@ -234,6 +234,10 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
     if prepared.args.out.output == Output::Json || checkup.problems.is_empty() {
         return Ok(());
     }
+    // What is noticed by the way is not what went wrong.
+    if prepared.screen.quiet && checkup.checked.is_some() {
+        return Ok(());
+    }
     let name = prepared.manifest_name();
     let found = prepared.found(&name, checkup);
     let lines = prepared.quoted(checkup);
@@ -241,7 +245,7 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
     if prepared.args.dry_run {
         let look = prepared.screen.out_look();
         prepared.screen.print(&console::problems::render(&found, &lines, look))?;
-    } else if !prepared.screen.quiet || checkup.checked.is_none() {
+    } else {
         let look = prepared.screen.err_look();
         prepared.screen.say(&console::problems::render(&found, &lines, look));
     }
