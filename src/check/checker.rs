@@ -54,6 +54,8 @@ pub(super) struct Checker<'a> {
     pub(super) absent: Vec<Field>,
     pub(super) blanks: FirstAndCount,
     pub(super) prefixes: FirstAndCount,
+    /// Files that were found under another Unicode form of their names.
+    forms: FirstAndCount,
 }
 
 /// What is needed of a row of the store only during the check.
@@ -133,6 +135,7 @@ impl<'a> Checker<'a> {
             absent: Vec::new(),
             blanks: FirstAndCount::default(),
             prefixes: FirstAndCount::default(),
+            forms: FirstAndCount::default(),
         }
     }
 
@@ -407,6 +410,9 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let Rest { line, source, .. } = store.rests[ix];
+            if store.paths.other_forms.contains(&source.0) {
+                self.forms.add(detail.place(line), detail.number);
+            }
             if let Some(finding) = presence.judge(source, || store.name(ix).len()) {
                 let problem = finding.problem().at(detail.place(line)).in_row(detail.number);
                 self.problems.push(problem.about("file", text(source)));
@@ -485,7 +491,13 @@ impl<'a> Checker<'a> {
             |count: u32, one: &str, many: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {many}") };
         let blanks = times(self.blanks.count, "value had blanks around it", "values had blanks around them");
         let prefixes = times(self.prefixes.count, "record id had", "record ids had");
+        let forms = times(self.forms.count, "file was", "files were");
         for (tally, code, message) in [
+            (
+                &self.forms,
+                ProblemCode::FileUnicodeForm,
+                format!("{forms} found under another Unicode form of the name, the only one there is"),
+            ),
             (&self.blanks, ProblemCode::OuterBlanks, format!("{blanks}, which were taken off")),
             (&self.prefixes, ProblemCode::ZcrmPrefix, format!("{prefixes} the prefix zcrm_, which was taken off")),
         ] {

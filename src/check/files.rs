@@ -109,6 +109,7 @@ pub(super) fn look(
         }
     }
     store.paths.folders = folders.into_iter().map(Result::unwrap_or_default).collect();
+    look_for_other_forms(store, &mut troubles, &fence);
     look_inside(store, &mut troubles, &fence);
     troubles
 }
@@ -163,6 +164,29 @@ pub(super) fn stamps(
     };
     let of = |source: SourceIx| distinct.binary_search(&source).ok().and_then(|at| looks.get(at).copied().flatten());
     sources.map(of).collect()
+}
+
+/// Finds missing files under another Unicode form of their names: accents that are one character here are two there. One
+/// that is the only one of its kind is the file that was meant, as every system that does not tell the forms apart has it.
+fn look_for_other_forms(store: &mut RowStore, troubles: &mut HashMap<SourceIx, FileFault>, fence: &Fence<'_>) {
+    let mut forms = UnicodeForms::default();
+    let text = |store: &RowStore, source: SourceIx| store.texts.get(store.sources.get(source).text).to_owned();
+    let is_missing = |(_, fault): &(&SourceIx, &FileFault)| **fault == FileFault::Missing;
+    let mut missing: Vec<SourceIx> = troubles.iter().filter(is_missing).map(|(source, _)| *source).collect();
+    missing.sort_unstable_by_key(|source| source.0);
+    for source in missing {
+        let written = text(store, source);
+        if written.is_ascii() {
+            continue;
+        }
+        let Some(found) = forms.find(fence.base, &written) else { continue };
+        if let Ok((path, facts)) = fence.file_at(&found) {
+            store.sources.get_mut(source).facts = Some(facts);
+            store.paths.targets.insert(source.0, path);
+            store.paths.other_forms.insert(source.0);
+            troubles.remove(&source);
+        }
+    }
 }
 
 /// The distinct folders of these files as written, and which is whose.
@@ -317,6 +341,47 @@ fn resolved_as_far_as_there(path: &Path) -> PathBuf {
     }
 }
 
+/// Names on the disk by their composed form, listing each folder once; `None` where several names have one form.
+#[derive(Default)]
+struct UnicodeForms {
+    listings: HashMap<PathBuf, HashMap<String, Option<String>>>,
+}
+
+impl UnicodeForms {
+    /// The path as it is on the disk, if it differs in nothing but Unicode forms and is the only one.
+    fn find(&mut self, base: &Path, written: &str) -> Option<String> {
+        let mut at = base.to_owned();
+        let mut found = PathBuf::new();
+        for component in Path::new(written).components() {
+            let Component::Normal(name) = component else {
+                at.push(component);
+                found.push(component);
+                continue;
+            };
+            let name = name.to_str()?;
+            let there = match fs::symlink_metadata(at.join(name)) {
+                Ok(_) => name.to_owned(),
+                Err(_) => self.listing(&at).get(&name.nfc().collect::<String>())?.clone()?,
+            };
+            at.push(&there);
+            found.push(there);
+        }
+        found.to_str().map(str::to_owned)
+    }
+
+    fn listing(&mut self, folder: &Path) -> &HashMap<String, Option<String>> {
+        self.listings.entry(folder.to_owned()).or_insert_with(|| {
+            let mut names: HashMap<String, Option<String>> = HashMap::new();
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
+                let others = names.entry(name.nfc().collect());
+                others.and_modify(|known| *known = None).or_insert(Some(name));
+            }
+            names
+        })
+    }
+}
+
 /// Finds files of nearly the same name, listing each folder once.
 #[derive(Default)]
 pub(super) struct Nearby {
@@ -324,7 +389,7 @@ pub(super) struct Nearby {
 }
 
 impl Nearby {
-    /// The path as it would be right, if it only differs in case, Unicode form or outer blanks.
+    /// The path as it would be right, if it only differs in case, Unicode form, blanks, quotes and signs that cannot be seen.
     pub(super) fn find(&mut self, base: &Path, text: &str) -> Option<String> {
         let mut at = if Path::new(text).is_absolute() { PathBuf::new() } else { base.to_owned() };
         let mut right: Vec<String> = Vec::new();
@@ -358,7 +423,22 @@ impl Nearby {
     }
 }
 
-/// What is left of a name without case, Unicode form and outer blanks.
+/// What is left of a name without case, Unicode form and outer blanks, with one kind of blank and of quote, and without what
+/// cannot be seen.
 fn folded(name: &str) -> String {
-    name.trim().nfkc().flat_map(char::to_lowercase).nfc().collect()
+    let plain = |c: char| match c {
+        '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{2032}' => '\'',
+        '\u{201C}' | '\u{201D}' | '\u{201F}' | '\u{2033}' => '"',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        c if c.is_whitespace() => ' ',
+        c => c,
+    };
+    let seen = name.nfkc().filter(|c| !is_invisible(*c)).map(plain).flat_map(char::to_lowercase);
+    seen.nfc().collect::<String>().trim().to_owned()
+}
+
+/// Signs that take no room: marks of direction, joiners, soft hyphens, byte order marks.
+pub(super) fn is_invisible(c: char) -> bool {
+    super::name::is_direction_mark(c)
+        || matches!(c, '\u{AD}' | '\u{34F}' | '\u{180E}' | '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}' | '\u{FE00}'..='\u{FE0F}')
 }

@@ -400,6 +400,8 @@ pub(super) struct Paths {
     pub(super) folder_of: Vec<Option<u32>>,
     /// Files that are symbolic links, by source: where they lead.
     pub(super) targets: std::collections::HashMap<u32, PathBuf>,
+    /// Files that were found under another Unicode form of their names, by source.
+    pub(super) other_forms: std::collections::HashSet<u32>,
     /// Archives that rows name members of, resolved.
     pub(super) archives: Vec<PathBuf>,
     /// Sources that are members, by source: in which of the archives, and where in it.

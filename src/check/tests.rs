@@ -131,6 +131,8 @@ fn every_problem_of_a_csv_manifest_is_found_with_its_place() {
         ("module,record,file\nLeads,738964000000291009,\"a\".pdf\nLeads,1,b.pdf\n", &["text-after-quote 2:29 1 -", "record-length 3:7 2 record"]),
         ("module,record,file\nLeads, \"738964000000291009\",a.pdf\n", &["blank-around-quote 2:8 1 -"]),
         ("module,record,file\nLeads,\"738964000000291009\n\",a.pdf\nLeads,1,b.pdf\n", &["newline-in-cell 2:7 1 -", "record-length 4:7 2 record"]),
+        ("module,record,file\rLeads,738964000000291009,a.pdf\rLeads,1,b.pdf\r", &["lone-cr 1:- - -"]),
+        ("module,record,file\nLeads,738964000000291009,a.pdf\n\u{1a}", &["tolerated -:- - -"]),
         ("module,record,file\nLeads,738964000000291009,a\r.pdf\n", &["lone-cr 2:26 1 -", "file-missing 2:26 1 file"]),
         ("module,record,file\nLeads,738964000000291009,a\0.pdf\n", &["nul-character 2:27 1 -"]),
         (",,\n", &["header-missing 1:1 - -"]),
@@ -226,6 +228,13 @@ fn every_problem_of_a_yaml_manifest_is_found_with_its_place() {
         ("version: 1\ndefaults: {module: leads, record: 7.38964E+17, file: c.pdf, name: ..}\nuploads:\n  - note: x\n".to_owned(), &[
             "module-label 2:20 - module", "record-scientific 2:35 - record", "file-missing 2:54 - file", "name-dots 2:67 - name",
         ]),
+        (format!("version: 1\ndefaults: {{module: Leads}} # all\nuploads:\n  - record: {ID} # Miller\n    file: a.pdf\n    name: Contract #4.pdf\n    note: a#b\n"), &["yaml-comment 6:11 1 name", "name-extension 6:11 1 name"]),
+        (format!("version: 1\ndefaults:\n  module: Leads\n  x_a: one #2\nuploads:\n  - {{record: {ID}, file: a.pdf, name: 'A #1.pdf'}} # good\n"), &["yaml-comment 4:8 - x_a"]),
+        (format!("uploads:\n  - record: {ID}\n    file: a.pdf\n  - record: {ID}\n    file: b.pdf\ndefaults:\n  module: Leads\nversion: 1\n"), &["key-after-uploads 6:1 - -", "key-after-uploads 8:1 - -"]),
+        (format!("uploads:\n  - {{module: Leads, record: {ID}, file: a.pdf}}\nversion: 1\n"), &["key-after-uploads 3:1 - -"]),
+        ("version: 1\nuploads:\n  - file: \"C:\\sub\\a.pdf\"\n".to_owned(), &["yaml-syntax 3:11 - -"]),
+        (format!("version: 1\ncolumns: {{record: Record Id, file: Pfad}}\nuploads:\n  - {{module: Leads, Record Id: {ID}, PFAD: a.pdf}}\n"), &[]),
+        (format!("version: 1\ncolumns: {{recrd: Record Id}}\nuploads:\n  - {{module: Leads, record: {ID}, file: a.pdf}}\n"), &["head-value 2:11 - columns"]),
         (format!("version: 1\ndefaults: {{module: Leads, url: 'https://example.com/'}}\nuploads:\n  - {{record: {ID}, file: a.pdf}}\n  - {{record: {ID}}}\n"), &[]),
         (format!("version: 1\nuploads:\n  - module: Leads\n    record: {ID}\n    file: ~\n    url: null\n    name: \"\"\n"), &["source-missing 5:11 1 -"]),
         (format!("version: 1\r\nuploads:\r\n  - module: Leads\r    record: {ID}\r\n    file: a.pdf\r\n"), &["lone-cr 3:18 1 -"]),
@@ -295,7 +304,7 @@ fn every_code_is_reached_by_a_real_manifest() {
         "file-not-regular", "file-outside", "file-empty", "file-exe", "file-device", "link-scheme", "link-host",
         "link-user-info", "link-blank", "link-control", "link-direction", "link-escape", "link-title", "link-twice",
         "name-dots", "name-character", "name-control", "name-direction", "identical-rows", "same-name",
-        "spreadsheet-error", "name-placeholder", "name-extension",
+        "spreadsheet-error", "name-placeholder", "name-extension", "yaml-comment",
     ];
     #[rustfmt::skip]
     // Tests of their own below, in `archives` and in `workbooks`; a full disk of texts cannot be reached in a test, and root may read everything.
@@ -303,7 +312,7 @@ fn every_code_is_reached_by_a_real_manifest() {
         "manifest-changed", "read-failed", "manifest-too-large", "too-many-bad-rows", "file-denied", "archive-unreadable", "member-missing",
         "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
         "crosswalk-organisation", "record-not-found", "sent-before", "sent-under-another-name", "sent-to-another-record", "sent-by-another-manifest", "record-number-cell",
-        "cell-not-text", "cell-formula", "cell-merged",
+        "cell-not-text", "cell-formula", "cell-merged", "file-unicode-form",
     ];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
     reached.extend(in_tables.iter().chain(&elsewhere));
@@ -572,7 +581,7 @@ fn a_missing_file_of_nearly_the_same_name_is_pointed_out() {
     };
     assert!(hint("docs/upper.txt").starts_with("there is docs/UPPER.TXT"));
     assert!(hint("DOCS/UPPER.TXT").starts_with("there is docs/UPPER.TXT"));
-    assert!(hint("docs/é.txt").starts_with("there is docs/e\u{301}.txt"));
+    assert!(hint("docs/É.txt").starts_with("there is docs/e\u{301}.txt"));
     assert!(hint("blank .pdf").starts_with("there is  blank .pdf"));
     assert!(hint("~/x").contains("home folder"));
     assert!(hint("nothing/like/it").starts_with("paths are relative to"));
@@ -786,4 +795,47 @@ fn rows_beyond_the_problems_that_are_kept_are_held_with_their_code() {
         last.contains("missing1499.pdf") && last.contains("module-label: ") && last.contains("file-missing: "),
         "{last}"
     );
+}
+
+#[test]
+fn headings_of_an_export_get_their_meaning_from_the_user_and_others_may_be_passed_over() {
+    let folder = CheckFolder::new();
+    let content = format!("\u{feff}Record Id;Pfad;Module;Owner\nzcrm_{ID};a.pdf;Leads;Anna\n");
+    folder.write("m.csv", content.as_bytes());
+    let read = |rules: &[&str], ignore_unknown| {
+        let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        let headings = manifest::HeadingRules { rules, ignore_unknown };
+        let options = manifest::ReadOptions { headings, ..Default::default() };
+        folder.check_file("m.csv", &options, &CheckOptions::default())
+    };
+    let both = ["record=record id", "file=Pfad"];
+    assert_eq!(found(&read(&both, false)), ["column-unknown 1:23 - Owner", "zcrm-prefix 2:1 1 -"]);
+    let checkup = read(&both, true);
+    assert_eq!(found(&checkup), ["tolerated 1:- - -", "zcrm-prefix 2:1 1 -"]);
+    assert!(checkup.problems[0].message.contains("columns that are not used: Owner"));
+    assert_eq!(checkup.sound, 1);
+    let carried = read(&["record=Record Id", "file=Pfad", "x_owner=Owner"], false);
+    assert_eq!((carried.sound, carried.carried_columns), (1, vec!["x_owner".to_owned()]));
+    let wrong = read(&["record=Record-Id", "file=Pfad"], true);
+    assert_eq!(found(&wrong), ["column-missing 1:- - -", "tolerated 1:- - -"]);
+    assert!(wrong.problems[0].hint.contains("did you mean \"Record Id\"?"), "{}", wrong.problems[0].hint);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_differs_only_in_its_unicode_form_is_the_file_that_was_meant() {
+    let folder = CheckFolder::new();
+    folder.write("o\u{308}rtlich/Re\u{301}sume\u{301}.pdf", b"content");
+    folder.write("two/e\u{301}\u{323}.pdf", b"content");
+    folder.write("two/\u{e9}\u{323}.pdf", b"content");
+    let content = format!(
+        "module,record,file\nLeads,{ID},\u{f6}rtlich/R\u{e9}sum\u{e9}.pdf\nLeads,{ID},two/\u{1eb9}\u{301}.pdf\n"
+    );
+    let checkup = folder.csv(&content);
+    assert_eq!(found(&checkup), ["file-unicode-form 2:26 1 -", "file-missing 3:26 2 file"]);
+    let checkup = folder.csv(&content.lines().take(2).map(|line| format!("{line}\n")).collect::<String>());
+    let checked = checkup.checked.unwrap();
+    let file = checked.file(RowIx(0)).unwrap();
+    assert!(file.path.ends_with("o\u{308}rtlich/Re\u{301}sume\u{301}.pdf"), "{}", file.path.display());
+    assert_eq!(checked.upload(RowIx(0)).name, "R\u{e9}sum\u{e9}.pdf");
 }

@@ -20,7 +20,7 @@ use super::values::{
 };
 use crate::collect::recipe_names;
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
-use crate::manifest::ManifestFormat;
+use crate::manifest::{HeadingRule, HeadingRules, ManifestFormat, ReadOptions};
 use crate::plan::recognise::RenamedRule;
 use crate::units::{Rate, parse_bandwidth, parse_duration, parse_size};
 use crate::verify::sample::SampleSize;
@@ -326,6 +326,12 @@ pub struct ReadArgs {
     /// Sheet of a workbook to read [default: the first one that is not hidden]
     #[arg(long, value_name = "NAME")]
     pub sheet: Option<String>,
+    /// Heading of the file that is to be read as a column, such as record="Record Id"; repeatable
+    #[arg(long, value_name = "COLUMN=HEADING", value_delimiter = ';')]
+    pub column: Vec<HeadingRule>,
+    /// Pass over columns that have no meaning here, instead of refusing the file
+    #[arg(long)]
+    pub ignore_columns: bool,
     /// API name of a custom module; repeatable
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub custom_module: Vec<String>,
@@ -335,6 +341,28 @@ pub struct ReadArgs {
     /// Let paths leave that folder
     #[arg(long)]
     pub allow_outside: bool,
+}
+
+impl ReadArgs {
+    /// Adds what a settings file says of headings, as far as the command line says nothing of the same columns.
+    pub fn add_columns(&mut self, rules: Vec<HeadingRule>) {
+        for rule in rules {
+            if self.column.iter().all(|own| own.column() != rule.column()) {
+                self.column.push(rule);
+            }
+        }
+    }
+
+    /// What they say of how to read the manifest.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions {
+            format: self.format,
+            encoding: self.encoding,
+            root: self.root.clone(),
+            sheet: self.sheet.clone(),
+            headings: HeadingRules { rules: self.column.clone(), ignore_unknown: self.ignore_columns },
+        }
+    }
 }
 
 /// Which rows a run is about.
@@ -507,6 +535,9 @@ pub struct CrosswalkArgs {
     /// Sheet of a workbook to read, of the table or of the manifest [default: the first one that is not hidden]
     #[arg(long, value_name = "NAME")]
     pub sheet: Option<String>,
+    /// Heading of the manifest that is to be read as a column, such as key="Old Id"; repeatable
+    #[arg(long, value_name = "COLUMN=HEADING", value_delimiter = ';', conflicts_with = "table")]
+    pub column: Vec<HeadingRule>,
     /// Module of its records
     #[arg(long, value_name = "MODULE", requires = "table", help_heading = "From a table")]
     pub module: Option<String>,

@@ -294,12 +294,7 @@ fn known<T>(
 
 /// The scopes for the modules of a manifest's sound rows; its files are not looked at.
 fn needed_scopes(path: &Path, args: &TargetArgs, read: &ReadArgs) -> Result<Vec<String>, Failure> {
-    let settings = manifest::ReadOptions {
-        format: read.format,
-        encoding: read.encoding,
-        root: read.root.clone(),
-        sheet: read.sheet.clone(),
-    };
+    let settings = read.options();
     let manifest = manifest::open(&manifest::Input::Path(path.to_owned()), &settings).map_err(Failure::usage)?;
     let settings = check::CheckOptions {
         version: args.api_version.unwrap_or_default(),

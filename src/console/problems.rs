@@ -117,6 +117,9 @@ fn shown_of_each(kinds: usize) -> usize {
 
 /// Where a problem is in a workbook, as its program names it: `move.xlsx Sheet1!B7`, or the row where it has no one cell.
 fn place_in_workbook(manifest: &str, sheet: &str, problem: &Problem) -> String {
+    // As a sheet program writes it, so that it can be typed into its field for names.
+    let is_plain = sheet.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let sheet = if is_plain { sheet.to_owned() } else { format!("'{}'", sheet.replace('\'', "''")) };
     let place = match (problem.line, problem.column.and_then(|column| column.checked_sub(1))) {
         (Some(line), Some(column)) => format!("!{}", cell_name(line, column as usize)),
         (Some(line), None) => format!(", row {line}"),

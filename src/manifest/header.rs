@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::headings::{HeadingRules, ignored};
 use super::limits::{self, MAX_CARRIED};
 use super::row::{self, Field};
 use crate::problem::remedies;
@@ -55,12 +56,13 @@ impl Header {
     }
 
     /// Understands the names, each with its place. Problems are reported and the rest is understood nevertheless.
-    pub(crate) fn read(cells: &[(String, Place)], problems: &mut ProblemList) -> Header {
+    pub(crate) fn read(cells: &[(String, Place)], rules: &HeadingRules, problems: &mut ProblemList) -> Header {
         let mut header = Header::default();
+        let mut unused: Vec<&str> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
         let last_named = cells.iter().rposition(|(name, _)| !name.trim().is_empty());
         for (ix, (written, place)) in cells.iter().enumerate() {
-            let name = written.trim();
+            let name = rules.column_of(written.trim());
             let lower = name.to_lowercase();
             let column = if lower.is_empty() {
                 if Some(ix) < last_named {
@@ -70,13 +72,23 @@ impl Header {
             } else if seen.contains(&lower) {
                 problems.push(twice(&lower, *place));
                 ManifestColumn::Refused
+            } else if rules.ignore_unknown && !is_column(&lower) {
+                unused.push(name);
+                ManifestColumn::Refused
             } else {
                 header.column(name, &lower, *place, problems)
             };
             seen.insert(lower);
             header.columns.push(column);
         }
-        header.report_missing(cells.first().map_or(1, |(_, place)| place.line), problems);
+        let place = cells.first().map_or(Place { line: 1, column: None }, |(_, place)| *place);
+        let missing = rules.missing(cells.iter().map(|(name, _)| name.as_str()), place);
+        // What was to be read as a column that is needed is missing once.
+        if missing.is_empty() {
+            header.report_missing(place.line, problems);
+        }
+        problems.extend(missing);
+        problems.extend(ignored(&unused, place.line));
         header
     }
 
@@ -160,10 +172,15 @@ pub(crate) fn results_as_manifest(line: u32) -> Problem {
         .on_line(line)
 }
 
-/// Whether a manifest, or a results file, has a column of this name.
-pub(crate) fn is_known(name: &str) -> bool {
-    let name = name.trim().to_lowercase();
-    Field::named(&name).is_some() || row::is_carried(&name) || RESULTS_ONLY.contains(&name.as_str())
+/// Whether a manifest, or a results file, has a column of this name, or the user gives it the meaning of one.
+pub(crate) fn is_known(name: &str, rules: &HeadingRules) -> bool {
+    let name = rules.column_of(name.trim()).to_lowercase();
+    is_column(&name) || RESULTS_ONLY.contains(&name.as_str())
+}
+
+/// Whether a manifest has a column of this name, which is in lower case.
+fn is_column(name: &str) -> bool {
+    Field::named(name).is_some() || row::is_carried(name)
 }
 
 #[cfg(test)]
@@ -175,7 +192,7 @@ mod tests {
         let place = Place { line: 1, column: Some(1) };
         let cells = ["Module", " RECORD ", "File", "X_Old_ID", "NOTE", ""].map(|name| (name.to_owned(), place));
         let mut problems = ProblemList::default();
-        let header = Header::read(&cells, &mut problems);
+        let header = Header::read(&cells, &HeadingRules::default(), &mut problems);
         assert_eq!(*problems, []);
         assert_eq!(header.carried, ["x_Old_ID", "note"]);
         assert_eq!(header.width(), 5);

@@ -5,6 +5,7 @@
 //! | encodings, byte order marks, what is not text | `decode.rs` |
 //! | how large a manifest, a cell, a header may be | `limits.rs` |
 //! | which columns there may be | `header.rs` |
+//! | headings of real exports (`columns`) | `headings.rs` |
 //! | what a row is to the check | `row.rs` |
 //! | what is said of the file as a whole | `reader.rs` |
 //! | showing lines of the file again | `excerpt.rs` |
@@ -17,6 +18,7 @@ mod csv;
 mod decode;
 mod excerpt;
 mod header;
+mod headings;
 mod limits;
 mod reader;
 mod row;
@@ -33,6 +35,7 @@ use encoding_rs::Encoding;
 use serde::Serialize;
 
 pub(crate) use self::csv::{CsvRow, CsvSheet};
+pub use self::headings::{HeadingRule, HeadingRules};
 pub(crate) use self::reader::ManifestReader;
 pub(crate) use self::row::{Field, RawRow};
 pub(crate) use self::spreadsheet_errors::is_spreadsheet_error;
@@ -47,7 +50,7 @@ use self::decode::Decoder;
 use self::limits::MAX_BYTES;
 use self::reader::{RowReader, Tolerance};
 use self::xlsx::{WorkbookRows, spool};
-use self::yaml::YamlDocument;
+use self::yaml::{LateKey, YamlDocument};
 use crate::problem::ProblemList;
 use crate::upload::FileFacts;
 
@@ -103,6 +106,8 @@ pub struct ReadOptions {
     pub root: Option<PathBuf>,
     /// `--sheet`: the sheet of a workbook; otherwise the first one.
     pub sheet: Option<String>,
+    /// `--column` and `--ignore-columns`: what headings mean.
+    pub headings: HeadingRules,
 }
 
 /// A manifest that is open and not yet read.
@@ -114,6 +119,9 @@ pub struct Manifest {
     tab_only: bool,
     encoding: Option<&'static Encoding>,
     root_is_given: bool,
+    headings: HeadingRules,
+    /// Keys of the head that stand behind the rows of a YAML manifest, with their lines.
+    late_keys: Vec<(LateKey, u32)>,
 }
 
 /// What a manifest is read from.
@@ -221,14 +229,22 @@ impl Manifest {
         let mut tolerance = Tolerance::default();
         let is_yaml = self.info.format == ManifestFormat::Yaml;
         let rows = match self.source {
-            ManifestSource::Sheet(sheet) => RowReader::Workbook(Box::new(WorkbookRows::open(*sheet, problems))),
+            ManifestSource::Sheet(sheet) => {
+                RowReader::Workbook(Box::new(WorkbookRows::open(*sheet, &self.headings, problems)))
+            }
             ManifestSource::Text(source) => {
                 let decoder = Decoder::new(source, self.encoding, is_yaml).with_limit(MAX_BYTES);
                 if is_yaml {
-                    RowReader::Yaml(Box::new(YamlDocument::open(decoder, problems)))
+                    RowReader::Yaml(Box::new(YamlDocument::open(decoder, self.headings, &self.late_keys, problems)))
                 } else {
                     let lines = ManifestLines::new(decoder);
-                    RowReader::Csv(Box::new(CsvRows::open(lines, self.tab_only, &mut tolerance, problems)))
+                    RowReader::Csv(Box::new(CsvRows::open(
+                        lines,
+                        self.tab_only,
+                        &self.headings,
+                        &mut tolerance,
+                        problems,
+                    )))
                 }
             }
         };
@@ -289,6 +305,11 @@ pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestEr
             (Box::new(file), Some((again, facts)))
         }
     };
+    let late_keys = match (input, format) {
+        // What cannot be read once more is found while it is read.
+        (Input::Path(path), ManifestFormat::Yaml) if file.is_some() => yaml::late_keys(path).unwrap_or_default(),
+        _ => Vec::new(),
+    };
     let (source, sha256, sheet) = match format {
         ManifestFormat::Csv | ManifestFormat::Yaml => (ManifestSource::Text(text), String::new(), None),
         ManifestFormat::Xlsx => {
@@ -314,6 +335,8 @@ pub fn open(input: &Input, options: &ReadOptions) -> Result<Manifest, ManifestEr
         tab_only,
         encoding: options.encoding,
         root_is_given: options.root.is_some(),
+        headings: options.headings.clone(),
+        late_keys,
     })
 }
 

@@ -205,6 +205,8 @@ pub(super) struct Tolerance {
     pub(super) unnamed_columns: bool,
     /// The last line has no end.
     pub(super) unended: bool,
+    /// The file ends with the mark that old programs put behind a text.
+    pub(super) end_mark: bool,
 }
 
 impl Tolerance {
@@ -227,6 +229,7 @@ impl Tolerance {
             counted(self.short_rows, "row that ends early", "rows that end early"),
             self.unnamed_columns.then(|| "empty columns without a name at the end".to_owned()),
             self.unended.then(|| "a last line without an end".to_owned()),
+            self.end_mark.then(|| "an end mark (Ctrl-Z) behind the last line".to_owned()),
         ]
         .into_iter()
         .flatten()

@@ -27,6 +27,8 @@ fn read(format: ManifestFormat, text: &str) -> (Vec<Vec<String>>, Vec<Problem>) 
         tab_only: false,
         encoding: None,
         root_is_given: true,
+        headings: HeadingRules::default(),
+        late_keys: Vec::new(),
     };
     let mut problems = ProblemList::default();
     let mut reader = manifest.read(&mut problems);

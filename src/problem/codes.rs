@@ -280,6 +280,13 @@ problem_codes! {
     remedy: "Look at the place named, and at the line before it: indentation by blanks only, a blank after each \
              colon, quotes around values that begin with a special character.";
 
+    YamlComment = "yaml-comment", Warning, Row;
+    title: "the end of a value is taken for a comment";
+    meaning: "In YAML a # behind a blank begins a comment, unless the value is quoted. Here one follows a file, an address, a \
+              name, a key or a carried value, so that part of it may be missing.";
+    example: "  - name: Contract #4.pdf     (the name is Contract)";
+    remedy: "Quote the whole value: name: 'Contract #4.pdf'. A real comment can stand on a line of its own.";
+
     YamlDocuments = "yaml-documents", Error, Whole;
     title: "there is more than one YAML document";
     meaning: "A manifest is one document. What follows the second `---` would be ignored by some readers.";
@@ -381,7 +388,7 @@ problem_codes! {
     title: "a record id or key is a number in the workbook";
     meaning: "A sheet keeps 15 digits of a number. A record id of 16 digits or more in a cell that is a number has lost its \
               last ones, whatever the sheet shows, so the id is not the one that was meant.";
-    example: "(cell B2 of a workbook: 4150868000001944196 as a number, which the sheet holds as 4150868000001940000)";
+    example: "(cell B2, 4150868000001944196 typed as a number: the sheet keeps 4150868000001940000)";
     remedy: "Format the column as Text, and take the ids from the export again. Changing the format of cells that hold \
              numbers does not bring the digits back.";
 
@@ -674,6 +681,13 @@ problem_codes! {
               links or a path that is too long.";
     example: "Leads,738964000000291009,circle.pdf";
     remedy: "Look at the system's message.";
+
+    FileUnicodeForm = "file-unicode-form", Note, Row;
+    title: "a file was found under another Unicode form of its name";
+    meaning: "An accented letter can be one character or a letter and a mark behind it. The manifest has one form and the \
+              disk the other, and the disk has one such file only, so it is the one that was meant.";
+    example: "Leads,738964000000291009,Résumé.pdf     (composed here, decomposed on the disk)";
+    remedy: "Nothing has to be done.";
 
     FileNotRegular = "file-not-regular", Error, Row;
     title: "the path leads to something that is not a file";

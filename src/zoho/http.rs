@@ -51,6 +51,17 @@ impl Default for HttpOptions {
     }
 }
 
+impl HttpOptions {
+    /// Reads the certificates that are to be trusted, so that a file that cannot be used is told before it is needed.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, or no certificate in it.
+    pub fn check_ca_file(&self) -> Result<(), HttpError> {
+        self.ca_file.as_deref().map_or(Ok(()), |path| certificates(path).map(|_| ()))
+    }
+}
+
 /// Time limits. There is none for a whole upload: a large file on a slow line takes as long as it takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimeLimits {
@@ -195,8 +206,10 @@ pub(crate) fn agent(settings: &HttpOptions, base: &Base) -> Result<Agent, HttpEr
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
     let trouble = |why: String| HttpError::CaFile { path: path.to_owned(), why };
     let pem = fs::read(path).map_err(|error| trouble(error.to_string()))?;
+    // Editors on Windows put a byte order mark before the first line, which is then no line that a reader of PEM knows.
+    let pem = pem.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&pem);
     let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
+    for item in parse_pem(pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}
@@ -381,5 +394,18 @@ mod tests {
         fs::write(&path, "not a certificate").expect("written");
         let error = certificates(&path).expect_err("no certificate").to_string();
         assert!(error.contains("BEGIN CERTIFICATE"), "{error}");
+        let options = HttpOptions { ca_file: Some(path), ..HttpOptions::default() };
+        assert!(options.check_ca_file().is_err() && HttpOptions::default().check_ca_file().is_ok());
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_certificate_is_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ca.pem");
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(vec!["crm.example".to_owned()]).expect("a name");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        fs::write(&path, format!("\u{feff}{pem}")).expect("written");
+        assert_eq!(certificates(&path).expect("read").len(), 1);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use toml_edit::Value;
+
 use super::file::{ValueReader, parsed, positive, text, texts, yes_or_no};
 use crate::cli::args::RunArgs;
+use crate::manifest::HeadingRule;
 use crate::units::{Rate, parse_bandwidth, parse_size};
 
 /// Settings that either file may hold: pace, size and warning rules, custom modules, root.
@@ -33,6 +36,10 @@ pub struct RunSettings {
     pub root: Option<PathBuf>,
     /// As `--crosswalk`; from a file beside the manifest, files inside its own folder.
     pub crosswalks: Vec<PathBuf>,
+    /// As `--column`.
+    pub columns: Vec<HeadingRule>,
+    /// As `--ignore-columns`.
+    pub ignore_columns: Option<bool>,
 }
 
 impl RunSettings {
@@ -50,6 +57,8 @@ impl RunSettings {
         checks.allow_rounded_ids |= self.allow_rounded_ids.unwrap_or(false);
         run.read.custom_module.extend(self.custom_modules);
         run.read.root = run.read.root.take().or(self.root);
+        run.read.ignore_columns |= self.ignore_columns.unwrap_or(false);
+        run.read.add_columns(self.columns);
         if run.read.crosswalk.is_empty() {
             run.read.crosswalk = self.crosswalks;
         }
@@ -106,6 +115,17 @@ pub(super) const RUN_KEYS: &[(&str, ValueReader<RunSettings>)] = &[
         let files = value.as_str().map_or_else(|| texts(value), |one| Ok(vec![one.to_owned()]));
         run.crosswalks =
             files.map_err(|_| "must be a path or a list of paths")?.into_iter().map(PathBuf::from).collect();
+        Ok(())
+    }),
+    ("columns", |run, value| {
+        const WANTED: &str = "must name columns and headings, like { record = \"Record Id\" }";
+        let table = value.as_inline_table().ok_or(WANTED)?;
+        let rule = |(column, heading): (&str, &Value)| HeadingRule::new(column, heading.as_str()?).ok();
+        run.columns = table.iter().map(rule).collect::<Option<_>>().ok_or(WANTED)?;
+        Ok(())
+    }),
+    ("ignore_columns", |run, value| {
+        run.ignore_columns = Some(yes_or_no(value)?);
         Ok(())
     }),
     ("root", |run, value| {

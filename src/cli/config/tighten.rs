@@ -51,6 +51,7 @@ pub fn loosening(theirs: &RunSettings, own: &RunSettings) -> Option<Loosening> {
         .or_else(|| switch("allow_empty", theirs.allow_empty, own.allow_empty, "true", false))
         .or_else(|| switch("allow_identical", theirs.allow_identical, own.allow_identical, "true", false))
         .or_else(|| switch("allow_rounded_ids", theirs.allow_rounded_ids, own.allow_rounded_ids, "true", false))
+        .or_else(|| switch("ignore_columns", theirs.ignore_columns, own.ignore_columns, "true", false))
 }
 
 /// A number that may only be smaller. Without a limit of the user's or a default any number is one.

@@ -23,7 +23,7 @@ use crate::engine::StopSignal;
 use crate::engine::requests::driver::{self, RequestEnding};
 use crate::engine::requests::{RequestEngine, RequestPolicy, RequestStop, RequestTotals};
 use crate::exit::Exit;
-use crate::manifest::{self, Input, ReadOptions};
+use crate::manifest::{self, HeadingRules, Input, ReadOptions};
 use crate::units;
 use crate::upload::RecordId;
 use crate::zoho::Client;
@@ -93,7 +93,9 @@ fn modules(args: &CrosswalkArgs) -> Result<Vec<LookupModule>, Failure> {
 
 /// The keys that a manifest names.
 fn wanted(path: &Path, args: &CrosswalkArgs) -> Result<WantedKeys, Failure> {
-    let options = ReadOptions { encoding: args.encoding, sheet: args.sheet.clone(), ..ReadOptions::default() };
+    let headings = HeadingRules { rules: args.column.clone(), ignore_unknown: false };
+    let options =
+        ReadOptions { encoding: args.encoding, sheet: args.sheet.clone(), headings, ..ReadOptions::default() };
     let manifest = manifest::open(&Input::Path(path.to_owned()), &options).map_err(Failure::usage)?;
     let wanted = WantedKeys::of(manifest);
     if wanted.by_module.is_empty() {

@@ -54,12 +54,13 @@ impl Subject {
         for settings in [beside, user.run.clone()] {
             read.custom_module.extend(settings.custom_modules);
             read.root = read.root.take().or(settings.root);
+            read.ignore_columns |= settings.ignore_columns.unwrap_or(false);
+            read.add_columns(settings.columns);
             if read.crosswalk.is_empty() {
                 read.crosswalk = settings.crosswalks;
             }
         }
-        let options =
-            manifest::ReadOptions { format: read.format, encoding: read.encoding, root: read.root, sheet: read.sheet };
+        let options = read.options();
         let manifest = manifest::open(&manifest::Input::Path(path.clone()), &options).map_err(Failure::usage)?;
         // The service is asked about what would only be doubted here: ids that look rounded, for example.
         let options = check::CheckOptions {

@@ -79,6 +79,8 @@ impl Way {
             bandwidth: args.run_pace.bandwidth,
             ..config::http(&args.target, access.ca_file.clone()).map_err(Failure::usage)?
         };
+        // A run would find out when it connects, and a dry run is there to find out before.
+        http.check_ca_file().map_err(Failure::usage)?;
         let target = match access.place.target() {
             Ok(target) => target,
             Err(TargetError::Missing) if args.dry_run => {
@@ -192,12 +194,7 @@ impl Prepared {
         }
         let target = way.label();
         Ok(Prepared {
-            read: manifest::ReadOptions {
-                format: args.read.format,
-                encoding: args.read.encoding,
-                root: args.read.root.clone(),
-                sheet: args.read.sheet.clone(),
-            },
+            read: args.read.options(),
             check: check_settings(&args, version),
             results: results::ResultsOptions {
                 target: (!target.is_empty()).then(|| target.clone()),

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::manifest::header::is_known;
+use crate::manifest::headings::HeadingRules;
 use crate::problem::{Place, Problem, ProblemCode};
 
 /// What a CSV manifest may be separated by.
@@ -19,8 +20,8 @@ enum Delimiter {
 }
 
 /// Finds the delimiter: the one that makes the most known names of the line.
-fn find_delimiter(line: &str) -> Delimiter {
-    let mut scored = DELIMITERS.map(|delimiter| (known_names(line, delimiter), delimiter));
+fn find_delimiter(line: &str, rules: &HeadingRules) -> Delimiter {
+    let mut scored = DELIMITERS.map(|delimiter| (known_names(line, delimiter, rules), delimiter));
     // Stable, so that a header of one column is taken for one with commas.
     scored.sort_by_key(|(score, _)| Reverse(*score));
     let [(best, delimiter), (second, other), ..] = scored;
@@ -33,8 +34,8 @@ fn find_delimiter(line: &str) -> Delimiter {
 }
 
 /// How many names of a header line are known if it is separated by this.
-fn known_names(line: &str, delimiter: u8) -> usize {
-    line.split(char::from(delimiter)).filter(|cell| is_known(cell.trim().trim_matches('"'))).count()
+fn known_names(line: &str, delimiter: u8, rules: &HeadingRules) -> usize {
+    line.split(char::from(delimiter)).filter(|cell| is_known(cell.trim().trim_matches('"'), rules)).count()
 }
 
 /// The delimiter that a first line of the form `sep=;` asks for; `Some(None)` if it asks for one that is not possible.
@@ -63,13 +64,14 @@ pub(crate) fn choose(
     tab_only: bool,
     sep_at: u32,
     line: u32,
+    rules: &HeadingRules,
 ) -> Result<u8, Box<Problem>> {
-    let found = if tab_only { Delimiter::Found(b'\t') } else { find_delimiter(first) };
+    let found = if tab_only { Delimiter::Found(b'\t') } else { find_delimiter(first, rules) };
     let problem = match (asked, found) {
         (Some(None), _) => sep_unknown(sep_at),
         (_, Delimiter::NoHeader) => header_missing(first, line),
         (Some(Some(asked)), _) => {
-            let names = |delimiter: &u8| known_names(first, *delimiter);
+            let names = |delimiter: &u8| known_names(first, *delimiter, rules);
             let others = DELIMITERS.into_iter().filter(|other| names(other) > names(&asked));
             match others.max_by_key(names) {
                 Some(other) => contradiction(asked, other, sep_at),
@@ -139,7 +141,7 @@ mod tests {
             ("Leads,738964000000291009,a.pdf", Delimiter::NoHeader),
             ("", Delimiter::NoHeader),
         ] {
-            assert_eq!(find_delimiter(line), wanted, "{line}");
+            assert_eq!(find_delimiter(line, &HeadingRules::default()), wanted, "{line}");
         }
     }
 

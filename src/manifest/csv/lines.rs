@@ -7,6 +7,9 @@ use crate::problem::{Place, Problem, ProblemCode};
 /// A row may not be longer than this, in bytes.
 pub(crate) const ROW_LIMIT: usize = 1 << 20;
 
+/// Ctrl-Z.
+const END_MARK: char = '\u{1a}';
+
 /// The text of the file, row by row.
 pub(crate) struct ManifestLines {
     pub(crate) decoder: Decoder,
@@ -18,6 +21,8 @@ pub(crate) struct ManifestLines {
     at_end: bool,
     /// Whether the last row had a line end.
     ended: bool,
+    /// Whether the text ended with the mark of old programs, which is taken off.
+    end_mark: bool,
     /// A row may not be longer than this, in bytes.
     row_limit: usize,
 }
@@ -40,6 +45,7 @@ impl ManifestLines {
             line: 1,
             at_end: false,
             ended: true,
+            end_mark: false,
             row_limit: ROW_LIMIT,
         }
     }
@@ -62,6 +68,11 @@ impl ManifestLines {
     /// Whether the last line was ended properly.
     pub(crate) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether the text ended with Ctrl-Z, by which programs of the first PCs knew the end of a file.
+    pub(crate) fn had_end_mark(&self) -> bool {
+        self.end_mark
     }
 
     /// The next physical line without its end, not yet taken; `None` at the end of the file.
@@ -156,6 +167,10 @@ impl ManifestLines {
         self.start = 0;
         let more = self.decoder.read_into(&mut self.buffer);
         self.at_end = !more;
+        if !more && self.buffer.ends_with(END_MARK) {
+            self.buffer.pop();
+            self.end_mark = true;
+        }
         more
     }
 

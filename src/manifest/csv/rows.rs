@@ -7,6 +7,7 @@ use super::delimiter;
 
 use super::lines::{ManifestLines, Piece};
 use crate::manifest::header::{self, Header, ManifestColumn};
+use crate::manifest::headings::HeadingRules;
 use crate::manifest::limits::{self, CELL_LIMIT, MAX_COLUMNS};
 use crate::manifest::reader::Tolerance;
 use crate::manifest::row::RawRow;
@@ -28,6 +29,7 @@ impl CsvRows {
     pub(crate) fn open(
         mut lines: ManifestLines,
         tab_only: bool,
+        rules: &HeadingRules,
         tolerance: &mut Tolerance,
         problems: &mut ProblemList,
     ) -> CsvRows {
@@ -41,7 +43,8 @@ impl CsvRows {
         let line = lines.line();
         let chosen = match lines.peek_line() {
             None => Err(None),
-            Some(first) => delimiter::choose(first, asked, tab_only, sep_at, line).map_err(Some),
+            Some(first) if first.contains('\r') => Err(Some(Box::new(lone_crs(line)))),
+            Some(first) => delimiter::choose(first, asked, tab_only, sep_at, line, rules).map_err(Some),
         };
         let delimiter = *chosen.as_ref().unwrap_or(&b',');
         let mut table = CsvRows {
@@ -52,7 +55,7 @@ impl CsvRows {
             readable: chosen.is_ok(),
         };
         match chosen {
-            Ok(_) => table.read_header(problems),
+            Ok(_) => table.read_header(rules, problems),
             Err(Some(problem)) => problems.push(*problem),
             // An empty file; that there are no rows is said by whoever counts them.
             Err(None) => {}
@@ -60,7 +63,7 @@ impl CsvRows {
         table
     }
 
-    fn read_header(&mut self, problems: &mut ProblemList) {
+    fn read_header(&mut self, rules: &HeadingRules, problems: &mut ProblemList) {
         match self.lines.next(self.delimiter, &|_| false, &mut self.cells.starts) {
             None => {}
             Some(Piece::Broken { problem, .. }) => {
@@ -78,7 +81,7 @@ impl CsvRows {
                     problems.push(header::results_as_manifest(line));
                     self.readable = false;
                 } else {
-                    self.header = Header::read(&cells, problems);
+                    self.header = Header::read(&cells, rules, problems);
                 }
             }
         }
@@ -117,6 +120,7 @@ impl CsvRows {
             match piece {
                 None => {
                     tolerance.unended |= !self.lines.ended();
+                    tolerance.end_mark |= self.lines.had_end_mark();
                     return false;
                 }
                 Some(Piece::Broken { line, problem, lost }) => {
@@ -241,6 +245,16 @@ fn comment(place: Place) -> Problem {
         "remove the line; remarks can go into a column named note",
     )
     .at(place)
+}
+
+/// A header that goes on behind a carriage return: to every other program this is the first of many lines.
+fn lone_crs(line: u32) -> Problem {
+    Problem::new(
+        ProblemCode::LoneCr,
+        "the lines of this file end in carriage returns alone, as spreadsheets on a Mac may write them",
+        "save it as CSV UTF-8 or as .xlsx",
+    )
+    .on_line(line)
 }
 
 fn lone_cr(place: Place, cell: &str) -> Problem {

@@ -3,6 +3,7 @@
 use super::cell::CellFlaw;
 use super::workbook::{WorkbookCell, WorkbookRow, WorkbookSheet, cell_name};
 use crate::manifest::header::{self, Header, ManifestColumn};
+use crate::manifest::headings::HeadingRules;
 use crate::manifest::limits::{CELL_LIMIT, cell_too_large};
 use crate::manifest::reader::Tolerance;
 use crate::manifest::row::{Field, RawRow};
@@ -25,7 +26,11 @@ pub(in crate::manifest) struct WorkbookRows {
 impl WorkbookRows {
     /// Takes the first row in which something stands for the header. What is wrong with it is reported, and rows are read
     /// nevertheless if that makes sense.
-    pub(in crate::manifest) fn open(mut sheet: WorkbookSheet, problems: &mut ProblemList) -> WorkbookRows {
+    pub(in crate::manifest) fn open(
+        mut sheet: WorkbookSheet,
+        rules: &HeadingRules,
+        problems: &mut ProblemList,
+    ) -> WorkbookRows {
         let (mut names, mut margin) = (Vec::new(), 0);
         if let Some(first) = sheet.next() {
             margin = first.cells().map(|cell| cell.column).next().unwrap_or_default();
@@ -36,11 +41,11 @@ impl WorkbookRows {
         if header::is_results(&names) {
             problems.push(header::results_as_manifest(line));
             rows.readable = false;
-        } else if rows.readable && !names.iter().any(|(name, _)| header::is_known(name)) {
+        } else if rows.readable && !names.iter().any(|(name, _)| header::is_known(name, rules)) {
             problems.push(header_missing(&names));
             rows.readable = false;
         } else if rows.readable {
-            rows.header = Header::read(&names, problems);
+            rows.header = Header::read(&names, rules, problems);
         }
         rows
     }

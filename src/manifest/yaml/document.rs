@@ -14,11 +14,14 @@ use super::events::{
     report_tag, without_nul,
 };
 use super::head::{HEAD_KEYS, OneOrMore, YamlHead};
+use super::late_keys::{LateKey, key_after_uploads};
 use super::plain::{PlainEntry, PlainExtent, PlainNext, PlainRows, PlainStyle};
 use super::problems::{
-    key_twice, merge_key, missing_version, no_uploads, not_a_row, not_text, report_text, unknown_key, wrong_version,
+    ends_at_comment, key_twice, merge_key, missing_version, no_uploads, not_a_row, not_text, report_text, unknown_key,
+    wrong_version,
 };
 use crate::manifest::decode::Decoder;
+use crate::manifest::headings::{self, HeadingRule, HeadingRules};
 use crate::manifest::limits::{MAX_CARRIED, too_many};
 use crate::manifest::reader::Tolerance;
 use crate::manifest::row::{self, Field, RawRow};
@@ -43,6 +46,12 @@ pub(crate) struct YamlDocument {
     carried_at: HashMap<String, usize>,
     keys: Vec<String>,
     state: DocumentState,
+    /// What keys mean that are called otherwise.
+    headings: HeadingRules,
+    /// Keys of rows that are passed over, a few of them.
+    unused: Vec<String>,
+    /// Warnings of the row that is being read: unlike errors they do not make it a broken one.
+    warnings: Vec<Problem>,
 }
 
 /// A value under `defaults:`.
@@ -68,8 +77,13 @@ enum DocumentState {
 
 impl YamlDocument {
     /// Reads up to the first row.
-    pub(crate) fn open(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
-        let mut document = YamlDocument::open_with_events(decoder, problems);
+    pub(crate) fn open(
+        decoder: Decoder,
+        headings: HeadingRules,
+        late: &[(LateKey, u32)],
+        problems: &mut ProblemList,
+    ) -> YamlDocument {
+        let mut document = YamlDocument::open_with_events(decoder, headings, late, problems);
         if document.state == DocumentState::InRows {
             document.pass_to_plain();
         }
@@ -77,7 +91,12 @@ impl YamlDocument {
     }
 
     /// The same, with all rows to be read from events unless [`YamlDocument::pass_to_plain`] is called.
-    fn open_with_events(decoder: Decoder, problems: &mut ProblemList) -> YamlDocument {
+    fn open_with_events(
+        decoder: Decoder,
+        headings: HeadingRules,
+        late: &[(LateKey, u32)],
+        problems: &mut ProblemList,
+    ) -> YamlDocument {
         let mut document = YamlDocument {
             events: Events::new(decoder),
             indent: None,
@@ -90,9 +109,13 @@ impl YamlDocument {
             carried_at: HashMap::new(),
             keys: Vec::new(),
             state: DocumentState::Done,
+            headings,
+            unused: Vec::new(),
+            warnings: Vec::new(),
         };
         // An `Err` has been reported, and leaves no rows to read.
-        let _ = document.read_head(problems);
+        let _ = document.read_head(late, problems);
+        problems.extend(document.warnings.drain(..));
         if document.state == DocumentState::Done {
             document.events.report_flaws(None, problems);
         } else {
@@ -114,7 +137,7 @@ impl YamlDocument {
         self.plain = self.events.pass(indent).map(|line| PlainRows::new(indent, line));
     }
 
-    fn read_head(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
+    fn read_head(&mut self, late: &[(LateKey, u32)], problems: &mut ProblemList) -> Result<(), EventsEnd> {
         let (first, place) = loop {
             match self.events.next(problems)? {
                 (Event::StreamStart | Event::DocumentStart(_), _) => {}
@@ -145,10 +168,16 @@ impl YamlDocument {
                 _ => self.head_entry(&key, place_of(at), &mut places, problems)?,
             }
         }
-        if !places.version {
+        let version_is_late = late.iter().any(|(key, _)| *key == LateKey::Version);
+        if !places.version && !version_is_late {
             problems.push(missing_version());
         }
-        if problems.total() == before {
+        if late.iter().any(|(key, _)| *key != LateKey::Version) {
+            let place = |line| Place { line, column: Some(1) };
+            problems.extend(late.iter().map(|(key, line)| key_after_uploads(key.as_str(), place(*line))));
+            return Err(EventsEnd);
+        }
+        if problems.total() == before && places.version {
             let end = uploads.map(|(_, index)| index);
             self.take_head(end, flow, places, problems);
         }
@@ -202,6 +231,11 @@ impl YamlDocument {
                 Value::List(_) => self.crosswalks(places, problems),
                 other => self.wrong_kind(key, "a path or a list of paths", other, problems),
             },
+            "columns" => match self.events.value(None, problems)? {
+                Value::Scalar(scalar) if scalar.is_null => Ok(()),
+                Value::Map(_) => self.columns(problems),
+                other => self.wrong_kind(key, "a set of keys and values", other, problems),
+            },
             "defaults" => match self.events.value(None, problems)? {
                 Value::Scalar(scalar) if scalar.is_null => Ok(()),
                 Value::Map(_) => self.defaults(places, problems),
@@ -238,6 +272,26 @@ impl YamlDocument {
         }
     }
 
+    /// What rows call the keys; the user's own word on the command line stands over it.
+    fn columns(&mut self, problems: &mut ProblemList) -> Result<(), EventsEnd> {
+        let keys = std::mem::take(&mut self.keys);
+        while let Some((key, at)) = self.next_key(None, problems)? {
+            match self.events.value(None, problems)? {
+                Value::Scalar(scalar) => match HeadingRule::new(&key, &scalar.text) {
+                    Ok(rule) if self.headings.rules.iter().any(|own| own.column() == rule.column()) => {}
+                    Ok(rule) => self.headings.rules.push(rule),
+                    Err(why) => {
+                        let problem = Problem::new(ProblemCode::HeadValue, why, "columns says what rows call a key");
+                        problems.push(problem.at(place_of(at)).about("columns", &key));
+                    }
+                },
+                other => self.wrong_kind("columns", "a set of keys and values", other, problems)?,
+            }
+        }
+        self.keys = keys;
+        Ok(())
+    }
+
     fn defaults(&mut self, places: &mut HeadPlaces, problems: &mut ProblemList) -> Result<(), EventsEnd> {
         let mut keys = Vec::new();
         std::mem::swap(&mut keys, &mut self.keys);
@@ -247,6 +301,7 @@ impl YamlDocument {
             match self.events.value(None, problems)? {
                 Value::Scalar(scalar) if known.is_some() => {
                     report_text(&key, &scalar, self.is_carried(known), None, problems);
+                    self.warnings.extend(known.and_then(|target| cut_by_comment(&key, target, &scalar)));
                     places.defaults.insert(key, (scalar.place, scalar.is_null));
                 }
                 Value::Scalar(_) | Value::Refused => {}
@@ -324,6 +379,9 @@ impl YamlDocument {
         if !matches!(more, Ok(true)) {
             self.state = DocumentState::Done;
             self.events.report_flaws(None, problems);
+            let unused: Vec<&str> = self.unused.iter().map(String::as_str).collect();
+            problems.extend(headings::ignored(&unused, 1));
+            self.unused.clear();
         }
         matches!(more, Ok(true))
     }
@@ -391,6 +449,7 @@ impl YamlDocument {
                 }
             }
             tolerance.count_row();
+            problems.extend(self.warnings.drain(..));
             row.broken |= self.events.report_flaws(Some(row.number), problems);
             return Ok(true);
         }
@@ -463,13 +522,14 @@ impl YamlDocument {
         };
         let target = self.target(key, place(key_column), Some(row.number), problems);
         let is_null = is_null(&value, is_plain);
-        let scalar = Scalar { text: value, is_null, is_plain, place: place(value_column) };
+        let place = place(value_column);
+        let scalar = Scalar { text: value, is_null, is_plain, place, ends_at_comment: false };
         self.take_value(row, key, target, &scalar, problems);
     }
 
     /// Puts the value of a key into the row.
     fn take_value(
-        &self,
+        &mut self,
         row: &mut RawRow,
         key: &str,
         target: Option<RowKeyTarget>,
@@ -477,6 +537,14 @@ impl YamlDocument {
         problems: &mut ProblemList,
     ) {
         report_text(key, scalar, self.is_carried(target), Some(row.number), problems);
+        let cut = target.and_then(|target| cut_by_comment(key, target, scalar));
+        self.warnings.extend(cut.map(|problem| problem.in_row(row.number)));
+        if let Some(RowKeyTarget::Field(field)) = target
+            && !row.get(field).is_empty()
+            && !self.headings.rules.is_empty()
+        {
+            problems.push(key_twice(field.as_str(), scalar.place).in_row(row.number));
+        }
         let text = if scalar.is_null { "" } else { &*scalar.text };
         match target {
             Some(RowKeyTarget::Field(field)) => row.set_value(field, text, scalar.place),
@@ -520,6 +588,9 @@ impl YamlDocument {
         row: Option<u32>,
         problems: &mut ProblemList,
     ) -> Option<RowKeyTarget> {
+        // Nearly no manifest has rules, and a million rows have keys.
+        let meant = (!self.headings.rules.is_empty()).then(|| self.headings.column_of(key).to_owned());
+        let key = meant.as_deref().unwrap_or(key);
         if let Some(field) = Field::named(key) {
             return Some(RowKeyTarget::Field(field));
         }
@@ -539,6 +610,13 @@ impl YamlDocument {
             self.carried.push(key.to_owned());
             self.carried_at.insert(key.to_owned(), column);
             return Some(RowKeyTarget::Carried(column));
+        }
+        const MOST_UNUSED: usize = 100;
+        if self.headings.ignore_unknown && key != "<<" {
+            if self.unused.len() < MOST_UNUSED && !self.unused.iter().any(|unused| unused == key) {
+                self.unused.push(key.to_owned());
+            }
+            return None;
         }
         let problem = if key == "<<" {
             merge_key(place)
@@ -637,14 +715,7 @@ impl YamlDocument {
             let place = place_of(at);
             if HEAD_KEYS.contains(&key.as_str()) {
                 if key != "uploads" {
-                    problems.push(
-                        Problem::new(
-                            ProblemCode::KeyAfterUploads,
-                            format!("{key} stands behind uploads"),
-                            "move it before uploads: rows are read as they come",
-                        )
-                        .at(place),
-                    );
+                    problems.push(key_after_uploads(&key, place));
                 }
             } else {
                 problems.push(unknown_key(&key, place, &HEAD_KEYS, ""));
@@ -674,6 +745,15 @@ impl YamlDocument {
             }
         }
     }
+}
+
+/// A value whose end was taken for a comment, where that is no remark of the author's but part of a name.
+fn cut_by_comment(key: &str, target: RowKeyTarget, scalar: &Scalar<'_>) -> Option<Problem> {
+    let may_hold_one = match target {
+        RowKeyTarget::Field(field) => matches!(field, Field::File | Field::Url | Field::Name | Field::Key),
+        RowKeyTarget::Carried(_) => true,
+    };
+    (scalar.ends_at_comment && may_hold_one).then(|| ends_at_comment(key, scalar))
 }
 
 /// Where the values of the head are.

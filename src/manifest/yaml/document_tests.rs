@@ -32,8 +32,8 @@ fn read(bytes: &[u8], way: RowReading) -> (DocumentReading, usize) {
     let decoder = Decoder::new(Box::new(Cursor::new(bytes.to_vec())), None, true);
     let mut problems = ProblemList::default();
     let mut document = match way {
-        RowReading::Events => YamlDocument::open_with_events(decoder, &mut problems),
-        RowReading::Lines => YamlDocument::open(decoder, &mut problems),
+        RowReading::Events => YamlDocument::open_with_events(decoder, HeadingRules::default(), &[], &mut problems),
+        RowReading::Lines => YamlDocument::open(decoder, HeadingRules::default(), &[], &mut problems),
     };
     if way == RowReading::Events {
         document.indent = None;

@@ -29,6 +29,8 @@ pub(crate) struct Scalar<'t> {
     pub(crate) is_null: bool,
     pub(crate) is_plain: bool,
     pub(crate) place: Place,
+    /// Whether it is plain and a comment begins right behind it.
+    pub(crate) ends_at_comment: bool,
 }
 
 /// A value, of whatever kind.
@@ -174,11 +176,15 @@ impl Events {
                 Ok((event, span))
             }
             Some(Err(error)) => {
-                let problem = Problem::new(
-                    ProblemCode::YamlSyntax,
-                    format!("this is not YAML: {}", error.info()),
-                    "look at the place named and at the line before it: indentation, colons, quotes",
-                );
+                // A path of Windows between double quotes is the usual way to it.
+                let hint = match error.info().contains("escape") {
+                    true => {
+                        "between double quotes \\ begins an escape: write \\\\ or /, or put the value between single quotes"
+                    }
+                    false => "look at the place named and at the line before it: indentation, colons, quotes",
+                };
+                let problem =
+                    Problem::new(ProblemCode::YamlSyntax, format!("this is not YAML: {}", error.info()), hint);
                 problems.push(problem.at(place_of(self.in_manifest(*error.marker()))));
                 Err(EventsEnd)
             }
@@ -201,6 +207,15 @@ impl Events {
         let text = self.text.borrow();
         let at = text.byte_of(self.last.start.index().checked_sub(self.passed)?)?;
         text.rest().get(at..)?.chars().next()
+    }
+
+    /// Whether a comment begins on the line on which the last event ended, with nothing but blanks between them.
+    fn is_before_comment(&self) -> bool {
+        let text = self.text.borrow();
+        let end = self.last.end.index().checked_sub(self.passed).and_then(|index| text.byte_of(index));
+        let Some((before, behind)) = end.and_then(|end| text.rest().split_at_checked(end)) else { return false };
+        let comment = behind.trim_start_matches([' ', '\t']);
+        comment.starts_with('#') && (comment.len() < behind.len() || before.ends_with([' ', '\t']))
     }
 
     /// The text before this character of the manifest, or all that was read of it. Only of use in the head.
@@ -267,7 +282,11 @@ impl Events {
     /// The value of a key. Tags, anchors of rows and aliases are reported.
     pub(crate) fn value(&mut self, row: Option<u32>, problems: &mut ProblemList) -> Result<Value, EventsEnd> {
         let (event, span) = self.next(problems)?;
-        Ok(value_of(event, span, row, problems).unwrap_or(Value::Refused))
+        let mut value = value_of(event, span, row, problems).unwrap_or(Value::Refused);
+        if let Value::Scalar(scalar) = &mut value {
+            scalar.ends_at_comment = scalar.is_plain && !scalar.text.is_empty() && self.is_before_comment();
+        }
+        Ok(value)
     }
 
     /// The next entry of the list that is open, or `None` at its end.
@@ -356,7 +375,7 @@ fn value_of(event: Event<'static>, span: Span, row: Option<u32>, problems: &mut 
             let is_plain = style == ScalarStyle::Plain;
             let is_null = is_null(&text, is_plain);
             let text = Cow::Owned(without_nul(text.into_owned(), place, row, problems));
-            Some(Value::Scalar(Scalar { text, is_null, is_plain, place }))
+            Some(Value::Scalar(Scalar { text, is_null, is_plain, place, ends_at_comment: false }))
         }
         Event::SequenceStart(..) => Some(Value::List(place)),
         Event::MappingStart(..) => Some(Value::Map(place)),

@@ -20,6 +20,9 @@ pub(crate) struct YamlHead {
     pub(crate) custom_modules: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) crosswalk: Option<OneOrMore>,
+    /// Understood while it is read, since defaults may use it.
+    #[serde(default, rename = "columns")]
+    _columns: Option<BTreeMap<String, String>>,
 }
 
 /// One text, or a list of them.
@@ -40,7 +43,8 @@ impl OneOrMore {
 }
 
 /// The keys of the head, for telling them from mistyped ones.
-pub(crate) const HEAD_KEYS: [&str; 6] = ["version", "root", "defaults", "custom_modules", "crosswalk", "uploads"];
+pub(crate) const HEAD_KEYS: [&str; 7] =
+    ["version", "root", "columns", "defaults", "custom_modules", "crosswalk", "uploads"];
 
 /// A manifest of attache: which file or link belongs to which record of Zoho CRM.
 #[derive(JsonSchema)]
@@ -53,6 +57,9 @@ struct ManifestSchema {
     /// Folder inside the manifest's that paths are relative to and may not leave.
     #[serde(default)]
     root: Option<String>,
+    /// What rows call a key, by the key: `record: Record Id` has `Record Id` read as `record`. Stands before `defaults`.
+    #[serde(default)]
+    columns: Option<std::collections::BTreeMap<String, String>>,
     /// Values for rows that do not give their own.
     #[serde(default)]
     defaults: Option<YamlRowSchema>,

@@ -91,3 +91,17 @@ pub(super) fn wrong_version(scalar: &Scalar<'_>) -> Problem {
         .at(scalar.place)
         .about("version", &scalar.text)
 }
+
+/// A value behind which the rest of the line is a comment, and perhaps should not be.
+pub(super) fn ends_at_comment(key: &str, scalar: &Scalar<'_>) -> Problem {
+    let value = crate::text::masked_excerpt(&scalar.text);
+    Problem::new(
+        ProblemCode::YamlComment,
+        format!("the value ends before #: what follows is a comment, and {key} is \"{value}\""),
+        format!(
+            "if it belongs to the value, quote all of it: {key}: '… #…'; if not, put the comment on a line of its own"
+        ),
+    )
+    .at(scalar.place)
+    .about(key, &scalar.text)
+}

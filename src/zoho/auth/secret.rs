@@ -13,14 +13,15 @@ const REHEARSAL_PREFIX: &str = "sandbox-";
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The secret in this text, without the blanks and line end that files and commands leave around it.
+    /// The secret in this text, without what files, commands and hands leave around it: blanks, a line end, a byte order mark,
+    /// a pair of quotes.
     ///
     /// # Errors
     ///
     /// There is none, or it holds something that no token holds, such as a blank in the middle.
     pub fn new(text: impl Into<String>) -> Result<Secret, NotASecret> {
         let text = Zeroizing::new(text.into());
-        let bare = text.trim();
+        let bare = without_quotes(without_marks(&text));
         if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(NotASecret);
         }
@@ -44,6 +45,18 @@ impl Secret {
     pub(crate) fn is_of_rehearsal(&self) -> bool {
         self.0.starts_with(REHEARSAL_PREFIX)
     }
+}
+
+/// A text without blanks and byte order marks around it.
+fn without_marks(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{200B}'))
+}
+
+/// A text without one pair of quotes around it: no token has any.
+fn without_quotes(text: &str) -> &str {
+    const PAIRS: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('\u{201C}', '\u{201D}'), ('\u{2018}', '\u{2019}')];
+    let bare = PAIRS.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
+    without_marks(bare.unwrap_or(text))
 }
 
 impl fmt::Debug for Secret {
@@ -73,6 +86,18 @@ impl std::error::Error for NotASecret {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_files_and_hands_leave_around_a_secret_is_taken_off() {
+        for text in
+            ["\u{feff}1000.abc\r\n", "\"1000.abc\"", " '1000.abc' ", "\u{201C}1000.abc\u{201D}", "1000.abc\u{A0}"]
+        {
+            assert_eq!(Secret::new(text).expect("a secret").expose(), "1000.abc", "{text:?}");
+        }
+        for text in ["\u{feff}", "\"\"", "1000 abc", "1000.äbc"] {
+            assert!(Secret::new(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_secret_is_not_shown_and_not_malformed() {
