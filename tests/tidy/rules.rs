@@ -79,13 +79,14 @@ pub const LINES: usize = 450;
 
 /// Longer ones. Tables of texts and the command line are long and clear; the others wait to be split.
 pub const LONG_FILES: &[(&str, usize)] = &[
+    ("src/manifest/yaml/events.rs", 480),
     ("src/check/checker.rs", 540),
     ("src/cli/args.rs", 1000),
     ("src/cli/run/prepare.rs", 520),
     ("src/collect/export.rs", 500),
     ("src/engine/machine/mod.rs", 680),
     ("src/explain/outcomes.rs", 580),
-    ("src/manifest/yaml/document.rs", 760),
+    ("src/manifest/yaml/document.rs", 810),
     ("src/problem/codes.rs", 1100),
     ("src/report/model.rs", 540),
     ("src/results/log.rs", 600),
