@@ -169,7 +169,8 @@ pub enum UploadResult {
         reply: Reply,
         /// The service's time at the `sending` line, if one was written for this try.
         sent_at: Option<Timestamp>,
-        /// Whether the attachment that a success names is one that the results held before this run began.
+        /// Whether the attachment that a success names is one that the results held before this run began, or nobody can
+        /// tell whether it is.
         held: bool,
     },
     /// The `sending` line could not be made durable, so nothing was sent. The run must stop.

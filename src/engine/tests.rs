@@ -699,6 +699,26 @@ fn a_refusal_that_an_earlier_run_heard_ends_its_row_once_nothing_is_there() {
 }
 
 #[test]
+fn a_success_that_is_not_believed_of_its_row_is_not_believed_of_another_one_either() {
+    // The results cannot be asked whether they hold attachment 7, and the next answer names it once more.
+    let mut sent = 0;
+    let play = TestRun::of(rows(2), Policy { concurrency: 1, ..policy() }).play(|_, task| match task {
+        Task::Upload { job, .. } => {
+            sent += 1;
+            let answer = match sent {
+                1 => ScriptedAnswer::Told(UploadResult::Replied { reply: uploaded(7), sent_at: None, held: true }),
+                2 => ScriptedAnswer::Upload(uploaded(7)),
+                _ => ScriptedAnswer::Upload(uploaded(100 + u64::from(job.0))),
+            };
+            (QUICK, answer)
+        }
+        _ => (QUICK, ScriptedAnswer::List(Vec::new())),
+    });
+    assert_eq!((play.sent().len(), play.statuses()), (4, vec![Status::Uploaded; 2]));
+    assert_ne!(play.ended[&0].attachment_id, play.ended[&1].attachment_id);
+}
+
+#[test]
 fn what_was_unknown_is_looked_at_again_and_then_decided_as_the_user_said() {
     for (assume, statuses, sent) in [
         (None, [Status::Unknown, Status::Uploaded], 0),

@@ -75,10 +75,11 @@ impl Engine<'_> {
     }
 
     /// An answer that names an attachment which some row has already is the answer to another request: a proxy repeats
-    /// it, or a connection is out of step. It says nothing about this row.
-    fn believed(&self, reply: Reply, held: bool) -> Reply {
+    /// it, or a connection is out of step. It says nothing about this row. An attachment that was named once, believed or
+    /// not, is never believed of another row.
+    fn believed(&mut self, reply: Reply, held: bool) -> Reply {
         match &reply.verdict {
-            Verdict::Uploaded(created) if held || self.known.contains(&created.id) => Reply {
+            Verdict::Uploaded(created) if !self.known.insert(created.id) || held => Reply {
                 message: format!(
                     "the answer names attachment {}, which was there already or is another row's",
                     created.id
