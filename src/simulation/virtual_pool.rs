@@ -310,7 +310,7 @@ impl<'a> VirtualPool<'a> {
             Ok(held) => Ok(UploadResult::Replied { reply, sent_at, held }),
             Err(_) => {
                 self.die_if_down()?;
-                Ok(UploadResult::Panicked { begun: true, sent_at })
+                Ok(UploadResult::Replied { reply, sent_at, held: true })
             }
         }
     }
