@@ -51,6 +51,7 @@
 //! | the page or workbook for the client | `report/` |
 //! | whether the service has what the results say | `verify/` |
 //! | what is asked of the service before a long run | `doctor/` |
+//! | taking attachments back: what goes, what is left alone | `undo/` |
 //! | the server to rehearse against | `sandbox/` |
 //! | what happens on Ctrl-C | `cli/signals.rs`, then `engine/ports.rs` |
 //! | the exit statuses and which of them speaks | `exit.rs` |
@@ -106,6 +107,7 @@ mod sandbox;
 mod simulation;
 mod sync;
 mod text;
+mod undo;
 mod units;
 mod upload;
 mod verify;

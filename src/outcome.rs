@@ -30,11 +30,16 @@ pub enum Status {
     Superseded,
     /// Only in the log: the request may be under way. A finished file has none.
     Sending,
+    /// The attachment was made by us, and is being taken back: it may be gone already. A later undo settles it; no run
+    /// sends the row again.
+    Deleting,
+    /// The attachment was made by us and taken back. Never sent again by itself.
+    Deleted,
 }
 
 impl Status {
     /// Every status, in the order of the documentation.
-    pub const ALL: [Status; 9] = [
+    pub const ALL: [Status; 11] = [
         Status::Uploaded,
         Status::AlreadyPresent,
         Status::Failed,
@@ -44,6 +49,8 @@ impl Status {
         Status::Invalid,
         Status::Superseded,
         Status::Sending,
+        Status::Deleting,
+        Status::Deleted,
     ];
 
     /// Whether an attachment may exist of which nobody knows yet.
@@ -51,7 +58,8 @@ impl Status {
         matches!(self, Status::InDoubt | Status::Unknown | Status::Sending)
     }
 
-    /// Whether there may be an attachment that the line tells of, made by us or there before: it is never forgotten.
+    /// Whether there may be an attachment that the line tells of, made by us or there before: it is never forgotten. One
+    /// that was deleted binds nothing any more.
     pub fn may_have_created(self) -> bool {
         match self {
             Status::Uploaded
@@ -59,9 +67,15 @@ impl Status {
             | Status::InDoubt
             | Status::Unknown
             | Status::Superseded
-            | Status::Sending => true,
-            Status::Failed | Status::NotSent | Status::Invalid => false,
+            | Status::Sending
+            | Status::Deleting => true,
+            Status::Failed | Status::NotSent | Status::Invalid | Status::Deleted => false,
         }
+    }
+
+    /// Whether the line tells of an attachment, be it deleted since: where it were lost, its row would be sent again.
+    pub fn tells_of_attachment(self) -> bool {
+        self.may_have_created() || self == Status::Deleted
     }
 
     /// The word in the results file.
@@ -76,6 +90,8 @@ impl Status {
             Status::Invalid => "invalid",
             Status::Superseded => "superseded",
             Status::Sending => "sending",
+            Status::Deleting => "deleting",
+            Status::Deleted => "deleted",
         }
     }
 }
@@ -171,11 +187,15 @@ pub enum OwnCode {
     Redirected,
     /// `failed` or `in_doubt`: a mistake in this program.
     InternalError,
+    /// `deleted`: the attachment had gone before an undo asked for anything.
+    AlreadyGone,
+    /// `deleted`: the answer was lost, and afterwards the record no longer had the attachment.
+    FoundGone,
 }
 
 impl OwnCode {
     /// Every code of our own, in the order of the documentation.
-    pub const ALL: [OwnCode; 34] = [
+    pub const ALL: [OwnCode; 36] = [
         OwnCode::SettledByListing,
         OwnCode::Exists,
         OwnCode::Assumed,
@@ -210,6 +230,8 @@ impl OwnCode {
         OwnCode::ProxyRefused,
         OwnCode::Redirected,
         OwnCode::InternalError,
+        OwnCode::AlreadyGone,
+        OwnCode::FoundGone,
     ];
 
     /// The word in the results file.
@@ -249,6 +271,8 @@ impl OwnCode {
             OwnCode::ProxyRefused => "proxy-refused",
             OwnCode::Redirected => "redirected",
             OwnCode::InternalError => "program-error",
+            OwnCode::AlreadyGone => "already-gone",
+            OwnCode::FoundGone => "found-gone",
         }
     }
 }

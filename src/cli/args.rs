@@ -14,6 +14,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
+use super::undo::{self, UndoArgs};
 use super::values::{
     CodeParser, ColorWhen, OnlyChoice, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName,
     Shell, VerifyOutput, backoff, max_failures, only, resend, sample_size,
@@ -110,6 +111,23 @@ Examples:
   attache verify uploads.results.csv --output csv > seen.csv"
     )]
     Verify(VerifyArgs),
+    /// Take back what a run attached: delete its attachments, and no others
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache undo uploads.results.csv                  list what would go; nothing is asked or deleted
+  attache undo uploads.results.csv --delete         do it, after a question
+  attache undo uploads.results.csv --lines 10-20    only these lines of the manifest
+  attache undo uploads.results.csv --run 20260310T091459Z-4f2a --module Leads",
+        after_help = "\
+Only attachments go that the results call uploaded, each after its record was listed and its name and
+size compared. It takes the scope ZohoCRM.modules.attachments.DELETE. Cut off, the same command goes on.
+Exit status: 0 all gone, 1 some left alone, 4 refused or stopped, 5 some in doubt, 6 results file.
+What decides what goes (--delete, --yes, --run, --lines, --module, --include-settled) has no environment
+variable; the other options have theirs: --rate is ATTACHE_RATE."
+    )]
+    Undo(Box<UndoArgs>),
     /// Make a manifest from an old system's export, as it lies on the disk
     #[command(
         help_template = HELP,
@@ -178,7 +196,7 @@ A fault is KIND[,key=value...].
 Kinds: 429, 500-before, 500-after, cut-before, cut-inside, cut-after, cut-stored, truncated,
 garbage, html, slow, early-401, early-413, redirect, no-permission, not-authorized.
 The attachment is stored with 500-after, cut-stored, truncated, garbage and slow only.
-Keys: on=upload|list|token|query, module, record, nth, every, p, times, seed, retry-after, delay.
+Keys: on=upload|list|token|query|delete, module, record, nth, every, p, times, seed, retry-after, delay.
 Every option can be an environment variable: --page-size is ATTACHE_SANDBOX_PAGE_SIZE."
     )]
     Sandbox(SandboxArgs),
@@ -465,7 +483,7 @@ pub struct ExistingArgs {
     /// When the record already has an attachment of that name [default: upload]
     #[arg(long, value_name = "WHAT")]
     pub if_exists: Option<IfExists>,
-    /// Send settled rows again: failed, unknown, missing, changed or code=CODE; repeatable
+    /// Send settled rows again: failed, unknown, missing, changed, deleted or code=CODE; repeatable
     #[arg(long, value_name = "WHICH", value_parser = resend, value_delimiter = ',')]
     pub resend: Vec<ResendChoice>,
     /// With --resend unknown: what to take a row for that still cannot be told
@@ -822,7 +840,7 @@ fn encoding(label: &str) -> Result<&'static encoding_rs::Encoding, &'static str>
 
 /// The whole command line, environment variables included: what is parsed, completed and put into manual pages.
 pub fn command() -> clap::Command {
-    with_variables(Cli::command(), "")
+    with_variables(Cli::command(), "", &[])
 }
 
 /// The environment variable of an option: `--max-size` is `ATTACHE_MAX_SIZE`. The options of `sandbox`, `report`,
@@ -831,15 +849,20 @@ fn variable(prefix: &str, option: &str) -> String {
     format!("ATTACHE_{prefix}{option}").replace('-', "_").to_uppercase()
 }
 
-fn with_variables(command: clap::Command, prefix: &str) -> clap::Command {
-    let command = command.mut_args(|arg| with_variable(arg, prefix));
+/// Gives every option its variable, those aside that must be said where they hold.
+fn with_variables(command: clap::Command, prefix: &str, without: &[&str]) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_without = arg.get_long().is_some_and(|option| without.contains(&option));
+        if is_without { arg } else { with_variable(arg, prefix) }
+    });
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| {
         let prefix = match name.as_str() {
             "sandbox" | "report" | "man" | "collect" => format!("{name}_"),
             _ => String::new(),
         };
-        command.mut_subcommand(name, |sub| with_variables(sub, &prefix))
+        let without: &[&str] = if name == "undo" { &undo::WITHOUT_VARIABLE } else { &[] };
+        command.mut_subcommand(name, |sub| with_variables(sub, &prefix, without))
     })
 }
 
@@ -872,6 +895,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             run.contradiction(matches).map_or(Ok(()), |text| Err(usage(&mut command, name, text)))?;
         }
         Command::Verify(verify) => prefer_typed(&mut verify.target, matches),
+        Command::Undo(undo) => prefer_typed(&mut undo.target, matches),
         Command::Crosswalk(crosswalk) => prefer_typed(&mut crosswalk.target, matches),
         Command::Doctor(doctor) => prefer_typed(&mut doctor.target, matches),
         Command::Auth(AuthArgs { command: AuthCommand::Login { target } | AuthCommand::Status { target, .. } }) => {
@@ -1023,6 +1047,10 @@ mod tests {
         fn visit(command: &clap::Command, path: &str) {
             for arg in command.get_arguments() {
                 let long = arg.get_long().unwrap_or("help");
+                if path == "undo" && undo::WITHOUT_VARIABLE.contains(&long) {
+                    assert!(arg.get_env().is_none(), "what decides what is deleted is said where it is done: {long}");
+                    continue;
+                }
                 assert!(matches!(long, "help" | "version") || arg.get_env().is_some(), "{path} --{long}");
             }
             for sub in command.get_subcommands() {

@@ -23,6 +23,7 @@ pub mod secrecy;
 pub mod signals;
 pub mod stdio;
 pub mod terminal;
+mod undo;
 pub mod values;
 pub mod verify;
 
@@ -66,6 +67,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Crosswalk(args) => return crosswalk::run(&args, screen),
         Command::Doctor(args) => return doctor::run(&args, screen),
         Command::Verify(args) => return verify::run(&args, screen),
+        Command::Undo(args) => return undo::run(&args, screen),
         Command::Collect(args) => return collect::run(&args, screen),
         Command::Report(args) => return report::run(&args, screen.quiet),
         #[cfg(feature = "sandbox")]

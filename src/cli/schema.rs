@@ -12,6 +12,7 @@ use crate::console::events::EventLine;
 use crate::console::summary::Summary;
 use crate::exit::Exit;
 use crate::report::Report;
+use crate::undo::show::UndoOutput;
 use crate::verify::show::VerifyDocument;
 
 /// Prints a schema.
@@ -29,6 +30,7 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Event => schema_of::<EventLine>(),
         SchemaName::Report => schema_of::<Report>(),
         SchemaName::Verify => schema_of::<VerifyDocument<'_>>(),
+        SchemaName::Undo => schema_of::<UndoOutput<'_>>(),
         SchemaName::Crosswalk => schema_of::<super::crosswalk::CrosswalkSummary>(),
         SchemaName::Doctor => schema_of::<super::doctor::DoctorDocument>(),
         SchemaName::Auth => schema_of::<super::auth::AuthStatus>(),
@@ -140,6 +142,10 @@ enum ResultsStatus {
     Superseded,
     /// Only while a run goes on or after a crash: the request may be under way.
     Sending,
+    /// Made by us and being taken back: it may be gone. A further `attache undo` settles it.
+    Deleting,
+    /// Made by us and taken back; never sent again by itself.
+    Deleted,
 }
 
 #[cfg(test)]

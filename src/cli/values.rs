@@ -137,6 +137,8 @@ pub enum SchemaName {
     Crosswalk,
     /// What `doctor --output json` writes.
     Doctor,
+    /// What `undo --output json` writes.
+    Undo,
 }
 
 /// The shells that completions exist for.
@@ -163,6 +165,8 @@ pub enum ResendChoice {
     Missing,
     /// Every row whose file changed after it was sent.
     Changed,
+    /// Every row whose attachment was deleted.
+    Deleted,
     /// Every `failed` row with this code.
     Code(String),
 }
@@ -236,10 +240,11 @@ pub fn resend(text: &str) -> Result<ResendChoice, BadWord> {
         "unknown" => Ok(ResendChoice::Unknown),
         "missing" => Ok(ResendChoice::Missing),
         "changed" => Ok(ResendChoice::Changed),
+        "deleted" => Ok(ResendChoice::Deleted),
         _ => match text.strip_prefix("code=") {
             Some(code) if !code.is_empty() => Ok(ResendChoice::Code(code.to_owned())),
             _ => Err(BadWord(
-                "rows to resend are: failed, unknown, missing, changed, or code=CODE (a code from the results)",
+                "rows to resend are: failed, unknown, missing, changed, deleted, or code=CODE (a code from the results)",
             )),
         },
     }

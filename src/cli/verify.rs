@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
-use super::args::VerifyArgs;
+use super::args::{TargetArgs, VerifyArgs};
 use super::config::{self, Access, UserFile};
 use super::failure::{Failure, OrExit as _};
 use super::requests;
@@ -53,7 +53,7 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     let access = access.map_err(Failure::usage)?;
     let target = target(&access.place, results_target.as_deref()).map_err(Failure::usage)?;
     let policy = requests::policy(&args.pace, &user);
-    let service = ClientLister(client(args, &access, target.clone(), &policy).map_err(Failure::usage)?);
+    let service = ClientLister(client(&args.target, &access, target.clone(), &policy).map_err(Failure::usage)?);
     let work = VerifyWork::of(table.rows()).context("cannot read the results").or_exit(Exit::Results)?;
     let scope = scope(args, &work);
     let stop = Arc::new(StopSignal::default());
@@ -111,7 +111,7 @@ fn keep(results: &Path, verified: &Verified, screen: Screen) -> anyhow::Result<(
 
 /// Whom to ask: whom the user names, if the results were sent there; else whom the results name, if that is a host of
 /// Zoho's. Anybody can write a host into a file, and the token goes where this says.
-fn target(named: &Where, results: Option<&str>) -> anyhow::Result<Target> {
+pub(super) fn target(named: &Where, results: Option<&str>) -> anyhow::Result<Target> {
     match named.target() {
         Ok(target) => match results {
             Some(results) if results != target.label() && !(results == REHEARSAL && target.api().is_loopback()) => {
@@ -144,8 +144,13 @@ fn of_results(named: &Where, results: Option<&str>) -> anyhow::Result<Target> {
     Ok(Where { api_domain: Some(address), ..named.clone() }.target()?)
 }
 
-fn client(args: &VerifyArgs, access: &Access, target: Target, policy: &RequestPolicy) -> anyhow::Result<Client> {
-    let proxies = match args.target.no_proxy {
+pub(super) fn client(
+    args: &TargetArgs,
+    access: &Access,
+    target: Target,
+    policy: &RequestPolicy,
+) -> anyhow::Result<Client> {
+    let proxies = match args.no_proxy {
         true => Proxies::default(),
         false => Proxies::from_vars(|name| std::env::var(name).ok())?,
     };
@@ -238,7 +243,7 @@ fn census_pages(work: &VerifyWork) -> (usize, usize) {
     (ours.div_ceil(200).clamp(1, most), most)
 }
 
-fn mode(progress: ProgressMode, quiet: bool) -> Mode {
+pub(super) fn mode(progress: ProgressMode, quiet: bool) -> Mode {
     match progress {
         _ if quiet => Mode::Off,
         ProgressMode::Auto if io::stderr().is_terminal() => Mode::Live,

@@ -83,6 +83,13 @@ pub enum EventBody {
         /// All files of the sample that can be compared.
         of: u64,
     },
+    /// `attache undo`: so many attachments are deleted or left alone.
+    Undone {
+        /// Attachments done.
+        attachments: u64,
+        /// All that are to go.
+        of: u64,
+    },
     /// The run is over; the summary follows on standard output if that was asked for.
     Ended(ProgressEvent),
 }

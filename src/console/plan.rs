@@ -160,6 +160,8 @@ fn rows(rows: &RowFacts) -> String {
         (rows.done, "done by earlier runs"),
         (rows.failed, "failed for good (--resend failed sends them again)"),
         (rows.unknown, "unknown (--resend unknown looks again)"),
+        (rows.deleted, "deleted since (--resend deleted attaches them again)"),
+        (rows.deleting, "being deleted (attache undo settles them)"),
         (rows.left_out, "left out for their problems"),
         (rows.not_selected, "not chosen for this run"),
         (rows.in_doubt, "in doubt: looked up first"),

@@ -93,6 +93,10 @@ pub struct RowCounts {
     pub not_sent: u64,
     /// Left out, since they have problems.
     pub invalid: u64,
+    /// Attached once, and taken back since.
+    pub deleted: u64,
+    /// Being taken back when that was cut off: only a further undo settles them.
+    pub deleting: u64,
 }
 
 /// What was asked of the service.
@@ -232,7 +236,18 @@ impl Summary {
 
     fn table(&self, paint: Paint) -> String {
         let mut text = format!("{}\n", paint.dim(&format!("{:>27}{:>12}", "this run", "overall")));
-        let RowCounts { uploaded, already_present, failed, in_doubt, unknown, not_sent, invalid, .. } = self.overall;
+        let RowCounts {
+            uploaded,
+            already_present,
+            failed,
+            in_doubt,
+            unknown,
+            not_sent,
+            invalid,
+            deleted,
+            deleting,
+            ..
+        } = self.overall;
         let now = &self.this_run;
         for (name, this_run, overall) in [
             ("uploaded", now.uploaded, uploaded),
@@ -242,6 +257,8 @@ impl Summary {
             ("unknown", now.unknown, unknown),
             ("not sent", now.not_sent, not_sent),
             ("left out", now.invalid, invalid),
+            ("deleted", now.deleted, deleted),
+            ("being deleted", now.deleting, deleting),
         ] {
             if this_run > 0 || overall > 0 {
                 let _ = writeln!(text, "{name:>15}{:>12}{:>12}", count(this_run), count(overall));
@@ -278,6 +295,8 @@ fn counts(of: impl Fn(Status) -> u32) -> RowCounts {
         unknown: of(Status::Unknown),
         not_sent: of(Status::NotSent),
         invalid: of(Status::Invalid),
+        deleted: of(Status::Deleted),
+        deleting: of(Status::Deleting),
     }
 }
 
@@ -304,7 +323,7 @@ fn cause_code(cause: StopCause) -> &'static str {
 
 /// What to do next. What the program cannot do by itself comes first.
 fn next(summary: &Summary) -> Vec<String> {
-    let RowCounts { failed, in_doubt, unknown, not_sent, invalid, .. } = summary.overall;
+    let RowCounts { failed, in_doubt, unknown, not_sent, invalid, deleted, deleting, .. } = summary.overall;
     let results = &summary.results;
     let passing = passing_failures(summary);
     let mut steps = Vec::new();
@@ -323,6 +342,18 @@ fn next(summary: &Summary) -> Vec<String> {
     if invalid > 0 {
         let were = if invalid == 1 { "was" } else { "were" };
         steps.push(format!("Mend the {} that {were} left out, and run the manifest again", counted(invalid, "row")));
+    }
+    if deleting > 0 {
+        steps.push(format!(
+            "attache undo {results} --delete settles what was being deleted ({})",
+            counted(deleting, "row")
+        ));
+    }
+    if deleted > 0 {
+        steps.push(format!(
+            "What was deleted ({}) is not sent again by itself; --resend deleted attaches it once more",
+            counted(deleted, "row")
+        ));
     }
     if in_doubt + not_sent + passing + summary.over_limit > 0 {
         steps.push(match summary.rehearsal {

@@ -48,11 +48,19 @@ pub const PAGES: &[ExplainPage] = &[
         remedy: "See which row is too much, delete its attachment in the CRM and take the row out of the manifest.",
     },
     ExplainPage {
+        code: "still-there",
+        title: "deleted, by the results, and yet there",
+        meaning: "The results say that attache undo deleted the attachment, and the record's list has it: somebody has \
+                  restored it from the recycle bin, or the list shows what is gone already.",
+        remedy: "Verify once more after a while. If it is there still and not wanted, delete it in the CRM.",
+    },
+    ExplainPage {
         code: "open",
         title: "the results leave open whether it is there",
-        meaning: "The row's status is unknown, in_doubt or sending. The message says how many attachments like it are on \
-                  the record and belong to no other row.",
-        remedy: "Run the manifest again: rows in doubt are settled then; rows that are unknown with --resend unknown.",
+        meaning: "The row's status is unknown, in_doubt, sending or deleting. The message says how many attachments like \
+                  it are on the record and belong to no other row.",
+        remedy: "Run the manifest again: rows in doubt are settled then; rows that are unknown with --resend unknown. \
+                 What was being deleted is settled by attache undo.",
     },
     ExplainPage {
         code: "unchecked",

@@ -326,6 +326,30 @@ pub const PAGES: &[ExplainPage] = &[
                  its attachment_id.",
     },
     ExplainPage {
+        code: "deleting",
+        title: "an attachment of ours that is being taken back",
+        meaning: "A status of the results, not a code: attache undo asked the service to delete the attachment, and it is \
+                  not known yet whether it is gone, since the answer was lost or the program was cut off. No run sends the \
+                  row again.",
+        remedy: "Run the same attache undo once more: it looks at the record and either finds the attachment gone or \
+                 deletes it.",
+    },
+    ExplainPage {
+        code: "already-gone",
+        title: "the attachment had gone before it was to be deleted",
+        meaning: "The row is deleted, though not by attache: when attache undo looked, the record's list did not have the \
+                  attachment any more, and the service said twice that there is none of its id.",
+        remedy: "Nothing, unless it matters who deleted it.",
+    },
+    ExplainPage {
+        code: "found-gone",
+        title: "the attachment is gone, though the answer was lost",
+        meaning: "The row is deleted. attache undo asked for it, the answer was lost or the program was cut off, and \
+                  afterwards the record's list did not have the attachment any more, and the service said twice that there \
+                  is none of its id.",
+        remedy: "Nothing has to be done.",
+    },
+    ExplainPage {
         code: "not-in-manifest",
         title: "in doubt from before, proved absent, and no longer asked for",
         meaning: "An earlier run lost the answer of this row. The record shows that nothing came of it, and the manifest \

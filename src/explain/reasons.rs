@@ -104,9 +104,12 @@ left_out_reasons! {
     remedy: "Import notes as notes.";
 
     Deleted = "deleted";
-    title: "it was deleted in the old system";
-    meaning: "The export says that the row, or what it hangs on, is deleted.";
-    remedy: "Nothing needs to be done.";
+    title: "it was deleted: in the old system, or by attache undo";
+    meaning: "In a list of what was left out: the export says that the row, or what it hangs on, is deleted. As a status of \
+              the results: attache undo deleted the attachment that the row had, and the service said so, or its record has \
+              it no more; finished_at says when. As far as the service's help says, it is in the recycle bin for 60 days.";
+    remedy: "Nothing needs to be done. A row of the results is not sent again by itself; --resend deleted attaches it once \
+             more.";
 
     NotAvailable = "not-available";
     title: "the export says that it is not available";

@@ -151,6 +151,10 @@ pub struct RowFacts {
     pub failed: u64,
     /// Settled by earlier runs: nobody can tell.
     pub unknown: u64,
+    /// Attached by earlier runs and taken back since.
+    pub deleted: u64,
+    /// Attached by earlier runs, and being taken back when that was cut off: only a further undo settles them.
+    pub deleting: u64,
     /// Sent by an earlier run, answer lost: looked up first, sent again only if proved absent.
     pub in_doubt: u64,
     /// In doubt as well, but no longer in the manifest: looked up and reported, never sent.

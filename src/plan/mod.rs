@@ -131,7 +131,7 @@ pub fn plan_selected<D: Disk>(
             }
             Standing::Again(why) => {
                 let record = draft.row(row, &orphans).1;
-                if seen.history().status(key).is_some_and(Status::may_have_created) {
+                if seen.history().status(key).is_some_and(Status::tells_of_attachment) {
                     further.push(key);
                 }
                 tally.unsettled(row, record, Some(why));
@@ -152,7 +152,7 @@ pub fn plan_selected<D: Disk>(
         tally.orphan(orphan);
     }
     let left_out_known = checked.left_out().iter().filter(|row| seen.history().status(row.key).is_some());
-    let superseded = seen.history().count(Status::Superseded);
+    let superseded = seen.history().set_aside().len();
     let gone = seen.history().len().saturating_sub(tally.known_rows() + left_out_known.count() + superseded);
     let Draft { jobs, rows, modules, prior_attempts, .. } = draft;
     let facts = tally.facts(manifest, settings, &rows, gone as u64);

@@ -82,6 +82,8 @@ impl<'c> PlanTally<'c> {
         match status {
             Status::Failed => self.rows.failed += 1,
             Status::Unknown => self.rows.unknown += 1,
+            Status::Deleted => self.rows.deleted += 1,
+            Status::Deleting => self.rows.deleting += 1,
             _ => self.rows.done += 1,
         }
         if let Some(module) = self.module(row) {

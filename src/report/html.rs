@@ -106,6 +106,8 @@ fn class(status: Status) -> &'static str {
         Status::InDoubt | Status::Sending => "in-doubt",
         Status::NotSent => "not-sent",
         Status::Superseded => "superseded",
+        Status::Deleting => "in-doubt",
+        Status::Deleted => "not-sent",
     }
 }
 

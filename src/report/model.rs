@@ -144,6 +144,11 @@ pub struct ReportTotals {
     pub not_sent: u64,
     /// Attachments of rows that were sent once more: they stand beside those of the rows, and are no rows of their own.
     pub superseded: u64,
+    /// Attachments of ours that were taken back. Those of rows that were sent once more since are counted as well, and are
+    /// no rows of their own.
+    pub deleted: u64,
+    /// Attachments of ours that were being taken back when the undo was cut off: they may be gone.
+    pub deleting: u64,
     /// Rows in place that are files.
     pub files: u64,
     /// Rows in place that are links.
@@ -245,6 +250,8 @@ impl ReportTotals {
             Status::InDoubt | Status::Sending => &mut self.in_doubt,
             Status::NotSent => &mut self.not_sent,
             Status::Superseded => &mut self.superseded,
+            Status::Deleting => &mut self.deleting,
+            Status::Deleted => &mut self.deleted,
         };
         *count += 1;
         if is_in_place(line.status) {
@@ -435,9 +442,10 @@ fn urgency(status: Status) -> u8 {
         Status::Unknown => 0,
         Status::Failed => 1,
         Status::Invalid => 2,
-        Status::InDoubt | Status::Sending => 3,
+        Status::InDoubt | Status::Sending | Status::Deleting => 3,
         Status::NotSent => 4,
-        Status::Uploaded | Status::AlreadyPresent | Status::Superseded => 5,
+        Status::Deleted => 5,
+        Status::Uploaded | Status::AlreadyPresent | Status::Superseded => 6,
     }
 }
 

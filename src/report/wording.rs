@@ -112,11 +112,13 @@ pub(super) fn status(status: Status) -> &'static str {
         Status::NotSent => "Not sent yet",
         Status::Invalid => "Left out",
         Status::Superseded => "Superseded",
+        Status::Deleting => "Being deleted",
+        Status::Deleted => "Deleted",
     }
 }
 
 /// How many rows have each status; a row under way counts as one in doubt.
-pub(super) fn counts(totals: &ReportTotals) -> [(Status, u64); 7] {
+pub(super) fn counts(totals: &ReportTotals) -> [(Status, u64); 9] {
     [
         (Status::Uploaded, totals.uploaded),
         (Status::AlreadyPresent, totals.already_present),
@@ -125,6 +127,8 @@ pub(super) fn counts(totals: &ReportTotals) -> [(Status, u64); 7] {
         (Status::Unknown, totals.unknown),
         (Status::InDoubt, totals.in_doubt),
         (Status::NotSent, totals.not_sent),
+        (Status::Deleting, totals.deleting),
+        (Status::Deleted, totals.deleted),
     ]
 }
 

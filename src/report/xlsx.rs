@@ -119,7 +119,12 @@ impl Formats {
         match status {
             Status::Uploaded | Status::AlreadyPresent | Status::Superseded => good,
             Status::Failed | Status::Invalid => bad,
-            Status::Unknown | Status::InDoubt | Status::Sending | Status::NotSent => open,
+            Status::Unknown
+            | Status::InDoubt
+            | Status::Sending
+            | Status::NotSent
+            | Status::Deleting
+            | Status::Deleted => open,
         }
     }
 }

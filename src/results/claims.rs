@@ -15,7 +15,7 @@ use crate::upload::{RecordId, ServiceId};
 pub(super) struct Claims {
     /// Up to where the file has been read.
     read: u64,
-    /// (record, attachment) of every line `uploaded` or `superseded`.
+    /// (record, attachment) of every line `uploaded`, `superseded`, `deleting` or `deleted`.
     pairs: BTreeSet<(u64, u64)>,
     /// Attachments that a line of another status names: they need not be there.
     withdrawn: BTreeSet<u64>,
@@ -41,8 +41,10 @@ impl Claims {
                 && let Some(record) = number(cells.raw(ResultsColumn::Record))
             {
                 let is = |status: Status| cells.raw(ResultsColumn::Status) == status.as_str().as_bytes();
-                // A superseded one is no other row's either, but may be gone: that may be why the row was sent again.
-                if is(Status::Uploaded) || is(Status::Superseded) {
+                // A superseded one is no other row's either, but may be gone: that may be why the row was sent again. Nor is
+                // one that was deleted, which lists may still show.
+                let ours = [Status::Uploaded, Status::Superseded, Status::Deleting, Status::Deleted];
+                if ours.into_iter().any(is) {
                     self.pairs.insert((record, attachment));
                 }
                 if !is(Status::Uploaded) {

@@ -15,6 +15,7 @@ use super::line::Line;
 use super::paths::{folder_of, temp_of};
 use super::scan::{OrderHash, ResultsLines};
 use super::watermark::FillLevel;
+use super::without_manifest::{NoRows, in_manifest_order};
 use crate::outcome::{OwnCode, Status};
 use crate::upload::RowKey;
 
@@ -95,6 +96,8 @@ pub(super) enum Which<'a> {
         /// Lines from this offset on are of this run.
         run_start: u64,
     },
+    /// One for each row that has a line, in manifest order, as far as lines say it: where no manifest is at hand.
+    AsItStands,
 }
 
 /// The new file, written and synced under a name of its own.
@@ -118,7 +121,10 @@ pub(super) fn write<D: Disk>(
     let temp = temp_of(old.path, fastrand::u64(..));
     let file = old.disk.create(&temp)?;
     let buffer = Vec::with_capacity(CHUNK);
-    let (Which::Kept { rows } | Which::Table { rows, .. }) = *which;
+    let rows = match *which {
+        Which::Kept { rows } | Which::Table { rows, .. } => rows,
+        Which::AsItStands => &NoRows,
+    };
     let takers = takers(history, rows);
     let (level, kept) = (FillLevel::default(), History::default());
     let mut writer = Writer { old, layout, file: &file, buffer, len: 0, level, history: kept, rows, takers };
@@ -263,6 +269,14 @@ impl<D: Disk> Writer<'_, D> {
                     totals.not_selected += u32::from(by_choice);
                 }
                 self.write_rest(history, &mut source, Some(&mut totals.gone), run_start)?;
+            }
+            Which::AsItStands => {
+                for kept in in_manifest_order(history, &mut source)? {
+                    let mut line = at_rest(source.line(&kept)?);
+                    line.carried = self.layout.rearranged(source.layout, line.carried);
+                    if line.line > 0 { &mut totals.rows } else { &mut totals.gone }.add(line.status);
+                    self.push(&line)?;
+                }
             }
         }
         self.flush()?;

@@ -27,14 +27,17 @@ impl<D: Disk> ResultsSnapshot<D> {
         let Some(last) = runs.ended.last() else { return Ok(()) };
         let history = self.history();
         // How many rows were uploaded never falls by itself. A line that was set aside was one of them.
-        let uploaded = history.count(Status::Uploaded) + history.count(Status::Superseded);
+        // So was one whose attachment was taken back since.
+        let were = [Status::Uploaded, Status::Superseded, Status::Deleting, Status::Deleted];
+        let uploaded: usize = were.into_iter().map(|status| history.count(status)).sum();
         let short = |there, known| ResultsError::LinesMissing { path: self.path().to_owned(), there, known };
         if uploaded < last.uploaded() as usize {
             return Err(short(uploaded, last.uploaded()));
         }
         // What was in doubt may have been settled by a run that was cut off since.
-        if runs.unended.is_none() && history.created() < last.created() as usize {
-            return Err(short(history.created(), last.created()));
+        let created = history.created() + history.count(Status::Deleted);
+        if runs.unended.is_none() && created < last.created() as usize {
+            return Err(short(created, last.created()));
         }
         Ok(())
     }

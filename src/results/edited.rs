@@ -94,8 +94,16 @@ fn smallest_change(cells: &Cells<'_>, wanted: u32) -> Option<usize> {
 fn contradiction(cells: &Cells<'_>, line: &Line) -> Option<usize> {
     let index = |column| cells.layout().index(column);
     match line.status {
-        Status::Uploaded | Status::Superseded if line.attachment_id.is_none() => index(ResultsColumn::AttachmentId),
-        Status::Uploaded | Status::Superseded | Status::AlreadyPresent | Status::Failed | Status::Unknown
+        Status::Uploaded | Status::Superseded | Status::Deleting | Status::Deleted if line.attachment_id.is_none() => {
+            index(ResultsColumn::AttachmentId)
+        }
+        Status::Uploaded
+        | Status::Superseded
+        | Status::AlreadyPresent
+        | Status::Failed
+        | Status::Unknown
+        | Status::Deleting
+        | Status::Deleted
             if line.finished_at.is_none() =>
         {
             index(ResultsColumn::FinishedAt)

@@ -1,7 +1,7 @@
 //! What earlier runs left behind, row by row, in 24 bytes a row; the rest of a line is read again when it is asked for.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -89,6 +89,8 @@ pub struct ResendRules {
     pub failed: bool,
     /// All that are `unknown`: each is looked for once more before it is sent.
     pub unknown: bool,
+    /// All whose attachment was deleted: each gets a further one.
+    pub deleted: bool,
     /// Those that ended with one of these codes.
     pub codes: Vec<String>,
     /// Those whose attachment a verification found missing, and still is.
@@ -180,7 +182,9 @@ impl History {
         if !self.take_over(row, key) {
             return false;
         }
-        if let Some(kept) = self.find_mut(key) {
+        if let Some(kept) = self.find_mut(key)
+            && kept.status != Status::Deleted
+        {
             kept.status = Status::Superseded;
         }
         true
@@ -195,10 +199,32 @@ impl History {
         if let Some(key) = superseded.take_while(|key| self.knows(*key)).last()
             && self.take_over(key, row)
             && let Some(kept) = self.find_mut(row)
+            && kept.status == Status::Superseded
         {
-            // Only rows that were uploaded are sent once more.
+            // Only rows that were uploaded, or whose attachment was deleted, are sent once more.
             kept.status = Status::Uploaded;
         }
+    }
+
+    /// The keys of lines that were set aside, each with the key of its row.
+    pub(super) fn superseded_keys(&self) -> HashMap<RowKey, RowKey> {
+        // There are none unless something says so, and then each row costs a hash.
+        if self.count(Status::Superseded) + self.count(Status::Deleting) + self.count(Status::Deleted) == 0 {
+            return HashMap::new();
+        }
+        let of_row = |row: RowKey| {
+            let keys = (1..=u32::MAX).map(move |generation| row.superseded(generation));
+            keys.take_while(|key| self.knows(*key)).map(move |key| (key, row))
+        };
+        self.rows.iter().flat_map(|kept| of_row(kept.key())).collect()
+    }
+
+    /// The lines that were set aside for a further attachment, by their keys; some of their attachments may be deleted.
+    pub fn set_aside(&self) -> HashSet<RowKey> {
+        let is_aside = |kept: &&Kept| kept.status == Status::Superseded;
+        let mut aside: HashSet<RowKey> = self.rows.iter().filter(is_aside).map(Kept::key).collect();
+        aside.extend(self.superseded_keys().into_keys());
+        aside
     }
 
     /// Whether any line is of this row, set aside or not.
@@ -273,7 +299,11 @@ impl History {
             (Status::Unknown, sent_at) if resend.unknown || asked_by_code => {
                 Standing::InDoubt { sent_at: sent_at.unwrap_or(0), why: Why::Asked }
             }
-            (Status::Unknown | Status::Superseded, _) => Standing::Settled(kept.status),
+            (Status::Deleted, _) if resend.deleted => Standing::Again(Why::Asked),
+            // Whether the attachment of a row that was being deleted is gone, only another undo finds out.
+            (Status::Unknown | Status::Superseded | Status::Deleting | Status::Deleted, _) => {
+                Standing::Settled(kept.status)
+            }
         }
     }
 

@@ -293,6 +293,10 @@ impl<D: Disk> LockedResults<D> {
     /// inside or with other carried columns is written anew.
     pub fn begin(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
         self.seen.belongs_to(rows)?;
+        self.open(rows)
+    }
+
+    pub(super) fn open(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
         let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, set_aside, .. }, lock } = self;
         let layout = Layout::new(rows.columns()).with_older(&scan.layout);
         let failed = |cause| ResultsError::io("write", &path, cause);
@@ -563,9 +567,13 @@ impl<D: Disk> ResultsLog<D> {
         for row in &self.set_aside {
             self.history.reinstate_unless_sent(*row);
         }
+        let run_start = self.begun_at;
+        self.write_table(&Which::Table { rows, run_start })
+    }
+
+    pub(super) fn write_table(mut self, which: &Which<'_>) -> Result<Finished<D>, EndError<D>> {
         let old = Old { disk: &self.disk, path: &self.path, file: Some(&self.file), layout: &self.layout };
-        let which = Which::Table { rows, run_start: self.begun_at };
-        let fresh = match compact::write(&old, &mut self.history, &self.layout, &which) {
+        let fresh = match compact::write(&old, &mut self.history, &self.layout, which) {
             Ok(fresh) => fresh,
             Err(cause) => return Err(EndError::Unordered { path: self.path, cause }),
         };

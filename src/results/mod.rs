@@ -16,6 +16,7 @@
 //! | how an older copy is told from the file that a run left | `watermark.rs` |
 //! | what is saved when somebody takes the file away | `end.rs` |
 //! | what `verify` and `report` read | `read.rs` |
+//! | what is read and written where no manifest is at hand | `without_manifest.rs` |
 //! | the list of runs beside the results | `runs.rs` |
 //! | where the files are, what places are refused | `paths.rs` |
 //! | an operation on a file | `disk.rs` |
@@ -50,6 +51,7 @@ mod scan;
 mod tests;
 mod under_way;
 mod watermark;
+mod without_manifest;
 
 pub(crate) use cell::{decode as decode_cell, push as push_cell, split as split_cells, text as cell_text};
 pub use columns::Layout;
@@ -73,3 +75,4 @@ pub use runs::{
     runs,
 };
 pub use under_way::{Announcement, RunUnderWay, announce};
+pub use without_manifest::StoredLines;

@@ -28,7 +28,7 @@ pub struct PlacedLine {
 }
 
 impl<D: Disk> ResultsSnapshot<D> {
-    /// Every line that may have created something, of the rows and records that are wanted, by record.
+    /// Every line that tells of an attachment, of the rows and records that are wanted, by record.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl<D: Disk> ResultsSnapshot<D> {
         wanted: impl Fn(RowKey, Status) -> bool,
         group: impl Fn(&Cells<'_>) -> Option<u64>,
     ) -> io::Result<Vec<PlacedLine>> {
-        let created = |kept: &&Kept| kept.status.may_have_created() && wanted(kept.key(), kept.status);
+        let created = |kept: &&Kept| kept.status.tells_of_attachment() && wanted(kept.key(), kept.status);
         let mut kept: Vec<Kept> = self.history().iter().filter(created).copied().collect();
         kept.sort_unstable_by_key(|kept| kept.offset);
         let mut source = self.source();

@@ -12,6 +12,7 @@ use super::history::Kept;
 use super::line::Line;
 use super::log::{ResultsOptions, ResultsSnapshot, see, unlocked};
 use super::runs::KnownRuns;
+use super::without_manifest::in_manifest_order;
 use crate::upload::RowKey;
 
 /// The results of a manifest: the last line of each row, in manifest order.
@@ -38,24 +39,12 @@ pub fn read(path: &Path, accept_edited: bool) -> Result<ResultsTable, ResultsErr
     let mut rows: Vec<Kept> = seen.history().iter().copied().collect();
     rows.sort_unstable_by_key(|kept| kept.offset);
     if seen.scan().order.is_none() {
-        in_manifest_order(&seen, &mut rows).map_err(|cause| ResultsError::io("read", path, cause))?;
+        let ordered = in_manifest_order(seen.history(), &mut seen.source());
+        rows = ordered.map_err(|cause| ResultsError::io("read", path, cause))?;
     }
     let mut tally = ResultsTally::default();
     rows.iter().for_each(|kept| tally.add(kept.status));
     Ok(ResultsTable { seen, rows, tally })
-}
-
-/// In a log, lines stand in the order in which things happened. Rows that are no longer in the manifest come last.
-fn in_manifest_order(seen: &ResultsSnapshot<RealDisk>, rows: &mut Vec<Kept>) -> io::Result<()> {
-    let mut source = seen.source();
-    let mut numbered = Vec::with_capacity(rows.len());
-    for kept in rows.iter() {
-        let line = source.stored(kept)?.line;
-        numbered.push((if line == 0 { u32::MAX } else { line }, *kept));
-    }
-    numbered.sort_by_key(|(line, _)| *line);
-    *rows = numbered.into_iter().map(|(_, kept)| kept).collect();
-    Ok(())
 }
 
 impl ResultsTable {

@@ -1,8 +1,8 @@
 //! The high-water mark beside the results: how far they had been filled when they were last made durable. By it an older
 //! copy that somebody puts back, or a file that lost whole lines, is told from the one that the last run left.
 //!
-//! What is counted are lines that may have created something, in the order of the file: others may be taken out without
-//! harm, since their rows are only sent again.
+//! What is counted are lines that may have created something, and those of what was deleted since, in the order of the file:
+//! others may be taken out without harm, since their rows are only sent again.
 //!
 //! The mark is written over in place **after** the results were synced and **before** the rows of those lines may be sent,
 //! and is not synced itself:
@@ -41,7 +41,7 @@ pub struct FillLevel {
 impl FillLevel {
     /// Takes in the next line of the file; says whether it counts.
     pub(super) fn push(&mut self, key: RowKey, status: Status) -> bool {
-        let counts = status.may_have_created();
+        let counts = status.tells_of_attachment();
         if counts {
             self.lines += 1;
             self.sum = self.sum.wrapping_add(weight(key, status));

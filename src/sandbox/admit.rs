@@ -60,6 +60,7 @@ fn module_of(call: &CrmCall) -> Option<&str> {
         | CrmCall::RelatedLists(_)
         | CrmCall::Org
         | CrmCall::Users(_)
+        | CrmCall::RecycleBin
         | CrmCall::Licences
         | CrmCall::Apis
         | CrmCall::Coql
@@ -107,6 +108,7 @@ fn is_in_scope(service: &SandboxService, call: &CrmCall) -> bool {
         CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) => token::allows_reading(scopes, "bulk"),
         CrmCall::Org => token::allows_reading(scopes, "org"),
         CrmCall::Users(_) => token::allows_reading(scopes, "users"),
+        CrmCall::RecycleBin => token::allows_reading(scopes, "settings.recycle_bin"),
     }
 }
 

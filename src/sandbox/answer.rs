@@ -226,6 +226,14 @@ impl SandboxRefusal {
         refusal(403, "NO_PERMISSION", "Permission denied to upload attachment")
     }
 
+    pub(super) fn no_permission_to_delete() -> SandboxRefusal {
+        refusal(403, "NO_PERMISSION", "Permission denied to delete attachment")
+    }
+
+    pub(super) fn only_links_deleted() -> SandboxRefusal {
+        refusal(400, "NOT_ALLOWED", "only link attachments can be deleted")
+    }
+
     pub(super) fn not_authorized() -> SandboxRefusal {
         refusal(400, "AUTHORIZATION_FAILED", "User does not have sufficient privilege to upload attachments")
     }
@@ -290,6 +298,14 @@ pub(super) fn uploaded(attachment: &Attachment) -> Value {
 /// The answer about one deleted attachment, an entry of `data`.
 pub(super) fn deleted(id: &str) -> Value {
     json!({"code": "SUCCESS", "details": {"id": id}, "message": "record deleted", "status": "success"})
+}
+
+/// A deleted attachment as the recycle bin shows it.
+pub(super) fn in_bin(attachment: &Attachment, deleted: i64) -> Value {
+    json!({
+        "id": attachment.id, "display_name": attachment.name, "deleted_time": rfc3339(deleted),
+        "deleted_by": user(&attachment.user), "module": {"api_name": "Attachments"},
+    })
 }
 
 pub(super) fn user(user: &SandboxUser) -> Value {

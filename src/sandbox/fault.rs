@@ -117,6 +117,8 @@ pub enum On {
     Token,
     /// Queries: COQL, Bulk Read, fields.
     Query,
+    /// Deletions of attachments.
+    Delete,
 }
 
 /// Which of the requests that a fault is about it strikes.
@@ -273,9 +275,10 @@ fn on(value: &str) -> Result<On, FaultError> {
         "list" => Ok(On::List),
         "token" => Ok(On::Token),
         "query" => Ok(On::Query),
+        "delete" => Ok(On::Delete),
         _ => Err(FaultError(format!(
             "on=\"{value}\" is nothing known{}",
-            hint(value, &["upload", "list", "token", "query"])
+            hint(value, &["upload", "list", "token", "query", "delete"])
         ))),
     }
 }

@@ -107,6 +107,11 @@ impl SandboxServer {
         locked(&self.service.store).created().cloned().collect()
     }
 
+    /// Every attachment that was not deleted, in order.
+    pub fn alive(&self) -> Vec<Attachment> {
+        locked(&self.service.store).alive().cloned().collect()
+    }
+
     /// What it has been asked for so far.
     pub fn stats(&self) -> Stats {
         self.service.meter.stats()

@@ -43,6 +43,8 @@ pub(super) enum CrmCall {
     Org,
     /// `GET /users`, or the one with this id.
     Users(Option<String>),
+    /// `GET /settings/recycle_bin`, with or without `ids`.
+    RecycleBin,
     /// `GET /__features/user_licenses`.
     Licences,
     /// `GET /__apis`.
@@ -106,6 +108,7 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Call, Lost> {
 fn crm(method: &Method, segments: &[&str]) -> Result<CrmCall, Lost> {
     let parent = |module: &str, record: &str| Parent { module: module.to_owned(), record: record.to_owned() };
     match *segments {
+        ["settings", "recycle_bin"] => get(method, CrmCall::RecycleBin),
         ["settings", list, ref one @ ..] if one.len() < 2 => {
             let one = one.first().map(|one| (*one).to_owned());
             match list {

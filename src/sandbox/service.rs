@@ -192,6 +192,9 @@ async fn crm(
     let strike = match call {
         CrmCall::Upload(parent) => locked(&service.faults).decide(On::Upload, &parent.module, &parent.record),
         CrmCall::List(parent) => locked(&service.faults).decide(On::List, &parent.module, &parent.record),
+        CrmCall::Delete(parent, _) | CrmCall::DeleteMany(parent) => {
+            locked(&service.faults).decide(On::Delete, &parent.module, &parent.record)
+        }
         CrmCall::Coql | CrmCall::BulkCreate | CrmCall::BulkState(_) | CrmCall::BulkResult(_) | CrmCall::Fields(_) => {
             locked(&service.faults).decide(On::Query, "", "")
         }

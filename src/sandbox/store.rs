@@ -70,6 +70,8 @@ struct StoredEntry {
     attachment: Attachment,
     visible_from: Instant,
     is_deleted: bool,
+    /// When, in seconds of the server's clock since 1970; 0 where an earlier server did it.
+    deleted: i64,
 }
 
 /// The first id of a store; each further one is one more.
@@ -93,7 +95,7 @@ impl AttachmentStore {
         for event in past {
             match event {
                 VaultEvent::Created(attachment) => store.put(Attachment { user: Arc::clone(&user), ..attachment }),
-                VaultEvent::Deleted { id } => store.mark_deleted(&id),
+                VaultEvent::Deleted { id } => store.mark_deleted(&id, 0),
             }
         }
         store.lag = options.lag;
@@ -180,13 +182,23 @@ impl AttachmentStore {
     }
 
     /// Deletes an attachment; false when the record has none of that id.
-    pub(super) fn delete(&mut self, parent: &Parent, id: &str) -> io::Result<bool> {
+    pub(super) fn delete(&mut self, parent: &Parent, id: &str, now: i64) -> io::Result<bool> {
         if self.find(parent, id).is_none() {
             return Ok(false);
         }
         self.vault.note(&VaultEvent::Deleted { id: id.to_owned() })?;
-        self.mark_deleted(id);
+        self.mark_deleted(id, now);
         Ok(true)
+    }
+
+    /// Every attachment that was not deleted.
+    pub(super) fn alive(&self) -> impl Iterator<Item = &Attachment> {
+        self.entries.iter().filter(|entry| !entry.is_deleted).map(|entry| &entry.attachment)
+    }
+
+    /// What was deleted, and when.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = (&Attachment, i64)> {
+        self.entries.iter().filter(|entry| entry.is_deleted).map(|entry| (&entry.attachment, entry.deleted))
     }
 
     /// Every attachment ever created, deleted ones too.
@@ -205,14 +217,20 @@ impl AttachmentStore {
         let parent = Parent { module: attachment.module.clone(), record: attachment.record.clone() };
         self.by_record.entry(parent).or_default().push(self.entries.len());
         self.room = self.room.saturating_sub(attachment.size);
-        self.entries.push(StoredEntry { attachment, visible_from: Instant::now() + self.lag, is_deleted: false });
+        self.entries.push(StoredEntry {
+            attachment,
+            visible_from: Instant::now() + self.lag,
+            is_deleted: false,
+            deleted: 0,
+        });
     }
 
-    fn mark_deleted(&mut self, id: &str) {
+    fn mark_deleted(&mut self, id: &str, now: i64) {
         // Ids are given in order, so that they stand in order too.
         let place = self.entries.binary_search_by(|entry| entry.attachment.id.as_str().cmp(id));
         if let Some(entry) = place.ok().and_then(|place| self.entries.get_mut(place)) {
             entry.is_deleted = true;
+            entry.deleted = now;
         }
     }
 
@@ -279,8 +297,8 @@ mod tests {
         let mut store = store(&Keep::Facts, Rename::Never);
         let first = add(&mut store, "a", b"1");
         add(&mut store, "b", b"2");
-        assert!(store.delete(&parent(), &first.id).unwrap());
-        assert!(!store.delete(&parent(), &first.id).unwrap(), "twice");
+        assert!(store.delete(&parent(), &first.id, 0).unwrap());
+        assert!(!store.delete(&parent(), &first.id, 0).unwrap(), "twice");
         let names: Vec<&str> = store.list(&parent(), Instant::now()).iter().map(|a| a.name.as_str()).collect();
         assert_eq!(names, ["b"]);
         assert_eq!(store.created().count(), 2);
@@ -305,7 +323,7 @@ mod tests {
         let mut first = store(&keep, Rename::Never);
         let old = add(&mut first, "../../etc/passwd", b"content");
         let gone = add(&mut first, "gone", b"");
-        first.delete(&parent(), &gone.id).unwrap();
+        first.delete(&parent(), &gone.id, 0).unwrap();
         let second = AttachmentStore::open(&SandboxOptions { keep: keep.clone(), ..SandboxOptions::default() });
         assert!(second.is_err(), "one server at a time");
         drop(first);

@@ -35,6 +35,22 @@ pub struct Switches {
     pub no_attachments: Vec<String>,
     /// Modules that the user may not change.
     pub read_only: Vec<String>,
+    /// Which attachments may be deleted. One sentence of the service's interface description speaks of links only; every
+    /// other page takes files for granted.
+    pub deletion: DeletionRight,
+    /// Whether the recycle bin shows single attachments that were deleted.
+    pub bin_shows_attachments: bool,
+}
+
+/// Which attachments may be deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeletionRight {
+    /// All.
+    Allowed,
+    /// Links only.
+    LinksOnly,
+    /// None: the profile lacks the right.
+    Refused,
 }
 
 impl Default for Switches {
@@ -54,6 +70,8 @@ impl Default for Switches {
             ids: 50,
             no_attachments: Vec::new(),
             read_only: Vec::new(),
+            deletion: DeletionRight::Allowed,
+            bin_shows_attachments: false,
         }
     }
 }
@@ -61,7 +79,7 @@ impl Default for Switches {
 /// The names of all switches, for messages.
 const NAMES: &str = "coql-case=exact|blind, coql-in=N, coql-rows=N, bulk-delay=MS, bulk-failures=N, bulk-life=MS, \
                      bulk-page=N, bulk-downloads=N, bulk-poll-credits=N, licences=N, converted=hidden|shown, ids=N, \
-                     no-attachments=MODULE, read-only=MODULE";
+                     no-attachments=MODULE, read-only=MODULE, deletion=allowed|links|refused, bin=empty|attachments";
 
 impl Switches {
     /// Sets what `NAME=VALUE` says.
@@ -95,6 +113,17 @@ impl Switches {
             "ids" => self.ids = number::<usize>(name, value)?.max(1),
             "no-attachments" => self.no_attachments.push(value.to_owned()),
             "read-only" => self.read_only.push(value.to_owned()),
+            "deletion" => match value {
+                "allowed" => self.deletion = DeletionRight::Allowed,
+                "links" => self.deletion = DeletionRight::LinksOnly,
+                "refused" => self.deletion = DeletionRight::Refused,
+                _ => return Err(format!("deletion is allowed, links or refused, not \"{value}\"")),
+            },
+            "bin" => match value {
+                "empty" => self.bin_shows_attachments = false,
+                "attachments" => self.bin_shows_attachments = true,
+                _ => return Err(format!("bin is empty or attachments, not \"{value}\"")),
+            },
             _ => return Err(format!("\"{name}\" is no switch; they are {NAMES}")),
         }
         Ok(())

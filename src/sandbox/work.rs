@@ -24,6 +24,7 @@ use super::route::{CrmCall, Params, Parent};
 use super::service::{SandboxService, locked};
 use super::store::{Incoming, NotStored};
 use super::strike::wait;
+use super::switches::DeletionRight;
 
 /// The answer of some work, or why it was not done.
 pub(super) type WorkResult = Result<Response, SandboxRefusal>;
@@ -59,6 +60,7 @@ pub(super) async fn work(service: &SandboxService, version: Version, call: &CrmC
         CrmCall::Modules(one) => metadata::only("modules", one, metadata::modules(service, version)),
         CrmCall::Org => Ok(json_answer(200, &metadata::org(service))),
         CrmCall::Users(one) => metadata::only("users", one, metadata::users(service)),
+        CrmCall::RecycleBin => Ok(recycle_bin(service, &query)),
     }
 }
 
@@ -197,8 +199,23 @@ impl futures_core::Stream for ContentStream {
 fn delete(service: &SandboxService, parent: &Parent, ids: &[&str]) -> WorkResult {
     let mut store = locked(&service.store);
     let mut data = Vec::new();
+    let now = service.now();
     for id in ids {
-        match store.delete(parent, id) {
+        let is_file = store.find(parent, id).is_some_and(|attachment| attachment.url.is_none());
+        let refusal = match service.options.switches.deletion {
+            DeletionRight::Refused => Some(SandboxRefusal::no_permission_to_delete()),
+            DeletionRight::LinksOnly if is_file => Some(SandboxRefusal::only_links_deleted()),
+            DeletionRight::LinksOnly | DeletionRight::Allowed => None,
+        };
+        match refusal {
+            Some(refusal) if ids.len() == 1 => return Err(refusal),
+            Some(refusal) => {
+                data.push(refusal.to_json());
+                continue;
+            }
+            None => {}
+        }
+        match store.delete(parent, id, now) {
             Ok(true) => data.push(answer::deleted(id)),
             Ok(false) if ids.len() == 1 => return Err(SandboxRefusal::not_deleted()),
             Ok(false) => data.push(SandboxRefusal::not_deleted().to_json()),
@@ -206,6 +223,21 @@ fn delete(service: &SandboxService, parent: &Parent, ids: &[&str]) -> WorkResult
         }
     }
     Ok(json_answer(200, &json!({"data": data})))
+}
+
+/// What was deleted, where the recycle bin shows single attachments at all.
+fn recycle_bin(service: &SandboxService, query: &Params) -> Response {
+    let wanted: Option<Vec<&str>> = query.get("ids").map(|ids| ids.split(',').map(str::trim).collect());
+    let is_wanted = |id: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(&id));
+    let store = locked(&service.store);
+    let shown = store.deleted().filter(|_| service.options.switches.bin_shows_attachments);
+    let entries: Vec<serde_json::Value> =
+        shown.filter(|(one, _)| is_wanted(&one.id)).map(|(one, at)| answer::in_bin(one, at)).collect();
+    if entries.is_empty() {
+        return answer::empty(StatusCode::NO_CONTENT);
+    }
+    let info = json!({"per_page": 200, "count": entries.len(), "page": 1, "more_records": false});
+    json_answer(200, &json!({"recycle_bin": entries, "info": info}))
 }
 
 /// More bytes than any query or order of a job has.

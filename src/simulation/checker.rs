@@ -21,6 +21,8 @@ pub(super) struct WorldTally {
     failed: u64,
     unknown: u64,
     gone: u64,
+    deleted: u64,
+    found_gone: u64,
 }
 
 impl std::ops::Add for WorldTally {
@@ -36,25 +38,39 @@ impl std::ops::Add for WorldTally {
             failed: self.failed + other.failed,
             unknown: self.unknown + other.unknown,
             gone: self.gone + other.gone,
+            deleted: self.deleted + other.deleted,
+            found_gone: self.found_gone + other.found_gone,
         }
     }
 }
 
 impl fmt::Display for WorldTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let WorldTally { runs, crashes, uploaded, settled, already_present, failed, unknown, gone } = self;
+        let WorldTally {
+            runs,
+            crashes,
+            uploaded,
+            settled,
+            already_present,
+            failed,
+            unknown,
+            gone,
+            deleted,
+            found_gone,
+        } = self;
         write!(
             f,
             "{runs} runs, {crashes} of them cut off; {uploaded} rows uploaded ({settled} known by listing), \
              {already_present} already present, {failed} refused, {unknown} unknown for good reason, \
-             {gone} settled after they had left the manifest"
+             {gone} settled after they had left the manifest, {deleted} taken back ({found_gone} known by looking)"
         )
     }
 }
 
 impl WorldTally {
     pub(super) fn assert_interesting(&self) {
-        let all = [self.crashes, self.settled, self.already_present, self.failed, self.unknown, self.gone];
+        let WorldTally { crashes, settled, already_present, failed, unknown, gone, deleted, found_gone, .. } = *self;
+        let all = [crashes, settled, already_present, failed, unknown, gone, deleted, found_gone];
         assert!(all.iter().all(|count| *count > 10), "the worlds are too easy: {self:?}");
     }
 
@@ -67,6 +83,10 @@ impl WorldTally {
             Status::AlreadyPresent => self.already_present += 1,
             Status::Failed => self.failed += 1,
             Status::Unknown => self.unknown += 1,
+            Status::Deleted => {
+                self.deleted += 1;
+                self.found_gone += u64::from(!line.code.is_empty());
+            }
             _ => {}
         }
     }
@@ -77,6 +97,9 @@ pub(super) fn check_any_time(world: &SimWorld) -> Result<(), String> {
     let mut made: BTreeMap<&WishKind, usize> = BTreeMap::new();
     for kind in world.server.made.iter().filter_map(|made| made.by.as_ref()) {
         *made.entry(kind).or_default() += 1;
+    }
+    if let Some(made) = world.server.made.iter().find(|made| made.by.is_none() && made.is_deleted()) {
+        return Err(format!("attachment {} is somebody else's and was deleted: {}", made.id, story(world)));
     }
     match made.iter().find(|(kind, count)| **count > world.wanted.get(kind).copied().unwrap_or(0)) {
         Some((kind, count)) => Err(format!("{count} attachments were made of {kind:?}: {}", story(world))),
@@ -116,10 +139,17 @@ pub(super) fn check_the_end(world: &SimWorld) -> Result<WorldTally, String> {
         if line.status == Status::Unknown {
             untold.insert(line.record.clone());
         }
-        if let Some(id) = line.attachment_id.filter(|_| line.status == Status::Uploaded)
+        let is_ours = matches!(line.status, Status::Uploaded | Status::Deleted);
+        if let Some(id) = line.attachment_id.filter(|_| is_ours)
             && let Some(other) = owners.insert(id, line)
         {
             return Err(format!("two rows claim attachment {id}, one is {other:?}: {}", story(world)));
+        }
+    }
+    for line in owners.values().filter(|line| line.status == Status::Uploaded) {
+        let gone = |made: &&super::server::Made| Some(made.id) == line.attachment_id && made.is_deleted();
+        if world.server.made.iter().any(|made| gone(&made)) {
+            return Err(format!("is called uploaded, and was deleted: {line:?}: {}", story(world)));
         }
     }
     for made in world.server.made.iter().filter(|made| made.by.is_some()) {
@@ -146,12 +176,18 @@ fn check_line(world: &SimWorld, wish: &Wish, line: &Line) -> Result<(), String> 
                 None => Err("is called present, but is not".to_owned()),
             }
         }
+        Status::Deleted if made().any(|id| line.attachment_id == Some(id)) && is_deleted(world, line) => Ok(()),
+        Status::Deleted => Err("is called deleted, but such an attachment is there".to_owned()),
         Status::Failed if wish.refused || world.server.was_turned_away(&kind) => Ok(()),
         Status::Failed => Err("failed without cause".to_owned()),
         Status::Unknown if world.server.may_confuse(&kind, wish.size()) => Ok(()),
         Status::Unknown => Err("is called unknown without cause".to_owned()),
         other => Err(format!("ended as {other}")),
     }
+}
+
+fn is_deleted(world: &SimWorld, line: &Line) -> bool {
+    world.server.made.iter().any(|made| Some(made.id) == line.attachment_id && made.is_deleted())
 }
 
 fn lines_of(world: &SimWorld, line: &Line) -> usize {

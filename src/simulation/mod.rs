@@ -24,6 +24,7 @@ mod process;
 mod server;
 mod service_watch;
 mod threads;
+mod undo;
 mod virtual_pool;
 mod wire;
 mod wishes;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::mistakes::{Mistake, is_made};
-use super::threads;
 use super::virtual_pool::{Alone, VirtualPool};
 use super::wishes;
 use super::world::SimWorld;
+use super::{threads, undo};
 use crate::check::{self, Checked, Checkup, Earlier};
 use crate::cli::run::ports::{self, ResultsJournal};
 use crate::cli::run::rows::ManifestRows;
@@ -62,7 +62,11 @@ pub(super) fn lock(world: &Mutex<SimWorld>) -> MutexGuard<'_, SimWorld> {
 /// Runs once. `Err` tells of a promise that was broken, or of a run that does not end.
 pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
     let fate = begin(&mut lock(world));
-    let ended = process(world, fate, hands)?;
+    let takes_back = lock(world).takes_back();
+    let ended = match takes_back {
+        true => undo::take_back(&mut lock(world), fate)?,
+        false => process(world, fate, hands)?,
+    };
     let power = match fate {
         Fate::PowerCut(_) | Fate::CrashInDisk { power: true, .. } => ended.is_err(),
         _ => false,

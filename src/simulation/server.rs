@@ -57,6 +57,34 @@ pub(super) struct Made {
     body: Duration,
     created: Duration,
     visible: Duration,
+    /// When its deletion was asked for, when it took effect, and until when lists may still show it.
+    deletion: Option<SimDeletion>,
+}
+
+/// What is known of a deletion.
+#[derive(Clone, Copy, Debug)]
+struct SimDeletion {
+    /// When the request came in. A client that dies before never sends it.
+    arrived: Duration,
+    /// From then on it is gone.
+    gone: Duration,
+    /// From then on no list shows it.
+    unlisted: Duration,
+}
+
+impl Made {
+    /// Whether it is deleted, or will be whatever happens.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deletion.is_some()
+    }
+
+    fn is_gone(&self, clock: Duration) -> bool {
+        self.deletion.is_some_and(|deletion| deletion.gone <= clock)
+    }
+
+    fn is_listed(&self, clock: Duration) -> bool {
+        self.visible <= clock && self.deletion.is_none_or(|deletion| clock < deletion.unlisted)
+    }
 }
 
 impl SimServer {
@@ -106,6 +134,7 @@ impl SimServer {
             body: created,
             created,
             visible: created,
+            deletion: None,
         };
         self.made.push(made);
     }
@@ -137,6 +166,9 @@ impl SimServer {
     /// The client is gone: what it had not sent whole by then never arrives.
     pub(super) fn client_dies(&mut self, clock: Duration) {
         self.made.retain(|made| made.body <= clock);
+        for made in &mut self.made {
+            made.deletion = made.deletion.filter(|deletion| deletion.arrived <= clock);
+        }
         self.told = None;
     }
 
@@ -250,7 +282,9 @@ impl SimServer {
 
     fn has_link(&self, wish: &Wish) -> bool {
         let WishedAttachment::Link(address) = &wish.source else { return false };
-        self.made.iter().any(|made| made.record == wish.record && made.url.as_ref() == Some(address))
+        self.made
+            .iter()
+            .any(|made| made.record == wish.record && made.url.as_ref() == Some(address) && !made.is_deleted())
     }
 
     fn make(
@@ -268,7 +302,7 @@ impl SimServer {
         let name = if self.renames && random.bool() { format!("{} (1)", wish.name()) } else { wish.name() };
         let visible = created + Duration::from_millis(random.u64(..=self.lag.as_millis() as u64));
         let (record, size, by) = (wish.record, wish.size(), Some(wish.kind()));
-        self.made.push(Made { id, record, name, size, url, by, author: US, body, created, visible });
+        self.made.push(Made { id, record, name, size, url, by, author: US, body, created, visible, deletion: None });
         (id, self.second_of(created))
     }
 
@@ -296,7 +330,7 @@ impl SimServer {
             PageRequest::Token(_) => return (done, WireAnswer::refusal(400, "EXPIRED_VALUE", "the token")),
         };
         let number = usize::try_from(*number).unwrap_or(usize::MAX);
-        let all: Vec<&Made> = self.made.iter().filter(|made| made.record == record && made.visible <= clock).collect();
+        let all: Vec<&Made> = self.made.iter().filter(|made| made.record == record && made.is_listed(clock)).collect();
         let on_page: Vec<SimEntry<'_>> =
             all.iter().skip((number - 1) * self.page).take(self.page).map(|made| self.entry(made)).collect();
         if all.is_empty() {
@@ -306,7 +340,53 @@ impl SimServer {
         (done, WireAnswer::answer(200, wire::page(&on_page, number, more)))
     }
 
-    /// An attachment is asked for by its id. Nobody removes any here.
+    /// An attachment is to be deleted. What the client hears, and when.
+    pub(super) fn delete(
+        &mut self,
+        random: &mut fastrand::Rng,
+        clock: Duration,
+        bad: bool,
+        id: ServiceId,
+    ) -> (Duration, WireAnswer) {
+        let arrived = clock + Duration::from_millis(random.u64(1..30));
+        let done = arrived + Duration::from_millis(random.u64(10..=200));
+        if bad && random.u8(..100) < self.faults {
+            let soon = arrived + Duration::from_millis(random.u64(1..50));
+            return match random.u8(..8) {
+                0 => (soon, SimServer::unreachable()),
+                1 => (soon, throttle(random)),
+                2 => (soon, WireAnswer::refusal(401, "INVALID_TOKEN", "invalid oauth token")),
+                // Something on the way answers, and the service never hears of it.
+                3 => (arrived + PATIENCE, self.on_the_way(random)),
+                // The answer is lost, or is an error, and yet the work is done, perhaps long after.
+                which => {
+                    let gone = arrived + Duration::from_millis(random.u64(..=self.work.as_millis() as u64));
+                    self.delete_at(random, id, arrived, gone);
+                    let lost = WireAnswer::Broken { how: TransportError::Connection, bytes_left: true };
+                    (arrived + PATIENCE, if which < 6 { self.on_the_way(random) } else { lost })
+                }
+            };
+        }
+        match self.delete_at(random, id, arrived, done) {
+            true => (done, WireAnswer::answer(200, wire::deleted(id))),
+            false => (done, WireAnswer::refusal(400, "INVALID_DATA", "the related id given seems to be invalid")),
+        }
+    }
+
+    /// Says whether there was something to delete.
+    fn delete_at(&mut self, random: &mut fastrand::Rng, id: ServiceId, arrived: Duration, gone: Duration) -> bool {
+        let lag = Duration::from_millis(random.u64(..=self.lag.as_millis() as u64));
+        let Some(made) = self.made.iter_mut().find(|made| made.id == id && made.created <= arrived) else {
+            return false;
+        };
+        if made.is_deleted() {
+            return false;
+        }
+        made.deletion = Some(SimDeletion { arrived, gone, unlisted: gone + lag });
+        true
+    }
+
+    /// An attachment is asked for by its id.
     pub(super) fn presence(
         &self,
         random: &mut fastrand::Rng,
@@ -318,7 +398,7 @@ impl SimServer {
         if bad && random.u8(..100) < self.faults {
             return (done, no_answer(random));
         }
-        match self.made.iter().any(|made| made.id == id && made.created <= clock) {
+        match self.made.iter().any(|made| made.id == id && made.created <= clock && !made.is_gone(clock)) {
             true => (done, WireAnswer::answer(200, "its content")),
             false => (done, WireAnswer::answer(204, "")),
         }

@@ -68,6 +68,12 @@ impl WireAnswer {
         client::page_reply(&exchange, || reply(Ask::List, &exchange, now))
     }
 
+    /// What the client makes of an answer to a deletion.
+    pub(super) fn delete_reply(self, attachment: ServiceId, now: Timestamp) -> Result<(), Box<Reply>> {
+        let exchange = self.exchange();
+        client::delete_reply(&exchange, attachment, || reply(Ask::Delete, &exchange, now))
+    }
+
     /// What the client makes of an answer to the question for one attachment.
     pub(super) fn presence_reply(self, now: Timestamp) -> PresenceReply {
         let exchange = self.exchange();
@@ -83,6 +89,13 @@ fn reply(ask: Ask, exchange: &Exchange, now: Timestamp) -> Reply {
 pub(super) fn success(id: ServiceId, created: Timestamp, by: ServiceId) -> String {
     format!(
         r#"{{"data":[{{"code":"SUCCESS","details":{{"Created_Time":"{created}","id":"{id}","Created_By":{{"name":"P","id":"{by}"}}}},"message":"attachment uploaded successfully","status":"success"}}]}}"#
+    )
+}
+
+/// The body that tells of a deletion.
+pub(super) fn deleted(id: ServiceId) -> String {
+    format!(
+        r#"{{"data":[{{"code":"SUCCESS","details":{{"id":"{id}"}},"message":"record deleted","status":"success"}}]}}"#
     )
 }
 

@@ -123,6 +123,14 @@ impl SimWorld {
         self.wishes.iter().filter(|wish| wish.kept)
     }
 
+    /// Whether the user takes something back now instead of running; in the end, what is left of that is settled.
+    pub(super) fn takes_back(&mut self) -> bool {
+        match self.is_bad() {
+            true => self.runs > 1 && self.random.u8(..4) == 0,
+            false => self.runs.is_multiple_of(2),
+        }
+    }
+
     /// What the user does to the manifest between two runs.
     pub(super) fn edit_manifest(&mut self) {
         if self.is_bad() && self.runs > 1 {

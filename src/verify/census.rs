@@ -295,7 +295,8 @@ fn is_plain(work: &VerifyWork, record: &VerifyRecord) -> bool {
     work.rows_of(record).iter().all(|row| match (row.is_expected(), row.attachment) {
         (true, Some(id)) => row.is_plain && ids.insert(id),
         (true, None) => false,
-        (false, _) => !row.is_open(),
+        // That something is gone, only the list of its record can show.
+        (false, _) => !row.is_open() && !row.is_gone(),
     })
 }
 

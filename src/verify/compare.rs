@@ -28,7 +28,7 @@ pub struct Attached {
 }
 
 /// Equal under NFC: what macOS decomposes is the same name to people and to the service's search.
-pub(super) fn same_name(a: &str, b: &str) -> bool {
+pub fn same_name(a: &str, b: &str) -> bool {
     a == b || a.nfc().eq(b.nfc())
 }
 
@@ -63,8 +63,13 @@ fn take<'a>(left: &mut Vec<&'a Listed>, fits: impl Fn(&Listed) -> bool) -> Optio
 
 /// Judges one row by the attachment that is its own, and takes its copies out of what is left.
 fn finding(row: &VerifyRow, owned: Option<&Listed>, left: &mut Vec<&Listed>) -> VerifyFinding {
+    if row.is_gone() {
+        return if owned.is_some() { VerifyFinding::StillThere } else { VerifyFinding::NotExpected };
+    }
     if !row.is_expected() {
-        return if row.is_open() {
+        return if row.is_being_deleted() {
+            VerifyFinding::Open { alike: usize::from(owned.is_some()) }
+        } else if row.is_open() {
             let found = left.extract_if(.., |one| row.looks_like(one)).count() + usize::from(owned.is_some());
             VerifyFinding::Open { alike: found }
         } else {

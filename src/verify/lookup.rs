@@ -284,7 +284,7 @@ impl FoundRow {
     }
 
     fn unchecked(row: &VerifyRow, why: &str) -> FoundRow {
-        let finding = match row.is_expected() || row.is_open() {
+        let finding = match row.is_asked_about() {
             true => VerifyFinding::Unchecked { why: why.to_owned() },
             false => VerifyFinding::NotExpected,
         };

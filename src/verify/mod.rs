@@ -111,6 +111,8 @@ pub enum VerifyFinding {
     },
     /// It is there with the right size, but with other bytes than were sent.
     ContentDiffers,
+    /// The results say that it was deleted, and it is there.
+    StillThere,
     /// The results do not say that it is there, so it is not looked for.
     NotExpected,
     /// The results leave open whether it is there; so many like it are on the record and belong to no other row.
@@ -135,6 +137,7 @@ impl VerifyFinding {
             VerifyFinding::ExtraCopies { .. } => "extra-copies",
             VerifyFinding::TwiceByUs { .. } => "twice-by-us",
             VerifyFinding::ContentDiffers => "content-differs",
+            VerifyFinding::StillThere => "still-there",
             VerifyFinding::NotExpected => "not-expected",
             VerifyFinding::Open { .. } => "open",
             VerifyFinding::Unchecked { .. } => "unchecked",
@@ -170,7 +173,7 @@ impl VerifyWork {
             work.rows.push(row);
         }
         let rows = &work.rows;
-        work.records.retain(|record| record.rows.iter().any(|&row| rows[row].is_expected() || rows[row].is_open()));
+        work.records.retain(|record| record.rows.iter().any(|&row| rows[row].is_asked_about()));
         Ok(work)
     }
 
@@ -225,7 +228,22 @@ impl VerifyRow {
 
     /// Whether the results leave open if it is on the record.
     fn is_open(&self) -> bool {
-        matches!(self.status, Status::Unknown | Status::InDoubt | Status::Sending)
+        matches!(self.status, Status::Unknown | Status::InDoubt | Status::Sending) || self.is_being_deleted()
+    }
+
+    /// Whether it was being deleted when that was cut off.
+    fn is_being_deleted(&self) -> bool {
+        self.status == Status::Deleting
+    }
+
+    /// Whether the results say that it was deleted.
+    fn is_gone(&self) -> bool {
+        self.status == Status::Deleted
+    }
+
+    /// Whether its record is asked for.
+    fn is_asked_about(&self) -> bool {
+        self.is_expected() || self.is_open() || self.is_gone()
     }
 
     /// The size that the attachment must have. One that was there before us only had to have the name.

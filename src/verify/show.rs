@@ -20,13 +20,14 @@ use crate::units;
 const FIRST_ROWS: usize = 10;
 
 /// Findings in the order in which a person wants to hear of them, with what they mean.
-pub(crate) const MEANINGS: [(&str, &str); 9] = [
+pub(crate) const MEANINGS: [(&str, &str); 10] = [
     ("present", "there, once"),
     ("missing", "not in the record's list"),
     ("size-differs", "there, but with another size than the file that was sent"),
     ("content-differs", "there, but with other bytes than were sent"),
     ("extra-copies", "there, and so is at least one more of the same name and size, or of the same address"),
     ("twice-by-us", "there, and so is another one of ours with the same name and size"),
+    ("still-there", "deleted, by the results, and yet there"),
     ("open", "the results leave open whether it is there"),
     ("unchecked", "the service gave no list"),
     ("not-expected", "not uploaded, so not looked for"),
@@ -308,6 +309,9 @@ fn detail(row: &VerifyRow, finding: &VerifyFinding) -> String {
             let sent = row.bytes.unwrap_or_default();
             format!("{DASH}{} bytes listed, {} sent", units::count(*listed), units::count(sent))
         }
+        VerifyFinding::StillThere => {
+            row.attachment.map_or_else(String::new, |id| format!("{DASH}attachment {id} is listed"))
+        }
         VerifyFinding::ContentDiffers => format!("{DASH}its bytes are not those that were sent"),
         VerifyFinding::ExtraCopies { others } | VerifyFinding::TwiceByUs { others } => {
             let ids: Vec<String> = others.iter().map(ToString::to_string).collect();
@@ -447,8 +451,8 @@ struct VerifyEntry<'a> {
     /// The attachment in the results.
     #[schemars(with = "Option<String>")]
     attachment_id: Option<crate::upload::ServiceId>,
-    /// `present`, `missing`, `size-differs`, `content-differs`, `extra-copies`, `twice-by-us`, `open`, `unchecked` or
-    /// `not-expected`.
+    /// `present`, `missing`, `size-differs`, `content-differs`, `extra-copies`, `twice-by-us`, `still-there`, `open`,
+    /// `unchecked` or `not-expected`.
     finding: &'a str,
     /// Bytes that were sent.
     bytes: Option<u64>,
@@ -560,6 +564,7 @@ mod tests {
             (row(6, Status::Unknown, "d.pdf"), VerifyFinding::Open { alike: 1 }),
             (row(9, Status::Uploaded, "g.pdf"), VerifyFinding::TwiceByUs { others: others.clone() }),
             (row(10, Status::Uploaded, "h.pdf"), VerifyFinding::ContentDiffers),
+            (row(11, Status::Deleted, "i.pdf"), VerifyFinding::StillThere),
             (row(7, Status::Uploaded, "e.pdf"), VerifyFinding::Unchecked { why: "NO_PERMISSION".to_owned() }),
             (row(8, Status::Failed, "f.pdf"), VerifyFinding::NotExpected),
         ];

@@ -18,6 +18,8 @@ pub(crate) enum Ask {
     Link,
     /// To list a record's attachments; changes nothing, so it may always be asked again.
     List,
+    /// To delete an attachment.
+    Delete,
 }
 
 /// What came of it.
@@ -71,12 +73,14 @@ fn answered(ask: Ask, answer: &Answer) -> Verdict {
         };
     }
     match (status, &answer.content, error) {
-        (200 | 201, AnswerContent::Created(created), _) if ask != Ask::List => Verdict::Uploaded(created.clone()),
+        (200 | 201, AnswerContent::Created(created), _) if matches!(ask, Ask::File | Ask::Link) => {
+            Verdict::Uploaded(created.clone())
+        }
 
         // Never followed: the token belongs to the host that the user named, and a POST would become a GET. A redirect
         // may come after the work was done (303 says so), and 407 from a proxy that has passed the body on.
         (300..=399 | 407, ..) => match ask {
-            Ask::File | Ask::Link => Verdict::StopInDoubt(StopBecause::Target),
+            Ask::File | Ask::Link | Ask::Delete => Verdict::StopInDoubt(StopBecause::Target),
             Ask::List => Verdict::Stop(StopBecause::Target),
         },
 
@@ -95,7 +99,7 @@ fn answered(ask: Ask, answer: &Answer) -> Verdict {
         (400..=499, AnswerContent::Created(_), None) => doubt(ask, DoubtBecause::Unreadable),
         // A 4xx without a code of the service: perhaps not of the service at all.
         (401, _, None) => match ask {
-            Ask::File | Ask::Link => Verdict::InDoubt(DoubtBecause::TokenRefused),
+            Ask::File | Ask::Link | Ask::Delete => Verdict::InDoubt(DoubtBecause::TokenRefused),
             Ask::List => Verdict::Retry(RetryBecause::TokenRenewed),
         },
         (400..=499, _, None) => doubt(ask, DoubtBecause::Refused),
@@ -113,6 +117,8 @@ fn refusal(ask: Ask, status: u16, error: &ApiError) -> Option<Verdict> {
         ("OAUTH_SCOPE_MISMATCH", _) => Verdict::Stop(StopBecause::Scope),
         ("LIMIT_EXCEEDED", _) if fields_refused => Verdict::Stop(StopBecause::OurMistake),
         _ if is_used_up(error) => Verdict::Stop(StopBecause::Limit),
+        // A service that knows no deletion here says so of each.
+        ("INVALID_REQUEST_METHOD", _) if ask == Ask::Delete => Verdict::Failed(FailedBy::Unlisted),
         ("INVALID_REQUEST_METHOD" | "MANDATORY_NOT_FOUND" | "REQUIRED_PARAM_MISSING", _) => {
             Verdict::Stop(StopBecause::OurMistake)
         }
@@ -214,7 +220,7 @@ fn underscored(text: &str) -> String {
 
 fn doubt(ask: Ask, why: DoubtBecause) -> Verdict {
     match ask {
-        Ask::File | Ask::Link => Verdict::InDoubt(why),
+        Ask::File | Ask::Link | Ask::Delete => Verdict::InDoubt(why),
         Ask::List => Verdict::Retry(RetryBecause::Passing),
     }
 }

@@ -278,6 +278,25 @@ impl Client {
         presence_reply(&exchange, || self.reply(Ask::List, &exchange, &lease, format_args!("")))
     }
 
+    /// Deletes one attachment. Without an error, the service says that it has.
+    ///
+    /// # Errors
+    ///
+    /// The reply says what came instead. Where its verdict is a doubt, the attachment may be deleted all the same.
+    pub fn delete(&self, module: &str, record: RecordId, attachment: ServiceId) -> Result<(), Box<Reply>> {
+        let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
+        let address = format!("{}/{attachment}", address(&lease.target, module, record));
+        let request = self.agent.delete(address).header("authorization", authorization(&lease.token));
+        let exchange = self.note_headers(http::exchange_of_change(request.call()));
+        let done = delete_reply(&exchange, attachment, || {
+            self.reply(Ask::Delete, &exchange, &lease, format_args!("the request had left"))
+        });
+        if done.is_ok() {
+            self.tokens.worked(lease.generation);
+        }
+        done
+    }
+
     /// Asks for one page of the census: all attachments that the user may see.
     ///
     /// # Errors
@@ -634,6 +653,26 @@ pub(crate) fn presence_reply(exchange: &Exchange, refused: impl FnOnce() -> Repl
                 false => PresenceReply::Not(refused),
             }
         }
+    }
+}
+
+/// What an answer to a deletion comes to; `other` says what one means that is not the service's word that this very
+/// attachment is deleted.
+pub(crate) fn delete_reply(
+    exchange: &Exchange,
+    attachment: ServiceId,
+    other: impl FnOnce() -> Reply,
+) -> Result<(), Box<Reply>> {
+    match exchange {
+        Exchange::Answer(Answer { status: 200, content: AnswerContent::Created(of), .. }) if of.id == attachment => {
+            Ok(())
+        }
+        // A proxy may repeat the answer of another request.
+        Exchange::Answer(Answer { status, content: AnswerContent::Created(of), .. }) => {
+            let message = format!("the answer speaks of attachment {}, {attachment} was asked for", of.id);
+            Err(Box::new(Reply { message, http_status: Some(*status), code: OwnCode::Unreadable.into(), ..other() }))
+        }
+        _ => Err(Box::new(other())),
     }
 }
 

@@ -233,6 +233,41 @@ pub(crate) fn exchange(result: Result<Response<ureq::Body>, ureq::Error>, bytes_
     }
 }
 
+/// The same for a request without a body that changes something: whether it had left is told by how it ended.
+pub(crate) fn exchange_of_change(result: Result<Response<ureq::Body>, ureq::Error>) -> Exchange {
+    let has_left = result.as_ref().err().is_some_and(|error| !is_before_the_request(error));
+    exchange(result, has_left)
+}
+
+/// Whether a request ended so before any of it can have left.
+fn is_before_the_request(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound
+        | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve)
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::Tls(_)
+        | ureq::Error::TlsRequired
+        | ureq::Error::Rustls(_)
+        | ureq::Error::Pem(_) => true,
+        ureq::Error::Io(error) => {
+            let is_connecting = matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::NetworkDown
+                    | io::ErrorKind::AddrNotAvailable
+                    // What a certificate fails with.
+                    | io::ErrorKind::InvalidData
+            );
+            is_connecting || is_shortage(error)
+        }
+        _ => false,
+    }
+}
+
 /// The same for a question whose answer, where it is a good one, is a file of any size: its content is let go, and the
 /// connection with it.
 pub(crate) fn exchange_without_content(result: Result<Response<ureq::Body>, ureq::Error>) -> Exchange {

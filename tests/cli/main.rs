@@ -37,4 +37,5 @@ mod select;
 mod service;
 mod shortened;
 mod together;
+mod undo;
 mod verify;

@@ -114,6 +114,16 @@ impl RunningSandbox {
         agent.delete(address).header("Authorization", token).call().expect("the sandbox deletes it");
     }
 
+    /// How many attachments there are now.
+    pub fn alive(&self) -> usize {
+        self.server.alive().len()
+    }
+
+    /// The names of those.
+    pub fn alive_names(&self) -> std::collections::BTreeSet<String> {
+        self.server.alive().into_iter().map(|attachment| attachment.name).collect()
+    }
+
     /// How many attachments were ever created.
     pub fn stored(&self) -> usize {
         self.server.created().len()

@@ -26,15 +26,38 @@ pub(super) fn ask(prepared: &Prepared, facts: &Facts) -> Result<bool, Failure> {
     if prepared.args.yes || !prepared.is_for_real() {
         return Ok(true);
     }
+    let question = question(facts);
+    ask_person(&ConsentWords { question: &question, verb: "send", what: "this run", nothing: "Nothing was sent" })
+}
+
+/// What a person is asked.
+pub(in crate::cli) struct ConsentWords<'a> {
+    /// The question, with a blank behind it.
+    pub(in crate::cli) question: &'a str,
+    /// What a yes allows: `send`.
+    pub(in crate::cli) verb: &'a str,
+    /// Who asks: `this run`.
+    pub(in crate::cli) what: &'a str,
+    /// What holds without a yes: `Nothing was sent`.
+    pub(in crate::cli) nothing: &'a str,
+}
+
+/// Puts the question to the person at the controlling terminal; where there is none, whoever wrote the command meant it.
+///
+/// # Errors
+///
+/// Somebody could be asked but is not there: the process runs in the background of its terminal, or no answer came.
+pub(in crate::cli) fn ask_person(words: &ConsentWords<'_>) -> Result<bool, Failure> {
+    let ConsentWords { verb, what, nothing, .. } = words;
     match ControllingTerminal::open().or_exit(Exit::Usage)? {
-        // Cron, a CI job, a service: whoever wrote the command is not there, and meant it.
+        // Cron, a CI job, a service.
         ControllingTerminal::None => Ok(true),
         #[cfg(unix)]
         ControllingTerminal::Background => Err(Failure::usage(anyhow!(
-            "this run was put into the background of a terminal, where nobody can be asked whether to send; add --yes to \
-             send without asking, or run it in the foreground. Nothing was sent"
+            "{what} was put into the background of a terminal, where nobody can be asked whether to {verb}; add --yes to \
+             {verb} without asking, or run it in the foreground. {nothing}"
         ))),
-        ControllingTerminal::Foreground(terminal) => put(terminal, &question(facts), PATIENCE),
+        ControllingTerminal::Foreground(terminal) => put(terminal, words, PATIENCE),
     }
 }
 
@@ -72,7 +95,8 @@ fn whose_crm(target: &TargetFacts) -> String {
 
 /// Puts the question and waits for the answer. The terminal is read in a thread of its own, since nothing else can be
 /// waited for with a limit on every system; the thread ends with the program.
-fn put(terminal: Terminal, question: &str, patience: Duration) -> Result<bool, Failure> {
+fn put(terminal: Terminal, words: &ConsentWords<'_>, patience: Duration) -> Result<bool, Failure> {
+    let ConsentWords { question, verb, nothing, .. } = words;
     let Terminal { input, mut output } = terminal;
     write!(output, "{question}").and_then(|()| output.flush()).or_exit(Exit::Usage)?;
     let (sender, answer) = mpsc::channel();
@@ -87,7 +111,7 @@ fn put(terminal: Terminal, question: &str, patience: Duration) -> Result<bool, F
             let agreed = is_yes(&line.or_exit(Exit::Usage)?);
             if !agreed {
                 // The question's own line tells it already where this cannot be written.
-                let _ = writeln!(output, "Nothing was sent.");
+                let _ = writeln!(output, "{nothing}.");
             }
             Ok(agreed)
         }
@@ -95,7 +119,7 @@ fn put(terminal: Terminal, question: &str, patience: Duration) -> Result<bool, F
             let _ = writeln!(output);
             let minutes = patience.as_secs() / 60;
             Err(Failure::usage(anyhow!(
-                "nobody answered within {minutes} minutes, so nothing was sent; --yes sends without asking"
+                "nobody answered within {minutes} minutes: {nothing}; with --yes it goes on to {verb} without asking"
             )))
         }
     }
@@ -145,7 +169,8 @@ mod tests {
         let (reader, _writer) = std::io::pipe().expect("a pipe");
         let said = tempfile::tempfile().expect("a file");
         let terminal = Terminal { input: Box::new(reader), output: Box::new(said) };
-        let failure = put(terminal, "Send it? ", Duration::from_millis(20)).expect_err("nobody answers");
+        let words = ConsentWords { question: "Send it? ", verb: "send", what: "this run", nothing: "Nothing was sent" };
+        let failure = put(terminal, &words, Duration::from_millis(20)).expect_err("nobody answers");
         assert_eq!(failure.exit, Exit::Usage);
         assert!(failure.to_string().contains("--yes"), "{failure}");
     }

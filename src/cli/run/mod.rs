@@ -1,12 +1,12 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its module.
 
-mod consent;
+pub(super) mod consent;
 mod crosswalk_owner;
 mod judge;
 mod mend;
 mod missing;
 mod moved;
-mod owner;
+pub(super) mod owner;
 pub(crate) mod ports;
 mod prepare;
 pub(crate) mod rows;
@@ -21,6 +21,7 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 
 use self::mend::MendFile;
+use self::owner::OwnerCheck;
 use self::ports::{ClientUploader, ResultsJournal, SentContents};
 use self::prepare::{Destination, Prepared};
 use self::rows::ManifestRows;
@@ -113,7 +114,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             // The server of a rehearsal lives as long as the run does.
             let destination = if plan.is_empty() { None } else { Some(Destination::reach(&prepared, &plan)?) };
             let owner = destination.as_ref().map(|destination| destination.owner(&prepared)).unwrap_or_default();
-            owner::check(&prepared, held.seen(), &owner)?;
+            owner::check(&OwnerCheck::of_run(&prepared), held.seen(), &owner)?;
             if let Some(destination) = &destination {
                 crosswalk_owner::compare(&prepared, destination, &owner, crosswalk_owner.as_deref())?;
                 scopes::check(&prepared, destination, plan.facts())?;
@@ -283,7 +284,7 @@ fn status_of_dry_run(facts: &Facts) -> Exit {
     if rows.left_out > 0 || rows.failed > 0 {
         exit = exit.max(Exit::SomeFailed);
     }
-    if rows.unknown > 0 {
+    if rows.unknown + rows.deleting > 0 {
         exit = exit.max(Exit::Unsettled);
     }
     if !facts.credits.suffice() {
@@ -383,7 +384,7 @@ fn status(ending: &Ending, totals: Option<&ResultsTotals>, signal: &OnceLock<Exi
     });
     let Some(totals) = totals else { return Exit::Results };
     let count = |status| totals.rows.of(status) + totals.gone.of(status);
-    let unsettled = count(Status::Unknown) + count(Status::InDoubt) > 0;
+    let unsettled = count(Status::Unknown) + count(Status::InDoubt) + count(Status::Deleting) > 0;
     // Rows behind `--limit` and rows that were not chosen are what the user asked for; any other row that was not sent is
     // one that failed to be.
     let unsent = totals.rows.of(Status::NotSent) > ending.over_limit + totals.not_selected;

@@ -1,4 +1,4 @@
-//! Whose CRM a run sends to, and whether its results belong to that one: a results file tells of one CRM only, and with the
+//! Whose CRM a command sends to, and whether its results belong to that one: a results file tells of one CRM only, and with the
 //! credentials of another client everything would be attached there.
 
 use std::path::Path;
@@ -18,7 +18,7 @@ const ASKING: [&str; 2] = ["ZohoCRM.org.READ", "ZohoCRM.org.ALL"];
 
 /// What can be found out before anything is sent. The organisation is asked for only where the token is known to be allowed
 /// to: a refusal would cost a request in every run, and tell nothing.
-pub(super) fn learn(client: &Client, credentials: &Credentials) -> KnownOwner {
+pub(in crate::cli) fn learn(client: &Client, credentials: &Credentials) -> KnownOwner {
     let Some(Renewal::Refresh { client_id, .. }) = &credentials.renewal else { return KnownOwner::default() };
     let CrmOwner::Client(hash) = CrmOwner::of_client(client_id.expose()) else { return KnownOwner::default() };
     // Whatever stands in the way of a token is told by the run itself, which knows what to do about it.
@@ -30,9 +30,30 @@ pub(super) fn learn(client: &Client, credentials: &Credentials) -> KnownOwner {
     KnownOwner { organisation: id, name, client: Some(hash) }
 }
 
+/// What the results of a command are held against.
+pub(in crate::cli) struct OwnerCheck<'a> {
+    /// The results.
+    pub(in crate::cli) results: &'a Path,
+    /// Whether the user said that another client is of the same organisation.
+    pub(in crate::cli) same_organisation: bool,
+    /// What helps where they are somebody else's.
+    pub(in crate::cli) way_on: &'a str,
+}
+
+impl OwnerCheck<'_> {
+    /// Those of a run.
+    pub(super) fn of_run(prepared: &Prepared) -> OwnerCheck<'_> {
+        OwnerCheck {
+            results: &prepared.plan.results,
+            same_organisation: prepared.args.existing.same_organisation,
+            way_on: "use the credentials of the first, or name another file with --results",
+        }
+    }
+}
+
 /// Refuses results that belong to another CRM.
-pub(super) fn check<D: Disk>(
-    prepared: &Prepared,
+pub(in crate::cli) fn check<D: Disk>(
+    check: &OwnerCheck<'_>,
     seen: &ResultsSnapshot<D>,
     known: &KnownOwner,
 ) -> Result<(), Failure> {
@@ -43,12 +64,13 @@ pub(super) fn check<D: Disk>(
     let bound = seen.owners().or_exit(Exit::Results)?;
     match match_owner(&bound, known) {
         OwnerMatch::Fits => Ok(()),
-        OwnerMatch::Other { theirs: CrmOwner::Client(_), .. } if prepared.args.existing.same_organisation => Ok(()),
-        OwnerMatch::Other { theirs, ours } => Err(refusal(&prepared.plan.results, theirs, ours, known)),
+        OwnerMatch::Other { theirs: CrmOwner::Client(_), .. } if check.same_organisation => Ok(()),
+        OwnerMatch::Other { theirs, ours } => Err(refusal(check, theirs, ours, known)),
     }
 }
 
-fn refusal(path: &Path, theirs: CrmOwner, ours: CrmOwner, known: &KnownOwner) -> Failure {
+fn refusal(check: &OwnerCheck<'_>, theirs: CrmOwner, ours: CrmOwner, known: &KnownOwner) -> Failure {
+    let OwnerCheck { results: path, way_on: first, .. } = *check;
     let name = results::owner_names(path).remove(&theirs.to_string());
     let theirs_shown = shown(theirs, name.as_deref());
     let ours_shown = shown(ours, known.name.as_deref());
@@ -57,8 +79,8 @@ fn refusal(path: &Path, theirs: CrmOwner, ours: CrmOwner, known: &KnownOwner) ->
         CrmOwner::Client(_) => "; if both are clients of one organisation, go on with --same-organisation",
     };
     let what = format!(
-        "{} tells of attachments in the CRM of {theirs_shown}, but the credentials of this run are of {ours_shown}: use the \
-         credentials of the first, or name another file with --results{way_on}",
+        "{} tells of attachments in the CRM of {theirs_shown}, but the credentials of this run are of {ours_shown}: {first}\
+         {way_on}",
         path.display()
     );
     Failure { exit: Exit::Results, error: anyhow!(what) }
@@ -78,7 +100,7 @@ pub(super) fn say(prepared: &Prepared, known: &KnownOwner, plan: &mut Plan) {
 }
 
 /// An owner as a person knows it.
-pub(super) fn shown(owner: CrmOwner, name: Option<&str>) -> String {
+pub(in crate::cli) fn shown(owner: CrmOwner, name: Option<&str>) -> String {
     match name {
         Some(name) => format!("{name} ({owner})"),
         None => owner.to_string(),

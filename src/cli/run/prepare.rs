@@ -475,6 +475,7 @@ fn resend(asked: &[ResendChoice]) -> results::ResendRules {
         match which {
             ResendChoice::Failed => resend.failed = true,
             ResendChoice::Unknown => resend.unknown = true,
+            ResendChoice::Deleted => resend.deleted = true,
             // Which rows these are stands beside the results, or is seen at their files.
             ResendChoice::Missing | ResendChoice::Changed => {}
             ResendChoice::Code(code) => resend.codes.push(code.clone()),

@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::machine::{NextRequest, RequestTicket};
-use super::{RequestEngine, RequestHandler, RequestPort, RequestStop, RequestTotals};
+use super::{RequestEngine, RequestHandler, RequestJob as _, RequestPort, RequestStop, RequestTotals};
 use crate::crm::limits::MOST_AT_ONCE;
 use crate::engine::Elapsed;
 use crate::engine::ports::StopSignal;
 use crate::outcome::OwnCode;
-use crate::reply::{Reply, RetryBecause, Verdict};
+use crate::reply::{DoubtBecause, Reply, RetryBecause, Verdict};
 
 /// How it ended.
 pub struct RequestEnding<J> {
@@ -86,8 +86,10 @@ impl Drop for ReleasedRequests<'_> {
 impl<'a, P: RequestPort> Workers<'a, P> {
     fn work(&self) {
         while let Some(mut ticket) = self.next() {
+            let changes = ticket.job.changes_something();
             let job = &mut ticket.job;
-            let result = catch_unwind(AssertUnwindSafe(|| self.port.request(job))).unwrap_or_else(|_| Err(panicked()));
+            let result = catch_unwind(AssertUnwindSafe(|| self.port.request(job)));
+            let result = result.unwrap_or_else(|_| Err(panicked(changes)));
             self.hand_in(ticket, result);
         }
     }
@@ -178,10 +180,14 @@ impl<'a, P: RequestPort> Workers<'a, P> {
     }
 }
 
-/// Requests of this kind change nothing: if our own code failed during one, that is one more passing failure.
-fn panicked() -> Box<Reply> {
+/// If our own code failed during a request that changes nothing, that is one more passing failure. One that changes
+/// something may have been done.
+fn panicked(changes: bool) -> Box<Reply> {
     Box::new(Reply {
-        verdict: Verdict::Retry(RetryBecause::Passing),
+        verdict: match changes {
+            true => Verdict::InDoubt(DoubtBecause::Unreadable),
+            false => Verdict::Retry(RetryBecause::Passing),
+        },
         code: OwnCode::InternalError.into(),
         message: "attache itself failed while it worked on this; please report it".to_owned(),
         http_status: None,
@@ -278,7 +284,7 @@ mod tests {
     }
 
     fn reply(verdict: Verdict) -> Box<Reply> {
-        Box::new(Reply { verdict, code: "SOME_CODE".to_owned(), message: String::new(), ..*panicked() })
+        Box::new(Reply { verdict, code: "SOME_CODE".to_owned(), message: String::new(), ..*panicked(false) })
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl<J: RequestJob> RequestEngine<J> {
     }
 
     /// How it ended, and the jobs that were not done.
-    pub(super) fn into_parts(self) -> (Option<RequestStop>, Vec<J>, RequestTotals) {
+    pub fn into_parts(self) -> (Option<RequestStop>, Vec<J>, RequestTotals) {
         let left = self.ready.into_iter().chain(self.delayed.into_values()).map(|waiting| waiting.job).collect();
         (self.stop, left, self.totals)
     }

@@ -1,4 +1,4 @@
-//! Requests that are not uploads: lists, censuses, downloads, queries. One way to be gentle for all of them: rate,
+//! Requests that are not uploads: lists, censuses, downloads, queries, deletions. One way to be gentle for all of them: rate,
 //! concurrency, credits, waits that the service names, tries, refreshed tokens, and when to give up.
 //!
 //! A command brings three things: a job type ([`RequestJob`]), somebody who makes one request ([`RequestPort`]), and
@@ -13,7 +13,8 @@
 //! ```
 //!
 //! It differs from the upload engine in what it may assume: a read changes nothing, so it is made again without looking,
-//! and no job waits for another one. What a refusal means for the rest of the work is the handler's choice.
+//! and no job waits for another one. A job that changes something says so; where nobody knows whether it was done, the
+//! handler is told. What a refusal means for the rest of the work is the handler's choice.
 
 use std::time::Duration;
 
@@ -32,6 +33,12 @@ pub trait RequestJob: Send {
     /// API credits that one try costs.
     fn credits(&self) -> u64 {
         1
+    }
+
+    /// Whether the request changes something: then whatever went wrong after it may have left is a doubt, since it may have
+    /// been done.
+    fn changes_something(&self) -> bool {
+        false
     }
 
     /// Whether the command can do without the answer, such as a look that only saves other looks. Whatever is wrong with
@@ -137,7 +144,7 @@ pub enum RequestFailure {
         /// The last answer.
         reply: Box<Reply>,
     },
-    /// It may have been done: nobody knows. Reads never end so.
+    /// It may have been done: nobody knows. Only requests that change something end so.
     InDoubt {
         /// Why.
         because: DoubtBecause,

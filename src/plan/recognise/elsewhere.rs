@@ -115,7 +115,7 @@ fn known_by(
     is_first: bool,
 ) -> io::Result<Vec<RowDoubt>> {
     let asked = |record| rows.binary_search_by_key(&record, |row| row.group).is_ok();
-    let lines = seen.placed(|_, _| true, asked)?;
+    let lines = seen.placed(|_, status| status.may_have_created(), asked)?;
     let options = RecogniseOptions { bases: bases_of_runs(path), ..RecogniseOptions::default() };
     let all_groups: Vec<RecordGroup<'_>> = groups(rows, &lines).collect();
     let mut reader = seen.reader();

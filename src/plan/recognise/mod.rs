@@ -143,16 +143,16 @@ impl<'s, D: Disk> Recogniser<'s, D> {
         matches!(self.seen.history().standing(key, &self.options.resend), Standing::Settled(_))
     }
 
-    /// Whether a row has a line of its own that may have created something.
+    /// Whether a row has a line of its own that tells of an attachment, of one that was deleted as well.
     fn has_own(&self, key: RowKey) -> bool {
-        self.seen.history().status(key).is_some_and(Status::may_have_created)
+        self.seen.history().status(key).is_some_and(Status::tells_of_attachment)
     }
 
     /// Whether there are lines of rows that are no longer in the manifest.
     fn has_gone(&self, rows: &RowsSoFar<'_>) -> bool {
         let own = (0..rows.len()).filter(|row| self.has_own(rows.key(*row))).count();
         let history = self.seen.history();
-        own != history.created() - history.count(Status::Superseded)
+        own + history.set_aside().len() != history.created() + history.count(Status::Deleted)
     }
 
     /// The rows that may have been sent under other words, and the lines that tell of rows that are no longer there.
@@ -161,7 +161,8 @@ impl<'s, D: Disk> Recogniser<'s, D> {
             return Ok(());
         }
         let keys = keys_of(rows);
-        let is_gone = |key, status| is_gone(&keys, key, status);
+        let set_aside = self.seen.history().set_aside();
+        let is_gone = |key, _| is_gone(&keys, &set_aside, key);
         self.rows = (0..rows.len())
             .filter(|row| !self.has_own(rows.key(*row)))
             .map(|row| PlacedRow { group: rows.record(row).get(), row })
@@ -323,8 +324,8 @@ fn keys_of(rows: &RowsSoFar<'_>) -> Vec<RowKey> {
 
 /// Whether a line is of a row that is no longer in the manifest. What was set aside for a further attachment is of a row that
 /// has, or is to get, a line of its own.
-fn is_gone(keys: &[RowKey], key: RowKey, status: Status) -> bool {
-    status != Status::Superseded && keys.binary_search(&key).is_err()
+fn is_gone(keys: &[RowKey], set_aside: &HashSet<RowKey>, key: RowKey) -> bool {
+    !set_aside.contains(&key) && keys.binary_search(&key).is_err()
 }
 
 impl<D: Disk> Earlier for Recogniser<'_, D> {
@@ -413,9 +414,14 @@ impl Pairs for LoadedGroup<'_> {
             let id = |path: &WrittenPath<'_>| Identity::at(&path.absolute(self.base)).ok().map(|identity| identity.id);
             id(one).is_some_and(|one| id(other) == Some(one))
         };
-        let (row, line) = (&self.rows[row], self.line(line));
-        let line = line.filter(|line| !self.by_record_key || row.has_record_key_of(line));
-        line.map_or(Likeness::Different, |line| compare(row, &line, &is_one_file))
+        let (row, of_line) = (&self.rows[row], self.line(line));
+        let of_line = of_line.filter(|line| !self.by_record_key || row.has_record_key_of(line));
+        match of_line.map_or(Likeness::Different, |line| compare(row, &line, &is_one_file)) {
+            Likeness::Same => Likeness::Same,
+            // What was deleted stands in nobody's way: only the very same upload is known to be gone.
+            _ if self.lines.get(line).is_some_and(|line| line.status == Status::Deleted) => Likeness::Different,
+            other => other,
+        }
     }
 
     fn content(&self, row: usize, line: usize) -> ContentMatch {

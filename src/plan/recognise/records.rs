@@ -10,6 +10,7 @@ use super::contents::{ContentPair, Contents};
 use super::groups::{PlacedRow, RecordGroup, groups};
 use super::{BATCH, LoadedGroup, Recogniser, is_gone, keys_of};
 use crate::check::{Recognised, RowsSoFar, Stage};
+use crate::outcome::Status;
 use crate::results::{Disk, PlacedLine};
 use crate::upload::RowKey;
 
@@ -73,8 +74,12 @@ impl<D: Disk> Recogniser<'_, D> {
             return Ok((left, Vec::new()));
         }
         let keys = keys_of(rows);
+        let set_aside = self.seen.history().set_aside();
         let lines = self.seen.placed_by_record_key(
-            |key, status| is_gone(&keys, key, status) && !taken.contains(&key),
+            |key, status| {
+                // What was deleted there is nothing that went to another record.
+                status != Status::Deleted && is_gone(&keys, &set_aside, key) && !taken.contains(&key)
+            },
             |module, record_key| {
                 let group = group_of(module, record_key);
                 left.binary_search_by_key(&group, |row| row.group).is_ok().then_some(group)
