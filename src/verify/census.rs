@@ -258,8 +258,10 @@ impl Census {
         self.last = Some(id);
     }
 
-    /// What the census settles: the records all of whose rows it has seen, whole and once. The others must be listed.
+    /// What the census settles: the records all of whose rows it has seen, whole and once. The others must be listed. No
+    /// page follows, so what only pages are held against is let go.
     pub fn settle(&mut self, work: &VerifyWork) -> (Vec<(u32, Vec<Compared>)>, Vec<u32>) {
+        (self.seen, self.ours) = (HashMap::new(), HashMap::new());
         let (mut settled, mut open) = (Vec::new(), Vec::new());
         let mut places: Vec<u32> = self.wanted.values().copied().collect();
         places.sort_unstable();
