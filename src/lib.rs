@@ -28,6 +28,7 @@
 //! | what a run is going to do, its credits | `plan/` |
 //! | which rows a pilot takes | `plan/selection.rs` |
 //! | what the service limits, charges, calls its modules | `crm/` |
+//! | what a saved plan holds, when a run still is the one that was approved | `plan/saved/`, `cli/run/approved.rs` |
 //! | how the plan's duration is made | `plan/time.rs` |
 //! | which rows may not be under way together | `engine/scheduler.rs` |
 //! | how long a row waits before a further try | `engine/retry.rs` |

@@ -282,6 +282,9 @@ pub struct RunArgs {
     /// Which of its rows.
     #[command(flatten, next_help_heading = "Part of the manifest (all of it is checked)")]
     pub select: SelectArgs,
+    /// Plans that are approved first.
+    #[command(flatten, next_help_heading = "A plan that is approved first")]
+    pub approved: ApprovedArgs,
     /// What to let pass.
     #[command(flatten, next_help_heading = "Checks")]
     pub checks: CheckArgs,
@@ -398,6 +401,17 @@ pub struct SelectArgs {
     /// With --sample: a number that chooses other rows [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// Plans that somebody approves before they are carried out.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct ApprovedArgs {
+    /// With --dry-run: keep the plan in this file; with --sha256 the content of every file too
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub save_plan: Option<PathBuf>,
+    /// Do what this saved plan says and nothing else; if anything differs, send nothing
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
 }
 
 /// What the check lets pass.
@@ -916,6 +930,9 @@ impl RunArgs {
         }
         if self.select.sample.is_none() && typed("seed") {
             return Some("--seed says which rows --sample chooses: it needs --sample");
+        }
+        if self.approved.save_plan.is_some() && !self.dry_run {
+            return Some("--save-plan keeps the plan of a dry run: it needs --dry-run");
         }
         if self.assume_without_unknown() {
             return Some("--assume says how to take rows that cannot be told: it needs --resend unknown");

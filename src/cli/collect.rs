@@ -9,6 +9,7 @@ use anyhow::anyhow;
 
 use super::args::CollectArgs;
 use super::failure::Failure;
+use super::quoted;
 use super::screen::Screen;
 use crate::collect::{
     COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, collect,
@@ -161,19 +162,6 @@ fn next_command(collected: &Collected, options: &CollectOptions) -> String {
     words.extend(custom_modules(collected));
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     escape_for_terminal(&words.join(" ")).into_owned()
-}
-
-/// A word as a shell takes it back.
-fn quoted(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '\\' | '+' | '@' | ',' | '=');
-    if !word.is_empty() && word.chars().all(is_plain) && (cfg!(windows) || !word.contains('\\')) {
-        word.to_owned()
-    } else if cfg!(windows) {
-        format!("\"{word}\"")
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 fn shown(path: &Path) -> String {

@@ -25,6 +25,7 @@ pub fn text(name: SchemaName) -> String {
     let schema = match name {
         SchemaName::Manifest => crate::manifest::schema(),
         SchemaName::Plan => schema_of::<CheckOutput<'_>>(),
+        SchemaName::SavedPlan => schema_of::<crate::plan::saved::SavedPlan>(),
         SchemaName::Results => schema_of::<ResultsRow>(),
         SchemaName::Summary => schema_of::<Summary>(),
         SchemaName::Event => schema_of::<EventLine>(),

@@ -121,6 +121,8 @@ pub enum SchemaName {
     Manifest,
     /// What a dry run writes with `--output json`.
     Plan,
+    /// What `--save-plan` writes.
+    SavedPlan,
     /// A row of the results.
     Results,
     /// What a run writes with `--output json`.

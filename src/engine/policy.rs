@@ -87,6 +87,17 @@ pub enum IfExists {
     Fail,
 }
 
+impl IfExists {
+    /// The word for it on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IfExists::Upload => "upload",
+            IfExists::Skip => "skip",
+            IfExists::Fail => "fail",
+        }
+    }
+}
+
 /// What to take for true when a list cannot tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Assume {

@@ -4,14 +4,14 @@
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::selection::SelectionFacts;
 use super::time::TimeRange;
 use crate::check::CrosswalkInfo;
 
 /// Everything that a plan says.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Plan")]
 pub struct Facts {
     /// The manifest that it was made from.
@@ -62,7 +62,7 @@ pub struct Facts {
 }
 
 /// The manifest.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestFacts {
     /// As the user called it.
     pub path: String,
@@ -77,7 +77,7 @@ pub struct ManifestFacts {
 }
 
 /// The crosswalk files of a plan.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CrosswalkFacts {
     /// The files, in the order in which they were named.
     pub files: Vec<CrosswalkFileFacts>,
@@ -105,7 +105,7 @@ impl From<&CrosswalkInfo> for CrosswalkFacts {
 }
 
 /// One crosswalk file.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CrosswalkFileFacts {
     /// As the user called it.
     pub path: String,
@@ -114,7 +114,7 @@ pub struct CrosswalkFileFacts {
 }
 
 /// Where to, as whom.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TargetFacts {
     /// The name of the target in the results: the API's host, or `sandbox`.
     pub name: String,
@@ -135,7 +135,7 @@ pub struct TargetFacts {
 }
 
 /// Rows by what is done about them.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RowFacts {
     /// In the manifest.
     pub total: u64,
@@ -177,7 +177,7 @@ pub struct RowFacts {
 }
 
 /// Rows of one module.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ModuleFacts {
     /// Its API name.
     pub module: String,
@@ -196,7 +196,7 @@ pub struct ModuleFacts {
 }
 
 /// The largest file to send.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LargestFile {
     /// Its line in the manifest.
     pub line: u32,
@@ -207,7 +207,7 @@ pub struct LargestFile {
 }
 
 /// A file whose name cannot be sent as it is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NameChange {
     /// The line in the manifest.
     pub line: u32,
@@ -218,7 +218,7 @@ pub struct NameChange {
 }
 
 /// A file that is not, or may not be, what was sent.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChangedFile {
     /// Its line in the manifest.
     pub line: u32,
@@ -242,7 +242,7 @@ pub struct ChangedFiles {
 }
 
 /// API credits that the run needs.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CreditFacts {
     /// Altogether, if no answer is lost and nothing has to be tried again.
     pub needed: u64,
@@ -268,7 +268,7 @@ impl CreditFacts {
 }
 
 /// The settings that apply, as on the command line.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SettingFacts {
     /// `--concurrency`.
     pub concurrency: u32,
@@ -295,7 +295,7 @@ pub struct SettingFacts {
 }
 
 /// What the user should know before going on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     /// Stable, in kebab-case.
     pub code: String,

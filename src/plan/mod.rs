@@ -7,6 +7,7 @@
 pub mod facts;
 mod orphans;
 pub mod recognise;
+pub mod saved;
 pub mod selection;
 mod tally;
 pub mod time;

@@ -36,6 +36,7 @@ pub enum RecordName {
 
 /// So many rows of each module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SampleRule {
     /// Rows of each module; all where it has fewer.
     pub per_module: u32,
@@ -110,6 +111,15 @@ impl SelectedRows {
 }
 
 impl Selection {
+    /// The selection that a saved plan shows; `None` if it shows none that can be.
+    pub fn of(facts: &SelectionFacts) -> Option<Selection> {
+        let id = |text: &String| text.parse().ok().and_then(RecordId::new).map(RecordName::Id);
+        let mut records = facts.records.iter().map(id).collect::<Option<Vec<_>>>()?;
+        records.extend(facts.keys.iter().cloned().map(RecordName::Key));
+        let lines = facts.lines.as_deref().map(str::parse).transpose().ok()?;
+        Some(Selection { modules: facts.modules.clone(), records, lines, sample: facts.sample })
+    }
+
     /// Whether every row is meant.
     pub fn is_everything(&self) -> bool {
         *self == Selection::default()

@@ -272,12 +272,7 @@ fn setting_facts(settings: &PlanOptions) -> SettingFacts {
         bandwidth: settings.bandwidth,
         retries,
         settle_seconds: settings.engine.settle_time.as_secs(),
-        if_exists: match settings.engine.if_exists {
-            IfExists::Upload => "upload",
-            IfExists::Skip => "skip",
-            IfExists::Fail => "fail",
-        }
-        .to_owned(),
+        if_exists: settings.engine.if_exists.as_str().to_owned(),
         keep_credits,
         limit,
         max_failures: match settings.engine.max_failures {

@@ -252,3 +252,10 @@ fn a_selection_leaves_the_rest_as_it_is() {
     assert_eq!((leads.jobs().len(), leads.facts().rows.in_doubt, leads.facts().rows.not_selected), (2, 1, 1));
     assert_eq!(select(&[]).facts().selection, None);
 }
+
+/// The plan of a manifest with two files and a link, and the folder that it lives in.
+pub(super) fn tests_plan() -> (impl Sized, Plan) {
+    let desk = three_rows();
+    let plan = desk.plan();
+    (desk, plan)
+}

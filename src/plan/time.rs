@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::Rate;
 
@@ -39,7 +39,7 @@ pub(super) struct TimeInputs {
 }
 
 /// What a run's time is bound by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
     /// `--rate`.
@@ -55,7 +55,7 @@ pub enum Bound {
 }
 
 /// One end of the range.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// Seconds, rounded.
     pub seconds: u64,
@@ -71,7 +71,7 @@ impl Estimate {
 }
 
 /// From when all goes well to when service and line are slow.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TimeRange {
     /// On a good day.
     pub least: Estimate,

@@ -978,6 +978,37 @@ problem_codes! {
              waited for; then the same command is run again. If the rows are to be attached again all the same, add \
              --new-results. Results that have nothing to do with this may be moved to another folder.";
 
+    // A plan that was approved.
+
+    PlanDiffers = "plan-differs", Error, Whole;
+    title: "the run is not the one that was approved";
+    meaning: "The plan was saved for another target, another manifest, other crosswalks, other checks or other rows than \
+              this run was given.";
+    example: "attache run uploads.csv --dc us --plan plan.json   (saved with --dc eu)";
+    remedy: "Give the run what the plan was saved with, or save a new plan and have it approved.";
+
+    RowNotInPlan = "row-not-in-plan", Error, Row;
+    title: "the plan that was approved does not send this row";
+    meaning: "The row is new or was changed since the plan was saved, or the plan left it as it is. With --plan nothing is \
+              sent that was not approved. Rows may stand in another order, and a path may be written otherwise (./a.pdf for \
+              a.pdf); a file in another place is another one.";
+    example: "Leads,738964000000291009,b.pdf     (added later)";
+    remedy: "Put the manifest back as it was approved, or save a new plan and have it approved.";
+
+    PlannedRowMissing = "planned-row-missing", Error, Row;
+    title: "the plan that was approved sends a row that is not there any more";
+    meaning: "The manifest does not have the row, or it is left out for a problem that it did not have. What was approved \
+              could not be done as a whole.";
+    example: "(a row was taken out of the manifest later)";
+    remedy: "Put the row back, or save a new plan and have it approved.";
+
+    PlannedFileDiffers = "planned-file-differs", Error, Row;
+    title: "the file is not the one that was approved";
+    meaning: "Its size or the time of its last change is not that of the file when the plan was saved. In a plan that was \
+              saved with --sha256 the content decides, whatever the time.";
+    example: "Leads,738964000000291009,a.pdf     (a.pdf was edited later)";
+    remedy: "Put the file back as it was, or save a new plan and have it approved.";
+
     SameName = "same-name", Warning, Row;
     title: "two different files have the same name on one record";
     meaning: "Both are sent, one after the other, but people will not be able to tell them apart in the CRM.";

@@ -25,6 +25,7 @@ mod lists;
 mod names;
 mod options;
 mod output;
+mod plans;
 mod problems;
 mod process;
 mod proofs;

@@ -1,5 +1,6 @@
 //! `attache run`: the whole of a run, from the manifest to the exit status. What each step does stands in its module.
 
+mod approved;
 pub(super) mod consent;
 mod crosswalk_owner;
 mod judge;
@@ -58,6 +59,7 @@ use crate::upload::RowKey;
 /// Why nothing could be done, or why what was done could not be brought to its end.
 pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     let mut prepared = Prepared::new(args, screen)?;
+    let approved = approved::read(&prepared)?;
     // Before the results are locked, so that a mistyped name leaves no lock file behind.
     let manifest = open(&prepared)?;
     let found = Results::find(&prepared);
@@ -97,10 +99,18 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
     if related {
         results.seen_mut().belongs_to_manifest();
     }
-    let selected = selection::select(&prepared, &checked)?;
+    let selected = selection::select(&prepared, approved.as_ref(), &checked)?;
     let (manifest, seen, resend) = (&checkup.manifest, results.seen(), &prepared.recognise.resend);
     let plan = plan::plan_selected(manifest, checked, seen, resend, &prepared.plan, selected);
     let mut plan = plan.or_exit(Exit::Results)?;
+    let differences = approved::differences(&prepared, approved.as_ref(), &checkup, &results, &plan)?;
+    if !differences.is_empty() {
+        checkup.problems = differences;
+        show_problems(&prepared, &checkup)?;
+        show_document(&prepared, &checkup, None)?;
+        return Ok(Exit::Unsound);
+    }
+    approved::save(&prepared, &checkup, &results, &plan)?;
     match results {
         Results::Seen(seen) => {
             seen.belongs_to(&ManifestRows::new(&plan, &prepared.target, "")).or_exit(Exit::Results)?;
@@ -115,6 +125,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             let destination = if plan.is_empty() { None } else { Some(Destination::reach(&prepared, &plan)?) };
             let owner = destination.as_ref().map(|destination| destination.owner(&prepared)).unwrap_or_default();
             owner::check(&OwnerCheck::of_run(&prepared), held.seen(), &owner)?;
+            approved::check_owner(&prepared, approved.as_ref(), &owner)?;
             if let Some(destination) = &destination {
                 crosswalk_owner::compare(&prepared, destination, &owner, crosswalk_owner.as_deref())?;
                 scopes::check(&prepared, destination, plan.facts())?;

@@ -51,6 +51,14 @@ impl OwnerCheck<'_> {
     }
 }
 
+/// The client of these credentials; `None` for a bare token.
+pub(super) fn of_client(credentials: &Credentials) -> Option<CrmOwner> {
+    match &credentials.renewal {
+        Some(Renewal::Refresh { client_id, .. }) => Some(CrmOwner::of_client(client_id.expose())),
+        _ => None,
+    }
+}
+
 /// Refuses results that belong to another CRM.
 pub(in crate::cli) fn check<D: Disk>(
     check: &OwnerCheck<'_>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{moved, owner, selection};
+use super::{approved, moved, owner, selection};
 use crate::check::{self, Checkup};
 use crate::cli::args::RunArgs;
 use crate::cli::config::{self, Access, UserFile};
@@ -19,7 +19,7 @@ use crate::content::FingerprintKind;
 use crate::engine;
 use crate::exit::Exit;
 use crate::manifest;
-use crate::owner::KnownOwner;
+use crate::owner::{CrmOwner, KnownOwner};
 use crate::plan::facts::{ChangedFiles, TargetFacts, Warning};
 use crate::plan::recognise::{ChangedRule, OtherResults, RecogniseOptions};
 use crate::plan::selection::Selection;
@@ -189,6 +189,13 @@ impl Prepared {
                 return Err(Failure::usage(anyhow!("cannot read the crosswalk {}: {error}", path.display())));
             }
         }
+        if let Some(path) = &args.approved.save_plan {
+            approved::may_hold_plan(path).map_err(Failure::usage)?;
+            if matches!(way, Way::Nowhere) {
+                let what = "a saved plan says where it goes: name the target with --dc, --api-domain or a profile";
+                return Err(Failure::usage(anyhow!(what)));
+            }
+        }
         if let Some(path) = &args.out.problems {
             may_hold_problems(path, &input, &results_path).map_err(Failure::usage)?;
         }
@@ -231,6 +238,19 @@ impl Prepared {
             screen,
             args,
         })
+    }
+
+    /// The version of the API.
+    pub(super) fn version(&self) -> ApiVersion {
+        self.version
+    }
+
+    /// Whose client the credentials are, as far as nobody has to be asked; `None` for a bare token.
+    pub(super) fn client_owner(&self) -> Option<CrmOwner> {
+        match &self.way {
+            Way::Real(real) => owner::of_client(&real.access.credentials),
+            Way::Rehearsal | Way::Nowhere => None,
+        }
     }
 
     /// The manifest as the user called it.

@@ -2,12 +2,15 @@
 
 use anyhow::anyhow;
 
+use super::approved;
 use super::prepare::Prepared;
 use crate::check::Checked;
 use crate::cli::args::SelectArgs;
 use crate::cli::failure::Failure;
 use crate::cli::values::OnlyChoice;
+use crate::exit::Exit;
 use crate::line_set::LineSet;
+use crate::plan::saved::PlanHead;
 use crate::plan::selection::{RecordName, SampleRule, SelectedRows, Selection};
 
 /// Without a seed the same command always chooses the same rows, so that it can go on after a crash.
@@ -37,9 +40,16 @@ pub(super) fn selection(args: &SelectArgs) -> anyhow::Result<Selection> {
 }
 
 /// The rows that were chosen; `None`: all.
-pub(super) fn select(prepared: &Prepared, checked: &Checked) -> Result<Option<SelectedRows>, Failure> {
-    prepared
-        .selection
-        .select(checked)
-        .map_err(|error| Failure::usage(anyhow!("nothing is left to send by --only, --lines and --sample: {error}")))
+pub(super) fn select(
+    prepared: &Prepared,
+    approved: Option<&PlanHead>,
+    checked: &Checked,
+) -> Result<Option<SelectedRows>, Failure> {
+    approved::selection(approved, &prepared.selection)?.select(checked).map_err(|error| {
+        if prepared.selection.is_everything() {
+            let what = format!("the plan does not fit this manifest any more: {error}; nothing was sent");
+            return Failure { exit: Exit::Unsound, error: anyhow!(what) };
+        }
+        Failure::usage(anyhow!("nothing is left to send by --only, --lines and --sample: {error}"))
+    })
 }

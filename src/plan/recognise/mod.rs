@@ -38,7 +38,7 @@ use self::compare::{Likeness, UploadIdentity, compare};
 use self::contents::{ContentPair, Contents};
 pub use self::elsewhere::OtherResults;
 use self::groups::{PlacedRow, RecordGroup, groups};
-use self::paths::WrittenPath;
+pub(in crate::plan) use self::paths::WrittenPath;
 use crate::check::{ChecksumWatch, Earlier, Recognised, RowDoubt, RowsSoFar, Stage};
 use crate::file_id::Identity;
 use crate::outcome::Status;

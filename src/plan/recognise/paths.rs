@@ -6,11 +6,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// A path as a manifest has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct WrittenPath<'a> {
+pub(in crate::plan) struct WrittenPath<'a> {
     /// The text.
-    pub(super) text: &'a str,
+    pub(in crate::plan) text: &'a str,
     /// The folder that it is relative to; `None` where nobody knows it any more.
-    pub(super) base: Option<&'a Path>,
+    pub(in crate::plan) base: Option<&'a Path>,
 }
 
 /// What two texts say.
@@ -26,7 +26,7 @@ pub(super) enum PathLikeness {
 
 impl WrittenPath<'_> {
     /// The whole path, without `.`, `//` and inner `..`. Where the folder is not known, `otherwise` stands for it.
-    pub(super) fn absolute(&self, otherwise: &Path) -> PathBuf {
+    pub(in crate::plan) fn absolute(&self, otherwise: &Path) -> PathBuf {
         lexical(&self.base.unwrap_or(otherwise).join(self.text))
     }
 }
