@@ -233,7 +233,6 @@ const CROSSWALK: &str = "module,key,record,Owner\nLeads,K-1,738964000000291001,\
                          Leads,twice,738964000000291003,\nLeads,anna@example.org,738964000000291004,\n";
 
 /// What a dry run cannot be made to meet here: trouble of the disk, rights that root does not miss, a race with an editor,
-/// What a dry run cannot be made to meet here: trouble of the disk, rights that root does not miss, a race with an editor,
 /// gigabytes of manifest, a million bad rows, an organisation and records, which nobody is asked for, a disk that tells Unicode forms
 /// apart, results of earlier runs and approved plans, which other tests are about, and a results file, which is met below.
 const NOT_HERE: [&str; 18] = [

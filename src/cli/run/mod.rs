@@ -13,10 +13,11 @@ mod prepare;
 pub(crate) mod rows;
 mod scopes;
 mod selection;
+mod status;
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -36,18 +37,15 @@ use crate::console::check::CheckOutput;
 use crate::console::summary::{Summary, SummaryInput};
 use crate::console::{self, progress, run_tally::Scope};
 use crate::engine::worker_pool::{self, Ports};
-use crate::engine::{Ending, Engine, StopCause, StopSignal};
+use crate::engine::{Engine, StopSignal};
 use crate::exit::Exit;
 use crate::manifest::{self, Manifest};
-use crate::outcome::Status;
 use crate::owner::KnownOwner;
 use crate::plan::facts::{CrosswalkFacts, Facts};
 use crate::plan::recognise::Recognition;
 use crate::plan::{self, Plan};
-use crate::reply::StopBecause;
 use crate::results::{
-    self, EndError, Finished, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsSnapshot, ResultsTally,
-    ResultsTotals, Taking,
+    self, EndError, Finished, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsSnapshot, ResultsTally, Taking,
 };
 use crate::units;
 use crate::upload::RowKey;
@@ -118,7 +116,7 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
             if prepared.args.out.output == Output::Human && !prepared.screen.quiet {
                 prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()))?;
             }
-            Ok(status_of_dry_run(plan.facts()))
+            Ok(status::of_dry_run(plan.facts()))
         }
         Results::Held(held) => {
             // The server of a rehearsal lives as long as the run does.
@@ -287,23 +285,6 @@ fn show_plan(prepared: &Prepared, facts: &Facts) {
     }
 }
 
-/// What the run's exit status would be if it had come to this point: rows that failed for good yesterday are failed
-/// still, and credits that do not suffice will stop it.
-fn status_of_dry_run(facts: &Facts) -> Exit {
-    let rows = facts.rows;
-    let mut exit = Exit::Done;
-    if rows.left_out > 0 || rows.failed > 0 {
-        exit = exit.max(Exit::SomeFailed);
-    }
-    if rows.unknown + rows.deleting > 0 {
-        exit = exit.max(Exit::Unsettled);
-    }
-    if !facts.credits.suffice() {
-        exit = exit.max(Exit::Stopped);
-    }
-    exit
-}
-
 /// Does what the plan says.
 fn execute(
     prepared: &Prepared,
@@ -348,7 +329,7 @@ fn execute(
     // The results stay locked until the list of runs says how this one ended.
     let finished = log.close().and_then(|log| log.compact(&rows));
     let totals = finished.as_ref().ok().map(|finished| &finished.totals);
-    let exit = status(&ending, totals, &signal);
+    let exit = status::of_run(&ending, totals, &signal);
     let over = SummaryInput { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals, exit };
     let summary = Summary::of(&over);
     note_run(prepared, &over, started, &tally_of(&finished));
@@ -384,27 +365,6 @@ fn unfinished(error: EndError<RealDisk>, run: &str) -> anyhow::Error {
              back under the old one; if not, run again with --new-results and --if-exists skip"
         ),
     }
-}
-
-/// The exit status: of the whole results file, not of this run alone.
-fn status(ending: &Ending, totals: Option<&ResultsTotals>, signal: &OnceLock<Exit>) -> Exit {
-    let stopped = ending.stopped.as_ref().map(|stopped| match stopped.cause {
-        StopCause::Signal => signal.get().copied().unwrap_or(Exit::Interrupted),
-        StopCause::Service(StopBecause::Disk) => Exit::Results,
-        _ => Exit::Stopped,
-    });
-    let Some(totals) = totals else { return Exit::Results };
-    let count = |status| totals.rows.of(status) + totals.gone.of(status);
-    let unsettled = count(Status::Unknown) + count(Status::InDoubt) + count(Status::Deleting) > 0;
-    // Rows behind `--limit` and rows that were not chosen are what the user asked for; any other row that was not sent is
-    // one that failed to be.
-    let unsent = totals.rows.of(Status::NotSent) > ending.over_limit + totals.not_selected;
-    let failed = totals.rows.of(Status::Failed) + totals.rows.of(Status::Invalid) > 0 || unsent;
-    [stopped, unsettled.then_some(Exit::Unsettled), failed.then_some(Exit::SomeFailed)]
-        .into_iter()
-        .flatten()
-        .max()
-        .unwrap_or(Exit::Done)
 }
 
 fn show_summary(prepared: &Prepared, summary: &Summary) {

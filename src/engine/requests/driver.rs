@@ -19,8 +19,7 @@ use crate::reply::{DoubtBecause, Reply, RetryBecause, Verdict};
 pub struct RequestEnding<J> {
     /// Why it ended before the last job; `None` if every job was done.
     pub stop: Option<RequestStop>,
-    /// The jobs that were not done. Handlers know what they did, so only tests ask for these today.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests hold that no job is lost"))]
+    /// The jobs that were not done.
     pub left: Vec<J>,
     /// What it took.
     pub totals: RequestTotals,
