@@ -960,7 +960,7 @@ problem_codes! {
               module under that key, and no row of the manifest asks for that one any more: the two records were merged in \
               the CRM, or the crosswalk was made anew and its keys lead elsewhere. Merged records keep their attachments, \
               so sending could attach the file a second time.";
-    example: "Contacts,K-7,a.pdf     (K-7 led to 738964000000291009 then, and leads to 738964000000291010 today)";
+    example: "Contacts,K-7,a.pdf     (K-7 led to …291009 then, and leads to …291010 today)";
     remedy: "See where the keys led, in the column record of the results. If the records were merged, add --moved same: the \
              rows take over the lines of the results and are not sent. If the keys led to the wrong records, add --moved \
              new, and remove the attachments there in the CRM. If it is the new crosswalk that is wrong, put the old one \
