@@ -70,6 +70,9 @@ pub(crate) struct Events {
     passed: usize,
     /// How many lines of the manifest the parser does not know of.
     lines_before: usize,
+    /// Where the end of a value was found last: `passed` at that time, characters and bytes of the rest before it. Values come
+    /// in their order, so that the next one need not be looked for from the beginning.
+    found: Cell<(usize, usize, usize)>,
 }
 
 /// Gives the parser one character after another, and no more than a value may have.
@@ -142,6 +145,7 @@ impl Events {
             has_anchors: false,
             passed: before.chars().count(),
             lines_before,
+            found: Cell::default(),
         }
     }
 
@@ -212,10 +216,24 @@ impl Events {
     /// Whether a comment begins on the line on which the last event ended, with nothing but blanks between them.
     fn is_before_comment(&self) -> bool {
         let text = self.text.borrow();
-        let end = self.last.end.index().checked_sub(self.passed).and_then(|index| text.byte_of(index));
+        // Where the text is let go of as it is read, as in the flow style, nobody can look.
+        let end = text.is_keeping().then(|| self.last_end(text.rest())).flatten();
         let Some((before, behind)) = end.and_then(|end| text.rest().split_at_checked(end)) else { return false };
         let comment = behind.trim_start_matches([' ', '\t']);
         comment.starts_with('#') && (comment.len() < behind.len() || before.ends_with([' ', '\t']))
+    }
+
+    /// Where the last event ended, in bytes of the rest of the window; `None` if that is not here.
+    fn last_end(&self, rest: &str) -> Option<usize> {
+        let wanted = self.last.end.index().checked_sub(self.passed)?;
+        let (passed, characters, bytes) = self.found.get();
+        let (characters, bytes) =
+            if passed == self.passed && characters <= wanted { (characters, bytes) } else { (0, 0) };
+        let behind = rest.get(bytes..)?;
+        let ends = behind.char_indices().map(|(at, _)| at).chain([behind.len()]);
+        let end = bytes + { ends }.nth(wanted - characters)?;
+        self.found.set((self.passed, wanted, end));
+        Some(end)
     }
 
     /// The text before this character of the manifest, or all that was read of it. Only of use in the head.

@@ -74,6 +74,11 @@ impl TextWindow {
         self.is_keeping = true;
     }
 
+    /// Whether the rest begins where the parser believes it does: what it was given is still here.
+    pub(super) fn is_keeping(&self) -> bool {
+        self.is_keeping
+    }
+
     /// Keeps nothing any more that the parser was given.
     pub(super) fn stop_keeping(&mut self) {
         self.is_keeping = false;
