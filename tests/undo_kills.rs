@@ -57,10 +57,10 @@ fn an_undo_that_is_killed_at_any_moment_and_goes_on_deletes_what_is_ours_and_not
     let began = Instant::now();
     let each = (rows / kills).max(1);
     while killed.values().sum::<u64>() < kills && service.alive() as u64 > foreign {
-        let moment = match random.u8(..3) {
-            0 => UndoKillMoment::Requested(random.u64(..=each)),
-            1 => UndoKillMoment::Written(random.u64(1..=2 * each * 400)),
-            _ => UndoKillMoment::After(Duration::from_micros(random.u64(..400_000))),
+        let moment = match random.u8(..7) {
+            0..3 => UndoKillMoment::Requested(random.u64(..=each)),
+            3..6 => UndoKillMoment::Written(random.u64(1..=each * 700)),
+            _ => UndoKillMoment::After(Duration::from_millis(random.u64(..20 + 2 * each))),
         };
         if kill_at(moment, &case, &service) {
             let name = match moment {

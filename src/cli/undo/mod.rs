@@ -334,7 +334,14 @@ impl UndoCommand<'_> {
                  be deleted"
             ));
         }
-        undone.stop.as_ref().map(|stop| requests::stopped(stop, &self.policy.requests))
+        let stop = undone.stop.as_ref()?;
+        let words = requests::stopped(stop, &self.policy.requests);
+        match stop {
+            RequestStop::Service { because: StopBecause::Scope, .. } => {
+                Some(format!("{words}; deleting takes {SCOPE}"))
+            }
+            _ => Some(words),
+        }
     }
 
     fn advice(&self, undone: &Undone) -> String {
