@@ -114,19 +114,28 @@ fn fate(random: &mut fastrand::Rng) -> Fate {
     }
 }
 
+/// Takes hold of the results. Where they are refused as an older copy, the user puts the right ones back: whatever else
+/// happens to that process, nobody goes on with the copy.
+pub(super) fn take_hold(
+    world: &mut SimWorld,
+    options: &ResultsOptions,
+) -> Result<Result<LockedResults<SimDisk>, Dead>, String> {
+    match hold(world.disk.clone(), &world.path, options) {
+        Ok(held) => Ok(Ok(held)),
+        Err(error @ ResultsError::BelowMark { .. }) => match world.put_right_ones_back() {
+            true => Ok(Err(Dead)),
+            false => Err(format!("results as a run left them: {error}")),
+        },
+        Err(_) => Ok(Err(Dead)),
+    }
+}
+
 /// A process, from its start to its end.
 fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<(), Dead>, String> {
     let mut world = lock(shared);
     let mark = if is_made(Mistake::PassesOverTheMark) { MarkRule::PassOver } else { MarkRule::Heed };
     let settings = ResultsOptions { target: Some(TARGET.to_owned()), mark, ..ResultsOptions::default() };
-    let mut held = match hold(world.disk.clone(), &world.path, &settings) {
-        Ok(held) => held,
-        Err(error @ ResultsError::BelowMark { .. }) => {
-            let had_reason = world.put_right_ones_back();
-            return if had_reason { Ok(Err(Dead)) } else { Err(format!("results as a run left them: {error}")) };
-        }
-        Err(_) => return Ok(Err(Dead)),
-    };
+    let Ok(mut held) = take_hold(&mut world, &settings)? else { return Ok(Err(Dead)) };
     let Ok((info, checked, takings)) = check(&world, &held)? else { return Ok(Err(Dead)) };
     held.seen_mut().take_over(takings);
     let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(&world)) else {

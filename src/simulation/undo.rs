@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::disk::SimDisk;
-use super::process::{Dead, Fate, TARGET};
+use super::process::{Dead, Fate, TARGET, take_hold};
 use super::server::SimServer;
 use super::service_watch::ServiceWatch;
 use super::virtual_pool::Alone;
@@ -18,7 +18,7 @@ use crate::engine::requests::{RequestEngine, RequestHandler as _, RequestPolicy,
 use crate::listing::ListReading;
 use crate::outcome::Status;
 use crate::reply::{PageReply, PresenceReply, Reply, RetryBecause, StopBecause, Verdict};
-use crate::results::{Disk as _, Line, LockedResults, ResultsOptions, hold};
+use crate::results::{Disk as _, Line, LockedResults, ResultsOptions};
 use crate::undo::UndoWork;
 use crate::undo::journal::ResultsUndoJournal;
 use crate::undo::machine::Undoing;
@@ -33,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 /// Takes back what chance chooses; when things have calmed down, only what earlier undos left in doubt.
 pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<(), Dead>, String> {
     let options = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
-    let Ok(held) = hold(world.disk.clone(), &world.path, &options) else { return Ok(Err(Dead)) };
+    let Ok(held) = take_hold(world, &options)? else { return Ok(Err(Dead)) };
     let Ok(work) = work(world, &held) else { return Ok(Err(Dead)) };
     if work.rows.is_empty() {
         return Ok(Ok(()));
