@@ -65,7 +65,9 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
     let client_id = answers.secret("Client id", "ZOHO_CLIENT_ID", Echo::On)?;
     let client_secret = answers.secret("Client secret", "ZOHO_CLIENT_SECRET", Echo::Off)?;
     let code = answers.secret("Grant code", "", Echo::Off)?;
-    let login = log_in(accounts, &client_id, &client_secret, &code, &http).or_exit(Exit::Stopped)?;
+    let login = log_in(accounts, &client_id, &client_secret, &code, &http)
+        .map_err(|error| anyhow!("{error} (--dc or --accounts-url)"))
+        .or_exit(Exit::Stopped)?;
     if let Some(told) = &login.api_domain {
         let found = target.completed_by(told).or_exit(Exit::Stopped)?;
         if found != target {

@@ -14,7 +14,7 @@ use super::{Look, Paint};
 use crate::engine::{Ending, StopCause};
 use crate::exit::Exit;
 use crate::explain::exits;
-use crate::outcome::{Status, is_temporary};
+use crate::outcome::{OwnCode, Status, is_temporary};
 use crate::plan::facts::{Facts, TargetFacts};
 use crate::reply::StopBecause;
 use crate::results::ResultsTotals;
@@ -355,6 +355,7 @@ fn next(summary: &Summary) -> Vec<String> {
             counted(deleted, "row")
         ));
     }
+    steps.extend(summary.stopped.as_ref().and_then(option_behind).map(str::to_owned));
     if in_doubt + not_sent + passing + summary.over_limit > 0 {
         steps.push(match summary.rehearsal {
             true => "The next rehearsal begins anew, unless --results names the file that this one wrote".to_owned(),
@@ -370,6 +371,19 @@ fn next(summary: &Summary) -> Vec<String> {
         steps.push(format!("attache report {results} makes the page for the sign-off"));
     }
     steps
+}
+
+/// The option that set the limit at which a run stopped, or that helps against what stopped it.
+fn option_behind(stopped: &StopFacts) -> Option<&'static str> {
+    match stopped.cause.as_str() {
+        "max-duration" => Some("How long a run may take is said with --max-duration"),
+        "max-failures" => Some("How many rows may fail is said with --max-failures"),
+        "credits" => Some("What a run may use and leaves to others is said with --max-credits and --keep-credits"),
+        _ if stopped.message.starts_with(OwnCode::Certificate.as_str()) => {
+            Some("--ca-file names the certificate of an authority of your own")
+        }
+        _ => None,
+    }
 }
 
 /// Failed rows that go again by themselves. Those of earlier runs went again in this one.

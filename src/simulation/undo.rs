@@ -35,6 +35,7 @@ pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<(), D
     let options = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
     let Ok(held) = take_hold(world, &options)? else { return Ok(Err(Dead)) };
     let Ok(work) = work(world, &held) else { return Ok(Err(Dead)) };
+    world.tell(|| format!("an undo of {} attachments; others: {:?}", work.rows.len(), work.not_undone));
     if work.rows.is_empty() {
         return Ok(Ok(()));
     }
@@ -56,8 +57,9 @@ pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<(), D
     };
     let policy = UndoPolicy { requests, settle_time: settings.settle_time };
     let progress = |_: usize| ();
-    let undoing = Undoing::new(&work, &journal, &policy, &progress);
-    let engine = RequestEngine::new(policy.requests.clone());
+    let mut undoing = Undoing::new(&work, &journal, &policy, &progress);
+    let mut engine = RequestEngine::new(policy.requests.clone());
+    undoing.begin(&mut engine);
     let hands = UndoHands {
         began: world.clock,
         watch: ServiceWatch::new(&settings),

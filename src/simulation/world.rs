@@ -10,7 +10,8 @@ use super::server::SimServer;
 use super::wishes::{self, Spelling, Wish, WishFormat, WishKind};
 use crate::engine::Policy;
 use crate::engine::policy::{Backoff, IfExists, MaxFailures};
-use crate::results::ResendRules;
+use crate::outcome::Status;
+use crate::results::{ResendRules, ResultsOptions, look};
 use crate::simulation::disk::SimDisk;
 use crate::units::Rate;
 
@@ -127,7 +128,10 @@ impl SimWorld {
     pub(super) fn takes_back(&mut self) -> bool {
         match self.is_bad() {
             true => self.runs > 1 && self.random.u8(..4) == 0,
-            false => self.runs.is_multiple_of(2),
+            false => {
+                let seen = look(self.disk.clone(), &self.path, &ResultsOptions::default());
+                seen.is_ok_and(|seen| seen.history().count(Status::Deleting) > 0)
+            }
         }
     }
 
