@@ -151,7 +151,8 @@ fn hidden_difference(written: &str, there: &str) -> Option<String> {
     while ours.peek().is_some() || theirs.peek().is_some() {
         match (ours.peek().copied(), theirs.peek().copied()) {
             (Some(our), Some(their)) if our == their => {
-                (ours.next(), theirs.next());
+                ours.next();
+                theirs.next();
             }
             (Some(our), _) if is_invisible(our) => {
                 return Some(format!("the manifest has {} where the disk has nothing", named(our)));

@@ -148,7 +148,6 @@ impl UndoHands<'_> {
     }
 
     /// Gives out what can be; until when there is nothing more, `None` at the end.
-    #[expect(clippy::type_complexity, reason = "three endings, each named by what it is")]
     fn hand_out(&mut self) -> Result<Result<Option<Option<Duration>>, Dead>, String> {
         loop {
             if self.busy >= self.world.workers {

@@ -55,7 +55,7 @@ fn ended(line: Line, was: Status, end: &UndoEnd, now: Timestamp) -> Line {
             code: match gone {
                 Gone::Deleted => String::new(),
                 Gone::Already => OwnCode::AlreadyGone.into(),
-                Gone::FoundGone => OwnCode::FoundGone.into(),
+                Gone::Found => OwnCode::FoundGone.into(),
             },
             message: String::new(),
             finished_at: Some(now),

@@ -314,7 +314,7 @@ impl<'a> Undoing<'a> {
             }
             AttachmentPresence::Gone => {
                 let is_ours = self.rows[row as usize].doubt.is_some();
-                let gone = if is_ours { Gone::FoundGone } else { Gone::Already };
+                let gone = if is_ours { Gone::Found } else { Gone::Already };
                 self.end(engine, row, UndoEnd::Deleted(gone));
             }
             AttachmentPresence::There | AttachmentPresence::Untold => self.is_not_gone(engine, row),

@@ -140,7 +140,7 @@ pub enum Gone {
     /// It had gone before anything was asked for.
     Already,
     /// The answer was lost, and afterwards the record no longer had it.
-    FoundGone,
+    Found,
 }
 
 /// Why an attachment is left as it is.

@@ -114,7 +114,7 @@ impl UndoTotals {
                 UndoEnd::NotReached => &mut totals.not_reached,
             } += 1;
             totals.already_gone += u64::from(*end == UndoEnd::Deleted(Gone::Already));
-            totals.found_gone += u64::from(*end == UndoEnd::Deleted(Gone::FoundGone));
+            totals.found_gone += u64::from(*end == UndoEnd::Deleted(Gone::Found));
         }
         totals
     }

@@ -326,7 +326,7 @@ fn a_lost_answer_is_settled_by_looking() {
     let undone = world.undo(work_of((1..=30).map(line).collect(), &all()));
     assert!(undone.stop.is_none() && world.left() == 0, "{undone:?}");
     for (row, end) in &undone.rows {
-        let expected = if row.line % 3 == 0 { Gone::FoundGone } else { Gone::Deleted };
+        let expected = if row.line % 3 == 0 { Gone::Found } else { Gone::Deleted };
         assert_eq!(*end, UndoEnd::Deleted(expected), "{row:?}");
     }
     let again: Vec<u64> = world.asked().into_iter().filter(|row| row % 3 == 1).collect();
@@ -358,7 +358,7 @@ fn what_an_undo_that_was_cut_off_left_is_settled_first_by_looking() {
     work.rows[..2].iter().for_each(|row| world.write(row, Status::Deleting));
     let undone = world.undo(work);
     let how: Vec<UndoEnd> = undone.rows.iter().map(|(_, end)| end.clone()).collect();
-    assert_eq!(how[0], UndoEnd::Deleted(Gone::FoundGone));
+    assert_eq!(how[0], UndoEnd::Deleted(Gone::Found));
     assert_eq!(how[1..], [UndoEnd::Deleted(Gone::Deleted), UndoEnd::Deleted(Gone::Deleted)]);
     assert!(!world.asked().contains(&1));
 }

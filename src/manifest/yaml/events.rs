@@ -292,7 +292,7 @@ impl Events {
         let goes_on = begin != line_start || is_blank(on_line);
         let plain = goes_on && !self.has_anchors && text.rest_is_rows(begin, indent);
         let passed = if plain { begin } else { line_start };
-        self.passed = self.passed + text.rest()[..passed].chars().count();
+        self.passed += text.rest()[..passed].chars().count();
         text.advance(passed);
         plain.then_some(line)
     }

@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use super::{PlanHead, SavedRow, Seal};
 
+/// Takes the rows of a plan one by one.
+type RowTaker<'t> = &'t mut dyn FnMut(&SavedRow) -> io::Result<()>;
+
 /// Writes a plan with these rows.
 ///
 /// # Errors
@@ -12,7 +15,7 @@ use super::{PlanHead, SavedRow, Seal};
 pub fn write(
     out: &mut dyn Write,
     head: &PlanHead,
-    rows: &mut dyn FnMut(&mut dyn FnMut(&SavedRow) -> io::Result<()>) -> io::Result<()>,
+    rows: &mut dyn FnMut(RowTaker<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let text = serde_json::to_string_pretty(head)?;
     // The members of the head, and those of the rows behind them.
