@@ -224,6 +224,9 @@ fn command(case: &Case, service: &RunningSandbox) -> std::process::Command {
         "--progress",
         "off",
         // A file that was moved before its content was known can only be told by its name and size; the user knows.
+        // A row that was taken out may have had the content of one that came in.
+        "--renamed",
+        "send",
         "--moved",
         if case.path(MOVED).exists() { MOVED } else { "same" },
     ]);
