@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::modules::is_standard;
+
 /// What a token for any module may be given instead of a scope for each.
 pub const FOR_ANY_MODULE: [&str; 2] = ["ZohoCRM.modules.ALL", "ZohoCRM.modules.attachments.ALL"];
 
@@ -12,25 +14,6 @@ const SPELLED_OTHERWISE: [(&str, &str); 5] = [
     ("Purchase_Orders", "purchaseorders"),
     ("Appointments__s", "appointments"),
     ("Services__s", "services"),
-];
-
-/// Standard modules whose scope is their name in small letters.
-const SPELLED_ALIKE: [&str; 15] = [
-    "Leads",
-    "Accounts",
-    "Contacts",
-    "Deals",
-    "Campaigns",
-    "Tasks",
-    "Cases",
-    "Events",
-    "Solutions",
-    "Products",
-    "Vendors",
-    "Quotes",
-    "Invoices",
-    "Notes",
-    "Calls",
 ];
 
 /// The scopes for attaching to records of these modules: CREATE to upload, READ to list what a record has, which is how
@@ -61,12 +44,13 @@ pub fn read_scope(module: &str) -> String {
     format!("ZohoCRM.modules.{}.READ", word(module))
 }
 
-/// The word for a module; all custom ones share one.
+/// The word for a module: of a standard one its name in small letters, unless it is spelled otherwise; all custom ones share
+/// one.
 fn word(module: &str) -> String {
     if let Some((_, word)) = SPELLED_OTHERWISE.iter().find(|(name, _)| *name == module) {
         return (*word).to_owned();
     }
-    if SPELLED_ALIKE.contains(&module) { module.to_lowercase() } else { "custom".to_owned() }
+    if is_standard(module) { module.to_lowercase() } else { "custom".to_owned() }
 }
 
 #[cfg(test)]
@@ -106,5 +90,14 @@ mod tests {
                 "ZohoCRM.modules.attachments.READ",
             ]
         );
+    }
+
+    #[test]
+    fn every_standard_module_has_a_word_of_its_own() {
+        let modules = super::super::modules::MODULES.into_iter().chain(["Calls", "Appointments__s", "Services__s"]);
+        let all: Vec<String> = modules.map(word).collect();
+        assert!(all.iter().all(|word| word != "custom" && word.chars().all(|c| c.is_ascii_lowercase())), "{all:?}");
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        assert_eq!(word("Site_Visits"), "custom");
     }
 }
