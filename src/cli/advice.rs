@@ -114,10 +114,9 @@ fn of_place(error: &PlaceError) -> &'static [&'static str] {
 
 fn of_target(error: &TargetError) -> &'static [&'static str] {
     match error {
-        TargetError::Missing => &[
-            "say where your CRM lives with --dc us|eu|in|au|jp|cn|ca|sa|uk or --api-domain URL",
-            "rehearse with --sandbox",
-        ],
+        TargetError::Missing => {
+            &["name the place with --dc us|eu|in|au|jp|cn|ca|sa|uk or --api-domain URL", "rehearse with --sandbox"]
+        }
         TargetError::NoApiDomain => &["name it with --api-domain URL"],
         TargetError::Contradiction { .. } => &["give only one of --dc and --api-domain"],
         TargetError::TokenOfElsewhere { .. } => &["name the right one with --dc or --api-domain"],
