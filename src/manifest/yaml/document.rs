@@ -1,6 +1,7 @@
-//! Reads a YAML manifest: its head through serde, its rows one by one from the events of a YAML parser.
+//! Reads a YAML manifest: its head through serde, its rows one by one, from lines where they are plain and otherwise from
+//! the events of a YAML parser.
 //!
-//! Events keep what serde would lose: the text as written (`2024.10`, `007`, `no`), the place of each value, and every
+//! Both keep what serde would lose: the text as written (`2024.10`, `007`, `no`), the place of each value, and every
 //! problem instead of the first. A million rows pass through a few kilobytes.
 
 use std::borrow::Cow;
