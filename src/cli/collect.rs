@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::anyhow;
 
 use super::args::CollectArgs;
+use super::command_line::CommandLine;
 use super::failure::Failure;
-use super::quoted;
 use super::screen::Screen;
 use crate::collect::{
     COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, collect,
@@ -137,31 +137,22 @@ fn summary(collected: &Collected, options: &CollectOptions) -> String {
 }
 
 /// The command that makes the file with the records; `FIELD` is the one in which the CRM keeps the old keys.
-fn crosswalk_command(collected: &Collected, options: &CollectOptions) -> String {
-    let mut words = vec!["attache".to_owned(), "crosswalk".to_owned()];
-    words.extend(collected.counts.modules.keys().map(|module| format!("{module}=FIELD")));
-    words.extend(["--for".to_owned(), options.manifest.display().to_string()]);
-    words.extend(custom_modules(collected));
-    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    escape_for_terminal(&words.join(" ")).into_owned()
+fn crosswalk_command(collected: &Collected, options: &CollectOptions) -> CommandLine {
+    let line = CommandLine::new("crosswalk");
+    let line = collected.counts.modules.keys().fold(line, |line, module| line.word(format!("{module}=FIELD")));
+    declare_custom(line.option("--for", &options.manifest), collected)
 }
 
-/// Modules that have to be declared.
-fn custom_modules(collected: &Collected) -> impl Iterator<Item = String> {
+/// With the modules that have to be declared.
+fn declare_custom(line: CommandLine, collected: &Collected) -> CommandLine {
     let custom = collected.counts.modules.keys().filter(|module| !is_standard(module));
-    custom.flat_map(|module| ["--custom-module".to_owned(), module.clone()])
+    custom.fold(line, |line, module| line.option("--custom-module", module))
 }
 
 /// The command that checks the manifest.
-fn next_command(collected: &Collected, options: &CollectOptions) -> String {
-    let mut words = vec!["attache".to_owned(), "run".to_owned(), options.manifest.display().to_string()];
-    words.extend(["--crosswalk".to_owned(), "crosswalk.csv".to_owned(), "--dry-run".to_owned()]);
-    if let Some(root) = &collected.root {
-        words.extend(["--root".to_owned(), root.display().to_string()]);
-    }
-    words.extend(custom_modules(collected));
-    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    escape_for_terminal(&words.join(" ")).into_owned()
+fn next_command(collected: &Collected, options: &CollectOptions) -> CommandLine {
+    let line = CommandLine::new("run").file(&options.manifest).option("--crosswalk", "crosswalk.csv").flag("--dry-run");
+    declare_custom(line.maybe("--root", collected.root.as_ref()), collected)
 }
 
 fn shown(path: &Path) -> String {
@@ -200,17 +191,13 @@ mod tests {
         let command = next_command(&Collected { counts, root }, &options);
         #[cfg(unix)]
         assert_eq!(
-            command,
+            command.to_string(),
             "attache run 'it'\\''s.csv' --crosswalk crosswalk.csv --dry-run --root '/data/old crm' --custom-module Vessels"
         );
-        assert!(
-            crosswalk_command(&Collected { counts: counts_of(&["Vessels"]), root: None }, &options)
-                .contains("crosswalk Vessels=FIELD --for")
-        );
-        let words =
-            ["attache", "run", "m.csv", "--crosswalk", "c.csv", "--dry-run", "--root", "/data", "--custom-module", "V"];
-        assert!(crate::cli::args::parse(words).is_ok());
-        assert!(command.contains("--custom-module Vessels"));
+        assert!(crate::cli::args::parse(command.words()).is_ok());
+        let crosswalk = crosswalk_command(&Collected { counts: counts_of(&["Vessels"]), root: None }, &options);
+        assert!(crosswalk.to_string().contains("crosswalk Vessels=FIELD --for"));
+        assert!(crate::cli::args::parse(crosswalk.words()).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod advice;
 pub mod args;
 pub mod auth;
 pub mod collect;
+mod command_line;
 pub mod completions;
 pub mod config;
 mod crosswalk;
@@ -83,17 +84,4 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
             return Err(Failure::usage(anyhow::anyhow!(why)));
         }
     })
-}
-
-/// A word as a shell takes it back.
-fn quoted(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '\\' | '+' | '@' | ',' | '=');
-    if !word.is_empty() && word.chars().all(is_plain) && (cfg!(windows) || !word.contains('\\')) {
-        word.to_owned()
-    } else if cfg!(windows) {
-        format!("\"{word}\"")
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

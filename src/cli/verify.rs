@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 use super::args::{TargetArgs, VerifyArgs};
+use super::command_line::CommandLine;
 use super::config::{self, Access, UserFile};
 use super::failure::{Failure, OrExit as _};
 use super::requests;
@@ -25,7 +26,6 @@ use crate::exit::Exit;
 use crate::listing::ListReading;
 use crate::reply::{Listed, Reply};
 use crate::results::{self, findings_of, read};
-use crate::text::escape_for_terminal;
 use crate::units;
 use crate::upload::{RecordId, ServiceId};
 use crate::verify::lookup::{Verified, VerifyScope, VerifyService, VerifyStep, verify};
@@ -258,41 +258,31 @@ fn next_steps(args: &VerifyArgs, verified: &Verified) -> String {
     let is_found = |finding: &str| verified.count(finding) > 0;
     // The list of runs knows how the manifest was called; losing it costs no more than that.
     let runs = results::runs(&args.results).unwrap_or_default();
-    let manifest = runs.last().map_or_else(|| "MANIFEST".to_owned(), |run| quoted(&run.manifest.path));
-    let mut run = format!("attache run {manifest}");
-    if results::default_results(Path::new(manifest.trim_matches('\'')), false) != args.results {
-        run.push_str(&format!(" --results {}", quoted(&args.results.display().to_string())));
-    }
-    if let Some(dc) = args.target.dc {
-        run.push_str(&format!(" --dc {dc}"));
-    } else if let Some(address) = &args.target.api_domain {
-        run.push_str(&format!(" --api-domain {}", quoted(address)));
-    }
-    let results = quoted(&args.results.display().to_string());
+    let manifest = runs.last().map_or("MANIFEST", |run| &run.manifest.path);
+    let run = CommandLine::new("run").file(Path::new(manifest));
+    let run = match results::default_results(Path::new(manifest), false) == args.results {
+        true => run,
+        false => run.option("--results", &args.results),
+    };
+    let run = run.at(&args.target);
+    let verify = CommandLine::new("verify").file(&args.results).at(&args.target);
+    let report = CommandLine::new("report").file(&args.results);
     let steps = [
-        (is_found("missing"), format!("{run} --resend missing   (sends what is missing, after looking once more)")),
-        (is_found("open"), format!("{run}   (settles what the results leave open)")),
         (
-            is_found("unchecked"),
-            format!("attache verify {results}   (asks again about rows that could not be checked)"),
+            is_found("missing"),
+            run.clone().option("--resend", "missing"),
+            "sends what is missing, after looking once more",
         ),
-        (verified.is_sound(), format!("attache report {results}   (the page for the sign-off)")),
+        (is_found("open"), run, "settles what the results leave open"),
+        (is_found("unchecked"), verify, "asks again about rows that could not be checked"),
+        (verified.is_sound(), report, "the page for the sign-off"),
     ];
     let steps: Vec<String> = steps
         .into_iter()
-        .filter(|(on, _)| *on)
-        .map(|(_, step)| format!("- {}\n", escape_for_terminal(&step)))
+        .filter(|(on, ..)| *on)
+        .map(|(_, command, what)| format!("- {command}   ({what})\n"))
         .collect();
     if steps.is_empty() { String::new() } else { format!("\nNext:\n{}", steps.concat()) }
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '\\' | '=' | ',');
-    match argument.chars().all(is_plain) {
-        true => argument.to_owned(),
-        false => format!("'{argument}'"),
-    }
 }
 
 fn show(verified: &Verified, output: VerifyOutput, context: &VerifyContext) -> io::Result<()> {

@@ -12,6 +12,7 @@ use super::Results;
 use super::prepare::Prepared;
 use crate::atomic_file;
 use crate::check::{Checkup, CrosswalkInfo};
+use crate::cli::command_line::CommandLine;
 use crate::cli::failure::{Failure, OrExit as _};
 use crate::exit::Exit;
 use crate::owner::{CrmOwner, KnownOwner, OwnerMatch, match_owner};
@@ -276,21 +277,17 @@ fn problem(difference: NotAsApproved, (manifest, saved_at): (&str, &str)) -> Pro
 }
 
 /// The command that carries the plan out: the one that was typed, with the plan in place of the dry run.
-fn command(typed: impl Iterator<Item = String>, plan: &str) -> String {
-    let mut words = vec!["attache".to_owned()];
-    let mut skip = false;
-    for word in typed {
-        if std::mem::take(&mut skip) || word == "--dry-run" || word == "-n" || word.starts_with("--save-plan=") {
-            continue;
+fn command(typed: impl Iterator<Item = String>, plan: &str) -> CommandLine {
+    let is_of_dry_run = |word: &str| word == "--dry-run" || word == "-n" || word.starts_with("--save-plan=");
+    let mut typed = typed.filter(|word| !is_of_dry_run(word));
+    let mut line = CommandLine::default();
+    while let Some(word) = typed.next() {
+        match word.as_str() {
+            "--save-plan" => drop(typed.next()),
+            _ => line = line.word(word),
         }
-        if word == "--save-plan" {
-            skip = true;
-            continue;
-        }
-        words.push(crate::cli::quoted(&word));
     }
-    words.extend(["--plan".to_owned(), crate::cli::quoted(plan)]);
-    words.join(" ")
+    line.option("--plan", plan)
 }
 
 #[cfg(test)]
@@ -301,9 +298,10 @@ mod tests {
     fn the_command_for_a_plan_is_the_one_that_saved_it() {
         let typed = ["run", "m 1.csv", "-n", "--dc", "eu", "--save-plan", "p.json", "--skip-invalid"];
         let line = command(typed.iter().map(|word| (*word).to_owned()), "p.json");
-        assert_eq!(line, "attache run 'm 1.csv' --dc eu --skip-invalid --plan p.json");
+        assert_eq!(line.to_string(), "attache run 'm 1.csv' --dc eu --skip-invalid --plan p.json");
         let typed = ["run", "m.csv", "--dry-run", "--save-plan=p.json"];
-        assert_eq!(command(typed.iter().map(|word| (*word).to_owned()), "p.json"), "attache run m.csv --plan p.json");
+        let line = command(typed.iter().map(|word| (*word).to_owned()), "p.json");
+        assert_eq!(line.to_string(), "attache run m.csv --plan p.json");
     }
 
     #[test]
