@@ -61,7 +61,7 @@ pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exi
         counts,
         damaged_keys: wanted.as_ref().map_or(0, |wanted| wanted.damaged),
         modules_not_asked: plan.not_asked.clone(),
-        manifest: args.for_manifest.as_deref(),
+        args,
     };
     let origins = origins(&lookup);
     let origin = |module: &str| origins.get(module).cloned().unwrap_or_default();

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CrosswalkArgs;
+use crate::cli::command_line::CommandLine;
 use crate::console::Look;
 use crate::crosswalk::writer::{CrosswalkRow, CrosswalkWritten};
 use crate::crosswalk::{Crosswalk, KeyMatch};
@@ -127,7 +128,7 @@ pub(super) struct LookedUp<'a> {
     pub(super) counts: RequestTotals,
     pub(super) damaged_keys: u32,
     pub(super) modules_not_asked: Vec<String>,
-    pub(super) manifest: Option<&'a Path>,
+    pub(super) args: &'a CrosswalkArgs,
 }
 
 impl CrosswalkSummary {
@@ -144,14 +145,13 @@ impl CrosswalkSummary {
             counts: RequestTotals::default(),
             damaged_keys: 0,
             modules_not_asked: Vec::new(),
-            manifest: args.for_manifest.as_deref(),
+            args,
         };
         let summary = CrosswalkSummary::of_lookup(to, written, looked_up);
         CrosswalkSummary { table_lines: Some(lines), table_without_key: Some(without_key), ..summary }
     }
 
     pub(super) fn of_lookup(to: &Path, written: &CrosswalkWritten, looked_up: LookedUp<'_>) -> CrosswalkSummary {
-        let manifest = looked_up.manifest.map_or("MANIFEST".to_owned(), |path| path.display().to_string());
         CrosswalkSummary {
             version: 1,
             file: to.display().to_string(),
@@ -165,7 +165,7 @@ impl CrosswalkSummary {
             modules_not_asked: looked_up.modules_not_asked,
             requests: looked_up.counts.requests,
             credits: looked_up.counts.credits,
-            next: format!("attache run {manifest} --crosswalk {} --dry-run", to.display()),
+            next: dry_run(to, looked_up.args).to_string(),
         }
     }
 
@@ -230,6 +230,19 @@ impl CrosswalkSummary {
             let _ = writeln!(text, "The manifest has keys of {modules} as well; add MODULE=FIELD for each.");
         }
     }
+}
+
+/// The command that checks the manifest with this crosswalk, read as it was read here.
+fn dry_run(crosswalk: &Path, args: &CrosswalkArgs) -> CommandLine {
+    let manifest = args.for_manifest.as_deref().unwrap_or(Path::new("MANIFEST"));
+    let line = CommandLine::new("run").file(manifest).option("--crosswalk", crosswalk).flag("--dry-run");
+    let line = args.custom_module.iter().fold(line, |line, module| line.option("--custom-module", module));
+    // Of a table these tell how it is read itself.
+    if args.table.is_some() {
+        return line;
+    }
+    let line = args.column.iter().fold(line, |line, rule| line.option("--column", rule.to_string()));
+    line.maybe("--encoding", args.encoding.map(|encoding| encoding.name())).maybe("--sheet", args.sheet.as_ref())
 }
 
 fn table(modules: &[ModuleSummary]) -> String {

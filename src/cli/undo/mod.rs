@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 pub use self::args::{UndoArgs, WITHOUT_VARIABLE};
+use super::command_line::CommandLine;
 use super::config::{self, Access, UserFile};
 use super::failure::{Failure, OrExit as _};
 use super::requests;
@@ -346,7 +347,6 @@ impl UndoCommand<'_> {
 
     fn advice(&self, undone: &Undone) -> String {
         let totals = UndoTotals::of(undone);
-        let results = self.args.results.display();
         let mut text = String::new();
         if totals.in_doubt > 0 || (totals.not_reached > 0 && undone.refused_at_first.is_none()) {
             text += "\nRun the same command again: it looks up what is in doubt, and goes on with the rest.\n";
@@ -354,8 +354,9 @@ impl UndoCommand<'_> {
         if totals.deleted > 0 {
             text += &format!(
                 "\nThe results say which are deleted; no run sends them again unless --resend deleted asks for it. As far as \
-                 the service's help says, they are in the recycle bin for 60 days.\nattache verify {results} asks the \
-                 service whether they are gone.\n"
+                 the service's help says, they are in the recycle bin for 60 days. Ask the service whether they are gone:\n  \
+                 {}\n",
+                CommandLine::new("verify").file(&self.args.results).at(&self.args.target)
             );
         }
         text
