@@ -327,7 +327,7 @@ fn settings(plan: &Facts) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::crm::{FOR_ANY_MODULE, scopes};
     use crate::plan::facts::{LargestFile, ManifestFacts, NameChange, SettingFacts, Warning};
@@ -341,7 +341,7 @@ pub(super) mod tests {
         ModuleFacts { module, rows: to_send, to_send, records, files, links, bytes }
     }
 
-    pub(in crate::console) fn large() -> Facts {
+    pub(crate) fn large() -> Facts {
         Facts {
             manifest: ManifestFacts {
                 path: "migration.csv".to_owned(),

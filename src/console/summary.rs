@@ -1,12 +1,12 @@
 //! The end of a run: what happened, why what did not work did not, what to do next. For people, and as JSON in the shape
 //! of `schemas/summary.schema.json`, which is made from these types.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::causes::{CauseRow, FailureCause};
 use super::progress::ProgressTotals;
@@ -14,7 +14,7 @@ use super::{Look, Paint};
 use crate::engine::{Ending, StopCause};
 use crate::exit::Exit;
 use crate::explain::exits;
-use crate::outcome::{OwnCode, Status, is_temporary};
+use crate::outcome::Status;
 use crate::plan::facts::{Facts, TargetFacts};
 use crate::reply::StopBecause;
 use crate::results::ResultsTotals;
@@ -61,8 +61,42 @@ pub struct Summary {
     pub stopped: Option<StopFacts>,
     /// Rows of this run that did not end well, by cause.
     pub causes: Vec<FailureCause>,
-    /// What to do next, most urgent first.
-    pub next: Vec<String>,
+    /// What to do next, most urgent first; empty until the command line has said it, which alone knows its options.
+    #[schemars(with = "Vec<String>")]
+    pub next: Vec<NextStep>,
+}
+
+/// Something to do after a run. In JSON it is one text, the command behind a colon.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextStep {
+    text: String,
+    command: Option<String>,
+}
+
+impl NextStep {
+    /// What to do, in a sentence without its full stop.
+    pub fn new(text: impl Into<String>) -> NextStep {
+        NextStep { text: text.into(), command: None }
+    }
+
+    /// Done by this command, which is shown on a line of its own: broken in two, it could not be pasted.
+    #[must_use]
+    pub fn by(self, command: impl Display) -> NextStep {
+        NextStep { command: Some(command.to_string()), ..self }
+    }
+}
+
+impl Display for NextStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        self.command.iter().try_for_each(|command| write!(f, ": {command}"))
+    }
+}
+
+impl Serialize for NextStep {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// How the program ends.
@@ -151,7 +185,7 @@ impl Summary {
         let this_run = counts(|status| ending.counts.of(status));
         let overall = totals.map_or(this_run, |totals| counts(|status| totals.rows.of(status)));
         let rehearsal = plan.target.as_ref().is_some_and(|target: &TargetFacts| target.rehearsal);
-        let mut summary = Summary {
+        Summary {
             version: VERSION,
             manifest: plan.manifest.path.clone(),
             target: plan.target.as_ref().map(|target| target.name.clone()),
@@ -178,9 +212,7 @@ impl Summary {
             }),
             causes: seen.causes.clone(),
             next: Vec::new(),
-        };
-        summary.next = next(&summary);
-        summary
+        }
     }
 
     /// The summary as one JSON document.
@@ -210,11 +242,7 @@ impl Summary {
         }
         let _ = writeln!(text, "\n{}", self.effort());
         let _ = writeln!(text, "Results: {}", paint.strong(&escape_for_terminal(&self.results)));
-        for step in &self.next {
-            for (at, line) in wrap(&escape_for_terminal(step), look.width.clamp(40, 100) - 2).iter().enumerate() {
-                let _ = writeln!(text, "{} {line}", if at == 0 { "-" } else { " " });
-            }
-        }
+        self.next.iter().for_each(|step| text.push_str(&step_text(step, look.width)));
         if self.exit.status != 0 {
             let _ = writeln!(text, "Exit status {}: {}", self.exit.status, self.exit.meaning);
         }
@@ -321,76 +349,18 @@ fn cause_code(cause: StopCause) -> &'static str {
     }
 }
 
-/// What to do next. What the program cannot do by itself comes first.
-fn next(summary: &Summary) -> Vec<String> {
-    let RowCounts { failed, in_doubt, unknown, not_sent, invalid, deleted, deleting, .. } = summary.overall;
-    let results = &summary.results;
-    let passing = passing_failures(summary);
-    let mut steps = Vec::new();
-    if unknown > 0 {
-        steps.push(format!(
-            "Look in the CRM for what is unknown ({}); --resend unknown lists once more, --assume present or absent decides",
-            counted(unknown, "row")
-        ));
+/// One step: what to do, and the command that does it whole on the next line.
+fn step_text(step: &NextStep, width: usize) -> String {
+    let colon = if step.command.is_some() { ":" } else { "" };
+    let words = format!("{}{colon}", escape_for_terminal(&step.text));
+    let mut text = String::new();
+    for (at, line) in wrap(&words, width.clamp(40, 100) - 2).iter().enumerate() {
+        let _ = writeln!(text, "{} {line}", if at == 0 { "-" } else { " " });
     }
-    if failed > passing {
-        steps.push(
-            "Mend the failed rows in the manifest and run it again, or send them as they are with --resend failed"
-                .to_owned(),
-        );
+    if let Some(command) = &step.command {
+        let _ = writeln!(text, "    {}", escape_for_terminal(command));
     }
-    if invalid > 0 {
-        let were = if invalid == 1 { "was" } else { "were" };
-        steps.push(format!("Mend the {} that {were} left out, and run the manifest again", counted(invalid, "row")));
-    }
-    if deleting > 0 {
-        steps.push(format!(
-            "attache undo {results} --delete settles what was being deleted ({})",
-            counted(deleting, "row")
-        ));
-    }
-    if deleted > 0 {
-        steps.push(format!(
-            "What was deleted ({}) is not sent again by itself; --resend deleted attaches it once more",
-            counted(deleted, "row")
-        ));
-    }
-    steps.extend(summary.stopped.as_ref().and_then(option_behind).map(str::to_owned));
-    if in_doubt + not_sent + passing + summary.over_limit > 0 {
-        steps.push(match summary.rehearsal {
-            true => "The next rehearsal begins anew, unless --results names the file that this one wrote".to_owned(),
-            false => "Run the same command again to go on: what is done costs no request".to_owned(),
-        });
-    }
-    if summary.rehearsal {
-        steps.push(
-            "This was a rehearsal: nothing left this machine. The real run names a target, as --dc eu does".to_owned(),
-        );
-    } else if steps.is_empty() {
-        steps.push(format!("attache verify {results} asks the service for every row"));
-        steps.push(format!("attache report {results} makes the page for the sign-off"));
-    }
-    steps
-}
-
-/// The option that set the limit at which a run stopped, or that helps against what stopped it.
-fn option_behind(stopped: &StopFacts) -> Option<&'static str> {
-    match stopped.cause.as_str() {
-        "max-duration" => Some("How long a run may take is said with --max-duration"),
-        "max-failures" => Some("How many rows may fail is said with --max-failures"),
-        "credits" => Some("What a run may use and leaves to others is said with --max-credits and --keep-credits"),
-        _ if stopped.message.starts_with(OwnCode::Certificate.as_str()) => {
-            Some("--ca-file names the certificate of an authority of your own")
-        }
-        _ => None,
-    }
-}
-
-/// Failed rows that go again by themselves. Those of earlier runs went again in this one.
-fn passing_failures(summary: &Summary) -> u64 {
-    let failed = Status::Failed.as_str();
-    let passing = |cause: &&FailureCause| cause.status == failed && is_temporary(&cause.code);
-    summary.causes.iter().filter(passing).map(|cause| cause.rows).sum()
+    text
 }
 
 /// One cause: how many, the words of the service, the first few rows.
@@ -425,7 +395,7 @@ fn cause_text(cause: &FailureCause, paint: Paint, width: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::live_block::tests::busy;
     use super::super::plan::tests::large;
     use super::*;
@@ -433,7 +403,13 @@ mod tests {
 
     const LOOK: Look = Look { color: false, width: 80 };
 
-    fn ending(statuses: &[(Status, u32)]) -> Ending {
+    /// A summary of a run of this plan that ended so.
+    pub(crate) fn example(plan: &Facts, ending: &Ending, causes: Vec<FailureCause>, exit: Exit) -> Summary {
+        let seen = ProgressTotals { view: busy(), causes };
+        Summary::of(&SummaryInput { plan, run: "20261124T060000Z-1a2b", ending, seen: &seen, totals: None, exit })
+    }
+
+    pub(crate) fn ending(statuses: &[(Status, u32)]) -> Ending {
         let mut counts = StatusCounts::default();
         for (status, rows) in statuses {
             for _ in 0..*rows {
@@ -452,7 +428,7 @@ mod tests {
         }
     }
 
-    fn cause(status: Status, code: &str, rows: u64, message: &str) -> FailureCause {
+    pub(crate) fn cause(status: Status, code: &str, rows: u64, message: &str) -> FailureCause {
         let row = |line: u32| CauseRow {
             line: Some(line),
             module: "Leads".to_owned(),
@@ -470,16 +446,13 @@ mod tests {
     }
 
     fn summary(ending: &Ending, causes: Vec<FailureCause>, exit: Exit) -> Summary {
-        let seen = ProgressTotals { view: busy(), causes };
-        let plan = large();
-        Summary::of(&SummaryInput {
-            plan: &plan,
-            run: "20261124T060000Z-1a2b",
-            ending,
-            seen: &seen,
-            totals: None,
-            exit,
-        })
+        let next = vec![
+            NextStep::new(
+                "Look in the CRM for what is unknown (1 row), which takes more words than go into one line of it",
+            ),
+            NextStep::new("Ask the service").by("attache verify migration.results.csv"),
+        ];
+        Summary { next, ..example(&large(), ending, causes, exit) }
     }
 
     #[test]
@@ -489,8 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_that_was_interrupted_does_not_promise_to_go_on() {
-        let seen = ProgressTotals { view: busy(), causes: Vec::new() };
+    fn an_interrupted_rehearsal_is_not_told_that_it_goes_on() {
         let mut plan = large();
         if let Some(target) = &mut plan.target {
             target.rehearsal = true;
@@ -502,20 +474,8 @@ mod tests {
             advice: "Run the same command again: it goes on where it was.".to_owned(),
             until: None,
         });
-        let exit = Exit::Stopped;
-        let over = SummaryInput {
-            plan: &plan,
-            run: "20261124T060000Z-1a2b",
-            ending: &ending,
-            seen: &seen,
-            totals: None,
-            exit,
-        };
-        let summary = Summary::of(&over);
-        assert!(!summary.render(LOOK).contains("goes on"), "{}", summary.render(LOOK));
-        let next = summary.next;
-        assert!(next.iter().any(|step| step.contains("begins anew")), "{next:?}");
-        assert!(!next.iter().any(|step| step.contains("to go on")), "{next:?}");
+        let shown = example(&plan, &ending, Vec::new(), Exit::Stopped).render(LOOK);
+        assert!(!shown.contains("goes on"), "{shown}");
     }
 
     #[test]

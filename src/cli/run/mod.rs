@@ -7,6 +7,7 @@ mod judge;
 mod mend;
 mod missing;
 mod moved;
+mod next_steps;
 pub(super) mod owner;
 pub(crate) mod ports;
 mod prepare;
@@ -331,7 +332,8 @@ fn execute(
     let totals = finished.as_ref().ok().map(|finished| &finished.totals);
     let exit = status::of_run(&ending, totals, &signal);
     let over = SummaryInput { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals, exit };
-    let summary = Summary::of(&over);
+    let mut summary = Summary::of(&over);
+    summary.next = next_steps::next_steps(&summary, &prepared.args.target);
     note_run(prepared, &over, started, &tally_of(&finished));
     show_summary(prepared, &summary);
     finished.map(|_| exit).map_err(|error| unfinished(error, &run_id)).or_exit(Exit::Results)

@@ -43,7 +43,7 @@ impl Engine<'_> {
 
     pub(super) fn stop_by_service<V>(&mut self, because: StopBecause, reply: &Reply<V>) {
         let advice = match because {
-            StopBecause::Credentials => "Sign in again (attache auth login), then run the same command.",
+            StopBecause::Credentials => "Sign in again, then run the same command.",
             StopBecause::Scope => "Get a token with the scopes that the plan names, then run the same command.",
             StopBecause::Limit => "Wait until there are credits or storage again, then run the same command.",
             StopBecause::Target => "Check the address, the proxy and the certificate, then run the same command.",
