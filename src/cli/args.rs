@@ -136,7 +136,7 @@ Examples:
   attache collect salesforce WE_00D.zip -o export.csv
   attache collect zoho-backup backup/               Data_001.zip, Attachments_001.zip and so on
   attache collect folder scans --module Contacts --pattern '{key}_{name}'
-  attache collect table old.csv files/ --module Leads --columns 'key=Old Id,file=Path'",
+  attache collect table old.xlsx files/ --module Leads --columns 'key=Old Id,file=Path'",
         after_help = "\
 Every line and every file that is not in the manifest stands in the list of what was left out, with a reason.
 Exit status: 0 all taken, 1 some left out, 2 not laid out as the recipe needs it, 6 disk.
@@ -687,6 +687,9 @@ pub struct CollectArgs {
     /// For table: which column is which, such as 'key=Old Id,file=Path'
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = super::collect::column)]
     pub columns: Vec<(String, String)>,
+    /// For table: the sheet of a workbook [default: the first one]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
     /// For dynamics: the folder to put files into that the export holds as text
     #[arg(long, value_name = "DIR")]
     pub extract: Option<PathBuf>,

@@ -37,6 +37,7 @@ pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
         map: args.map.clone(),
         pattern: args.pattern.clone(),
         columns: args.columns.clone(),
+        sheet: args.sheet.clone(),
         extract: args.extract.clone(),
     };
     let collected = {

@@ -11,7 +11,9 @@ use super::error::{CollectError, OrWhat as _};
 use super::export::{Export, ExportFileIx, FileMatch};
 use super::names;
 use crate::check::{may_be_link, meant_module};
+use crate::crm::limits::MAX_FIELD_CHARS;
 use crate::crosswalk::judge_key;
+use crate::manifest::CELL_LIMIT;
 use crate::results::push_cell;
 
 /// Where a line of a table stands.
@@ -115,6 +117,9 @@ pub(crate) struct Collector<'w> {
 
 /// The columns of a manifest that every recipe fills.
 pub(crate) const COLUMNS: [&str; 5] = ["module", "key", "file", "name", "url"];
+
+/// A row of a manifest may not be longer than twice this, in bytes, and every character of it may be a quote.
+const MOST_OF_A_ROW: usize = 512 << 10;
 
 /// The name that an attachment had, where it had to be changed.
 pub(crate) const OLD_NAME: &str = "x_name";
@@ -296,6 +301,9 @@ impl<'w> Collector<'w> {
         if judge_key(row.key).is_err() {
             return Some(LeftOutReason::KeyUnfit);
         }
+        if is_too_long(row) {
+            return Some(LeftOutReason::CellTooLong);
+        }
         match row.source {
             CollectedSource::File(file) => self.unfit_file(file, row.name),
             CollectedSource::Made(_) => names::is_program(row.name).then_some(LeftOutReason::ProgramFile),
@@ -313,7 +321,9 @@ impl<'w> Collector<'w> {
         } else {
             let path = self.export.written(file);
             let outside = path.split_once(crate::archive::SEPARATOR).map_or(path.as_str(), |(outside, _)| outside);
-            let unfit = path.chars().any(char::is_control) || (!cfg!(windows) && outside.contains('\\'));
+            let unfit = path.len() > CELL_LIMIT
+                || path.chars().any(char::is_control)
+                || (!cfg!(windows) && outside.contains('\\'));
             unfit.then_some(LeftOutReason::PathUnfit)
         }
     }
@@ -358,7 +368,7 @@ impl<'w> Collector<'w> {
         *self.counts.left_out.entry(reason).or_default() += 1;
         let line = line.map_or(String::new(), |line| line.to_string());
         self.left_out_line.clear();
-        for cell in [source, &line, id, name, reason.as_str()] {
+        for cell in [source, &line, shortened(id), shortened(name), reason.as_str()] {
             if !self.left_out_line.is_empty() {
                 self.left_out_line.push(b',');
             }
@@ -367,6 +377,21 @@ impl<'w> Collector<'w> {
         }
         self.left_out_line.push(b'\n');
         self.left_out.write_all(&self.left_out_line).or_what(writing)
+    }
+}
+
+/// Whether a manifest would not take the row: a cell of it is too long, or all together are.
+fn is_too_long(row: &CollectedRow<'_>) -> bool {
+    let url = if let CollectedSource::Link(address) = row.source { address } else { "" };
+    let cells = || [row.name, url].into_iter().chain(row.more.iter().copied());
+    cells().any(|cell| cell.len() > CELL_LIMIT) || cells().map(str::len).sum::<usize>() > MOST_OF_A_ROW
+}
+
+/// As much of a text as helps to find it again.
+fn shortened(text: &str) -> &str {
+    match text.char_indices().nth(MAX_FIELD_CHARS) {
+        Some((end, _)) => &text[..end],
+        None => text,
     }
 }
 

@@ -21,7 +21,7 @@ use super::error::{CollectError, CollectNeed};
 use super::export::{Export, ExportFileIx};
 use super::modules::ModuleAliases;
 use super::names::{fit_for_disk, is_program};
-use super::table::{ExportRow, ExportTable, MOST_OF_A_ROW_WITH_A_FILE};
+use super::table::{ExportRow, ExportTable, TableUse, WITH_FILES};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 use crate::crosswalk::judge_key;
 
@@ -83,10 +83,10 @@ impl Recipe for Dynamics {
         let tables = export.tables(|stem| matches!(stem.to_lowercase().as_str(), "annotation" | "annotations"));
         let mut found = false;
         for table in tables {
-            let mut table = ExportTable::with_rows_up_to(MOST_OF_A_ROW_WITH_A_FILE, export, table)?;
+            let mut table = ExportTable::within(WITH_FILES, export, table)?;
             let Some(columns) = AnnotationColumns::find(&table) else { continue };
             found = true;
-            table.each_line(out, &mut |row, out| columns.end(row, (folder, written), options, out))?;
+            table.each_line(&columns.used(), out, &mut |row, out| columns.end(row, (folder, written), options, out))?;
         }
         if found {
             return Ok(Vec::new());
@@ -128,6 +128,11 @@ impl AnnotationColumns {
             owner: found(&["ownerid", "_ownerid_value"]),
             created: found(&["createdon"]),
         })
+    }
+
+    /// All but the bodies, which are as long as their files.
+    fn used(&self) -> TableUse {
+        TableUse::of([self.id, self.object, self.kind, self.name, self.subject, self.owner, self.created])
     }
 
     fn end(

@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use super::LeftOutReason;
 use super::error::{CollectError, OrWhat as _};
 use crate::archive::{self, Member, MemberReader};
+use crate::manifest::spool;
 
 /// Which file of an [`Export`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -371,6 +372,27 @@ impl Export {
                 Err(CollectError::Io(what(), why))
             }
         }
+    }
+
+    /// The bytes of a file as a file that can be read from any place: a member of a zip is laid down first.
+    pub(crate) fn open_file(&self, file: ExportFileIx) -> Result<File, CollectError> {
+        let what = || format!("cannot open {}", self.written(file));
+        match &self.files[file.get()].bytes {
+            ExportBytes::OnDisk => File::open(self.container(file).path.join(self.inner(file))).or_what(what),
+            ExportBytes::InZip(_) | ExportBytes::Unusable => spool(&mut *self.open(file)?).or_what(what),
+        }
+    }
+
+    /// Whether a file is called as workbooks are.
+    pub(crate) fn is_workbook(&self, file: ExportFileIx) -> bool {
+        let ending = self.name(file).rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+        ["xlsx", "xlsm"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    }
+
+    /// Workbooks at the top of what was given: deeper ones are files that somebody attached, and to look into each of them
+    /// costs more than everything else.
+    pub(crate) fn workbooks(&self) -> impl Iterator<Item = ExportFileIx> {
+        self.files().filter(|file| !self.inner(*file).contains('/') && self.is_workbook(*file))
     }
 
     /// CSV files whose name without its ending is one that is wanted.

@@ -1,4 +1,4 @@
-//! The recipe `table`: any CSV whose columns the user names, for exports that no other recipe knows.
+//! The recipe `table`: any CSV or workbook whose columns the user names, for exports that no other recipe knows.
 //!
 //! | column | from |
 //! | --- | --- |
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::collector::{CollectedRow, CollectedSource, Collector, LineEnd};
 use super::error::{CollectError, CollectNeed};
 use super::export::{Export, ExportFileIx, FileMatch};
-use super::table::{ExportRow, ExportTable};
+use super::table::{ExportRow, ExportTable, TableUse};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 
 /// A table of the user's own.
@@ -39,18 +39,22 @@ impl Recipe for MappedTable {
     ) -> Result<Vec<ExportFileIx>, CollectError> {
         check(options)?;
         let (mut tables, mut looked_at) = (Vec::new(), Vec::new());
-        for file in export.tables(|_| true) {
-            let table = ExportTable::open(export, file)?;
-            match MappedColumns::find(&table, options) {
-                Some(columns) => tables.push((file, columns)),
-                None => looked_at.push(format!("{} with {}", export.written(file), table.headings().join(", "))),
+        let sheet = options.sheet.as_deref();
+        for file in export.tables(|_| true).into_iter().chain(export.workbooks()) {
+            // What cannot be read is no table here: exports have files of any kind, and somebody attached them.
+            match ExportTable::open_any(export, file, sheet) {
+                Ok(table) => match MappedColumns::find(&table, options) {
+                    Some(columns) => tables.push((file, columns)),
+                    None => looked_at.push(format!("{} with {}", export.written(file), table.headings().join(", "))),
+                },
+                Err(why) => looked_at.push(why.to_string()),
             }
         }
         if tables.is_empty() {
             let wanted: Vec<&str> = options.columns.iter().map(|(_, heading)| heading.as_str()).collect();
             return Err(CollectError::NoLayout {
                 recipe: self.name(),
-                wanted: format!("a CSV with the columns {}", wanted.join(", ")),
+                wanted: format!("a CSV or a workbook with the columns {}", wanted.join(", ")),
                 found: if looked_at.is_empty() { export.sample() } else { looked_at },
             });
         }
@@ -62,8 +66,8 @@ impl Recipe for MappedTable {
         }
         for (table, columns) in &tables {
             let beside = export.inner(*table).rsplit_once('/').map_or("", |(folder, _)| folder);
-            ExportTable::open(export, *table)?
-                .each_line(out, &mut |row, out| columns.end(row, beside, &files, options, out))?;
+            ExportTable::open_any(export, *table, sheet)?
+                .each_line(&columns.used(), out, &mut |row, out| columns.end(row, beside, &files, options, out))?;
         }
         Ok(candidates)
     }
@@ -122,6 +126,11 @@ impl MappedColumns {
             name: find("name")?,
             more,
         })
+    }
+
+    fn used(&self) -> TableUse {
+        let meant = [self.module, self.key, self.file, self.url, self.name];
+        TableUse::of(meant).carrying(self.more.iter().copied())
     }
 
     fn end(

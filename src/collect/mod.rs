@@ -6,7 +6,7 @@
 //! | what a system's export looks like | its recipe: `folder.rs`, `zoho_backup.rs`, `salesforce.rs`, `suitecrm.rs`, `dynamics.rs`, `mapped.rs` |
 //! | a reason for leaving something out | `explain/reasons.rs` |
 //! | what of a row must hold, what is counted | `collector.rs` |
-//! | how tables are read | `table.rs` |
+//! | how tables are read | `table.rs`, workbooks in `sheet.rs` |
 //! | how folders and zips are looked through, how paths are written | `export.rs` |
 //! | which version of a document is taken, what its line comes to | `documents.rs` |
 //! | names that are made fit | `names.rs` |
@@ -25,6 +25,7 @@ mod modules;
 mod names;
 mod pattern;
 mod salesforce;
+mod sheet;
 mod suitecrm;
 mod table;
 #[cfg(test)]
@@ -114,6 +115,8 @@ pub struct CollectOptions {
     pub pattern: Option<String>,
     /// Which column is which, for `table`: manifest column and heading.
     pub columns: Vec<(String, String)>,
+    /// Which sheet of a workbook, for `table`; `None`: the first one.
+    pub sheet: Option<String>,
     /// Where files go that the export holds as text, for `dynamics`.
     pub extract: Option<PathBuf>,
 }
@@ -123,6 +126,7 @@ pub(crate) struct RecipeOptions {
     pub(crate) modules: ModuleNames,
     pub(crate) pattern: Option<String>,
     pub(crate) columns: Vec<(String, String)>,
+    pub(crate) sheet: Option<String>,
     /// Where files go that are made from the export, and how that folder is written in the manifest.
     pub(crate) extract: Option<(PathBuf, String)>,
 }
@@ -167,7 +171,8 @@ pub fn collect(
     };
     let besides = [options.manifest.clone(), options.left_out.clone()];
     let export = Export::look(places, &besides, &style, recipe.zips(), progress)?;
-    let told = RecipeOptions { modules, pattern: options.pattern.clone(), columns: options.columns.clone(), extract };
+    let CollectOptions { pattern, columns, sheet, .. } = options.clone();
+    let told = RecipeOptions { modules, pattern, columns, sheet, extract };
     let columns: Vec<String> = recipe.columns(&told).into_iter().map(|column| column.name).collect();
     let counts = write_both(options, |manifest, left_out| {
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();

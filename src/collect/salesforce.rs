@@ -22,7 +22,7 @@ use super::error::CollectError;
 use super::export::{Export, ExportFileIx, FileIndex, FileMatch};
 use super::modules::ModuleAliases;
 use super::names::with_extension;
-use super::table::{ExportRow, ExportTable};
+use super::table::{ExportRow, ExportTable, TableUse};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 
 /// The weekly data export of Salesforce.
@@ -129,7 +129,8 @@ fn read_attachments(
     let [id, parent, name, owner, created, deleted] =
         [&["Id"], &["ParentId"], &["Name"], &["OwnerId"], &["CreatedDate"], &["IsDeleted"]]
             .map(|names| table.column(names));
-    table.each_line(out, &mut |row, out| {
+    let used = TableUse::of([id, parent, name, owner, created, deleted]);
+    table.each_line(&used, out, &mut |row, out| {
         let (id, parent, name) = (row.get(id), row.get(parent), row.get(name));
         let file = match out.only(row.origin, id, name, find(files, id))? {
             Ok(file) => file,
@@ -188,7 +189,7 @@ impl SalesforceDocuments {
         ];
         let columns = names.map(|names| table.column(names));
         let is_latest = columns[2];
-        table.each_line(out, &mut |row, out| {
+        table.each_line(&TableUse::of(columns), out, &mut |row, out| {
             let cells = columns.map(|column| row.get(column));
             let [id, document, latest, title, extension, kind, md5, owner, created, number] = cells;
             let name = with_extension(title, extension);
@@ -221,7 +222,7 @@ fn read_links(
 ) -> Result<(), CollectError> {
     let [document, entity, deleted] =
         [&["ContentDocumentId"], &["LinkedEntityId"], &["IsDeleted"]].map(|names| table.column(names));
-    table.each_line(out, &mut |row, out| {
+    table.each_line(&TableUse::of([document, entity, deleted]), out, &mut |row, out| {
         let link =
             DocumentLink { document: row.get(document), entity: row.get(entity), deleted: is_true(row.get(deleted)) };
         link.end(row, documents, files, options, out)

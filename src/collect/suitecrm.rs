@@ -19,7 +19,7 @@ use super::documents::{Documents, LatestVersion, ReadVersion};
 use super::error::CollectError;
 use super::export::{Export, ExportFileIx, FileIndex};
 use super::modules::ModuleAliases;
-use super::table::{ExportRow, ExportTable};
+use super::table::{ExportRow, ExportTable, TableUse};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 
 /// An export of SugarCRM or SuiteCRM.
@@ -122,8 +122,8 @@ type NoteParent = (String, String);
 fn read_parents(table: &mut ExportTable, parents: &mut HashMap<String, NoteParent>) -> Result<(), CollectError> {
     let Some(above) = table.column(&["note_parent_id"]) else { return Ok(()) };
     let [id, kind, parent] = [&["id"], &["parent_type"], &["parent_id"]].map(|names| table.column(names));
-    table.look_up(&mut |row| {
-        if row.get(Some(above)).is_empty() && !row.get(parent).is_empty() {
+    table.look_up(&TableUse::of([Some(above), id, kind, parent]), &mut |row| {
+        if row.get(Some(above)).is_empty() && !row.get(parent).is_empty() && !row.get(id).is_empty() {
             parents.insert(row.get(id).to_owned(), (row.get(kind).to_owned(), row.get(parent).to_owned()));
         }
     })
@@ -149,7 +149,7 @@ fn read_notes(
         &["name"],
     ];
     let columns = names.map(|names| table.column(names));
-    table.each_line(out, &mut |row, out| {
+    table.each_line(&TableUse::of(columns), out, &mut |row, out| {
         let [id, filename, kind, parent, contact, deleted, above, owner, created, title] =
             columns.map(|column| row.get(column));
         let found = files.find(id);
@@ -218,7 +218,7 @@ impl SuiteDocuments {
             let mut table = ExportTable::open(export, *table)?;
             let [id, revision, deleted, name] =
                 [&["id"], &["document_revision_id"], &["deleted"], &["document_name"]].map(|names| table.column(names));
-            table.look_up(&mut |row| {
+            table.look_up(&TableUse::of([id, revision, deleted, name]), &mut |row| {
                 let current = (!is_true(row.get(deleted))).then(|| row.get(revision).to_owned());
                 let LineOrigin { table, line } = row.origin;
                 let (table, name) = (table.to_owned(), row.get(name).to_owned());
@@ -238,7 +238,7 @@ impl SuiteDocuments {
         let names: [&[&str]; 7] =
             [&["id"], &["document_id"], &["filename"], &["deleted"], &["created_by"], &["date_entered"], &["revision"]];
         let columns = names.map(|names| table.column(names));
-        table.each_line(out, &mut |row, out| {
+        table.each_line(&TableUse::of(columns), out, &mut |row, out| {
             let [id, document, name, deleted, owner, created, number] = columns.map(|column| row.get(column));
             let described = self.described.get_mut(document);
             let current = described.map(|described| {
@@ -288,7 +288,7 @@ fn read_links(
     let [document, deleted, named] =
         [&["document_id"], &["deleted"], &["parent_type"]].map(|names| table.column(names));
     let record = table.column(&[heading]);
-    table.each_line(out, &mut |row, out| {
+    table.each_line(&TableUse::of([document, deleted, named, record]), out, &mut |row, out| {
         let [document, deleted, record] = [document, deleted, record].map(|column| row.get(column));
         let kind = if kind.is_empty() { row.get(named) } else { kind };
         if is_true(deleted) {

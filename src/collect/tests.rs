@@ -2,6 +2,7 @@
 
 mod generated;
 mod hostile;
+mod workbooks;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -518,6 +519,7 @@ fn every_recipe_has_columns_that_a_manifest_may_have_and_says_where_they_come_fr
         modules: ModuleNames::default(),
         pattern: None,
         columns: vec![("x_a".to_owned(), "A".to_owned())],
+        sheet: None,
         extract: None,
     };
     for recipe in RECIPES {

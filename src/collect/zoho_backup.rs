@@ -20,7 +20,7 @@ use super::collector::{CollectedRow, CollectedSource, Collector, LineEnd};
 use super::error::CollectError;
 use super::export::{Export, ExportFileIx, FileIndex, FileMatch};
 use super::modules::ModuleAliases;
-use super::table::{ExportRow, ExportTable};
+use super::table::{ExportRow, ExportTable, TableUse};
 use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 
 /// The backup of Zoho CRM.
@@ -96,7 +96,7 @@ impl Recipe for ZohoBackup {
         let parents = Parents::read(export)?;
         let modules = custom_modules(export)?;
         for (table, columns) in found {
-            ExportTable::open(export, table)?.each_line(out, &mut |row, out| {
+            ExportTable::open(export, table)?.each_line(&columns.used(), out, &mut |row, out| {
                 let line = BackupLine { columns: &columns, row };
                 line.end(&parents, &modules, &files, options, out)
             })?;
@@ -159,6 +159,12 @@ struct ColumnSample {
 }
 
 impl BackupColumns {
+    fn used(&self) -> TableUse {
+        let needed = [Some(self.parent_module), Some(self.parent)];
+        let others = [self.entry, self.name, self.link, self.status, self.upload_field, self.owner, self.created];
+        TableUse::of(needed.into_iter().chain(others))
+    }
+
     /// Finds the columns; `None` where the table is not of attachments.
     fn find(
         export: &Export,
@@ -212,7 +218,7 @@ fn parent_beside(table: &ExportTable, parent_module: usize, samples: &[ColumnSam
 fn sample(table: &mut ExportTable, files: &FileIndex<'_>) -> Result<Vec<ColumnSample>, CollectError> {
     let mut samples = vec![ColumnSample::default(); table.headings().len()];
     let mut lines = 0;
-    table.look_up(&mut |row| {
+    table.look_up(&TableUse::default(), &mut |row| {
         lines += 1;
         if lines > SAMPLE {
             return;
@@ -269,7 +275,7 @@ impl Parents {
         let Some(parent) = parent else { return Ok(()) };
         // The first column with an id is the line's own, whatever its heading is called.
         let own = table.column(&["Record Id", "Note Id", "ID record"]);
-        table.look_up(&mut |row| {
+        table.look_up(&TableUse::of([own, Some(module), Some(parent)]), &mut |row| {
             let own = zcrm_number(row.get(own)).or_else(|| row.cells().find_map(zcrm_number));
             if let (Some(own), Some(parent)) = (own, zcrm_number(row.get(Some(parent)))) {
                 let module = self.module(row.get(Some(module)));
@@ -316,7 +322,7 @@ fn custom_modules(export: &Export) -> Result<HashMap<String, String>, CollectErr
         let mut table = ExportTable::open(export, file)?;
         let internal = table.column(&["Module Name", "module_name", "Internal Name", "Name"]);
         let Some(api) = table.column(&["API Name", "api_name", "Module API Name"]) else { continue };
-        table.look_up(&mut |row| {
+        table.look_up(&TableUse::of([internal, Some(api)]), &mut |row| {
             // Where the heading is translated, the internal name is known by how it is built.
             let built_so = |cell: &&str| cell.starts_with("CustomModule");
             let internal =

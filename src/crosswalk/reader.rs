@@ -5,12 +5,11 @@
 //! since nobody knows what its key was meant to stand for.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::{Crosswalk, CrosswalkFull};
 use super::key::{KeyFlaw, judge_key};
-use crate::manifest::{CsvRow, CsvSheet};
+use crate::manifest::{CsvRow, CsvSheet, SheetBounds, SheetCutOff};
 use crate::problem::Problem;
 use crate::results::decode_cell;
 use crate::text::masked_excerpt;
@@ -87,32 +86,45 @@ const OPTIONAL: [&str; 3] = ["field", "org", "read_at"];
 pub(crate) fn read_crosswalk(path: &Path, rules: &dyn CrosswalkRules, into: &mut CrosswalkRead) {
     let source = match open(path) {
         Ok(file) => Box::new(file),
-        Err(error) => {
-            let hint = "check its name; attache crosswalk makes such a file";
-            return into.flaw(path, None, "", format!("it cannot be read: {error}"), hint);
-        }
+        Err((message, hint)) => return into.flaw(path, None, "", message, hint),
     };
     let is_known = |name: &str| NEEDED.iter().chain(&OPTIONAL).any(|known| known.eq_ignore_ascii_case(name));
-    let mut sheet = match CsvSheet::open(source, None, &is_known) {
+    let mut sheet = match CsvSheet::open(source, &is_known) {
         Ok(sheet) => sheet,
         Err(problem) => return into.broken(path, *problem),
     };
     if let Some(columns) = find_columns(path, &sheet, into) {
         read_rows(path, &mut sheet, &columns, rules, into);
     }
-    if let Some(error) = sheet.error() {
-        let message = format!("it could not be read to its end: {error}");
-        into.flaw(path, None, "", message, "copy it to a local disk and start again");
+    if let Some(why) = sheet.cut_off() {
+        let hint = match why {
+            SheetCutOff::TooLarge(_) => SPLIT,
+            SheetCutOff::Unreadable(_) => "copy it to a local disk and start again",
+        };
+        into.flaw(path, Some(sheet.line()), "", why.to_string(), hint);
     }
     into.files.push((path.to_owned(), sheet.digest()));
     into.crosswalk.shrink();
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    match file.metadata()?.is_dir() {
-        true => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
-        false => Ok(file),
+/// What to do about a file that is too large.
+const SPLIT: &str =
+    "check that this is the right file; a crosswalk may stand in several files, one for each module, for example";
+
+/// Opens the file, or says why not and what to do. A pipe may be as long as it likes here, and is cut off while it is read.
+fn open(path: &Path) -> Result<File, (String, &'static str)> {
+    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    let (file, metadata) = opened.map_err(|error| {
+        (format!("it cannot be read: {error}"), "check its name; attache crosswalk makes such a file")
+    })?;
+    let most = SheetBounds::default().file;
+    if metadata.is_dir() {
+        Err(("it is a folder".to_owned(), "name the file itself"))
+    } else if metadata.is_file() && metadata.len() > most {
+        let size = crate::units::size(metadata.len());
+        Err((format!("it has {size}, and a crosswalk may have {} GiB", most >> 30), SPLIT))
+    } else {
+        Ok(file)
     }
 }
 
@@ -368,6 +380,34 @@ mod tests {
         let found = flaws("module,key,record,org\nContacts,1,738964000000291009,7\nContacts,2,738964000000291010,8\n");
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("3 the record is of the organisation 8, but "), "{found:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_by_its_size_and_a_folder_by_what_it_is() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len((1 << 30) + 1).unwrap();
+        let mut read = CrosswalkRead::default();
+        read_crosswalk(file.path(), &Plain, &mut read);
+        assert!(read.flaws[0].message.contains("a crosswalk may have 1 GiB"), "{:?}", read.flaws);
+        assert!(read.flaws[0].hint.contains("several files"));
+        let folder = tempfile::tempdir().unwrap();
+        let mut read = CrosswalkRead::default();
+        read_crosswalk(folder.path(), &Plain, &mut read);
+        assert_eq!(read.flaws[0].message, "it is a folder");
+    }
+
+    #[test]
+    fn a_cell_of_megabytes_and_a_quote_without_end_are_named_by_their_lines() {
+        let long = "x".repeat(2 << 20);
+        let found = flaws(&format!(
+            "module,key,record\nContacts,{long},738964000000291009\nContacts,{},738964000000291009\nContacts,\"{long},1\nContacts,2,x\n",
+            "y".repeat(200_000)
+        ));
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert_eq!(found[0], "2 a row of more than 1 MiB");
+        assert_eq!(found[1], "3 the key has 200000 characters; 255 are allowed");
+        assert_eq!(found[2], "4 the quote that opens here is not closed within 1024 KiB");
+        assert_eq!(found[3], "5 x is no id");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::reader::CrosswalkRules;
 use super::writer::CrosswalkRow;
-use crate::manifest::{CellFlaw, CsvRow, CsvSheet, WorkbookSheet, cell_name};
+use crate::manifest::{CellFlaw, CsvRow, CsvSheet, SheetBounds, SheetCutOff, WorkbookSheet, cell_name};
 use crate::text::{masked_excerpt, nearest};
 
 /// Which columns of a table to take.
@@ -34,6 +34,9 @@ pub(crate) struct TableRead {
     /// How many flaws there are.
     pub(crate) flaw_count: u64,
 }
+
+/// What to do about a table that is too large.
+const SPLIT: &str = "keep the two columns with key and record id, or split it: a run takes several crosswalks";
 
 /// So many flaws are kept.
 const MOST_FLAWS: usize = 20;
@@ -85,12 +88,18 @@ fn read_csv(
     rules: &dyn CrosswalkRules,
 ) -> Result<TableRead, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err("it is a folder".to_owned());
+    let most = SheetBounds::default().file;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => return Err("it is a folder".to_owned()),
+        Ok(metadata) if metadata.is_file() && metadata.len() > most => {
+            let size = crate::units::size(metadata.len());
+            return Err(format!("it has {size}, and a table may have {} GiB; {SPLIT}", most >> 30));
+        }
+        _ => {}
     }
     let is_known =
         |name: &str| [&columns.key, &columns.record].iter().any(|known| known.trim().eq_ignore_ascii_case(name));
-    let mut sheet = CsvSheet::open(Box::new(file), None, &is_known).map_err(|problem| problem.message)?;
+    let mut sheet = CsvSheet::open(Box::new(file), &is_known).map_err(|problem| problem.message)?;
     let (key_at, record_at) = find_columns(sheet.headings().iter().map(String::as_str), columns)?;
     let mut read = TableRead::default();
     while let Some(row) = sheet.next() {
@@ -105,8 +114,9 @@ fn read_csv(
             }
         }
     }
-    match sheet.error() {
-        Some(error) => Err(format!("it could not be read to its end: {error}")),
+    match sheet.cut_off() {
+        Some(why @ SheetCutOff::TooLarge(_)) => Err(format!("{why}; {SPLIT}")),
+        Some(why) => Err(why.to_string()),
         None => Ok(read),
     }
 }

@@ -54,6 +54,20 @@ left_out_reasons! {
     remedy: "Look at the line in a text editor. Most often a program has opened the export and saved it anew: take the \
              export as it was downloaded.";
 
+    CellTooLong = "cell-too-long";
+    title: "a cell that the row is made of is longer than a manifest takes";
+    meaning: "Ids, names and addresses may have 64 KiB each, and a row of the manifest 512 KiB. What is longer is most often a \
+              quote that was never closed, or text in the wrong column.";
+    remedy: "Look at the line in a text editor, or at the columns that you named. A row of your own in the manifest can \
+             attach the file.";
+
+    CellLost = "cell-lost";
+    title: "the sheet does not hold any more what stood in a cell";
+    meaning: "A workbook has turned it into a number that lost its last digits, into a date or into a truth value; or a \
+              formula was never worked out; or merged cells hide it.";
+    remedy: "Format the column as Text in the sheet and take the values from the old system again, or give the export as it \
+             was downloaded.";
+
     NoParent = "no-parent";
     title: "the line names no record that the file belongs to";
     meaning: "The column for the record is empty, or the record's module is not said.";

@@ -34,22 +34,23 @@ use std::path::{Path, PathBuf};
 use encoding_rs::Encoding;
 use serde::Serialize;
 
-pub(crate) use self::csv::{CsvRow, CsvSheet};
+pub(crate) use self::csv::{CsvRow, CsvSheet, SheetBounds, SheetCutOff};
 pub use self::headings::{HeadingRule, HeadingRules};
+pub(crate) use self::limits::CELL_LIMIT;
 pub(crate) use self::reader::ManifestReader;
 pub(crate) use self::row::{Field, RawRow};
 pub(crate) use self::spreadsheet_errors::is_spreadsheet_error;
 pub use self::xlsx::WorkbookError;
 #[cfg(test)]
 pub(crate) use self::xlsx::testing as xlsx_testing;
-pub(crate) use self::xlsx::{CellFlaw, MAX_SHEET_ROWS, WorkbookSheet, cell_name};
+pub(crate) use self::xlsx::{CellFlaw, MAX_SHEET_ROWS, WorkbookSheet, cell_name, spool};
 pub use self::yaml::schema;
 
 use self::csv::{CsvRows, ManifestLines};
 use self::decode::Decoder;
 use self::limits::MAX_BYTES;
 use self::reader::{RowReader, Tolerance};
-use self::xlsx::{WorkbookRows, spool};
+use self::xlsx::WorkbookRows;
 use self::yaml::{LateKey, YamlDocument};
 use crate::problem::ProblemList;
 use crate::upload::FileFacts;

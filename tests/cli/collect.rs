@@ -210,6 +210,7 @@ fn export_with_every_flaw(case: Case) -> Case {
     line(10, CONTACT, "setup.exe", "0");
     line(11, CONTACT, "locked.pdf", "0");
     line(12, CONTACT, "two lines.pdf", "0");
+    line(13, CONTACT, &"long".repeat(50_000), "0");
     let versions = "Id,ContentDocumentId,IsLatest,Title,FileExtension,FileType\n\
         0685g00000VVV01AAH,0695g00000DDD01AAH,0,Offer,pdf,PDF\n0685g00000VVV02AAH,0695g00000DDD01AAH,1,Offer,pdf,PDF\n\
         0685g00000VVV03AAH,0695g00000DDD02AAH,1,Note,snote,SNOTE\n0685g00000VVV04AAH,0695g00000DDD03AAH,1,Lonely,pdf,PDF\n";
@@ -257,6 +258,7 @@ fn every_reason_for_which_something_is_left_out_is_seen_and_explained() {
         of_salesforce,
         [
             "broken-line",
+            "cell-too-long",
             "deleted",
             "empty-file",
             "file-twice",
@@ -284,6 +286,11 @@ fn every_reason_for_which_something_is_left_out_is_seen_and_explained() {
         .file("backup/Attachments_001.csv", backup)
         .file("share/Leads/1/deep/a.pdf", "a")
         .file("d/annotation.csv", "annotationid,objectid,objecttypecode,filename,documentbody\na,c,contact,a.txt,%%\n");
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write_row(0, 0, ["Old Id", "Path"]).and_then(|sheet| sheet.write_number(1, 0, 1e18)).expect("written");
+    book.save(case.path("share/list.xlsx")).expect("saved");
+    seen.extend(reasons(&case, &["table", "share", "--module", "Leads", "--columns", "key=Old Id,file=Path"]));
     seen.extend(reasons(&case, &["zoho-backup", "backup"]));
     seen.extend(reasons(&case, &["folder", "share"]));
     seen.extend(reasons(&case, &["dynamics", "d", "--extract", "bodies"]));

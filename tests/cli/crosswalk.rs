@@ -315,3 +315,21 @@ fn a_look_that_is_broken_off_leaves_the_older_file_as_it_is_and_nothing_half() {
         assert_eq!(read(&case).lines().count(), 6);
     }
 }
+
+#[test]
+fn a_table_or_a_crosswalk_of_any_size_is_refused_by_it_before_it_is_read() {
+    let case = Case::new().file("huge.csv", "").file("m.csv", "module,key,file\nLeads,L-1,m.csv\n");
+    std::fs::File::options()
+        .write(true)
+        .open(case.path("huge.csv"))
+        .expect("open")
+        .set_len((1 << 30) + 1)
+        .expect("sparse");
+    let table = ["crosswalk", "--table", "huge.csv", "--module", "Contacts", "--key", "Key", "--record", "Id"];
+    case.run(&table).exits(2).says("a table may have 1 GiB").says("split it");
+    assert!(!case.path("crosswalk.csv").exists());
+    case.run(&["run", "m.csv", "--crosswalk", "huge.csv", "--dry-run", "--sandbox"])
+        .exits(3)
+        .prints("a crosswalk may have 1 GiB")
+        .prints("one for each module");
+}

@@ -161,3 +161,84 @@ fn headings_in_any_script_and_a_table_in_another_encoding_are_read() {
     let done = case.collect("table", &["old"]);
     assert_eq!(done.rows, ["Leads|ü-1|old/docs/a.pdf|||"]);
 }
+
+#[test]
+fn a_cell_that_no_manifest_takes_leaves_its_line_out_and_long_cells_that_nobody_reads_do_not_matter() {
+    let (long, longer) = ("x".repeat(200_000), "y".repeat(70_000));
+    let table = format!(
+        "Id,ParentId,Name,Description\n00P5g00000AAA01AAA,{CONTACT},{long}.pdf,\n00P5g00000AAA02AAA,{CONTACT},b.pdf,{long}\n\
+         {longer},{CONTACT},c.pdf,\n"
+    );
+    let case = ExportCase::new()
+        .file("WE/Attachment.csv", table)
+        .file("WE/Attachments/00P5g00000AAA01AAA", "a")
+        .file("WE/Attachments/00P5g00000AAA02AAA", "a");
+    let done = case.collect("salesforce", &["WE"]);
+    assert!(matches!(&done.rows[..], [row] if row.contains("b.pdf")), "{:?}", done.left_out);
+    assert_eq!(
+        done.left_out,
+        [
+            "WE/Attachment.csv:2|00P5g00000AAA01AAA||cell-too-long".to_owned(),
+            format!("WE/Attachment.csv:4|{}||cell-too-long", "y".repeat(255)),
+            "WE/Attachments/00P5g00000AAA01AAA||00P5g00000AAA01AAA|no-line".to_owned(),
+        ]
+    );
+    assert_eq!(problems(&case, None), [""; 0]);
+}
+
+#[test]
+fn a_title_and_an_extension_that_are_too_long_together_are_left_out() {
+    let (title, extension) = ("t".repeat(60_000), "e".repeat(60_000));
+    let versions = format!(
+        "Id,ContentDocumentId,IsLatest,Title,FileExtension\n0685g00000AAA01AAA,0695g00000DDD01AAA,1,{title},{extension}\n"
+    );
+    let case = ExportCase::new()
+        .file("WE/ContentVersion.csv", versions)
+        .file("WE/ContentDocumentLink.csv", format!("ContentDocumentId,LinkedEntityId\n0695g00000DDD01AAA,{CONTACT}\n"))
+        .file("WE/ContentVersion/0685g00000AAA01AAA", "a");
+    let done = case.collect("salesforce", &["WE"]);
+    assert_eq!(done.rows, [""; 0]);
+    assert!(done.left_out.iter().all(|line| line.ends_with("|cell-too-long")), "{:?}", done.left_out);
+}
+
+/// Only where a file may have holes.
+#[cfg(unix)]
+#[test]
+fn a_table_of_terabytes_is_refused_by_its_size() {
+    let case = ExportCase::new().file("WE/Attachment.csv", "");
+    fs::File::options()
+        .write(true)
+        .open(case.path("WE/Attachment.csv"))
+        .expect("open")
+        .set_len(5 << 40)
+        .expect("sparse");
+    let error = case.try_collect("salesforce", &["WE"]).err().expect("refused");
+    assert!(error.to_string().contains("a table of an export may have 16 GiB"), "{error}");
+    assert!(!case.options.manifest.exists() && !case.options.left_out.exists(), "nothing is written");
+}
+
+#[test]
+fn a_note_without_an_id_is_nobody_elses_parent() {
+    let case = ExportCase::new()
+        .file(
+            "crm/notes.csv",
+            "id,filename,parent_type,parent_id,note_parent_id\n,a.pdf,Accounts,acc-1,\nn2,b.pdf,,,\n",
+        )
+        .file("crm/upload/n2", "b");
+    let done = case.collect("suitecrm", &["crm"]);
+    assert_eq!(done.rows, [""; 0], "nothing says whose the second file is");
+    assert!(done.left_out.iter().any(|line| line == "crm/notes.csv:3|n2|b.pdf|no-parent"), "{:?}", done.left_out);
+}
+
+#[test]
+fn an_attached_csv_that_cannot_be_read_is_a_file_like_any_other() {
+    let case = ExportCase::new()
+        .file("old/list.csv", "Old Id,Path\nA-1,docs/odd.csv\n")
+        .file("old/docs/odd.csv", "\"a\"b,c\n1,2\n")
+        .with(|options| {
+            options.columns = [("key", "Old Id"), ("file", "Path")].map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
+            options.module = Some("Leads".to_owned());
+        });
+    let done = case.collect("table", &["old"]);
+    assert_eq!(done.rows, ["Leads|A-1|old/docs/odd.csv|||"]);
+}

@@ -242,7 +242,7 @@ fn left_open(bytes: usize) -> Problem {
     Problem::new(
         ProblemCode::UnclosedQuote,
         format!("the quote that opens here is not closed within {} KiB", bytes >> 10),
-        "close it, or take it away, and look at the manifest again: the rows below were not read",
+        "close it, or take it away; what stands below it cannot be told apart before that",
     )
 }
 

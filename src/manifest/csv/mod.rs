@@ -20,4 +20,4 @@ mod sheet;
 pub(super) use self::delimiter::DELIMITERS;
 pub(super) use self::lines::ManifestLines;
 pub(super) use self::rows::CsvRows;
-pub(crate) use self::sheet::{CsvRow, CsvSheet};
+pub(crate) use self::sheet::{CsvRow, CsvSheet, SheetBounds, SheetCutOff};

@@ -1,17 +1,56 @@
 //! Reads any CSV file that has a header, row by row, with the strictness and the tolerance of a manifest: encodings,
 //! delimiters, broken quoting. What the columns mean is left to whoever asks.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use super::cells::Splitter;
 use super::delimiter::{self, DELIMITERS};
 use super::lines::{ManifestLines, Piece, ROW_LIMIT};
 use crate::manifest::decode::Decoder;
-use crate::manifest::limits::{self, MAX_COLUMNS};
+use crate::manifest::limits::{self, MAX_BYTES, MAX_COLUMNS};
 use crate::problem::Problem;
+
+/// How much of a table is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SheetBounds {
+    /// A row may not be longer than this, in bytes.
+    pub(crate) row: usize,
+    /// Nor the file, in bytes.
+    pub(crate) file: u64,
+}
+
+impl Default for SheetBounds {
+    /// What holds for a manifest.
+    fn default() -> SheetBounds {
+        SheetBounds { row: ROW_LIMIT, file: MAX_BYTES }
+    }
+}
+
+/// Why the rest of a table was not read.
+#[derive(Debug)]
+pub(crate) enum SheetCutOff<'s> {
+    /// It is longer than this, in bytes.
+    TooLarge(u64),
+    /// The system does not give it back.
+    Unreadable(&'s io::Error),
+}
+
+impl fmt::Display for SheetCutOff<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SheetCutOff::TooLarge(bytes) => {
+                write!(f, "it has more than {} GiB, and the rest was not read", bytes >> 30)
+            }
+            SheetCutOff::Unreadable(error) => write!(f, "it could not be read to its end: {error}"),
+        }
+    }
+}
 
 /// A CSV file whose header has been read.
 pub(crate) struct CsvSheet {
+    /// What it may have.
+    bounds: SheetBounds,
     lines: ManifestLines,
     delimiter: u8,
     cells: Splitter,
@@ -34,26 +73,22 @@ impl CsvSheet {
     /// # Errors
     ///
     /// The header cannot be taken apart, or is too wide for a table.
-    pub(crate) fn open(
-        source: Box<dyn Read>,
-        encoding: Option<&'static encoding_rs::Encoding>,
-        is_known: &dyn Fn(&str) -> bool,
-    ) -> Result<CsvSheet, Box<Problem>> {
-        CsvSheet::with_rows_up_to(ROW_LIMIT, source, encoding, is_known)
+    pub(crate) fn open(source: Box<dyn Read>, is_known: &dyn Fn(&str) -> bool) -> Result<CsvSheet, Box<Problem>> {
+        CsvSheet::within(SheetBounds::default(), source, is_known)
     }
 
-    /// The same, with rows of up to so many bytes: exports have whole files in a cell.
+    /// The same within other bounds: exports have whole files in a cell.
     ///
     /// # Errors
     ///
     /// As [`CsvSheet::open`].
-    pub(crate) fn with_rows_up_to(
-        row_limit: usize,
+    pub(crate) fn within(
+        bounds: SheetBounds,
         source: Box<dyn Read>,
-        encoding: Option<&'static encoding_rs::Encoding>,
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<CsvSheet, Box<Problem>> {
-        let mut lines = ManifestLines::new(Decoder::new(source, encoding, false)).with_row_limit(row_limit);
+        let decoder = Decoder::new(source, None, false).with_limit(bounds.file);
+        let mut lines = ManifestLines::new(decoder).with_row_limit(bounds.row);
         lines.skip_blank_lines();
         let asked = lines.peek_line().and_then(delimiter::sep_line).flatten();
         if asked.is_some() {
@@ -76,7 +111,7 @@ impl CsvSheet {
         if headings.len() > MAX_COLUMNS {
             return Err(Box::new(limits::too_wide(headings.len(), heading_line)));
         }
-        Ok(CsvSheet { lines, delimiter, cells, headings, heading_line })
+        Ok(CsvSheet { bounds, lines, delimiter, cells, headings, heading_line })
     }
 
     /// The names in the header, outer blanks taken off.
@@ -87,6 +122,11 @@ impl CsvSheet {
     /// The line of the header.
     pub(crate) fn heading_line(&self) -> u32 {
         self.heading_line
+    }
+
+    /// The line that has been come to.
+    pub(crate) fn line(&self) -> u32 {
+        self.lines.line()
     }
 
     /// The next row in which something stands; `None` at the end.
@@ -109,8 +149,11 @@ impl CsvSheet {
     }
 
     /// Why reading broke off before the end of the file, if it did.
-    pub(crate) fn error(&self) -> Option<&io::Error> {
-        self.lines.decoder.error()
+    pub(crate) fn cut_off(&self) -> Option<SheetCutOff<'_>> {
+        self.lines.decoder.error().map(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => SheetCutOff::TooLarge(self.bounds.file),
+            _ => SheetCutOff::Unreadable(error),
+        })
     }
 
     /// SHA-256 of the whole file in hexadecimal.
@@ -134,7 +177,7 @@ mod tests {
 
     fn read(text: &'static str) -> (Vec<String>, Vec<String>) {
         let known = |name: &str| ["key", "record id"].contains(&name.to_lowercase().as_str());
-        let mut sheet = CsvSheet::open(Box::new(text.as_bytes()), None, &known).unwrap();
+        let mut sheet = CsvSheet::open(Box::new(text.as_bytes()), &known).unwrap();
         let mut rows = Vec::new();
         while let Some(row) = sheet.next() {
             rows.push(match row {
@@ -157,6 +200,33 @@ mod tests {
         let (_, rows) = read("Key,Record Id\n\"a\"b,1\nc,2\n");
         assert_eq!(rows, ["Some(2): text-after-quote", "3: c/2"]);
         assert_eq!(read("").0, [""; 0]);
+    }
+
+    #[test]
+    fn a_table_without_end_is_read_as_far_as_a_table_may_go() {
+        let bounds = SheetBounds { row: 1 << 10, file: 1 << 20 };
+        for endless in ["Key,Record Id\n", "x", "\0", "\"a\n"] {
+            let source = io::Cursor::new("Key,Record Id\n").chain(Repeated(endless.as_bytes(), 0));
+            let mut sheet = CsvSheet::within(bounds, Box::new(source), &|_| false).unwrap();
+            while sheet.next().is_some() {
+                assert!(sheet.lines.decoder.bytes_read() <= (1 << 20) + (1 << 16));
+            }
+            assert!(matches!(sheet.cut_off(), Some(SheetCutOff::TooLarge(bytes)) if bytes == 1 << 20), "{endless}");
+            assert_eq!(sheet.digest().len(), 64, "what was read is hashed, and no more");
+        }
+    }
+
+    /// The same bytes over and over.
+    struct Repeated(&'static [u8], usize);
+
+    impl Read for Repeated {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            for byte in out.iter_mut() {
+                *byte = self.0[self.1 % self.0.len()];
+                self.1 += 1;
+            }
+            Ok(out.len())
+        }
     }
 
     #[test]
