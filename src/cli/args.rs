@@ -14,10 +14,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
+use super::report::ReportArgs;
 use super::undo::{self, UndoArgs};
 use super::values::{
-    CodeParser, ColorWhen, OnlyChoice, Output, ProgressMode, ReportOutput, ResendChoice, SandboxProfile, SchemaName,
-    Shell, VerifyOutput, backoff, max_failures, only, resend, sample_size,
+    CodeParser, ColorWhen, OnlyChoice, Output, ProgressMode, ResendChoice, SandboxProfile, SchemaName, Shell,
+    VerifyOutput, backoff, max_failures, only, resend, sample_size,
 };
 use crate::collect::recipe_names;
 use crate::engine::policy::{Assume, Backoff, IfExists, MaxFailures};
@@ -170,7 +171,7 @@ It reads only: nothing that it sends changes anything. What the token may not as
 Exit status: 0 all in order, 1 something to know before, 2 usage, 3 rows are wrong, 4 something else is."
     )]
     Doctor(Box<DoctorArgs>),
-    /// Make the page or workbook for the sign-off from a results file
+    /// Make the page or workbook that a client signs, of results or of a saved plan
     #[command(
         help_template = HELP,
         before_help = "\
@@ -179,7 +180,8 @@ Examples:
   attache report uploads.results.csv -o uploads.xlsx       a workbook with every row
   attache report uploads.results.csv --output markdown     text, to standard output
   attache report uploads.results.csv mended.results.csv --client \"Miller Ltd\"
-                                                           mended rows counted once, for the client"
+                                                           mended rows counted once, for the client
+  attache report --plan plan.json                          plan.html: what a saved plan will do"
     )]
     Report(ReportArgs),
     /// Serve an imitation of the service on this machine, to rehearse against
@@ -693,26 +695,6 @@ pub struct CollectArgs {
     /// For dynamics: the folder to put files into that the export holds as text
     #[arg(long, value_name = "DIR")]
     pub extract: Option<PathBuf>,
-}
-
-/// `attache report`.
-#[derive(Args, Clone, PartialEq, Debug)]
-pub struct ReportArgs {
-    /// The results of a run; behind them those of rows that were mended, in the order of their runs
-    #[arg(required = true)]
-    pub results: Vec<PathBuf>,
-    /// The file to write: .html, .xlsx, .json or .md [default: NAME.report.html beside the results]
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub to: Option<PathBuf>,
-    /// What to make [default: by the file's extension]
-    #[arg(long, value_name = "FORM")]
-    pub output: Option<ReportOutput>,
-    /// What the report is called, such as the name of the project
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-    /// Whom it is for
-    #[arg(long, value_name = "NAME")]
-    pub client: Option<String>,
 }
 
 /// `attache sandbox`.

@@ -197,6 +197,7 @@ const FILES: &[(&str, &str)] = &[
     ("NAME.runs.jsonl", "One line for each run on these results."),
     ("NAME.sandbox-results.csv", "The results of a rehearsal with --sandbox, begun afresh each time."),
     ("NAME.report.html, NAME.report.xlsx", "The page and the workbook for the sign-off."),
+    ("plan.json, plan.html", "A saved plan and the page about it, under the names that you give: see run and report."),
 ];
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod requests;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod saved_plan;
 pub mod schema;
 pub mod screen;
 pub mod secrecy;

@@ -285,7 +285,8 @@ fn credits(credits: &CreditFacts) -> String {
     text
 }
 
-fn time_range(time: &TimeRange, plan: &Facts) -> String {
+/// How long a plan takes, and which limit it runs into.
+pub fn time_range(time: &TimeRange, plan: &Facts) -> String {
     let (least, most) = (duration(time.least.duration()), duration(time.most.duration()));
     let bound = |bound| match bound {
         Bound::Rate => format!("the rate of {}", plan.settings.rate),

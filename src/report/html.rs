@@ -19,12 +19,7 @@ const FEWEST_BINS: usize = 5;
 /// Writes the page.
 pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = HtmlWriter::new(out);
-    page.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
-    // Nothing of the page needs the network or a script, so neither is allowed, whatever a name in it may try.
-    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
-    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(&wording::headline(report));
-    page.raw("</title><style>\n").raw(include_str!("page.css")).raw("</style></head>\n<body><main>\n");
+    begin(&mut page, &wording::headline(report));
     head(&mut page, report);
     sign_off(&mut page, report);
     overview(&mut page, &report.totals);
@@ -36,6 +31,21 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     origin(&mut page, report);
     rows(&mut page, report);
     foot(&mut page, report);
+    end(&mut page)
+}
+
+/// Everything before the first section.
+pub(super) fn begin(page: &mut HtmlWriter<'_>, title: &str) {
+    page.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    // Nothing of the page needs the network or a script, so neither is allowed, whatever a name in it may try.
+    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><title>").text(title);
+    page.raw("</title><style>\n").raw(include_str!("page.css")).raw("</style></head>\n<body><main>\n");
+}
+
+/// What closes a page; the first error of its writing, if there was one.
+pub(super) fn end(page: &mut HtmlWriter<'_>) -> io::Result<()> {
     page.raw("</main></body></html>\n").finish()
 }
 
@@ -69,7 +79,8 @@ fn overview(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {
     page.raw("</dl></section>\n");
 }
 
-fn tile(page: &mut HtmlWriter<'_>, name: &'static str, value: &str, detail: &str) {
+/// A number with its name and a detail.
+pub(super) fn tile(page: &mut HtmlWriter<'_>, name: &'static str, value: &str, detail: &str) {
     page.raw("<div><dt>").raw(name).raw("</dt><dd>").text(value).raw("<small>").text(detail).raw("</small></dd></div>");
 }
 

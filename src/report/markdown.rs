@@ -119,7 +119,7 @@ fn rows(cause: &ReportCause, out: &mut String) -> std::fmt::Result {
 }
 
 /// Text that no Markdown reader takes for anything else; also none that makes a link of whatever looks like an address.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, char) in text.char_indices() {
         match char {

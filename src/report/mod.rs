@@ -1,4 +1,5 @@
-//! Makes the page, the workbook and the texts for the client's sign-off out of a results file.
+//! Makes the page, the workbook and the texts for the client: for the sign-off out of a results file, for the approval out
+//! of a saved plan.
 //!
 //! | to change | open |
 //! | --- | --- |
@@ -10,8 +11,9 @@
 //! | the page, its look, its drawings | `html.rs`, `page.css`, `charts.rs` |
 //! | what makes it safe to show any name | `markup.rs` |
 //! | what a verification found | `verified.rs` |
-//! | the workbook | `xlsx.rs` |
+//! | the workbook | `xlsx.rs`, `sheets.rs` |
 //! | the text for a wiki | `markdown.rs` |
+//! | anything about a plan | `plan_report/` |
 
 #[cfg(test)]
 mod browser;
@@ -21,9 +23,11 @@ mod html;
 mod markdown;
 mod markup;
 mod model;
+mod plan_report;
 mod record_pages;
 #[cfg(test)]
 mod sample;
+mod sheets;
 mod timeline;
 mod verified;
 mod wording;
@@ -33,6 +37,7 @@ use std::io;
 
 pub use combined::CombinedResults;
 pub use model::{LaterResults, Origin, Report};
+pub use plan_report::{PlanOrigin, PlanReport, PlanReportBuilder};
 pub use verified::ReportedVerification;
 
 use crate::results::{Line, RunRecord};

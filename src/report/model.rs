@@ -27,7 +27,7 @@ use crate::upload::{ServiceId, SourceKind};
 const WAITING_ROWS_LISTED: usize = 20;
 
 /// Bounds of the classes of file sizes, in bytes.
-const SIZE_CLASSES: [u64; 6] = [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000, 100_000_000];
+pub(super) const SIZE_CLASSES: [u64; 6] = [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000, 100_000_000];
 
 /// Everything that a report says.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]

@@ -218,7 +218,7 @@ pub(super) fn origin(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// Whose CRM it is, in words.
-fn owned_by(owner: &str) -> String {
+pub(super) fn owned_by(owner: &str) -> String {
     match owner.split_once(':') {
         Some(("org", id)) => id.to_owned(),
         Some(("client", _)) => "not known: the credentials may not ask for it".to_owned(),

@@ -8,17 +8,13 @@ use std::borrow::Cow;
 use std::io::{self, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rust_xlsxwriter::{Color, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use super::model::{Report, is_in_place};
+use super::sheets::{Formats, RowSheets, cut, head, on_paper};
 use super::wording;
-use crate::outcome::Status;
 use crate::results::{Layout, Line};
 
-/// Rows of a sheet, its head among them.
-const SHEET_ROWS: u32 = 1_048_576;
-/// UTF-16 units of a cell.
-const CELL_UNITS: usize = 32_767;
 const TOTALS: &str = "Totals";
 const OPEN: &str = "Not in place";
 const ALL: &str = "All rows";
@@ -76,111 +72,35 @@ struct WorkbookWriter {
     formats: Formats,
     columns: Vec<String>,
     /// The rows that are not in place, and all rows.
-    parts: [Part; 2],
-}
-
-/// Rows under one heading, on as many sheets as they need.
-struct Part {
-    sheets: Vec<usize>,
-    rows: u32,
-}
-
-/// How cells look.
-struct Formats {
-    head: Format,
-    time: Format,
-    count: Format,
-    seconds: Format,
-    title: Format,
-    label: Format,
-    statuses: [Format; 3],
-}
-
-impl Formats {
-    fn new() -> Formats {
-        let coloured =
-            |font, ground| Format::new().set_font_color(Color::RGB(font)).set_background_color(Color::RGB(ground));
-        Formats {
-            head: Format::new()
-                .set_bold()
-                .set_background_color(Color::RGB(0xE8_ECF2))
-                .set_border_bottom(rust_xlsxwriter::FormatBorder::Thin),
-            time: Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"),
-            count: Format::new().set_num_format("#,##0"),
-            seconds: Format::new().set_num_format("0.000"),
-            title: Format::new().set_bold().set_font_size(15),
-            label: Format::new().set_font_color(Color::RGB(0x5B_6675)),
-            statuses: [coloured(0x14_5A3C, 0xDF_F2E8), coloured(0x8F_231A, 0xFB_E3E0), coloured(0x6B_4E00, 0xFB_F0CC)],
-        }
-    }
-
-    fn status(&self, status: Status) -> &Format {
-        let [good, bad, open] = &self.statuses;
-        match status {
-            Status::Uploaded | Status::AlreadyPresent | Status::Superseded => good,
-            Status::Failed | Status::Invalid => bad,
-            Status::Unknown
-            | Status::InDoubt
-            | Status::Sending
-            | Status::NotSent
-            | Status::Deleting
-            | Status::Deleted => open,
-        }
-    }
+    parts: [RowSheets; 2],
 }
 
 impl WorkbookWriter {
     fn new(report: &Report, carried: &[String]) -> Result<WorkbookWriter, XlsxError> {
         // The check is about the bytes of the file, which are not here.
-        let columns = Layout::new(carried).columns().filter(|name| *name != "check").map(str::to_owned).collect();
-        let mut book = WorkbookWriter {
-            workbook: Workbook::new(),
-            formats: Formats::new(),
-            columns,
-            parts: [Part { sheets: Vec::new(), rows: 0 }, Part { sheets: Vec::new(), rows: 0 }],
-        };
-        totals(book.workbook.add_worksheet().set_name(TOTALS)?, report, &book.formats)?;
-        let mut sheets = 1;
-        for (part, (name, rows)) in [(OPEN, report.totals.open()), (ALL, report.totals.rows)].into_iter().enumerate() {
-            for number in 0..rows.div_ceil(u64::from(SHEET_ROWS - 1)).max(1) {
-                let name = if number == 0 { name.to_owned() } else { format!("{name} {}", number + 1) };
-                book.add_sheet(&name)?;
-                book.parts[part].sheets.push(sheets);
-                sheets += 1;
-            }
-        }
-        Ok(book)
-    }
-
-    fn add_sheet(&mut self, name: &str) -> Result<(), XlsxError> {
-        let sheet = self.workbook.add_worksheet_with_constant_memory()?.set_name(name)?.set_freeze_panes(1, 0)?;
-        on_paper(sheet).set_repeat_rows(0, 0)?;
-        for (column, name) in (0..).zip(&self.columns) {
-            sheet.set_column_width(column, f64::from(width(name)))?;
-            sheet.write_string_with_format(0, column, cut(&heading(name)), &self.formats.head)?;
-        }
-        Ok(())
+        let columns: Vec<String> =
+            Layout::new(carried).columns().filter(|name| *name != "check").map(str::to_owned).collect();
+        let (mut workbook, formats) = (Workbook::new(), Formats::new());
+        totals(workbook.add_worksheet().set_name(TOTALS)?, report, &formats)?;
+        let heads: Vec<(String, u16)> = columns.iter().map(|name| (heading(name), width(name))).collect();
+        let open = RowSheets::add(&mut workbook, OPEN, report.totals.open(), &heads, &formats)?;
+        let all = RowSheets::add(&mut workbook, ALL, report.totals.rows, &heads, &formats)?;
+        Ok(WorkbookWriter { workbook, formats, columns, parts: [open, all] })
     }
 
     fn add(&mut self, line: &Line) -> Result<(), XlsxError> {
         let [open, all] = &mut self.parts;
         for part in [(!is_in_place(line.status)).then_some(open), Some(all)].into_iter().flatten() {
-            let (sheet, row) = (part.rows / (SHEET_ROWS - 1), part.rows % (SHEET_ROWS - 1) + 1);
             // The results may grow between counting and writing; what came later is not in this report.
-            let Some(index) = part.sheets.get(sheet as usize) else { continue };
-            write_line(self.workbook.worksheet_from_index(*index)?, row, line, &self.columns, &self.formats)?;
-            part.rows += 1;
+            let Some((sheet, row)) = part.next_row(&mut self.workbook)? else { continue };
+            write_line(sheet, row, line, &self.columns, &self.formats)?;
         }
         Ok(())
     }
 
     fn finish(mut self) -> Result<Workbook, XlsxError> {
-        let last_column = u16::try_from(self.columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
         for part in &self.parts {
-            for (number, index) in (0..).zip(&part.sheets) {
-                let rows = part.rows.saturating_sub(number * (SHEET_ROWS - 1)).min(SHEET_ROWS - 1);
-                self.workbook.worksheet_from_index(*index)?.autofilter(0, 0, rows, last_column)?;
-            }
+            part.finish(&mut self.workbook)?;
         }
         Ok(self.workbook)
     }
@@ -269,13 +189,6 @@ fn text_of<'l>(name: &str, line: &'l Line, carried: &mut impl Iterator<Item = &'
     }
 }
 
-/// How a sheet is printed: A4 across, as many pages long as it needs, one page wide.
-fn on_paper(sheet: &mut Worksheet) -> &mut Worksheet {
-    const A4: u8 = 9;
-    sheet.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0);
-    sheet.set_footer("&L&F, &A&RPage &P of &N")
-}
-
 /// The first sheet: what the page says above its charts.
 fn totals(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<(), XlsxError> {
     on_paper(sheet);
@@ -290,13 +203,6 @@ fn totals(sheet: &mut Worksheet, report: &Report, formats: &Formats) -> Result<(
     row = causes(sheet, row + 1, report, formats)?;
     row = modules(sheet, row + 1, report, formats)?;
     origin(sheet, row + 1, report, formats)
-}
-
-fn head(sheet: &mut Worksheet, row: u32, names: &[&str], formats: &Formats) -> Result<u32, XlsxError> {
-    for (column, name) in (0..).zip(names) {
-        sheet.write_string_with_format(row, column, *name, &formats.head)?;
-    }
-    Ok(row + 1)
 }
 
 fn statuses(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats) -> Result<u32, XlsxError> {
@@ -362,16 +268,6 @@ fn origin(sheet: &mut Worksheet, mut row: u32, report: &Report, formats: &Format
     Ok(())
 }
 
-/// As much of a text as a cell can hold.
-fn cut(text: &str) -> String {
-    let mut units = 0;
-    let end = text.char_indices().find(|(_, char)| {
-        units += char.len_utf16();
-        units > CELL_UNITS
-    });
-    end.map_or(text, |(end, _)| &text[..end]).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -426,13 +322,6 @@ mod tests {
         assert_eq!(text(&sheet.rows().nth(1).expect("a row")[6]), sample::HOSTILE);
         let formulas = workbook.worksheet_formula(OPEN).expect("the sheet");
         assert!(formulas.rows().flatten().all(String::is_empty));
-    }
-
-    #[test]
-    fn what_no_cell_can_hold_is_cut_between_characters() {
-        let long = "𝄞".repeat(CELL_UNITS);
-        assert_eq!(cut(&long).encode_utf16().count(), CELL_UNITS - 1);
-        assert_eq!(cut("short"), "short");
     }
 
     #[test]

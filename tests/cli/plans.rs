@@ -202,3 +202,40 @@ fn a_plan_is_saved_by_a_dry_run_that_knows_where_it_goes() {
     case.run(&["run", "m.csv", "--dry-run", "--sandbox", "--save-plan", "p.json"]).exits(3);
     assert!(!case.path("p.json").exists());
 }
+
+#[test]
+fn a_report_on_a_plan_is_made_in_every_form_but_the_one_that_it_has() {
+    let service = RunningSandbox::with_faults(&[]);
+    let case = Case::new().many_rows(4);
+    let with_bad = manifest(&case).into_iter().chain(["Leads,738964000000291009,f/gone.txt".to_owned()]);
+    set_manifest(&case, &with_bad.collect::<Vec<_>>());
+    save(&case, &service, &["--skip-invalid"]).exits(1);
+    let said = case.run(&["report", "--plan", "plan.json", "--client", "Miller Ltd"]).exits(0);
+    said.says("plan.html: 4 attachments to 4 records");
+    let page = fs::read_to_string(case.path("plan.html")).expect("the page");
+    for text in ["Miller Ltd", "file-missing", "f/gone.txt", "Leads", "f/3.txt"] {
+        assert!(page.contains(text), "{text}");
+    }
+    case.run(&["report", "--plan", "plan.json", "--output", "markdown"])
+        .exits(0)
+        .prints("# 4 attachments to 4 records");
+    case.run(&["report", "--plan", "plan.json", "-o", "plan.xlsx"]).exits(0);
+    assert!(fs::metadata(case.path("plan.xlsx")).is_ok_and(|file| file.len() > 1_000));
+    case.run(&["report", "--plan", "plan.json", "--output", "json"]).exits(2).says("is JSON already");
+    case.run(&["report", "--plan", "plan.json", "-o", "plan.json"]).exits(2).says("would be overwritten");
+    case.run(&["report", "m.results.csv", "--plan", "plan.json"]).exits(2).says("cannot be used with");
+    case.run(&["report"]).exits(2);
+    carry_out(&case, &service, &["--skip-invalid"]).exits(1);
+    assert_eq!(service.created().len(), 4, "the plan is as it was");
+}
+
+#[test]
+fn no_report_is_made_on_a_plan_that_cannot_be_relied_on() {
+    let service = RunningSandbox::with_faults(&[]);
+    let case = approved(&service, &[]);
+    let text = fs::read_to_string(case.path("plan.json")).expect("the plan");
+    case.run(&["report", "--plan", "none.json"]).exits(2).says("cannot be read");
+    case.write("plan.json", text.replace("738964000000291001", "738964000000291009"));
+    case.run(&["report", "--plan", "plan.json"]).exits(3).says("was edited");
+    assert!(!case.path("plan.html").exists());
+}

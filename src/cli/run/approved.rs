@@ -2,7 +2,6 @@
 //! else. What differs becomes problems, so that people and programs meet it where they meet all others.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -14,11 +13,12 @@ use crate::atomic_file;
 use crate::check::{Checkup, CrosswalkInfo};
 use crate::cli::command_line::CommandLine;
 use crate::cli::failure::{Failure, OrExit as _};
+use crate::cli::saved_plan;
 use crate::exit::Exit;
 use crate::owner::{CrmOwner, KnownOwner, OwnerMatch, match_owner};
 use crate::plan::Plan;
 use crate::plan::saved::{
-    self, FORMAT, FileHashes, NotAsApproved, PinnedSettings, PlanFit, PlanHead, PlannedAction, SavedPlanError, VERSION,
+    self, FORMAT, FileHashes, NotAsApproved, PinnedSettings, PlanFit, PlanHead, PlannedAction, VERSION,
 };
 use crate::plan::selection::{Selection, SelectionFacts};
 use crate::problem::{Problem, ProblemCode, ProblemList};
@@ -35,15 +35,7 @@ pub(super) fn read(prepared: &Prepared) -> Result<Option<PlanHead>, Failure> {
 }
 
 fn stream(path: &Path, each: &mut dyn FnMut(&saved::SavedRow)) -> Result<PlanHead, Failure> {
-    let named = |error: SavedPlanError| {
-        let exit = match &error {
-            SavedPlanError::Unreadable(_) => Exit::Usage,
-            _ => Exit::Unsound,
-        };
-        Failure { exit, error: anyhow!("the plan {} {error}; nothing was sent", path.display()) }
-    };
-    let file = File::open(path).map_err(|error| named(SavedPlanError::Unreadable(error)))?;
-    saved::read(file, each).map_err(named)
+    saved_plan::read(path, "; nothing was sent", each)
 }
 
 /// The rows that the plan is about, where the user names none.

@@ -1,4 +1,7 @@
-//! `attache report`: from a results file to the page, the workbook or the text that options ask for.
+//! `attache report`: from a results file, or from a saved plan, to the page, the workbook or the text that options ask for.
+
+mod args;
+mod plan;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,7 +12,7 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::args::ReportArgs;
+pub use self::args::ReportArgs;
 use super::failure::{Failure, OrExit as _};
 use super::stdio;
 use super::values::ReportOutput;
@@ -28,6 +31,9 @@ const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
 ///
 /// The options contradict each other, the results cannot be read, or the report cannot be written.
 pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
+    if let Some(plan) = &args.plan {
+        return plan::run(args, plan, quiet);
+    }
     let place = place(args).map_err(Failure::usage)?;
     let tables = args.results.iter().map(|path| read(path, false)).collect::<Result<Vec<_>, _>>();
     let tables = tables.or_exit(Exit::Results)?;
@@ -39,7 +45,7 @@ pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
         }
         ReportTask::File(form, path) => replace(path, |out| write(&report, &rows, *form, out))
             .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
-            .map(|()| announce(path, &report, quiet)),
+            .map(|()| announce(path, &report.headline(), quiet)),
     }
     .or_exit(Exit::Results)?;
     Ok(Exit::Done)
@@ -65,8 +71,8 @@ fn place(args: &ReportArgs) -> anyhow::Result<ReportTask> {
     let form = args.output;
     match args.to.as_deref() {
         None => Ok(match form.unwrap_or(ReportOutput::Html) {
-            ReportOutput::Html => ReportTask::File(ReportOutput::Html, beside(first(args), "html")),
-            ReportOutput::Xlsx => ReportTask::File(ReportOutput::Xlsx, beside(first(args), "xlsx")),
+            ReportOutput::Html => ReportTask::File(ReportOutput::Html, usual(args, "html")?),
+            ReportOutput::Xlsx => ReportTask::File(ReportOutput::Xlsx, usual(args, "xlsx")?),
             ReportOutput::Json => ReportTask::StandardOutput(Text::Json),
             ReportOutput::Markdown => ReportTask::StandardOutput(Text::Markdown),
         }),
@@ -75,20 +81,33 @@ fn place(args: &ReportArgs) -> anyhow::Result<ReportTask> {
             Some(ReportOutput::Markdown) => Ok(ReportTask::StandardOutput(Text::Markdown)),
             _ => Err(anyhow!("only --output json and --output markdown can go to standard output")),
         },
-        Some(path) => Ok(ReportTask::File(form_of(path, form, &args.results)?, path.to_owned())),
+        Some(path) => Ok(ReportTask::File(form_of(path, form, args)?, path.to_owned())),
     }
 }
 
-/// The results that a report stands beside. The command line demands one at least.
-fn first(args: &ReportArgs) -> &Path {
-    args.results.first().map_or(Path::new(""), PathBuf::as_path)
+/// Where a report goes that nobody gave a name: beside the first results, of which the command line demands one at least,
+/// or beside the plan and called like it.
+fn usual(args: &ReportArgs, ending: &str) -> anyhow::Result<PathBuf> {
+    let Some(plan) = &args.plan else {
+        return Ok(beside(args.results.first().map_or(Path::new(""), PathBuf::as_path), ending));
+    };
+    let path = plan.with_extension(ending);
+    if is_read(args, &path) {
+        return Err(anyhow!("{} would be overwritten: name the file of the report with -o", path.display()));
+    }
+    Ok(path)
+}
+
+/// Whether a file is one that the report is made of.
+fn is_read(args: &ReportArgs, path: &Path) -> bool {
+    args.results.iter().chain(&args.plan).any(|read| is_same_file(read, path))
 }
 
 /// What a named file is to hold.
-fn form_of(path: &Path, form: Option<ReportOutput>, results: &[PathBuf]) -> anyhow::Result<ReportOutput> {
+fn form_of(path: &Path, form: Option<ReportOutput>, args: &ReportArgs) -> anyhow::Result<ReportOutput> {
     let shown = path.display();
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    if NEVER.contains(&ending.as_str()) || results.iter().any(|results| is_same_file(results, path)) {
+    if NEVER.contains(&ending.as_str()) || is_read(args, path) {
         return Err(anyhow!("{shown} would be overwritten: a report ends in .html, .xlsx, .json or .md"));
     }
     match (by_ending(&ending), form) {
@@ -118,12 +137,12 @@ fn beside(results: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn announce(path: &Path, report: &Report, quiet: bool) {
+fn announce(path: &Path, headline: &str, quiet: bool) {
     if quiet {
         return;
     }
     // Whether this can be shown does not matter to the report.
-    let text = format!("{}: {}", path.display(), report.headline());
+    let text = format!("{}: {headline}", path.display());
     let _ = writeln!(io::stderr(), "{}", crate::text::escape_for_terminal(&text));
 }
 
@@ -202,7 +221,7 @@ mod tests {
     use super::*;
 
     fn asked(results: PathBuf, to: Option<PathBuf>) -> ReportArgs {
-        ReportArgs { results: vec![results], to, output: None, title: None, client: None }
+        ReportArgs { results: vec![results], plan: None, to, output: None, title: None, client: None }
     }
 
     fn placed(to: Option<&str>, output: Option<ReportOutput>) -> Result<ReportTask, String> {
