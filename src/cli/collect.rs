@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -15,7 +15,6 @@ use crate::collect::{
     COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, collect,
 };
 use crate::console::gauge::{Gauge, GaugeUnit};
-use crate::console::progress::Mode;
 use crate::crm::modules::is_standard;
 use crate::exit::Exit;
 use crate::results::is_same_file;
@@ -41,7 +40,7 @@ pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
         extract: args.extract.clone(),
     };
     let collected = {
-        let gauge = Gauge::new(mode(screen.quiet), "collecting", GaugeUnit::Things("read"), Box::new(io::stderr()));
+        let gauge = Gauge::new(screen.progress(), "collecting", GaugeUnit::Things("read"), Box::new(io::stderr()));
         collect(&args.recipe, &args.places, &options, &mut |read| gauge.at(read, None))
     };
     let collected = collected.map_err(failure)?;
@@ -49,14 +48,6 @@ pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
         screen.print(&summary(&collected, &options))?;
     }
     Ok(if collected.counts.all_left_out() > 0 { Exit::SomeFailed } else { Exit::Done })
-}
-
-fn mode(quiet: bool) -> Mode {
-    match quiet {
-        true => Mode::Off,
-        false if io::stderr().is_terminal() => Mode::Live,
-        false => Mode::Plain,
-    }
 }
 
 /// What went wrong in the words of the command line.

@@ -7,8 +7,9 @@ use super::args::{PaceArgs, TargetArgs};
 use super::config::{self, Access, UserFile};
 use super::failure::Failure;
 use super::screen::Screen;
-use crate::engine::PauseReason;
-use crate::engine::requests::{RequestPolicy, RequestStop};
+use crate::console::gauge::Gauge;
+use crate::engine::requests::{RequestEngine, RequestFailure, RequestHandler, RequestPolicy, RequestStop};
+use crate::engine::{Elapsed, Notice, PauseReason};
 use crate::exit::Exit;
 use crate::reply::{Reply, StopBecause};
 use crate::units;
@@ -46,6 +47,39 @@ pub fn reach(target: &TargetArgs, pace: &PaceArgs, user: &UserFile) -> Result<Re
     let (proxy, is_near) = (http.proxies.shown_for(place.api()), place.api().is_loopback());
     let client = Client::new(place, access.credentials.clone(), &http, tokens).map_err(Failure::usage)?;
     Ok(ReachedService { client, policy, access, proxy, is_near })
+}
+
+/// A handler of answers that somebody watches: after each of them a gauge is told how far it is.
+pub struct WatchedHandler<'h, H, P> {
+    handler: &'h mut H,
+    gauge: Gauge,
+    /// So much is done, of so much where that is known.
+    progress: P,
+}
+
+impl<'h, H, P: Fn(&H) -> (u64, Option<u64>)> WatchedHandler<'h, H, P> {
+    /// Shows at once how far it is, since the first answer may take a while.
+    pub fn new(handler: &'h mut H, gauge: Gauge, progress: P) -> WatchedHandler<'h, H, P> {
+        let (done, of) = progress(handler);
+        gauge.at(done, of);
+        WatchedHandler { handler, gauge, progress }
+    }
+}
+
+impl<H, P, J, A> RequestHandler<J, A> for WatchedHandler<'_, H, P>
+where
+    H: RequestHandler<J, A>,
+    P: Fn(&H) -> (u64, Option<u64>) + Send,
+{
+    fn handle(&mut self, engine: &mut RequestEngine<J>, now: Elapsed, job: J, outcome: Result<A, RequestFailure>) {
+        self.handler.handle(engine, now, job, outcome);
+        let (done, of) = (self.progress)(self.handler);
+        self.gauge.at(done, of);
+    }
+
+    fn notice(&mut self, now: Elapsed, notice: &Notice) {
+        self.handler.notice(now, notice);
+    }
 }
 
 /// Asks once whether what was announced may be asked for, where there is somebody to ask.

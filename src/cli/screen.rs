@@ -9,6 +9,7 @@ use super::args::CommonArgs;
 use super::failure::Failure;
 use super::stdio;
 use super::values::ColorWhen;
+use crate::console::progress::Mode;
 use crate::console::{Look, terminal_width};
 use crate::text::{escape_lines_for_terminal, without_error_numbers};
 
@@ -46,6 +47,15 @@ impl Screen {
             ColorWhen::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         };
         Look { color, width: terminal_width() }
+    }
+
+    /// How a command without an option for it says how far it is.
+    pub fn progress(&self) -> Mode {
+        match self.quiet {
+            true => Mode::Off,
+            false if io::stderr().is_terminal() => Mode::Live,
+            false => Mode::Plain,
+        }
     }
 
     /// Data, to standard output.

@@ -2,7 +2,7 @@
 //! `nohup` and a shell's background jobs have it, stays ignored.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::engine::StopSignal;
 use crate::exit::Exit;
@@ -15,7 +15,8 @@ use crate::exit::Exit;
 /// The system lets nobody listen.
 pub fn listen(stop: Arc<StopSignal>) -> io::Result<Arc<OnceLock<Exit>>> {
     let first = Arc::new(OnceLock::new());
-    hear(Arc::clone(&first), stop)?;
+    let remembered = Arc::clone(&first);
+    hear(move |exit| heard(exit, &remembered, &stop))?;
     Ok(first)
 }
 
@@ -26,9 +27,64 @@ fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &StopSignal) {
     stop.soft();
 }
 
+/// Signals for a command that asks the service in several steps, and a person between them.
+pub struct StepSignals {
+    /// What the first signal during a step asks the exit status to be.
+    first: OnceLock<Exit>,
+    /// How the step of now is stopped; `None` while nothing is under way, when a signal ends the program at once.
+    step: Mutex<Option<Arc<StopSignal>>>,
+}
+
+impl StepSignals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    ///
+    /// The system lets nobody listen.
+    pub fn listen() -> io::Result<Arc<StepSignals>> {
+        let signals = Arc::new(StepSignals { first: OnceLock::new(), step: Mutex::default() });
+        let listener = Arc::clone(&signals);
+        hear(move |exit| listener.heard(exit))?;
+        Ok(signals)
+    }
+
+    fn heard(&self, exit: Exit) {
+        let step = self.step.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match step {
+            Some(stop) => heard(exit, &self.first, &stop),
+            None => std::process::exit(i32::from(exit.code())),
+        }
+    }
+
+    fn set(&self, step: Option<Arc<StopSignal>>) {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
+
+    /// Does a step that can be stopped. What follows it, such as writing a file, is not broken off by the first signal.
+    pub fn during<T>(&self, step: impl FnOnce(&StopSignal) -> T) -> T {
+        let stop = Arc::new(StopSignal::default());
+        self.set(Some(Arc::clone(&stop)));
+        if self.first.get().is_some() {
+            stop.soft();
+        }
+        step(&stop)
+    }
+
+    /// Waits for a person: a signal is an answer, too, and ends the program.
+    pub fn asking<T>(&self, question: impl FnOnce() -> T) -> T {
+        self.set(None);
+        question()
+    }
+
+    /// What a signal asks the exit status to be, if one came during a step.
+    pub fn exit(&self) -> Option<Exit> {
+        self.first.get().copied()
+    }
+}
+
 /// A lost terminal ends a run as a termination does: softly.
 #[cfg(unix)]
-fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
+fn hear(heard: impl Fn(Exit) + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     // A file that may not grow further is told by the write that fails; the signal would end the program on top of it.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
@@ -38,7 +94,7 @@ fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             let exit = if signal == SIGINT { Exit::Interrupted } else { Exit::Terminated };
-            heard(exit, &first, &stop);
+            heard(exit);
         }
     })?;
     Ok(())
@@ -101,6 +157,6 @@ mod ignored {
 }
 
 #[cfg(windows)]
-fn hear(first: Arc<OnceLock<Exit>>, stop: Arc<StopSignal>) -> io::Result<()> {
-    ctrlc::set_handler(move || heard(Exit::Interrupted, &first, &stop)).map_err(io::Error::other)
+fn hear(heard: impl Fn(Exit) + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(move || heard(Exit::Interrupted)).map_err(io::Error::other)
 }

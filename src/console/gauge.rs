@@ -10,6 +10,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::progress::Mode;
 use crate::units;
 
+/// How often the bar moves by itself.
+const TICK: Duration = Duration::from_millis(250);
+
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GaugeUnit {
@@ -58,11 +61,14 @@ impl Gauge {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = state.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(of, ProgressDrawTarget::stderr_with_hz(8));
-            let template = if of.is_some() { "{bar:30} {msg}" } else { "{spinner} {msg}" };
-            match ProgressStyle::with_template(template) {
+            let template = if of.is_some() { "{spinner} {bar:30} {msg}" } else { "{spinner} {msg}" };
+            let bar = match ProgressStyle::with_template(template) {
                 Ok(style) => bar.with_style(style),
                 Err(_) => bar,
-            }
+            };
+            // Whoever waits for a minute between two counts sees that the program lives.
+            bar.enable_steady_tick(TICK);
+            bar
         });
         bar.set_position(done);
         bar.set_message(self.text(done, of));

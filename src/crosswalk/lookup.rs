@@ -149,13 +149,15 @@ pub(crate) struct Lookup {
     pub(crate) organisation: Option<String>,
     /// How many values the service takes in a list, as far as is known.
     pub(crate) in_list: usize,
+    /// Values in lists to which all answers have come.
+    pub(crate) listed: u64,
     polling: Polling,
 }
 
 impl Lookup {
     /// A look-up of these modules and fields.
     pub(crate) fn new(modules: Vec<LookupModule>, polling: Polling) -> Lookup {
-        Lookup { modules, found: Vec::new(), organisation: None, in_list: COQL_VALUES, polling }
+        Lookup { modules, found: Vec::new(), organisation: None, in_list: COQL_VALUES, listed: 0, polling }
     }
 
     /// The jobs that find out what can be asked.
@@ -196,8 +198,11 @@ impl Lookup {
             (LookupJob::Fields(module), LookupAnswer::Fields(fields)) => self.take_fields(engine, module, &fields),
             (LookupJob::Keys(module, query), LookupAnswer::Keys(Some(page))) => {
                 self.found.extend(page.rows.into_iter().map(|(key, record)| FoundKey { module, key, record }));
-                if let Some(after) = page.next {
-                    engine.push_next(LookupJob::Keys(module, KeyQuery { after: Some(after), ..query }));
+                match page.next {
+                    Some(after) => {
+                        engine.push_next(LookupJob::Keys(module, KeyQuery { after: Some(after), ..query }));
+                    }
+                    None => self.listed += query.keys.len() as u64,
                 }
             }
             (LookupJob::Order(module, page), LookupAnswer::Ordered(Some(number))) => {

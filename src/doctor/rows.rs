@@ -76,6 +76,25 @@ pub(crate) fn note_missing(checkup: &mut Checkup, search: &RecordSearch) -> u32 
     count
 }
 
+/// Takes the doubt away that an id was rounded where its record was seen. Where it stays, what would help is not what helps
+/// a run, which has to take somebody's word for it.
+pub(crate) fn settle_rounded(checkup: &mut Checkup, search: Option<&RecordSearch>) {
+    let Some(checked) = &checkup.checked else { return };
+    let numbers = numbers_of_sound(checkup.rows, &checkup.unsound);
+    let is_seen = |row| {
+        let upload = checked.upload(row);
+        search.is_some_and(|search| search.has_seen(upload.module, upload.record))
+    };
+    let seen: HashMap<u32, bool> = checked.rows().zip(numbers).map(|(row, number)| (number, is_seen(row))).collect();
+    checkup.problems.revise(ProblemCode::RecordRounded, &mut |row, problem| {
+        problem.into_iter().for_each(|problem| ROUNDED.clone_into(&mut problem.hint));
+        !seen.get(&row).copied().unwrap_or_default()
+    });
+}
+
+/// What to do about an id that looks rounded and is not known to exist.
+const ROUNDED: &str = "compare it with the export, in which the column must be text";
+
 fn missing_records(search: &RecordSearch) -> HashMap<(&str, RecordId), MissingRecord> {
     let of_module = search.modules.iter().flat_map(|module| {
         let ids = module.missing().unwrap_or_default();

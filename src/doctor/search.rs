@@ -110,6 +110,8 @@ pub(crate) struct SearchedModule {
     pub(crate) wanted: Vec<RecordId>,
     /// Those of them that were seen.
     seen: Vec<bool>,
+    /// How many were.
+    seen_count: usize,
     stage: SearchStage,
     /// What the list of deleted records says of the missing ones.
     pub(crate) deletions: BTreeMap<RecordId, Deletion>,
@@ -119,7 +121,7 @@ impl SearchedModule {
     fn new(name: String, wanted: BTreeSet<RecordId>) -> SearchedModule {
         let wanted: Vec<RecordId> = wanted.into_iter().collect();
         let seen = vec![false; wanted.len()];
-        SearchedModule { name, wanted, seen, stage: SearchStage::Waiting, deletions: BTreeMap::new() }
+        SearchedModule { name, wanted, seen, seen_count: 0, stage: SearchStage::Waiting, deletions: BTreeMap::new() }
     }
 
     /// The records that do not exist; `None` where that is not known.
@@ -141,7 +143,15 @@ impl SearchedModule {
 
     fn see(&mut self, id: RecordId) {
         if let Ok(at) = self.wanted.binary_search(&id) {
-            self.seen[at] = true;
+            self.seen_count += usize::from(!std::mem::replace(&mut self.seen[at], true));
+        }
+    }
+
+    /// Of how many records it is known whether they exist, as far as that goes.
+    fn known(&self) -> usize {
+        match self.stage {
+            SearchStage::Whole | SearchStage::Failed(_) => self.wanted.len(),
+            _ => self.seen_count,
         }
     }
 }
@@ -158,6 +168,18 @@ impl RecordSearch {
     pub(crate) fn new(records: BTreeMap<String, BTreeSet<RecordId>>, polling: Polling) -> RecordSearch {
         let modules = records.into_iter().map(|(name, wanted)| SearchedModule::new(name, wanted)).collect();
         RecordSearch { modules, polling }
+    }
+
+    /// Of how many records it is known whether they exist, and how many are looked for.
+    pub(crate) fn progress(&self) -> (u64, Option<u64>) {
+        let sum = |of: fn(&SearchedModule) -> usize| self.modules.iter().map(of).sum::<usize>() as u64;
+        (sum(SearchedModule::known), Some(sum(|module| module.wanted.len())))
+    }
+
+    /// Whether a record was seen.
+    pub(crate) fn has_seen(&self, module: &str, record: RecordId) -> bool {
+        let found = self.modules.iter().find(|searched| searched.name == module);
+        found.is_some_and(|module| module.wanted.binary_search(&record).is_ok_and(|at| module.seen[at]))
     }
 
     /// A module that does not exist has no records to look for.

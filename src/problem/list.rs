@@ -164,6 +164,18 @@ impl ProblemList {
         }
     }
 
+    /// Looks once more at the problems of rows of this code, given the row and, of those that are kept in full, the problem
+    /// itself; those that are not to stay are taken away.
+    pub fn revise(&mut self, code: ProblemCode, stays: &mut dyn FnMut(u32, Option<&mut Problem>) -> bool) {
+        let before = self.kept.len() + self.rows.len();
+        self.kept.retain_mut(|problem| match problem.row {
+            Some(row) if problem.code == code => stays(row, Some(problem)),
+            _ => true,
+        });
+        self.rows.retain(|problem| problem.code != code || stays(problem.row, None));
+        self.total -= before - self.kept.len() - self.rows.len();
+    }
+
     /// Puts them in order: those of the whole file first, then by line. What is asked of rows needs it.
     pub fn sort(&mut self) {
         self.kept.sort_by_key(|problem| (problem.line, problem.column, problem.row));
@@ -255,6 +267,25 @@ mod tests {
         assert_eq!((rows.len(), rows.iter().filter(|codes| **codes == 2).count()), (2_500, 1));
         assert_eq!(list.beyond_of(2_400).len(), 1);
         assert_eq!(list.beyond_of(1_000), []);
+    }
+
+    #[test]
+    fn what_turns_out_to_be_no_problem_is_taken_away_and_others_stay() {
+        let mut list = ProblemList::default();
+        for row in 1..=1_500 {
+            list.push(problem(ProblemCode::RecordRounded, row));
+            list.push(problem(ProblemCode::FileMissing, row));
+        }
+        list.revise(ProblemCode::RecordRounded, &mut |row, problem| {
+            problem.into_iter().for_each(|problem| problem.hint = "look again".to_owned());
+            row % 2 == 0
+        });
+        assert_eq!(list.total(), 2_250);
+        let rounded: Vec<_> = list.iter().filter(|problem| problem.code == ProblemCode::RecordRounded).collect();
+        assert!(
+            rounded.iter().all(|problem| problem.row.is_some_and(|row| row % 2 == 0) && problem.hint == "look again")
+        );
+        assert_eq!((rounded.len(), list.more().iter().map(|more| more.count).sum::<u64>()), (500, 750));
     }
 
     #[test]

@@ -200,6 +200,26 @@ fn records_that_do_not_exist_are_problems_of_their_rows_with_who_deleted_them() 
 }
 
 #[test]
+fn an_id_that_looks_rounded_is_no_problem_once_its_record_was_seen() {
+    let case = Case::new().file(
+        "m.csv",
+        "module,record,file\nLeads,738964000000291000,a.pdf\nLeads,738964000000292000,a.pdf\nLeads,7389640000002910,a.pdf\n",
+    );
+    let records = "module,record\nLeads,738964000000291000\n";
+    let service = service(&case, records, &[], SandboxOptions::default());
+    let rounded = |more: &[&str]| {
+        let done = document(&ask(&case, &service, &[&["m.csv", "--output", "json"], more].concat()));
+        let all = done["problems"].as_array().expect("problems").clone();
+        all.into_iter().filter(|problem| problem["code"] == "record-rounded").collect::<Vec<_>>()
+    };
+    let found = rounded(&[]);
+    assert_eq!(found.iter().map(|one| one["line"].as_u64()).collect::<Vec<_>>(), [Some(3)], "{found:?}");
+    assert!(!found[0]["hint"].as_str().expect("a hint").contains("--"), "{found:?}");
+    // Without the search nobody knows.
+    assert_eq!(rounded(&["--max-credits", "7"]).len(), 2);
+}
+
+#[test]
 fn the_cost_is_shown_before_and_is_what_was_used() {
     let case = Case::new();
     let mut manifest = String::from("module,record,file\n");
@@ -467,4 +487,44 @@ fn an_interrupted_search_makes_no_record_missing_and_says_what_it_knows() {
     assert_eq!(status(&document, "records"), "not_asked");
     assert_eq!(status(&document, "connection"), "ok");
     assert_eq!(lines_without_record(&document), Vec::<u64>::new());
+}
+
+/// A service that takes a question and never answers.
+#[cfg(unix)]
+fn silent() -> (String, std::sync::mpsc::Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            // Whoever asked may be gone, and the test with it.
+            let _ = sender.send(client);
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_during_the_first_questions_ends_them_and_what_is_known_is_said() {
+    let case = Case::new().file("m.csv", "module,key,file\nLeads,L-1,m.csv\n");
+    for (arguments, says) in [
+        (&["doctor", "--output", "json"][..], "interrupted"),
+        (&["crosswalk", "Leads=Legacy_Id", "--for", "m.csv"], "stopped by a signal. No file was written"),
+    ] {
+        let (url, asked) = silent();
+        let base = ["--api-domain", &url, "--rate", "none"];
+        let mut command = case.command(&[arguments, &base].concat());
+        command.env("ZOHO_ACCESS_TOKEN", "1000.x");
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let child = command.spawn().expect("the program can be started");
+        let held = asked.recv().expect("a question");
+        crate::resume::send(libc::SIGINT, child.id());
+        // What is under way is given time to end; here it ends at once.
+        drop(held);
+        std::thread::spawn(move || asked.iter().for_each(drop));
+        let done = case.finish(child.wait_with_output()).exits(130);
+        assert!(format!("{}{}", done.stdout, done.stderr).contains(says), "{}\n{}", done.stdout, done.stderr);
+        assert!(!case.path("crosswalk.csv").exists());
+    }
 }

@@ -1,8 +1,8 @@
 //! A crosswalk from the service itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -12,16 +12,17 @@ use super::summary::{CrosswalkSummary, LookedUp, ModuleSummary};
 use super::{CrosswalkArgs, Screen, wording};
 use crate::cli::config::{self, UserFile};
 use crate::cli::failure::Failure;
-use crate::cli::requests::{self, ReachedService};
-use crate::cli::signals;
+use crate::cli::requests::{self, ReachedService, WatchedHandler};
+use crate::cli::signals::StepSignals;
+use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::crosswalk::CrosswalkRules as _;
 use crate::crosswalk::cost::{LookupSize, LookupWay, choose_way};
-use crate::crosswalk::lookup::{Lookup, LookupJob, LookupModule, Polling};
+use crate::crosswalk::lookup::{Lookup, LookupAnswer, LookupJob, LookupModule, Polling};
 use crate::crosswalk::wanted::{WantedKeys, WantedSpellings};
 use crate::crosswalk::writer::{CrosswalkOrigin, CrosswalkRow};
 use crate::engine::StopSignal;
 use crate::engine::requests::driver::{self, RequestEnding};
-use crate::engine::requests::{RequestEngine, RequestPolicy, RequestStop, RequestTotals};
+use crate::engine::requests::{RequestEngine, RequestHandler, RequestPolicy, RequestStop, RequestTotals};
 use crate::exit::Exit;
 use crate::manifest::{self, HeadingRules, Input, ReadOptions};
 use crate::units;
@@ -34,25 +35,27 @@ pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exi
     let wanted = args.for_manifest.as_deref().map(|path| wanted(path, args)).transpose()?;
     let service = ServiceReader::reach(args)?;
     let mut lookup = Lookup::new(modules, service.polling);
-    let first = service.ask(
-        &mut lookup,
-        |lookup| lookup.first_jobs().collect(),
-        &StopSignal::default(),
-        RequestTotals::default(),
-    );
-    end_if_failed(&lookup, &first, None)?;
+    let signals = StepSignals::listen().map_err(Failure::usage)?;
+    let jobs = lookup.first_jobs().collect();
+    let modules = lookup.modules.clone();
+    let nothing_yet = RequestTotals::default();
+    let first = signals.during(|stop| service.ask(&mut lookup, modules, jobs, stop, nothing_yet));
+    end_if_failed(&lookup, &first, signals.exit())?;
     let plan = plan(&lookup, wanted.as_ref(), args)?;
     if !screen.quiet {
         screen.say(&plan.human(&lookup));
     }
-    if !requests::may_go_on(args.yes, screen)? {
+    if !signals.asking(|| requests::may_go_on(args.yes, screen))? {
         screen.say("Nothing was asked for, nothing was written.\n");
         return Ok(Exit::Stopped);
     }
-    let stop = Arc::new(StopSignal::default());
-    let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
-    let second = service.ask(&mut lookup, |lookup| plan.jobs(lookup), &stop, first.totals);
-    end_if_failed(&lookup, &second, signal.get().copied())?;
+    let (jobs, modules) = (plan.jobs(&lookup), lookup.modules.clone());
+    let second = signals.during(|stop| {
+        let gauge = Gauge::new(screen.progress(), "looking up", plan.counted(), Box::new(io::stderr()));
+        let mut watched = WatchedHandler::new(&mut lookup, gauge, |lookup| plan.progress(lookup));
+        service.ask(&mut watched, modules, jobs, stop, first.totals)
+    });
+    end_if_failed(&lookup, &second, signals.exit())?;
     let counts = sum(first.totals, second.totals);
     let rows = rows(&lookup, wanted.as_ref())?;
     let modules = plan.modules.iter().map(|planned| planned.summary(&lookup, &rows, wanted.as_ref())).collect();
@@ -123,16 +126,17 @@ impl ServiceReader {
     /// Asks what the look-up wants to know, with what is left of the credits.
     fn ask(
         &self,
-        lookup: &mut Lookup,
-        jobs: impl FnOnce(&Lookup) -> Vec<LookupJob>,
+        handler: &mut dyn RequestHandler<LookupJob, LookupAnswer>,
+        modules: Vec<LookupModule>,
+        jobs: Vec<LookupJob>,
         stop: &StopSignal,
         spent: RequestTotals,
     ) -> RequestEnding<LookupJob> {
         let max_credits = self.policy.max_credits.map(|max| max.saturating_sub(spent.credits));
         let mut engine = RequestEngine::new(RequestPolicy { max_credits, ..self.policy.clone() });
-        jobs(lookup).into_iter().for_each(|job| engine.push(job));
-        let port = ClientLookup { client: &self.client, modules: lookup.modules.clone() };
-        driver::run(engine, self.policy.concurrency, &port, lookup, stop)
+        jobs.into_iter().for_each(|job| engine.push(job));
+        let port = ClientLookup { client: &self.client, modules };
+        driver::run(engine, self.policy.concurrency, &port, handler, stop)
     }
 }
 
@@ -217,6 +221,24 @@ impl LookupPlan {
         let jobs =
             self.modules.iter().filter_map(|module| Some(lookup.jobs_of(module.at, module.way?, &module.spellings)));
         jobs.flatten().collect()
+    }
+
+    /// Values to ask for by lists; 0 where whole modules are read.
+    fn listed(&self) -> u64 {
+        let by_list = self.modules.iter().filter(|module| module.way == Some(LookupWay::Coql));
+        by_list.map(|module| module.spellings.len() as u64).sum()
+    }
+
+    /// What progress is counted in: how many records a module has is known when all of them are there.
+    fn counted(&self) -> GaugeUnit {
+        GaugeUnit::Things(if self.listed() > 0 { "spellings" } else { "keys found" })
+    }
+
+    fn progress(&self, lookup: &Lookup) -> (u64, Option<u64>) {
+        match self.listed() {
+            0 => (lookup.found.len() as u64, None),
+            of => (lookup.listed, Some(of)),
+        }
     }
 
     /// What is going to be asked, and what it costs.

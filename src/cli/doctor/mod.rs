@@ -5,7 +5,7 @@ mod show;
 mod subject;
 mod wording;
 
-use std::sync::Arc;
+use std::io;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -17,10 +17,11 @@ use self::subject::Subject;
 use super::args::DoctorArgs;
 use super::config::{self, UserFile};
 use super::failure::Failure;
-use super::requests::{self, ReachedService};
+use super::requests::{self, ReachedService, WatchedHandler};
 use super::screen::Screen;
-use super::signals;
+use super::signals::StepSignals;
 use super::values::Output;
+use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::crosswalk::cost::LookupWay;
 use crate::crosswalk::lookup::Polling;
 use crate::doctor::findings::{
@@ -30,7 +31,6 @@ use crate::doctor::inquiry::{DoctorInquiry, FirstQuestions, Learnt};
 use crate::doctor::jobs::{DoctorAnswer, DoctorJob};
 use crate::doctor::rows;
 use crate::doctor::search::{RecordSearch, way_for};
-use crate::engine::StopSignal;
 use crate::engine::requests::driver;
 use crate::engine::requests::{RequestEngine, RequestHandler, RequestPolicy, RequestTotals};
 use crate::exit::Exit;
@@ -47,10 +47,14 @@ pub(crate) fn run(args: &DoctorArgs, screen: Screen) -> Result<Exit, Failure> {
     let user = user.map_err(Failure::usage)?;
     let (mut subject, pace) = Subject::read(args, &user)?;
     let service = requests::reach(&args.target, &pace, &user)?;
-    let mut examination = Examination::new(&service, args, screen);
+    let signals = StepSignals::listen().map_err(Failure::usage)?;
+    let mut examination = Examination::new(&service, args, screen, &signals);
     examination.find_token();
     examination.ask_first(subject.as_ref());
     examination.search(subject.as_ref())?;
+    if let Some(subject) = &mut subject {
+        rows::settle_rounded(&mut subject.checkup, examination.search.as_ref());
+    }
     let rows_without_record = match (&mut subject, &examination.search) {
         (Some(subject), Some(search)) => rows::note_missing(&mut subject.checkup, search),
         _ => 0,
@@ -75,7 +79,7 @@ pub(crate) fn run(args: &DoctorArgs, screen: Screen) -> Result<Exit, Failure> {
         Output::Json => screen.print(&shown.json(args))?,
         Output::Human => screen.print(&shown.human(args, screen))?,
     }
-    Ok(exit(&found, examination.stop.as_ref(), examination.signal))
+    Ok(exit(&found, examination.stop.as_ref(), signals.exit()))
 }
 
 /// The course of the questions.
@@ -89,13 +93,17 @@ struct Examination<'a> {
     not_searched: Option<NotSearched>,
     /// Why nothing further is asked.
     stop: Option<DoctorStop>,
-    /// What a signal asks the exit status to be.
-    signal: Option<Exit>,
+    signals: &'a StepSignals,
     totals: RequestTotals,
 }
 
 impl<'a> Examination<'a> {
-    fn new(service: &'a ReachedService, args: &'a DoctorArgs, screen: Screen) -> Examination<'a> {
+    fn new(
+        service: &'a ReachedService,
+        args: &'a DoctorArgs,
+        screen: Screen,
+        signals: &'a StepSignals,
+    ) -> Examination<'a> {
         Examination {
             service,
             args,
@@ -104,7 +112,7 @@ impl<'a> Examination<'a> {
             search: None,
             not_searched: None,
             stop: None,
-            signal: None,
+            signals,
             totals: RequestTotals::default(),
         }
     }
@@ -141,7 +149,7 @@ impl<'a> Examination<'a> {
                 .say(&format!("Asking {} what it is and allows: {credits}.\n", self.service.client.target().label()));
         }
         let mut inquiry = std::mem::replace(&mut self.inquiry, DoctorInquiry::new());
-        self.ask(first.jobs(), &mut inquiry, &StopSignal::default());
+        self.ask(first.jobs(), &mut inquiry);
         self.inquiry = inquiry;
     }
 
@@ -162,14 +170,13 @@ impl<'a> Examination<'a> {
         if !self.screen.quiet && !jobs.is_empty() {
             self.screen.say(&plan);
         }
-        if !jobs.is_empty() && !requests::may_go_on(self.args.yes, self.screen)? {
+        if !jobs.is_empty() && !self.signals.asking(|| requests::may_go_on(self.args.yes, self.screen))? {
             self.not_searched = Some(NotSearched::Declined);
             return Ok(());
         }
-        let stop = Arc::new(StopSignal::default());
-        let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
-        self.ask(jobs, &mut search, &stop);
-        self.signal = signal.get().copied();
+        let looked_up = GaugeUnit::Things("records");
+        let gauge = Gauge::new(self.screen.progress(), "looking up", looked_up, Box::new(io::stderr()));
+        self.ask(jobs, &mut WatchedHandler::new(&mut search, gauge, RecordSearch::progress));
         self.search = Some(search);
         Ok(())
     }
@@ -207,17 +214,13 @@ impl<'a> Examination<'a> {
     }
 
     /// Asks all of these, with what is left of the credits.
-    fn ask(
-        &mut self,
-        jobs: Vec<DoctorJob>,
-        handler: &mut dyn RequestHandler<DoctorJob, DoctorAnswer>,
-        stop: &StopSignal,
-    ) {
+    fn ask(&mut self, jobs: Vec<DoctorJob>, handler: &mut dyn RequestHandler<DoctorJob, DoctorAnswer>) {
         let policy = &self.service.policy;
         let max_credits = policy.max_credits.map(|max| max.saturating_sub(self.totals.credits));
         let mut engine = RequestEngine::new(RequestPolicy { max_credits, ..policy.clone() });
         jobs.into_iter().for_each(|job| engine.push(job));
-        let ending = driver::run(engine, policy.concurrency, &ClientExaminer(&self.service.client), handler, stop);
+        let port = ClientExaminer(&self.service.client);
+        let ending = self.signals.during(|stop| driver::run(engine, policy.concurrency, &port, handler, stop));
         self.totals.requests += ending.totals.requests;
         self.totals.credits += ending.totals.credits;
         self.totals.throttled += ending.totals.throttled;
