@@ -11,17 +11,22 @@ use crate::outcome::Status;
 use crate::simulation::disk::{Meddling, SimDisk};
 use crate::upload::RowKey;
 
-const ROWS: u64 = 5;
+pub(super) const ROWS: u64 = 5;
 /// The row that the service refuses.
 const REFUSED: u64 = 3;
 
 /// The service: how often it created each row's attachment. What it has done no crash undoes.
-#[derive(Default)]
-struct CountingService {
+#[derive(Clone, Default)]
+pub(super) struct CountingService {
     created: BTreeMap<u64, u32>,
 }
 
 impl CountingService {
+    /// One that has these rows.
+    pub(super) fn with(created: &[u64]) -> CountingService {
+        CountingService { created: created.iter().map(|key| (*key, 1)).collect() }
+    }
+
     fn send(&mut self, key: u64) -> Line {
         if key == REFUSED {
             return Line { code: "INVALID_DATA".to_owned(), ..line(key, Status::Failed) };
@@ -37,7 +42,7 @@ impl CountingService {
 
 /// Why a run stopped.
 #[derive(Debug)]
-enum StoppedAt {
+pub(super) enum StoppedAt {
     /// Before it had begun.
     Refused(ResultsError),
     /// On the way.
@@ -54,7 +59,11 @@ impl std::fmt::Display for StoppedAt {
 }
 
 /// One run by the rules: announce durably, send, write the end; look first for what is in doubt.
-fn run(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService) -> Result<ResultsTotals, StoppedAt> {
+pub(super) fn run(
+    disk: &SimDisk,
+    manifest: &TestManifest,
+    service: &mut CountingService,
+) -> Result<ResultsTotals, StoppedAt> {
     let held = hold(disk.clone(), Path::new(PATH), &options()).map_err(StoppedAt::Refused)?;
     let mut log = held.begin(manifest).map_err(StoppedAt::Refused)?;
     if let Err(cause) = send_all(&mut log, service) {
@@ -92,7 +101,7 @@ fn no_end_is_a_lie(disk: &SimDisk, service: &CountingService, context: &str) {
     }
 }
 
-fn finish(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService, context: &str) {
+pub(super) fn finish(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService, context: &str) {
     no_end_is_a_lie(disk, service, context);
     let totals = run(disk, manifest, service).unwrap_or_else(|error| panic!("{context}: {error}"));
     assert_eq!((totals.rows.of(Status::Uploaded), totals.rows.of(Status::Failed)), (4, 1), "{context}");
@@ -101,7 +110,7 @@ fn finish(disk: &SimDisk, manifest: &TestManifest, service: &mut CountingService
 }
 
 /// How many operations an undisturbed run takes, on a disk where an earlier run has left `lines` of its log.
-fn prepared(lines: &[Line]) -> (SimDisk, u64) {
+pub(super) fn prepared(lines: &[Line]) -> (SimDisk, u64) {
     let manifest = TestManifest::of(1..=ROWS);
     let disk = SimDisk::default();
     let mut log = hold(disk.clone(), Path::new(PATH), &options()).expect("free").begin(&manifest).expect("begins");
@@ -126,15 +135,11 @@ fn disk_for(lines: &[Line]) -> SimDisk {
     if lines.is_empty() { SimDisk::default() } else { prepared(lines).0 }
 }
 
-fn service_with(created: &[u64]) -> CountingService {
-    CountingService { created: created.iter().map(|key| (*key, 1)).collect() }
-}
-
 /// The numbers of the operations that an undisturbed run from this start makes.
 fn operations(lines: &[Line], created: &[u64]) -> std::ops::Range<u64> {
     let disk = disk_for(lines);
     let first = disk.operations();
-    run(&disk, &TestManifest::of(1..=ROWS), &mut service_with(created)).expect("undisturbed");
+    run(&disk, &TestManifest::of(1..=ROWS), &mut CountingService::with(created)).expect("undisturbed");
     first..disk.operations()
 }
 
@@ -143,7 +148,7 @@ fn any_one_operation_may_fail_and_no_row_gets_a_wrong_end() {
     let manifest = TestManifest::of(1..=ROWS);
     for (start, lines, created) in starts() {
         for operation in operations(&lines, &created) {
-            let (disk, mut service) = (disk_for(&lines), service_with(&created));
+            let (disk, mut service) = (disk_for(&lines), CountingService::with(&created));
             disk.fail_at(operation);
             // A failure that is of no consequence, such as that of listing stray files, may pass.
             let _ = run(&disk, &manifest, &mut service);
@@ -158,7 +163,7 @@ fn any_operation_may_be_the_last_before_a_crash() {
     for (start, lines, created) in starts() {
         for operation in operations(&lines, &created) {
             for seed in 0..12 {
-                let (disk, mut service) = (disk_for(&lines), service_with(&created));
+                let (disk, mut service) = (disk_for(&lines), CountingService::with(&created));
                 disk.crash_at(operation);
                 let _ = run(&disk, &manifest, &mut service);
                 let mut random = fastrand::Rng::with_seed(seed);
@@ -207,7 +212,7 @@ fn after_a_kill_at_any_operation_no_older_copy_of_the_results_makes_a_row_go_twi
     for (start, lines, created) in starts() {
         for operation in operations(&lines, &created) {
             let killed = || {
-                let (disk, mut service) = (disk_for(&lines), service_with(&created));
+                let (disk, mut service) = (disk_for(&lines), CountingService::with(&created));
                 disk.crash_at(operation);
                 let _ = run(&disk, &manifest, &mut service);
                 disk.kill();
@@ -263,13 +268,13 @@ fn whatever_others_do_to_the_file_no_row_is_sent_twice_or_lost() {
         for operation in operations(&lines, &created).filter(|operation| *operation >= opened) {
             for meddling in meddlings(&older) {
                 let context = format!("{start}, before operation {operation}: {meddling:?}");
-                let (disk, mut service) = (disk_for(&lines), service_with(&created));
+                let (disk, mut service) = (disk_for(&lines), CountingService::with(&created));
                 disk.meddle_at(operation, meddling);
                 match run(&disk, &manifest, &mut service) {
                     // It came when the table was in its place already, or right before.
                     Ok(_) => {}
                     Err(StoppedAt::Refused(_)) => {
-                        assert_eq!(service.created, service_with(&created).created, "{context}");
+                        assert_eq!(service.created, CountingService::with(&created).created, "{context}");
                         refused += 1;
                     }
                     Err(StoppedAt::Ended(EndError::Displaced(displaced))) => {
@@ -315,7 +320,7 @@ fn what_was_saved_survives_a_loss_of_power() {
 }
 
 /// A run that sends row 1 once more.
-fn run_further(disk: &SimDisk, manifest: &TestManifest, sent_again: &mut bool) -> Result<(), String> {
+pub(super) fn run_further(disk: &SimDisk, manifest: &TestManifest, sent_again: &mut bool) -> Result<(), String> {
     let mut held = hold(disk.clone(), Path::new(PATH), &options()).map_err(|error| error.to_string())?;
     held.seen_mut().supersede([RowKey(1)]);
     let mut log = held.begin(manifest).map_err(|error| error.to_string())?;

@@ -357,6 +357,11 @@ fn rewrite<D: Disk>(
         compact::abandon(disk, fresh);
         return Err(io::Error::other("another program has put another file in its place"));
     }
+    if let Some(old) = &file {
+        // The mark must never be ahead of what is durable, and an earlier run may have been killed before it synced.
+        disk.sync(old)?;
+        disk.sync_folder(folder_of(path))?;
+    }
     mark.announce(scan.level, fresh.level)?;
     compact::replace(disk, &fresh, path, file)?;
     scan.level = fresh.level;

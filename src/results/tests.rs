@@ -1,5 +1,7 @@
 //! Whole sessions with the log: taken, written, torn, resumed, made a table.
 
+mod power_loss;
+
 use std::path::Path;
 
 use super::line::samples::full;
@@ -22,6 +24,12 @@ impl TestManifest {
     pub(super) fn of(keys: impl IntoIterator<Item = u64>) -> TestManifest {
         TestManifest { columns: vec!["note".to_owned()], rows: keys.into_iter().map(|key| (key, "a note")).collect() }
     }
+
+    /// The same rows with one more carried column.
+    pub(super) fn with_column(mut self, name: &str) -> TestManifest {
+        self.columns.push(name.to_owned());
+        self
+    }
 }
 
 impl ResultsRows for TestManifest {
@@ -42,7 +50,7 @@ impl ResultsRows for TestManifest {
     }
 
     fn carried(&self, row: u32, each: &mut dyn FnMut(&str)) {
-        each(self.rows[row as usize].1);
+        self.columns.iter().for_each(|_| each(self.rows[row as usize].1));
     }
 
     fn blank(&self, row: u32) -> Line {

@@ -188,15 +188,50 @@ impl SimDisk {
         }
     }
 
+    /// Every disk that a loss of power may leave now, without the process: each beginning of what happened to names since
+    /// they were last safe, with all that may be left of the files that have a name then.
+    pub fn losses_of_power(&self) -> Vec<SimDisk> {
+        let world = self.world();
+        let mut left = Vec::new();
+        let mut names = world.durable_names.clone();
+        for naming in std::iter::once(None).chain(world.pending.iter().map(Some)) {
+            naming.into_iter().for_each(|naming| naming.apply(&mut names));
+            left.extend(world.losses_of_files(&names).into_iter().map(|files| {
+                let (operations, holders) = (world.operations, world.holders);
+                let (names, durable_names) = (names.clone(), names.clone());
+                let state =
+                    SimDiskState { files, names, durable_names, operations, holders, ..SimDiskState::default() };
+                SimDisk(Arc::new(Mutex::new(state)))
+            }));
+        }
+        left
+    }
+
+    /// A disk of its own that holds the same. Nobody has anything open on it.
+    pub fn copy(&self) -> SimDisk {
+        let world = self.world();
+        let state = SimDiskState {
+            files: world.files.clone(),
+            names: world.names.clone(),
+            durable_names: world.durable_names.clone(),
+            pending: world.pending.clone(),
+            operations: world.operations,
+            holders: world.holders,
+            ..SimDiskState::default()
+        };
+        SimDisk(Arc::new(Mutex::new(state)))
+    }
+
     /// What a file holds.
     pub fn contents(&self, path: &Path) -> Option<Vec<u8>> {
         let world = self.world();
         world.names.get(path).map(|file| world.files[*file].bytes.clone())
     }
 
-    /// Puts a file there, safe and sound.
+    /// Puts a file there, safe and sound: what happened to its name before is of no account any more.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         let mut world = self.world();
+        world.pending.retain(|naming| naming.path() != path);
         world.files.push(SimContents::of(bytes));
         let file = world.files.len() - 1;
         world.names.insert(path.to_owned(), file);
@@ -291,6 +326,24 @@ impl SimDiskState {
         }
     }
 
+    /// All that a loss of power may leave of the files with these names; of others nobody will ever know.
+    fn losses_of_files(&self, names: &BTreeMap<PathBuf, usize>) -> Vec<Vec<SimContents>> {
+        let mut named: Vec<usize> = names.values().copied().collect();
+        named.sort_unstable();
+        named.dedup();
+        let mut all = vec![self.files.clone()];
+        for file in named {
+            let lost = self.files[file].losses();
+            let with = |files: &Vec<SimContents>, bytes: &Vec<u8>| {
+                let mut files = files.clone();
+                files[file] = SimContents::of(bytes);
+                files
+            };
+            all = all.iter().flat_map(|files| lost.iter().map(move |bytes| with(files, bytes))).collect();
+        }
+        all
+    }
+
     /// The file, and the number of who has it open now.
     fn opened(&mut self, file: usize) -> (usize, u64) {
         self.holders += 1;
@@ -303,6 +356,12 @@ impl SimDiskState {
 }
 
 impl Naming {
+    fn path(&self) -> &Path {
+        match self {
+            Naming::Is(path, _) | Naming::IsNot(path) => path,
+        }
+    }
+
     fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
         match self {
             Naming::Is(path, file) => names.insert(path.clone(), *file),
@@ -334,6 +393,30 @@ impl SimContents {
         let cut = if random.u8(..4) == 0 { random.usize(..=one.len()) } else { one.len() };
         self.bytes = one[..cut].iter().chain(other.get(cut..).unwrap_or_default()).copied().collect();
         self.durable = self.bytes.len();
+    }
+
+    /// What a loss of power may leave: of a file that was written over, each of its contents since the last sync, or half of
+    /// one before the rest of another; of one that was added to, each beginning, by whole and by half lines, and the end
+    /// without what is before it.
+    fn losses(&self) -> Vec<Vec<u8>> {
+        let mut lost = Vec::new();
+        if self.overwritten.is_empty() {
+            let ends = |at: &usize| self.bytes.get(at - 1) == Some(&b'\n') || at.is_multiple_of(100);
+            lost.push(self.bytes.clone());
+            lost.extend((self.durable.max(1)..self.bytes.len()).filter(ends).map(|end| self.bytes[..end].to_vec()));
+            lost.push(self.bytes[..self.durable].to_vec());
+            let mut holed = self.bytes.clone();
+            let hole_end = self.durable + (self.bytes.len() - self.durable) / 2;
+            holed[self.durable..hole_end].fill(0);
+            lost.push(holed);
+        } else {
+            lost.extend(self.overwritten.iter().chain([&self.bytes]).cloned());
+            let (first, half) = (&self.overwritten[0], self.bytes.len() / 2);
+            lost.push(self.bytes[..half].iter().chain(first.get(half..).unwrap_or_default()).copied().collect());
+        }
+        lost.sort_unstable();
+        lost.dedup();
+        lost
     }
 
     fn tear(&mut self, random: &mut fastrand::Rng) {
