@@ -208,8 +208,10 @@ impl SimWorld {
         if self.is_bad() && self.mark_is_sure && self.random_for_copies.u8(..6) == 0 && !self.copies.is_empty() {
             let copy = self.copies[self.random_for_copies.usize(..self.copies.len())].clone();
             if copy != now {
+                self.tell(|| format!("a copy of {} bytes is put in the place of {}", copy.len(), now.len()));
                 self.disk.put(&self.path, &copy);
-                self.set_aside = Some(now.clone());
+                // Where a copy is there already, that one is not the right one.
+                self.set_aside.get_or_insert_with(|| now.clone());
             }
         }
         self.copies.push(now);
@@ -218,6 +220,7 @@ impl SimWorld {
     /// The results were refused: the user puts the right ones back. Says whether there was a reason.
     pub(super) fn put_right_ones_back(&mut self) -> bool {
         let right = self.set_aside.take();
+        self.tell(|| format!("the results are refused, and the right ones put back: {}", right.is_some()));
         right.iter().for_each(|right| self.disk.put(&self.path, right));
         right.is_some()
     }
