@@ -23,6 +23,7 @@ pub(super) struct WorldTally {
     gone: u64,
     deleted: u64,
     found_gone: u64,
+    superseded: u64,
 }
 
 impl std::ops::Add for WorldTally {
@@ -40,6 +41,7 @@ impl std::ops::Add for WorldTally {
             gone: self.gone + other.gone,
             deleted: self.deleted + other.deleted,
             found_gone: self.found_gone + other.found_gone,
+            superseded: self.superseded + other.superseded,
         }
     }
 }
@@ -57,20 +59,33 @@ impl fmt::Display for WorldTally {
             gone,
             deleted,
             found_gone,
+            superseded,
         } = self;
         write!(
             f,
             "{runs} runs, {crashes} of them cut off; {uploaded} rows uploaded ({settled} known by listing), \
              {already_present} already present, {failed} refused, {unknown} unknown for good reason, \
-             {gone} settled after they had left the manifest, {deleted} taken back ({found_gone} known by looking)"
+             {gone} settled after they had left the manifest, {deleted} taken back ({found_gone} known by looking), \
+             {superseded} superseded by a further attachment"
         )
     }
 }
 
 impl WorldTally {
     pub(super) fn assert_interesting(&self) {
-        let WorldTally { crashes, settled, already_present, failed, unknown, gone, deleted, found_gone, .. } = *self;
-        let all = [crashes, settled, already_present, failed, unknown, gone, deleted, found_gone];
+        let WorldTally {
+            crashes,
+            settled,
+            already_present,
+            failed,
+            unknown,
+            gone,
+            deleted,
+            found_gone,
+            superseded,
+            ..
+        } = *self;
+        let all = [crashes, settled, already_present, failed, unknown, gone, deleted, found_gone, superseded];
         assert!(all.iter().all(|count| *count > 10), "the worlds are too easy: {self:?}");
     }
 
@@ -101,7 +116,8 @@ pub(super) fn check_any_time(world: &SimWorld) -> Result<(), String> {
     if let Some(made) = world.server.made.iter().find(|made| made.by.is_none() && made.is_deleted()) {
         return Err(format!("attachment {} is somebody else's and was deleted: {}", made.id, story(world)));
     }
-    match made.iter().find(|(kind, count)| **count > world.wanted.get(kind).copied().unwrap_or(0)) {
+    let most = |kind: &WishKind| [&world.wanted, &world.further].iter().filter_map(|of| of.get(kind)).sum::<usize>();
+    match made.iter().find(|(kind, count)| **count > most(kind)) {
         Some((kind, count)) => Err(format!("{count} attachments were made of {kind:?}: {}", story(world))),
         None => Ok(()),
     }
@@ -135,11 +151,12 @@ pub(super) fn check_the_end(world: &SimWorld) -> Result<WorldTally, String> {
     let mut untold = BTreeSet::new();
     for key in seen.history().keys() {
         let Some(line) = seen.line(key).map_err(|why| why.to_string())? else { continue };
-        census.gone += u64::from(!of_rows.contains(&key));
+        census.superseded += u64::from(line.status == Status::Superseded);
+        census.gone += u64::from(!of_rows.contains(&key) && line.status != Status::Superseded);
         if line.status == Status::Unknown {
             untold.insert(line.record.clone());
         }
-        let is_ours = matches!(line.status, Status::Uploaded | Status::Deleted);
+        let is_ours = matches!(line.status, Status::Uploaded | Status::Superseded | Status::Deleted);
         if let Some(id) = line.attachment_id.filter(|_| is_ours)
             && let Some(other) = owners.insert(id, line)
         {

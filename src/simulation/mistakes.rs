@@ -20,8 +20,14 @@ pub(crate) enum Mistake {
     SettlesUnpaced,
     /// A final line is written when others may already have been given something to do.
     FinishesAfterTheLock,
-    /// What the results hold of a record is read before the record is listed.
-    ReadsClaimsBeforeTheList,
+    /// A list is believed though it lacks an attachment that the results hold.
+    BelievesPartialLists,
+    /// One reading of a list proves that something is not there.
+    SettlesByOneReading,
+    /// Times of the machine's own clock pass for the service's.
+    TrustsItsOwnClock,
+    /// The line of a row that is sent once more is not set aside.
+    ForgetsTheOlder,
     /// A torn file is taken over without its name being made durable.
     TakesOverTornWithoutFolder,
     /// Results that hold less than the mark beside them are taken all the same.

@@ -19,6 +19,7 @@
 
 mod checker;
 pub(crate) mod disk;
+mod list_habits;
 pub(crate) mod mistakes;
 mod process;
 mod server;
@@ -179,6 +180,26 @@ fn taking_our_own_attachments_for_new_ones_is_noticed() {
 #[test]
 fn taking_old_attachments_for_new_ones_is_noticed() {
     caught(Mistake::ForgetsTime);
+}
+
+#[test]
+fn believing_a_list_that_lacks_what_the_results_hold_is_noticed() {
+    caught(Mistake::BelievesPartialLists);
+}
+
+#[test]
+fn settling_by_one_reading_of_a_list_is_noticed() {
+    caught(Mistake::SettlesByOneReading);
+}
+
+#[test]
+fn taking_its_own_clock_for_that_of_the_service_is_noticed() {
+    caught(Mistake::TrustsItsOwnClock);
+}
+
+#[test]
+fn forgetting_the_older_attachment_of_a_row_that_is_sent_once_more_is_noticed() {
+    caught(Mistake::ForgetsTheOlder);
 }
 
 #[test]

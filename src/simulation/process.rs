@@ -2,6 +2,7 @@
 //! checks the manifest, plans, and lets the engine work; and ends well, or by a signal, a kill, a power cut or a disk
 //! that fails.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 
 use super::mistakes::{Mistake, is_made};
 use super::virtual_pool::{Alone, VirtualPool};
-use super::wishes;
+use super::wishes::{self, WishKind};
 use super::world::SimWorld;
 use super::{threads, undo};
 use crate::check::{self, Checked, Checkup, Earlier};
@@ -17,10 +18,14 @@ use crate::cli::run::ports::{self, ResultsJournal};
 use crate::cli::run::rows::ManifestRows;
 use crate::engine::{Engine, JobId, PriorAttempt};
 use crate::manifest::{self, ManifestInfo};
+use crate::outcome::Status;
 use crate::plan::recognise::{MovedRule, RecogniseOptions, Recogniser, RenamedRule};
 use crate::plan::{self, Plan};
-use crate::results::{GroupLog, LockedResults, MarkRule, ResultsError, ResultsOptions, Taking, hold};
+use crate::results::{
+    GroupLog, LockedResults, MarkRule, ResendRules, ResultsError, ResultsOptions, ResultsSnapshot, Taking, hold,
+};
 use crate::simulation::disk::SimDisk;
+use crate::upload::{RowKey, ServiceId};
 
 pub(super) const TARGET: &str = "www.zohoapis.test";
 
@@ -72,10 +77,15 @@ pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
         _ => false,
     };
     let mut world = lock(world);
+    if power {
+        // The mark may not outlast the loss: nobody could tell the copy from the right ones then.
+        world.put_right_ones_back();
+    }
     let SimWorld { disk, server, random, clock, mark_is_sure, .. } = &mut *world;
     if ended.is_err() {
         server.client_dies(*clock);
     }
+    server.connections_end();
     if power {
         disk.lose_power(random);
         *mark_is_sure = false;
@@ -121,7 +131,10 @@ pub(super) fn take_hold(
     options: &ResultsOptions,
 ) -> Result<Result<LockedResults<SimDisk>, Dead>, String> {
     match hold(world.disk.clone(), &world.path, options) {
-        Ok(held) => Ok(Ok(held)),
+        Ok(held) => {
+            world.results_are_right();
+            Ok(Ok(held))
+        }
         Err(error @ ResultsError::BelowMark { .. }) => match world.put_right_ones_back() {
             true => Ok(Err(Dead)),
             false => Err(format!("results as a run left them: {error}")),
@@ -136,11 +149,20 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
     let mark = if is_made(Mistake::PassesOverTheMark) { MarkRule::PassOver } else { MarkRule::Heed };
     let settings = ResultsOptions { target: Some(TARGET.to_owned()), mark, ..ResultsOptions::default() };
     let Ok(mut held) = take_hold(&mut world, &settings)? else { return Ok(Err(Dead)) };
-    let Ok((info, checked, takings)) = check(&world, &held)? else { return Ok(Err(Dead)) };
+    let mut resend = world.resend(&rows_of(held.seen(), Status::Uploaded));
+    let Ok((info, checked, takings)) = check(&world, &held, &resend)? else { return Ok(Err(Dead)) };
+    let taken = takings.iter().filter(|taking| resend.changed.contains(&taking.from)).map(|taking| taking.to);
+    resend.changed = resend.changed.iter().copied().chain(taken).collect();
     held.seen_mut().take_over(takings);
-    let Ok(plan) = plan::plan(&info, checked, held.seen(), &world.resend(), &plan_settings(&world)) else {
+    let Ok(plan) = plan::plan(&info, checked, held.seen(), &resend, &plan_settings(&world)) else {
         return Ok(Err(Dead));
     };
+    want_further(&mut world, &plan);
+    let Ok(attachments) = held_by(held.seen(), plan.further()) else { return Ok(Err(Dead)) };
+    world.server.lists.begin_run(attachments);
+    if !is_made(Mistake::ForgetsTheOlder) {
+        held.seen_mut().supersede(plan.further().iter().copied());
+    }
     let run = format!("run-{}", world.runs);
     let rows = ManifestRows::new(&plan, TARGET, &run);
     let Ok(earlier) = ports::earlier_tries(&plan, held.seen()) else { return Ok(Err(Dead)) };
@@ -201,13 +223,47 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
     Ok(log.and_then(|log| log.compact(&rows).map(drop).map_err(|_| Dead)))
 }
 
+/// The rows that have this status by the results, in an order that hangs on nothing else.
+fn rows_of(seen: &ResultsSnapshot<SimDisk>, status: Status) -> Vec<RowKey> {
+    let mut rows: Vec<RowKey> =
+        seen.history().keys().filter(|key| seen.history().status(*key) == Some(status)).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Counts one attachment more for each row that is to get a further one.
+fn want_further(world: &mut SimWorld, plan: &Plan) {
+    let further: Vec<WishKind> = world
+        .rows()
+        .zip(plan.checked().rows())
+        .filter(|(_, row)| plan.further().contains(&plan.checked().key(*row)))
+        .map(|(wish, _)| wish.kind())
+        .collect();
+    for kind in further {
+        *world.further.entry(kind).or_default() += 1;
+    }
+}
+
+/// The attachments that the results hold and expect in every list: not those of rows that are to get a further one.
+pub(super) fn held_by(seen: &ResultsSnapshot<SimDisk>, further: &[RowKey]) -> std::io::Result<BTreeSet<ServiceId>> {
+    let mut held = BTreeSet::new();
+    for key in rows_of(seen, Status::Uploaded).into_iter().filter(|key| !further.contains(key)) {
+        held.extend(seen.line(key)?.and_then(|line| line.attachment_id));
+    }
+    Ok(held)
+}
+
 /// A manifest that passed the check, with the lines that its rows take over.
 type SoundManifest = (ManifestInfo, Checked, Vec<Taking>);
 
 /// Writes the manifest, checks it, and finds the rows that earlier runs sent under other words.
-fn check(world: &SimWorld, held: &LockedResults<SimDisk>) -> Result<Result<SoundManifest, Dead>, String> {
+fn check(
+    world: &SimWorld,
+    held: &LockedResults<SimDisk>,
+    resend: &ResendRules,
+) -> Result<Result<SoundManifest, Dead>, String> {
     let options = RecogniseOptions {
-        resend: world.resend(),
+        resend: resend.clone(),
         moved: MovedRule::New,
         renamed: RenamedRule::Send,
         ..RecogniseOptions::default()

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::list_habits::{ListHabits, PageQuirk};
+use super::mistakes::{Mistake, is_made};
 use super::wire::{self, SimEntry, WireAnswer};
 use super::wishes::{Wish, WishKind, WishedAttachment};
+use crate::engine::Clock;
 use crate::listing::PageRequest;
 use crate::upload::{RecordId, ServiceId};
 use crate::zoho::classify::TransportError;
@@ -16,6 +19,9 @@ use crate::zoho::classify::TransportError;
 const EPOCH: i64 = 1_800_000_000;
 /// How long the client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// By how much the client's own clock is wrong.
+const CLIENT_AHEAD: Duration = Duration::from_secs(3_600);
 
 /// Ids as the service gives them.
 const FIRST_ID: u64 = 738_964_000_000_500_000;
@@ -32,6 +38,9 @@ pub(super) struct SimServer {
     /// Entries on a page.
     page: usize,
     renames: bool,
+    /// Its answers have no `Date`, and the clock of the client is wrong.
+    pub(super) clockless: bool,
+    pub(super) lists: ListHabits,
     /// By how many seconds the clock of `Created_Time` is behind that of the `Date` header.
     behind: i64,
     pub(super) made: Vec<Made>,
@@ -97,6 +106,8 @@ impl SimServer {
             faults: [0, 10, 30, 60][random.usize(..4)],
             page: random.usize(1..6),
             renames: random.u8(..20) == 0,
+            clockless: false,
+            lists: ListHabits::default(),
             behind: if random.u8(..10) == 0 { random.i64(0..4) } else { 0 },
             made: Vec::new(),
             told: None,
@@ -109,6 +120,9 @@ impl SimServer {
                 server.somebody_attaches(random, wish);
             }
         }
+        // Drawn last, so that a world keeps what it had before these were thought of.
+        server.clockless = random.u8(..12) == 0;
+        server.lists = ListHabits::draw(random);
         server
     }
 
@@ -144,6 +158,17 @@ impl SimServer {
         ServiceId::new(self.next_id)
     }
 
+    /// The time by which a run writes when it sent something.
+    pub(super) fn client_time(&self, clock: Duration) -> Timestamp {
+        let time = SimServer::time(clock);
+        if self.clockless { time + CLIENT_AHEAD } else { time }
+    }
+
+    /// Whose clock that is.
+    pub(super) fn client_clock(&self) -> Clock {
+        if self.clockless && !is_made(Mistake::TrustsItsOwnClock) { Clock::Local } else { Clock::Service }
+    }
+
     pub(super) fn time(clock: Duration) -> Timestamp {
         Timestamp::from_second(EPOCH).expect("a second of this century") + clock
     }
@@ -154,7 +179,9 @@ impl SimServer {
         let alike = |made: &Made| made.name == kind.name || made.size == size || made.name.is_empty();
         let resembles = |made: &&Made| made.record == kind.record && alike(made);
         self.renames
+            || self.clockless
             || self.behind > 0
+            || self.lists.confused(kind.record)
             || self.made.iter().filter(|made| made.by.is_none()).any(|made| resembles(&made))
     }
 
@@ -169,6 +196,10 @@ impl SimServer {
         for made in &mut self.made {
             made.deletion = made.deletion.filter(|deletion| deletion.arrived <= clock);
         }
+    }
+
+    /// The process has ended, and its connections with it: nothing that it was told is repeated to the next one.
+    pub(super) fn connections_end(&mut self) {
         self.told = None;
     }
 
@@ -234,6 +265,9 @@ impl SimServer {
                 if !wish.refused && !self.has_link(wish) {
                     let done = body + Duration::from_millis(random.u64(..=self.work.as_millis() as u64));
                     self.make(random, wish, body, done);
+                } else {
+                    // A link that is there already: nothing comes of the request, whatever the answer is.
+                    self.turned_away.insert(wish.kind());
                 }
                 (late, if which < 10 { self.on_the_way(random) } else { lost })
             }
@@ -243,7 +277,7 @@ impl SimServer {
     /// What a client may hear whether the work is done or not: nothing here proves anything.
     fn on_the_way(&self, random: &mut fastrand::Rng) -> WireAnswer {
         let page = "<html><title>Forbidden</title></html>";
-        let answer = match random.u8(..22) {
+        let answer = match random.u8(..26) {
             0 => WireAnswer::refusal(500, "INTERNAL_ERROR", "an error of the server"),
             1 => WireAnswer::refusal(400, "INTERNAL_ERROR", "an error of the server"),
             2 => WireAnswer::answer(502, "<html>bad gateway</html>"),
@@ -266,6 +300,11 @@ impl SimServer {
                 WireAnswer::answer(202, wire::success(ServiceId::new(FIRST_ID - 1), self.second_of(Duration::ZERO), US))
             }
             19 => WireAnswer::answer(200, wire::success(ServiceId::new(77), self.second_of(Duration::ZERO), US)),
+            20..24 => {
+                let statuses =
+                    [206, 226, 300, 304, 400, 405, 409, 410, 411, 421, 423, 425, 431, 451, 499, 501, 507, 520, 524];
+                WireAnswer::answer(statuses[random.usize(..statuses.len())], page)
+            }
             // A proxy that repeats the answer of another request.
             _ => match self.told.as_ref() {
                 Some((id, created)) => WireAnswer::answer(200, wire::success(*id, *created, US)),
@@ -313,7 +352,7 @@ impl SimServer {
 
     /// A page of a record's list is asked for. What the client hears, and when.
     pub(super) fn list(
-        &self,
+        &mut self,
         random: &mut fastrand::Rng,
         clock: Duration,
         bad: bool,
@@ -330,14 +369,33 @@ impl SimServer {
             PageRequest::Token(_) => return (done, WireAnswer::refusal(400, "EXPIRED_VALUE", "the token")),
         };
         let number = usize::try_from(*number).unwrap_or(usize::MAX);
-        let all: Vec<&Made> = self.made.iter().filter(|made| made.record == record && made.is_listed(clock)).collect();
-        let on_page: Vec<SimEntry<'_>> =
+        if number == 1 {
+            let all: Vec<&Made> =
+                self.made.iter().filter(|made| made.record == record && made.is_listed(clock)).collect();
+            self.lists.begin_list(random, bad, record, &all);
+        }
+        let quirk = self.lists.quirk(random, bad, record, number);
+        let is_shown = |made: &&Made| made.record == record && made.is_listed(clock) && self.lists.shows(record, made);
+        let all: Vec<&Made> = self.made.iter().filter(is_shown).collect();
+        let mut on_page: Vec<SimEntry<'_>> =
             all.iter().skip((number - 1) * self.page).take(self.page).map(|made| self.entry(made)).collect();
         if all.is_empty() {
             return (done, WireAnswer::answer(204, ""));
         }
-        let more = number * self.page < all.len();
-        (done, WireAnswer::answer(200, wire::page(&on_page, number, more)))
+        let mut more = number * self.page < all.len();
+        let at = random.usize(..on_page.len().max(1));
+        match quirk {
+            Some(PageQuirk::Empty) => return (done, WireAnswer::answer(204, "")),
+            Some(PageQuirk::EndlessEnd) => more = true,
+            Some(PageQuirk::Lean) => on_page.get_mut(at).into_iter().for_each(|entry| entry.lean = true),
+            Some(PageQuirk::Twice) => on_page.extend(on_page.get(at).copied()),
+            Some(PageQuirk::Cut) | None => {}
+        }
+        let mut body = wire::page(&on_page, number, more);
+        if quirk == Some(PageQuirk::Cut) {
+            body.truncate(random.usize(..body.len()));
+        }
+        (done, WireAnswer::answer(200, body))
     }
 
     /// An attachment is to be deleted. What the client hears, and when.
@@ -412,6 +470,7 @@ impl SimServer {
             url: made.url.as_deref(),
             created: self.second_of(made.created),
             by: made.author,
+            lean: false,
         }
     }
 }

@@ -57,7 +57,6 @@ pub(super) fn work(
             broken: None,
             ended: vec![0; plan.jobs().len()],
             late: HashMap::new(),
-            stale: HashMap::new(),
         }),
     };
     let ports = Ports { service: &floor, journal: &floor, observer: &floor, stop: &stop };
@@ -111,8 +110,6 @@ struct FloorState {
     ended: Vec<u32>,
     /// Final lines that are written too late, by mistake.
     late: HashMap<JobId, Ended>,
-    /// Attachments that were known as ours when a list began, by mistake.
-    stale: HashMap<JobId, RecordClaims>,
 }
 
 impl Floor<'_> {
@@ -158,7 +155,7 @@ impl Floor<'_> {
     /// Asks the service something that changes nothing.
     fn ask(
         &self,
-        ask: impl FnOnce(&SimServer, &mut fastrand::Rng, Duration, bool) -> (Duration, WireAnswer),
+        ask: impl FnOnce(&mut SimServer, &mut fastrand::Rng, Duration, bool) -> (Duration, WireAnswer),
     ) -> WireAnswer {
         if self.request().is_err() {
             return SimServer::unreachable();
@@ -213,25 +210,23 @@ impl Service for Floor<'_> {
     }
 
     fn page(&self, job: JobId, page: &PageRequest) -> PageReply {
-        if mistakes::is_made(Mistake::ReadsClaimsBeforeTheList)
-            && let Ok(claims) = self.journal.claims(job)
-        {
-            self.state().stale.insert(job, claims);
-        }
         let (_, record) = self.plan.record(job).expect("a job of the plan");
         let ask =
-            |server: &SimServer, random: &mut fastrand::Rng, now, bad| server.list(random, now, bad, record, page);
+            |server: &mut SimServer, random: &mut fastrand::Rng, now, bad| server.list(random, now, bad, record, page);
         self.ask(ask).page_reply(SimServer::time(self.clock()))
     }
 
     fn presence(&self, _job: JobId, attachment: ServiceId) -> PresenceReply {
-        let ask =
-            |server: &SimServer, random: &mut fastrand::Rng, now, bad| server.presence(random, now, bad, attachment);
+        let ask = |server: &mut SimServer, random: &mut fastrand::Rng, now, bad| {
+            server.presence(random, now, bad, attachment)
+        };
         self.ask(ask).presence_reply(SimServer::time(self.clock()))
     }
 
     fn now(&self) -> (Timestamp, Clock) {
-        (SimServer::time(self.clock()), Clock::Service)
+        let now = self.clock();
+        let world = lock(self.world);
+        (world.server.client_time(now), world.server.client_clock())
     }
 
     fn cut(&self) {}
@@ -252,9 +247,6 @@ impl Journal for Floor<'_> {
     }
 
     fn claims(&self, job: JobId) -> Result<RecordClaims, JournalError> {
-        if mistakes::is_made(Mistake::ReadsClaimsBeforeTheList) {
-            return Ok(self.state().stale.remove(&job).unwrap_or_default());
-        }
         self.journal.claims(job)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::disk::SimDisk;
-use super::process::{Dead, Fate, TARGET, take_hold};
+use super::process::{Dead, Fate, TARGET, held_by, take_hold};
 use super::server::SimServer;
 use super::service_watch::ServiceWatch;
 use super::virtual_pool::Alone;
@@ -24,6 +24,7 @@ use crate::undo::journal::ResultsUndoJournal;
 use crate::undo::machine::Undoing;
 use crate::undo::ports::{UndoAnswer, UndoJob, UndoJournal, UndoPolicy};
 use crate::undo::select::UndoSelection;
+use crate::upload::RowKey;
 
 /// No undo of a few rows needs more turns than this.
 const MOST_TURNS: u32 = 20_000;
@@ -39,7 +40,11 @@ pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<(), D
     if work.rows.is_empty() {
         return Ok(Ok(()));
     }
+    let undone: Vec<RowKey> = work.rows.iter().map(|row| row.key).collect();
+    let Ok(attachments) = held_by(held.seen(), &undone) else { return Ok(Err(Dead)) };
+    world.server.lists.begin_run(attachments);
     let Ok(log) = held.begin_without_manifest() else { return Ok(Err(Dead)) };
+    world.mark_is_sure = true;
     let Ok(lines) = log.stored_lines(work.rows.iter().map(|row| row.key)) else { return Ok(Err(Dead)) };
     let log = Alone::new(log);
     let clock = Mutex::new(world.clock);

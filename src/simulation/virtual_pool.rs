@@ -16,7 +16,7 @@ use super::wishes::Wish;
 use super::world::SimWorld;
 use crate::cli::run::ports::ResultsJournal;
 use crate::engine::{
-    Clock, Ended, Engine, Journal, JournalError, ListQuestion, ListResult, ListTicket, Next, UploadResult, UploadTicket,
+    Ended, Engine, Journal, JournalError, ListQuestion, ListResult, ListTicket, Next, UploadResult, UploadTicket,
 };
 use crate::plan::Plan;
 use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
@@ -221,7 +221,7 @@ impl<'a> VirtualPool<'a> {
         let UploadTicket { job, announce, tries, .. } = ticket;
         let mut sent_at = None;
         if announce {
-            let time = SimServer::time(self.world.clock);
+            let time = self.world.server.client_time(self.world.clock);
             if let Err(why) = self.memory.begin(job, time, tries - 1) {
                 self.die_if_down()?;
                 return Ok((self.world.clock, News::ResultsFailed { ticket, why }));
@@ -281,7 +281,7 @@ impl<'a> VirtualPool<'a> {
                     PageReply::Not(reply) => self.watcher.heard(now, reply),
                 }
                 let result = match self.memory.claims(ticket.job) {
-                    Ok(claims) => ListResult::Page { reply, claims, clock: Clock::Service },
+                    Ok(claims) => ListResult::Page { reply, claims, clock: self.world.server.client_clock() },
                     Err(why) => {
                         self.die_if_down()?;
                         ListResult::ResultsFailed(why)

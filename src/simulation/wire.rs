@@ -100,6 +100,7 @@ pub(super) fn deleted(id: ServiceId) -> String {
 }
 
 /// An attachment as a list shows it.
+#[derive(Clone, Copy)]
 pub(super) struct SimEntry<'a> {
     pub(super) id: ServiceId,
     pub(super) name: &'a str,
@@ -107,6 +108,8 @@ pub(super) struct SimEntry<'a> {
     pub(super) url: Option<&'a str>,
     pub(super) created: Timestamp,
     pub(super) by: ServiceId,
+    /// Whether name and size are left out.
+    pub(super) lean: bool,
 }
 
 /// A page of a list.
@@ -114,12 +117,13 @@ pub(super) fn page(entries: &[SimEntry<'_>], number: usize, more: bool) -> Strin
     let mut data = String::new();
     for entry in entries {
         let comma = if data.is_empty() { "" } else { "," };
-        let SimEntry { id, name, size, url, created, by } = entry;
+        let SimEntry { id, name, size, url, created, by, lean } = entry;
         let url = url.map_or("null".to_owned(), |url| format!("\"{url}\""));
+        let told = if *lean { String::new() } else { format!(r#""File_Name":"{name}","Size":"{size}","#) };
         // Writing into a text cannot fail.
         let _ = write!(
             data,
-            r#"{comma}{{"id":"{id}","File_Name":"{name}","Size":"{size}","Created_Time":"{created}","Created_By":{{"id":"{by}"}},"$link_url":{url}}}"#
+            r#"{comma}{{"id":"{id}",{told}"Created_Time":"{created}","Created_By":{{"id":"{by}"}},"$link_url":{url}}}"#
         );
     }
     let count = entries.len();

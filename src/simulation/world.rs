@@ -1,7 +1,7 @@
 //! One world: what the user wants, a service with its weaknesses, a disk, and what is going to go wrong. All of it is
 //! drawn from one number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::outcome::Status;
 use crate::results::{ResendRules, ResultsOptions, look};
 use crate::simulation::disk::SimDisk;
 use crate::units::Rate;
+use crate::upload::RowKey;
 
 /// Runs in which things go wrong; in later ones they do not, so every row must come to its end.
 const BAD_RUNS: u32 = 4;
@@ -30,6 +31,8 @@ pub(super) struct SimWorld {
     accepted: Vec<Wish>,
     /// Of each kind of wish, how many there were at once at most: so many attachments may be made.
     pub(super) wanted: BTreeMap<WishKind, usize>,
+    /// Of each kind of wish, how often the user asked for a further attachment beside one that is there.
+    pub(super) further: BTreeMap<WishKind, usize>,
     /// Of each kind of wish that there ever was, whether the service refuses it: it never changes its mind.
     refused: BTreeMap<WishKind, bool>,
     pub(super) format: WishFormat,
@@ -68,6 +71,7 @@ impl SimWorld {
             accepted: wishes.clone(),
             wishes,
             wanted: BTreeMap::new(),
+            further: BTreeMap::new(),
             refused: BTreeMap::new(),
             format: WishFormat::Csv,
             server,
@@ -114,9 +118,14 @@ impl SimWorld {
         Policy { limit: None, max_credits: None, max_failures: MaxFailures::default(), ..settings }
     }
 
-    /// Once, when things have calmed down, what is `unknown` is looked at again.
-    pub(super) fn resend(&self) -> ResendRules {
-        ResendRules { unknown: self.runs == BAD_RUNS + 1, ..ResendRules::default() }
+    /// Once, when things have calmed down, what is `unknown` is looked at again. Before that, now and then a row that was
+    /// uploaded is sent once more.
+    pub(super) fn resend(&mut self, uploaded: &[RowKey]) -> ResendRules {
+        let mut changed = HashSet::new();
+        if self.is_bad() && !uploaded.is_empty() && self.random.u8(..6) == 0 {
+            changed.insert(uploaded[self.random.usize(..uploaded.len())]);
+        }
+        ResendRules { unknown: self.runs == BAD_RUNS + 1, changed, ..ResendRules::default() }
     }
 
     /// The wishes that the manifest has now, in its order: row by row.
@@ -160,7 +169,6 @@ impl SimWorld {
     /// A run has begun with this manifest.
     pub(super) fn accept(&mut self) {
         self.accepted = self.wishes.clone();
-        self.set_aside = None;
         self.mark_is_sure = true;
     }
 
@@ -223,6 +231,11 @@ impl SimWorld {
         self.tell(|| format!("the results are refused, and the right ones put back: {}", right.is_some()));
         right.iter().for_each(|right| self.disk.put(&self.path, right));
         right.is_some()
+    }
+
+    /// The results were not refused: nothing is missing from them, whether they are a copy or not.
+    pub(super) fn results_are_right(&mut self) {
+        self.set_aside = None;
     }
 
     fn count_wishes(&mut self) {

@@ -14,6 +14,8 @@ use crate::engine::settle::queue::Turn;
 use crate::engine::{Clock, Elapsed, Ended, JobId, ListTicket, PriorDoubt, RecordIx};
 use crate::outcome::{OwnCode, Status};
 use crate::reply::{DoubtBecause, FailedBy, Refusal, Reply, RetryBecause, StopBecause, Verdict};
+#[cfg(test)]
+use crate::simulation::mistakes::{Mistake, is_made};
 
 /// The second read of a record comes so long after the first, or after the settle time if that is less.
 const SECOND_READ_AFTER: Duration = Duration::from_secs(5);
@@ -103,6 +105,8 @@ impl Engine<'_> {
         let mut absent = Vec::new();
         for (id, finding) in rows.into_iter().zip(findings) {
             let at_first = absent_at_first.as_ref().map(|first| first.contains(&id));
+            #[cfg(test)]
+            let at_first = if is_made(Mistake::SettlesByOneReading) { Some(true) } else { at_first };
             let is_absent = finding == SettleDecision::Absent;
             match decide::after_read(finding, at_first) {
                 Some(decision) => {
