@@ -31,7 +31,8 @@ struct SimDiskState {
     holders: u64,
     operations: u64,
     trouble: Option<DiskFault>,
-    meddling: Option<(u64, Meddling)>,
+    /// What others are going to do, each before the operation of this number.
+    meddlings: Vec<(u64, Meddling)>,
     /// After a crash nothing works until the machine is up again.
     down: bool,
     /// Whether the last change to a file as a whole was that its end was cut off.
@@ -159,13 +160,14 @@ impl SimDisk {
         let mut world = self.world();
         world.down = false;
         world.trouble = None;
+        world.meddlings.clear();
         world.locks.clear();
         world.claims.clear();
     }
 
     /// Lets another program come in before this operation.
     pub fn meddle_at(&self, operation: u64, meddling: Meddling) {
-        self.world().meddling = Some((operation, meddling));
+        self.world().meddlings.push((operation, meddling));
     }
 
     /// Lets another program come in now. What it does to names is as lasting as if its folder were synced.
@@ -238,6 +240,14 @@ impl SimDisk {
         world.durable_names.insert(path.to_owned(), file);
     }
 
+    /// Takes a name away for good.
+    pub fn take_away(&self, path: &Path) {
+        let mut world = self.world();
+        world.pending.retain(|naming| naming.path() != path);
+        world.names.remove(path);
+        world.durable_names.remove(path);
+    }
+
     /// The user replaces a file by a copy of it, and nobody sees to it that the name is on the disk.
     pub fn copy_over(&self, path: &Path) {
         let mut world = self.world();
@@ -265,9 +275,9 @@ impl SimDisk {
         }
         let operation = world.operations;
         world.operations += 1;
-        if let Some((_, meddling)) = world.meddling.take_if(|(at, _)| *at == operation) {
-            world.meddle(&meddling);
-        }
+        let (now, later) = std::mem::take(&mut world.meddlings).into_iter().partition(|(at, _)| *at == operation);
+        world.meddlings = later;
+        now.into_iter().for_each(|(_, meddling): (u64, Meddling)| world.meddle(&meddling));
         let course = match world.trouble {
             Some(DiskFault::Fail(at)) if at == operation => Course::Half(io::Error::other("told to fail")),
             Some(DiskFault::Crash(at)) if at == operation => {

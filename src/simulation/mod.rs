@@ -20,6 +20,7 @@
 mod checker;
 pub(crate) mod disk;
 mod list_habits;
+mod meddlers;
 pub(crate) mod mistakes;
 mod process;
 mod server;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::meddlers::SimMeddler;
 use super::mistakes::{Mistake, is_made};
 use super::virtual_pool::{Alone, VirtualPool};
 use super::wishes::{self, WishKind};
 use super::world::SimWorld;
-use super::{threads, undo};
+use super::{meddlers, threads, undo};
 use crate::check::{self, Checked, Checkup, Earlier};
 use crate::cli::run::ports::{self, ResultsJournal};
 use crate::cli::run::rows::ManifestRows;
@@ -22,7 +23,8 @@ use crate::outcome::Status;
 use crate::plan::recognise::{MovedRule, RecogniseOptions, Recogniser, RenamedRule};
 use crate::plan::{self, Plan};
 use crate::results::{
-    GroupLog, LockedResults, MarkRule, ResendRules, ResultsError, ResultsOptions, ResultsSnapshot, Taking, hold,
+    EndError, GroupLog, KnownRuns, LockedResults, MarkRule, ResendRules, ResultsError, ResultsOptions, ResultsSnapshot,
+    Taking, hold,
 };
 use crate::simulation::disk::SimDisk;
 use crate::upload::{RowKey, ServiceId};
@@ -46,6 +48,11 @@ pub(super) enum Fate {
     DiskFails(u64),
     /// A signal at this turn.
     Signal(u32),
+    /// Before this operation on the disk, somebody else does something to the results file.
+    Meddled {
+        operation: u64,
+        how: SimMeddler,
+    },
 }
 
 /// The process has ended before its time.
@@ -69,7 +76,10 @@ pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
     let fate = begin(&mut lock(world));
     let takes_back = lock(world).takes_back();
     let ended = match takes_back {
-        true => undo::take_back(&mut lock(world), fate)?,
+        true => {
+            let taken_back = undo::take_back(&mut lock(world), fate)?;
+            taken_back.and_then(|finished| ended(world, finished))
+        }
         false => process(world, fate, hands)?,
     };
     let power = match fate {
@@ -80,6 +90,9 @@ pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
     if power {
         // The mark may not outlast the loss: nobody could tell the copy from the right ones then.
         world.put_right_ones_back();
+    }
+    if let Fate::Meddled { how, .. } = fate {
+        how.is_put_right(&mut world);
     }
     let SimWorld { disk, server, random, clock, mark_is_sure, .. } = &mut *world;
     if ended.is_err() {
@@ -108,18 +121,20 @@ fn begin(world: &mut SimWorld) -> Fate {
     match fate {
         Fate::CrashInDisk { operation, .. } => world.disk.crash_at(operations + operation),
         Fate::DiskFails(operation) => world.disk.fail_at(operations + operation),
+        Fate::Meddled { operation, how } => how.meddle_at(world, operations + operation),
         _ => {}
     }
     fate
 }
 
 fn fate(random: &mut fastrand::Rng) -> Fate {
-    match random.u8(..10) {
-        0 | 1 => Fate::Kill(random.u32(..80)),
-        2 | 3 => Fate::PowerCut(random.u32(..80)),
-        4 | 5 => Fate::CrashInDisk { operation: random.u64(..60), power: random.bool() },
-        6 => Fate::DiskFails(random.u64(..60)),
-        7 => Fate::Signal(random.u32(..60)),
+    match random.u8(..20) {
+        0..4 => Fate::Kill(random.u32(..80)),
+        4..8 => Fate::PowerCut(random.u32(..80)),
+        8..12 => Fate::CrashInDisk { operation: random.u64(..60), power: random.bool() },
+        12..14 => Fate::DiskFails(random.u64(..60)),
+        14..16 => Fate::Signal(random.u32(..60)),
+        16..18 => Fate::Meddled { operation: random.u64(..60), how: SimMeddler::draw(random) },
         _ => Fate::Well,
     }
 }
@@ -131,10 +146,14 @@ pub(super) fn take_hold(
     options: &ResultsOptions,
 ) -> Result<Result<LockedResults<SimDisk>, Dead>, String> {
     match hold(world.disk.clone(), &world.path, options) {
-        Ok(held) => {
-            world.results_are_right();
-            Ok(Ok(held))
-        }
+        Ok(held) => match held.seen().has_not_vanished(&KnownRuns::default()) {
+            Ok(()) => {
+                world.results_are_right();
+                Ok(Ok(held))
+            }
+            Err(_) if world.disk.contents(&meddlers::aside()).is_some() => Ok(Err(Dead)),
+            Err(error) => Err(format!("results as a run left them: {error}")),
+        },
         Err(error @ ResultsError::BelowMark { .. }) => match world.put_right_ones_back() {
             true => Ok(Err(Dead)),
             false => Err(format!("results as a run left them: {error}")),
@@ -180,7 +199,8 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
     if plan.is_empty() {
         let finished = log.compact(&rows);
         world.done = finished.is_ok();
-        return Ok(finished.map(drop).map_err(|_| Dead));
+        drop(world);
+        return Ok(ended(shared, finished.map(drop)));
     }
     let contents = ports::SentContents::default();
     let engine =
@@ -199,8 +219,8 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
                 contents: &contents,
                 old_layout,
             };
-            let ended = VirtualPool::new(&mut lock(shared), &plan, &journal, engine).drive(fate)?;
-            ended.map(|()| log.into_inner())
+            let pool_ended = VirtualPool::new(&mut lock(shared), &plan, &journal, engine).drive(fate)?;
+            pool_ended.map(|()| log.into_inner())
         }
         Hands::Threads => {
             let log = GroupLog::new(log).map_err(|error| error.to_string())?;
@@ -214,13 +234,25 @@ fn process(shared: &Mutex<SimWorld>, fate: Fate, hands: Hands) -> Result<Result<
                 contents: &contents,
                 old_layout,
             };
-            let ended = threads::work(shared, &plan, &journal, engine, fate)?;
+            let pool_ended = threads::work(shared, &plan, &journal, engine, fate)?;
             // What is left in memory is written now, unless nothing can be written any more.
             let closed = log.close();
-            ended.and_then(|()| closed.map_err(|_| Dead))
+            pool_ended.and_then(|()| ended(shared, closed))
         }
     };
-    Ok(log.and_then(|log| log.compact(&rows).map(drop).map_err(|_| Dead)))
+    Ok(log.and_then(|log| ended(shared, log.compact(&rows).map(drop))))
+}
+
+/// How a run ended. Where somebody took the results away, what they held is saved.
+pub(super) fn ended<T>(world: &Mutex<SimWorld>, ended: Result<T, EndError<SimDisk>>) -> Result<T, Dead> {
+    ended.map_err(|error| {
+        if let EndError::Displaced(displaced) = error {
+            let rescued = displaced.rescue(displaced.folder(), "run").ok();
+            drop(displaced);
+            lock(world).rescued = rescued;
+        }
+        Dead
+    })
 }
 
 /// The rows that have this status by the results, in an order that hangs on nothing else.

@@ -18,7 +18,7 @@ use crate::engine::requests::{RequestEngine, RequestHandler as _, RequestPolicy,
 use crate::listing::ListReading;
 use crate::outcome::Status;
 use crate::reply::{PageReply, PresenceReply, Reply, RetryBecause, StopBecause, Verdict};
-use crate::results::{Disk as _, Line, LockedResults, ResultsOptions};
+use crate::results::{Disk as _, EndError, Line, LockedResults, ResultsOptions};
 use crate::undo::UndoWork;
 use crate::undo::journal::ResultsUndoJournal;
 use crate::undo::machine::Undoing;
@@ -31,14 +31,17 @@ const MOST_TURNS: u32 = 20_000;
 /// Nor more time.
 const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 
+/// Whether the results became a table in the end.
+type UndoFinish = Result<(), EndError<SimDisk>>;
+
 /// Takes back what chance chooses; when things have calmed down, only what earlier undos left in doubt.
-pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<(), Dead>, String> {
+pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<UndoFinish, Dead>, String> {
     let options = ResultsOptions { target: Some(TARGET.to_owned()), ..ResultsOptions::default() };
     let Ok(held) = take_hold(world, &options)? else { return Ok(Err(Dead)) };
     let Ok(work) = work(world, &held) else { return Ok(Err(Dead)) };
     world.tell(|| format!("an undo of {} attachments; others: {:?}", work.rows.len(), work.not_undone));
     if work.rows.is_empty() {
-        return Ok(Ok(()));
+        return Ok(Ok(Ok(())));
     }
     let undone: Vec<RowKey> = work.rows.iter().map(|row| row.key).collect();
     let Ok(attachments) = held_by(held.seen(), &undone) else { return Ok(Err(Dead)) };
@@ -79,7 +82,7 @@ pub(super) fn take_back(world: &mut SimWorld, fate: Fate) -> Result<Result<(), D
         busy: 0,
     };
     let ended = hands.drive(fate)?;
-    Ok(ended.and_then(|()| log.into_inner().compact_without_manifest().map(drop).map_err(|_| Dead)))
+    Ok(ended.map(|()| log.into_inner().compact_without_manifest().map(drop)))
 }
 
 fn work(world: &mut SimWorld, held: &LockedResults<SimDisk>) -> io::Result<UndoWork> {

@@ -319,13 +319,13 @@ impl<'a> VirtualPool<'a> {
         self.ended[ended.job.0 as usize] += 1;
         ended.outcome.finished_at = Some(SimServer::time(self.world.clock));
         self.world.tell(|| format!("{:?} has ended: {:?}", ended.job, ended.outcome));
-        if self.broken_log {
-            return Ok(());
-        }
+        // Results that somebody took away still take lines in, to be saved.
         if let Err(why) = self.memory.finish(&ended) {
             self.die_if_down()?;
-            self.broken_log = true;
-            self.engine.handle_results_failure(&why);
+            if !self.broken_log {
+                self.broken_log = true;
+                self.engine.handle_results_failure(&why);
+            }
         }
         Ok(())
     }

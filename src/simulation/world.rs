@@ -51,6 +51,8 @@ pub(super) struct SimWorld {
     random_for_copies: fastrand::Rng,
     /// The results themselves, while an older copy stands in their place.
     set_aside: Option<Vec<u8>>,
+    /// What a run saved of results that somebody took away.
+    pub(super) rescued: Option<PathBuf>,
     /// Whether the mark beside the results knows all that they hold: a loss of power may have taken it back.
     pub(super) mark_is_sure: bool,
     /// The last run came to its end, and nothing is left to do.
@@ -85,6 +87,7 @@ impl SimWorld {
             copies: Vec::new(),
             random_for_copies: fastrand::Rng::with_seed(!seed),
             set_aside: None,
+            rescued: None,
             mark_is_sure: true,
             done: false,
             traced: std::env::var_os("ATTACHE_SIM_SEED").is_some(),
@@ -231,6 +234,11 @@ impl SimWorld {
         self.tell(|| format!("the results are refused, and the right ones put back: {}", right.is_some()));
         right.iter().for_each(|right| self.disk.put(&self.path, right));
         right.is_some()
+    }
+
+    /// The results as they stood before this run began.
+    pub(super) fn last_copy(&self) -> Option<Vec<u8>> {
+        self.copies.last().cloned()
     }
 
     /// The results were not refused: nothing is missing from them, whether they are a copy or not.
