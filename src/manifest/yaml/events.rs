@@ -181,7 +181,8 @@ impl Events {
             }
             Some(Err(error)) => {
                 // A path of Windows between double quotes is the usual way to it.
-                let hint = match error.info().contains("escape") {
+                let is_escape = ["escape", "hexadecimal"].iter().any(|word| error.info().contains(word));
+                let hint = match is_escape {
                     true => {
                         "between double quotes \\ begins an escape: write \\\\ or /, or put the value between single quotes"
                     }
