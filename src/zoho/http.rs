@@ -136,8 +136,8 @@ impl Proxies {
     ///
     /// A variable holds something that is no address of an HTTP proxy. The value is not shown: it may hold a password.
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Proxies, HttpError> {
-        let either =
-            |upper: &str, lower: &str| get(upper).or_else(|| get(lower)).filter(|value| !value.trim().is_empty());
+        let set = |name: &str| get(name).filter(|value| !value.trim().is_empty());
+        let either = |upper: &str, lower: &str| set(upper).or_else(|| set(lower));
         let proxy = match (either("HTTPS_PROXY", "https_proxy"), either("ALL_PROXY", "all_proxy")) {
             (Some(address), _) => Some(proxy_at(&address, "HTTPS_PROXY")?),
             (None, Some(address)) => Some(proxy_at(&address, "ALL_PROXY")?),

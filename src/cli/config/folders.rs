@@ -20,7 +20,7 @@ pub fn token_folder() -> Option<PathBuf> {
 }
 
 fn own_folder(variable: &str, of_system: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
-    match std::env::var_os(variable).filter(|folder| !folder.is_empty()) {
+    match std::env::var_os(variable).filter(|folder| !folder.to_string_lossy().trim().is_empty()) {
         Some(folder) => Some(PathBuf::from(folder)),
         None => of_system().map(|folder| folder.join("attache")),
     }
