@@ -21,6 +21,7 @@ use super::hosts::Target;
 use super::http::{self, HttpError, HttpOptions, TimeLimits};
 use super::list::{Fields, read_page};
 use super::multipart::Form;
+use super::request_log::{self, RequestNote};
 use crate::content::{Fingerprint, FingerprintKind};
 use crate::crm::ApiVersion;
 use crate::crm::limits::PER_PAGE;
@@ -31,6 +32,7 @@ use crate::reply::{
     AttachmentPresence, DoubtBecause, FailedBy, ListReply, Listed, PageReply, PresenceReply, Refusal, Reply,
     RetryBecause, StopBecause, Verdict,
 };
+use crate::units;
 use crate::upload::{FileSource, RecordId, ServiceId, SourceKind, Upload};
 
 /// Speaks to one target with one set of credentials; shared by all threads.
@@ -274,7 +276,9 @@ impl Client {
         };
         let address = format!("{}/{attachment}", address(&lease.target, module, record));
         let request = self.agent.get(address).header("authorization", authorization(&lease.token));
+        let note = RequestNote::of(&request);
         let exchange = self.note_headers(http::exchange_without_content(request.call()));
+        request_log::tell(note, &exchange, &lease.token);
         presence_reply(&exchange, || self.reply(Ask::List, &exchange, &lease, format_args!("")))
     }
 
@@ -287,7 +291,9 @@ impl Client {
         let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
         let address = format!("{}/{attachment}", address(&lease.target, module, record));
         let request = self.agent.delete(address).header("authorization", authorization(&lease.token));
+        let note = RequestNote::of(&request);
         let exchange = self.note_headers(http::exchange_of_change(request.call()));
+        request_log::tell(note, &exchange, &lease.token);
         let done = delete_reply(&exchange, attachment, || {
             self.reply(Ask::Delete, &exchange, &lease, format_args!("the request had left"))
         });
@@ -310,7 +316,9 @@ impl Client {
         let address = format!("{}/crm/{version}/Attachments", lease.target.api());
         let request = self.agent.get(address).header("authorization", authorization(&lease.token));
         let request = query.parameters().into_iter().fold(request, |request, (name, value)| request.query(name, value));
+        let note = RequestNote::of(&request);
         let exchange = self.note_headers(http::exchange(request.call(), false));
+        request_log::tell(note, &exchange, &lease.token);
         let (status, body) = match &exchange {
             Exchange::Answer(Answer {
                 status: status @ 200,
@@ -348,10 +356,12 @@ impl Client {
         let request = self.agent.get(address).config().timeout_recv_body(Some(time)).build();
         let request =
             request.header("authorization", authorization(&lease.token)).header("accept-encoding", "identity");
+        let note = RequestNote::of(&request);
         let mut response = match request.call() {
             Ok(response) if response.status() == 200 => response,
             result => {
                 let exchange = self.note_headers(http::exchange(result, false));
+                request_log::tell(note, &exchange, &lease.token);
                 if matches!(&exchange, Exchange::Answer(Answer { status: 204, .. })) {
                     self.tokens.worked(lease.generation);
                     return Ok(DownloadEnd::Gone);
@@ -359,6 +369,7 @@ impl Client {
                 return Err(Box::new(self.reply(Ask::List, &exchange, &lease, format_args!(""))));
             }
         };
+        request_log::tell_status(note, 200, "a file");
         self.tokens.worked(lease.generation);
         self.learn(answer::date(response.headers()), answer::credits_left(response.headers()));
         download::read(&mut response, &|| self.cut.is_cut(), take).map_err(|cut| {
@@ -381,7 +392,9 @@ impl Client {
             let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
             let address = format!("{}/crm/{}/{path}", lease.target.api(), lease.target.version());
             let request = self.agent.get(address).header("authorization", authorization(&lease.token));
+            let note = RequestNote::of(&request);
             let exchange = self.note_headers(http::exchange(request.call(), false));
+            request_log::tell(note, &exchange, &lease.token);
             if let Exchange::Answer(Answer { status: 200, body: Some(body), .. }) = &exchange
                 && let Ok(value) = serde_json::from_slice(body)
             {
@@ -412,8 +425,11 @@ impl Client {
             .header("authorization", authorization(&lease.token))
             .header("content-type", form.content_type())
             .header("content-length", body.length());
+        let note = RequestNote::of(&request).map(|note| note.with(&units::size(body.length())));
         let result = request.send(SendBody::from_reader(body));
-        self.note_headers(http::exchange(result, body.handed_out() > 0))
+        let exchange = self.note_headers(http::exchange(result, body.handed_out() > 0));
+        request_log::tell(note, &exchange, &lease.token);
+        exchange
     }
 
     fn get_page(&self, lease: &Lease, address: &str, fields: Fields, page: &PageRequest) -> Exchange {
@@ -427,7 +443,10 @@ impl Client {
             PageRequest::Number(number) => request.query("page", number.to_string()),
             PageRequest::Token(token) => request.query("page_token", token),
         };
-        self.note_headers(http::exchange(request.call(), false))
+        let note = RequestNote::of(&request).map(|note| note.with(&page_in_words(page)));
+        let exchange = self.note_headers(http::exchange(request.call(), false));
+        request_log::tell(note, &exchange, &lease.token);
+        exchange
     }
 
     fn fields(&self) -> Fields {
@@ -536,6 +555,15 @@ pub(crate) fn authorization(token: &Secret) -> HeaderValue {
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
+}
+
+/// Which page of a list, for people; nothing for the first.
+fn page_in_words(page: &PageRequest) -> String {
+    match page {
+        PageRequest::First => String::new(),
+        PageRequest::Number(number) => format!("page {number}"),
+        PageRequest::Token(_) => "the page that follows".to_owned(),
+    }
 }
 
 /// Whether a refusal speaks of the token that names a page: it is too old, or of another list.

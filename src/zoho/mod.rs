@@ -26,6 +26,7 @@ mod json;
 pub(crate) mod list;
 mod multipart;
 mod query;
+mod request_log;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::auth::Lease;
 use super::classify::{Ask, Exchange};
 use super::client::{Client, authorization, no_token, plain};
 use super::http;
+use super::request_log::{self, RequestNote};
 use crate::outcome::OwnCode;
 use crate::reply::{Reply, RetryBecause, Verdict};
 
@@ -39,7 +40,8 @@ impl Client {
     pub(crate) fn get_json(&self, root: ApiRoot, path: &str) -> Result<Option<Value>, Box<Reply>> {
         let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
         let request = self.agent.get(address(&lease, root, path)).header("authorization", authorization(&lease.token));
-        self.json(&lease, request.call())
+        let note = RequestNote::of(&request);
+        self.json(&lease, note, request.call())
     }
 
     /// Sends a question as JSON and gets JSON; `None` where the service answers that there is nothing.
@@ -54,15 +56,18 @@ impl Client {
             .post(address(&lease, root, path))
             .header("authorization", authorization(&lease.token))
             .header("content-type", "application/json");
-        self.json(&lease, request.send(body.to_string()))
+        let note = RequestNote::of(&request);
+        self.json(&lease, note, request.send(body.to_string()))
     }
 
     fn json(
         &self,
         lease: &Lease,
+        note: Option<RequestNote>,
         result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Option<Value>, Box<Reply>> {
         let exchange = self.note_headers(http::exchange(result, false));
+        request_log::tell(note, &exchange, &lease.token);
         match &exchange {
             Exchange::Answer(Answer { status: 204, .. }) => {
                 self.tokens.worked(lease.generation);
@@ -90,13 +95,16 @@ impl Client {
         let lease = self.tokens.lease().map_err(|error| Box::new(no_token(error)))?;
         let request = self.agent.get(address(&lease, root, path)).config().timeout_recv_body(Some(LONGEST_DOWNLOAD));
         let request = request.build().header("authorization", authorization(&lease.token));
+        let note = RequestNote::of(&request);
         let mut response = match request.call() {
             Ok(response) if response.status() == 200 => response,
             result => {
                 let exchange = self.note_headers(http::exchange(result, false));
+                request_log::tell(note, &exchange, &lease.token);
                 return Err(Box::new(self.reply(Ask::List, &exchange, &lease, format_args!(""))));
             }
         };
+        request_log::tell_status(note, 200, "a file");
         self.tokens.worked(lease.generation);
         let mut body = response.body_mut().as_reader().take(MOST_BYTES);
         match io::copy(&mut body, out).and_then(|_| out.flush()) {

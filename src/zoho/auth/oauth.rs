@@ -19,6 +19,7 @@ use crate::zoho::answer::web_page;
 use crate::zoho::classify::{TransportError, broken_code};
 use crate::zoho::hosts::Base;
 use crate::zoho::http;
+use crate::zoho::request_log::{self, RequestNote};
 
 /// What a token lives if the answer does not say.
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
@@ -57,10 +58,14 @@ impl From<OAuthRefusal> for TokenError {
 
 /// Asks the accounts server. Secrets go in the body, where no log of addresses sees them.
 pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Result<Grant, OAuthRefusal> {
-    let result = agent.post(format!("{accounts}/oauth/v2/token")).send_form(form.iter().copied());
-    let mut response = match result {
+    let request = agent.post(format!("{accounts}/oauth/v2/token"));
+    let note = RequestNote::of(&request).map(|note| note.with(accounts.host()));
+    let mut response = match request.send_form(form.iter().copied()) {
         Ok(response) => response,
-        Err(error) => return Err(OAuthRefusal::Other(not_reached(accounts, &error))),
+        Err(error) => {
+            request_log::tell_broken(note, &http::detail(&error));
+            return Err(OAuthRefusal::Other(not_reached(accounts, &error)));
+        }
     };
     let status = response.status().as_u16();
     if (300..400).contains(&status) {
@@ -71,7 +76,10 @@ pub(crate) fn ask(agent: &Agent, accounts: &Base, form: &[(&str, &str)]) -> Resu
     }
     let retry_after = http::asks_to_wait(&response);
     let body = Zeroizing::new(http::read_body(&mut response).unwrap_or_default());
-    granted(accounts, status, &body).map_err(|refusal| match refusal {
+    let grant = granted(accounts, status, &body);
+    // What is wrong is told by whoever needs the token; a refusal comes with status 200 as well.
+    request_log::tell_status(note, status, if grant.is_ok() { "a token" } else { "no token" });
+    grant.map_err(|refusal| match refusal {
         OAuthRefusal::TooMany(_) => OAuthRefusal::TooMany(retry_after),
         OAuthRefusal::Other(failure) => {
             let message = without_secrets(failure.message, form);
