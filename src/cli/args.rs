@@ -41,6 +41,7 @@ const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n
     help_template = HELP,
     max_term_width = 100,
     disable_help_subcommand = true,
+    args_override_self = true,
     before_help = "\
 Examples:
   attache run uploads.csv --dry-run     check everything, show the plan, send nothing
@@ -64,11 +65,14 @@ pub struct Cli {
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct CommonArgs {
     /// Say only what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 900)]
+    #[arg(short, long, global = true, display_order = 900)]
     pub quiet: bool,
-    /// Say more of what is done
+    /// Say every problem, and what becomes of each row; -vv: every request, too
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
     pub verbose: u8,
+    /// Add all of that to this file, with the time, whatever the screen shows
+    #[arg(long, global = true, value_name = "FILE", display_order = 903)]
+    pub log_file: Option<PathBuf>,
     /// When to use colour: auto (on a terminal, unless NO_COLOR is set), always, never
     // Values with explanations of their own would stretch the help of every command over a screen.
     #[arg(
@@ -80,6 +84,22 @@ pub struct CommonArgs {
         hide_possible_values = true
     )]
     pub color: ColorWhen,
+}
+
+impl CommonArgs {
+    /// Of two words against each other the later one holds, and what is typed over what the environment says.
+    fn settle(&mut self, matches: &ArgMatches) {
+        if self.quiet && self.verbose > 0 {
+            let typed_at = |word| match matches.value_source(word) {
+                Some(ValueSource::CommandLine) => matches.indices_of(word).and_then(Iterator::last),
+                _ => None,
+            };
+            match typed_at("verbose") > typed_at("quiet") {
+                true => self.quiet = false,
+                false => self.verbose = 0,
+            }
+        }
+    }
 }
 
 /// The commands.
@@ -868,8 +888,8 @@ fn with_variables(command: clap::Command, prefix: &str, without: &[&str]) -> cla
 fn with_variable(arg: Arg, prefix: &str) -> Arg {
     let Some(option) = arg.get_long() else { return arg };
     let name = variable(prefix, option);
-    // A variable that the surroundings set to nothing is one that nobody gave: no option takes an empty value.
-    if std::env::var_os(&name).is_some_and(|value| value.is_empty()) {
+    // A variable that the surroundings set to nothing is one that nobody gave: no option takes an empty value, or blanks.
+    if std::env::var_os(&name).is_some_and(|value| value.to_string_lossy().trim().is_empty()) {
         return arg;
     }
     // `1`, `yes` and `on` are what people put into a variable that switches something on.
@@ -885,9 +905,14 @@ fn with_variable(arg: Arg, prefix: &str) -> Arg {
 /// With what to print and how to exit, for mistakes as well as for `--help` and `--version`.
 pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(args).map_err(|error| about_secrets(error, &mut command))?;
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let matches = command.try_get_matches_from_mut(&args).map_err(|error| {
+        let error = about_secrets(error, &mut command);
+        about_variables(error, &args, &mut command)
+    })?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     let (name, matches) = matches.subcommand().unwrap_or(("", &matches));
+    cli.common.settle(matches);
     match &mut cli.command {
         Command::Run(run) => {
             prefer_typed(&mut run.target, matches);
@@ -976,6 +1001,37 @@ fn about_secrets(error: clap::Error, command: &mut clap::Command) -> clap::Error
          environment, or store them once with attache auth login"
     );
     command.error(ErrorKind::UnknownArgument, text)
+}
+
+/// A value that nobody typed is told with the variable that it comes from.
+fn about_variables(error: clap::Error, args: &[OsString], command: &mut clap::Command) -> clap::Error {
+    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) =
+        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+    else {
+        return error;
+    };
+    let Some(option) = arg.split_whitespace().next().and_then(|word| word.strip_prefix("--")) else { return error };
+    let option = option.trim_end_matches('.');
+    let is_typed = args
+        .iter()
+        .filter_map(|arg| arg.to_str()?.strip_prefix("--"))
+        .any(|typed| typed.split_once('=').map_or(typed, |(name, _)| name) == option);
+    let name = variables_of(command, option)
+        .into_iter()
+        .find(|name| std::env::var_os(name).is_some_and(|set| set.to_string_lossy().contains(value.as_str())));
+    let Some(name) = name.filter(|_| !is_typed) else { return error };
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ");
+    let text = text.split_once("\n\n").map_or(text, |(first, _)| first).trim_end();
+    let text = format!("{text}\n  it comes from the environment variable {name}");
+    command.error(error.kind(), text)
+}
+
+/// The variables that an option of this name has, by the commands that take it.
+fn variables_of(command: &clap::Command, option: &str) -> Vec<String> {
+    let own = command.get_arguments().filter(|arg| arg.get_long() == Some(option));
+    let own = own.filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned()));
+    own.chain(command.get_subcommands().flat_map(|sub| variables_of(sub, option))).collect()
 }
 
 #[cfg(test)]
@@ -1113,6 +1169,24 @@ mod tests {
             let text = refusal(args);
             assert!(text.contains(wanted), "{args:?}: {text}");
         }
+    }
+
+    #[test]
+    fn a_later_option_overrides_an_earlier_one() {
+        let run =
+            run(&["m.csv", "--dc", "eu", "--rate", "5/s", "--dc=us", "--rate", "none", "-q", "--concurrency", "2"]);
+        let run = run.unwrap();
+        assert_eq!(run.target.dc, Some(DataCentre::Us));
+        assert_eq!(run.pace.rate.map(|rate| rate.to_string()).as_deref(), Some("none"));
+        let loud = |args: &[&str]| {
+            let args = ["attache", "run", "m.csv"].iter().chain(args).copied();
+            parse(args).map(|cli| (cli.common.quiet, cli.common.verbose)).unwrap()
+        };
+        assert_eq!(loud(&["-q", "-vv"]), (false, 2));
+        assert_eq!(loud(&["-vv", "-q"]), (true, 0));
+        assert_eq!(loud(&["-v", "-v"]), (false, 2));
+        let repeated = self::run(&["m.csv", "--custom-module", "A", "--custom-module", "B"]).unwrap();
+        assert_eq!(repeated.read.custom_module, ["A", "B"], "what is repeatable adds up");
     }
 
     #[test]

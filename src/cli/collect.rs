@@ -44,9 +44,7 @@ pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
         collect(&args.recipe, &args.places, &options, &mut |read| gauge.at(read, None))
     };
     let collected = collected.map_err(failure)?;
-    if !screen.quiet {
-        screen.print(&summary(&collected, &options))?;
-    }
+    screen.print_note(&summary(&collected, &options))?;
     Ok(if collected.counts.all_left_out() > 0 { Exit::SomeFailed } else { Exit::Done })
 }
 

@@ -11,6 +11,7 @@ mod crosswalk;
 mod doctor;
 pub mod explain;
 pub mod failure;
+pub mod log_file;
 pub mod logging;
 pub mod man;
 pub mod report;
@@ -34,8 +35,10 @@ use std::process::ExitCode;
 
 use self::args::{Cli, Command};
 use self::failure::Failure;
+use self::log_file::LogFile;
 use self::screen::Screen;
 use crate::exit::Exit;
+use crate::explain::exits;
 use crate::text::escape_lines_for_terminal;
 
 /// Runs the program on the arguments of this process.
@@ -54,12 +57,23 @@ pub fn main() -> ExitCode {
         }
     };
     let screen = Screen::new(&cli.common);
-    logging::start(screen);
+    let log = match cli.common.log_file.as_deref().map(LogFile::open).transpose() {
+        Ok(log) => log,
+        Err(error) => {
+            stdio::complain(error);
+            return ExitCode::from(Exit::Usage.code());
+        }
+    };
+    if let Some(log) = &log {
+        log.begin(std::env::args_os());
+    }
+    logging::start(screen, log);
     let exit = run(cli, screen).unwrap_or_else(|failure| {
         let advice = advice::advice(&failure.error, &advice::CommandOptions::of(std::env::args_os()));
         screen.error(advice.map_or(failure.to_string(), |advice| format!("{failure}; {advice}")));
         failure.exit
     });
+    screen::keep(&format!("ends with exit status {}: {}", exit.code(), exits::title(exit)));
     ExitCode::from(exit.code())
 }
 
@@ -71,7 +85,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Verify(args) => return verify::run(&args, screen),
         Command::Undo(args) => return undo::run(&args, screen),
         Command::Collect(args) => return collect::run(&args, screen),
-        Command::Report(args) => return report::run(&args, screen.quiet),
+        Command::Report(args) => return report::run(&args, screen),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, screen.quiet),
         Command::Schema(args) => schema::run(args.name),

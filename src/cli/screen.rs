@@ -1,5 +1,5 @@
 //! Which stream gets what, in which look. A reader that has gone away never stops anything: what it would have read is
-//! in the results file.
+//! in the results file. What people are told is kept on record, too, for the log file.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::stdio;
 use super::values::ColorWhen;
 use crate::console::progress::Mode;
-use crate::console::{Look, terminal_width};
+use crate::console::{Look, ON_RECORD, terminal_width};
 use crate::text::{escape_lines_for_terminal, without_error_numbers};
 
 /// The two streams of the program.
@@ -53,17 +53,37 @@ impl Screen {
     pub fn progress(&self) -> Mode {
         match self.quiet {
             true => Mode::Off,
-            false if io::stderr().is_terminal() => Mode::Live,
+            false if io::stderr().is_terminal() && self.verbose < 2 => Mode::Live,
             false => Mode::Plain,
         }
     }
 
-    /// Data, to standard output.
+    /// What a person asked for, to standard output.
+    ///
+    /// # Errors
+    ///
+    /// As [`Screen::print_data`].
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        keep(text);
+        self.print_data(text)
+    }
+
+    /// What a person asked for and `--quiet` takes off the screen: it goes on record all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Screen::print_data`].
+    pub fn print_note(&self, text: &str) -> Result<(), Failure> {
+        keep(text);
+        if self.quiet { Ok(()) } else { self.print_data(text) }
+    }
+
+    /// What a program reads, to standard output. No log has it.
     ///
     /// # Errors
     ///
     /// When it cannot be written for another reason than that nobody reads it.
-    pub fn print(&self, text: &str) -> Result<(), Failure> {
+    pub fn print_data(&self, text: &str) -> Result<(), Failure> {
         let written = write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text);
         stdio::read_or_not(written)
             .map_err(|error| Failure::usage(anyhow!("standard output cannot be written: {error}")))
@@ -71,6 +91,20 @@ impl Screen {
 
     /// Everything else, to standard error.
     pub fn say(&self, text: &str) {
+        keep(text);
+        self.show(text);
+    }
+
+    /// What only those read who want to hear more than what went wrong: with `--quiet` it goes on record alone.
+    pub fn note(&self, text: &str) {
+        keep(text);
+        if !self.quiet {
+            self.show(text);
+        }
+    }
+
+    /// To standard error, and not on record.
+    pub(super) fn show(&self, text: &str) {
         let text = without_error_numbers(text);
         let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), &text);
     }
@@ -78,6 +112,25 @@ impl Screen {
     /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.
     pub fn error(&self, text: impl std::fmt::Display) {
         self.say(&format!("error: {}\n", escape_lines_for_terminal(&text.to_string())));
+    }
+}
+
+/// Whether there is a log that everything goes into.
+pub(super) fn is_on_record() -> bool {
+    log::log_enabled!(target: ON_RECORD, log::Level::Info)
+}
+
+/// Puts a text on record as it is read, without its colours.
+pub(super) fn keep(text: &str) {
+    if is_on_record() {
+        let text = without_error_numbers(text);
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        let level = match plain.split_once(": ") {
+            Some(("error", _)) => log::Level::Error,
+            Some(("warning", _)) => log::Level::Warn,
+            _ => log::Level::Info,
+        };
+        log::log!(target: ON_RECORD, level, "{plain}");
     }
 }
 

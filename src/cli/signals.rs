@@ -1,30 +1,51 @@
 //! Signals: the first asks the run to end, the second ends the program at once. What was ignored when the program began, as
 //! `nohup` and a shell's background jobs have it, stays ignored.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::screen::Screen;
 use crate::engine::StopSignal;
 use crate::exit::Exit;
 
-/// Listens from now on. The first signal is remembered and asks the run to stop; the second leaves without another
-/// word: everything that must survive is in the log already.
+/// Listens from now on. The first signal is remembered and asks the run to stop; the second leaves at once, with one line of
+/// `last_words` on what is left behind: everything that must survive is on the disk already.
 ///
 /// # Errors
 ///
 /// The system lets nobody listen.
-pub fn listen(stop: Arc<StopSignal>) -> io::Result<Arc<OnceLock<Exit>>> {
+pub fn listen(
+    stop: Arc<StopSignal>,
+    screen: Screen,
+    last_words: impl Fn() -> String + Send + Sync + 'static,
+) -> io::Result<Arc<OnceLock<Exit>>> {
     let first = Arc::new(OnceLock::new());
-    let remembered = Arc::clone(&first);
-    hear(move |exit| heard(exit, &remembered, &stop))?;
+    let (remembered, leaving) = (Arc::clone(&first), Leaving { screen, last_words: Box::new(last_words) });
+    hear(move |exit| heard(exit, &remembered, &stop, &leaving))?;
     Ok(first)
 }
 
-fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &StopSignal) {
+fn heard(exit: Exit, first: &OnceLock<Exit>, stop: &StopSignal, leaving: &Leaving) {
     if first.set(exit).is_err() {
-        std::process::exit(i32::from(exit.code()));
+        leaving.leave(exit);
     }
     stop.soft();
+}
+
+/// The end at once that a second signal asks for.
+struct Leaving {
+    screen: Screen,
+    /// What is left behind, in one line.
+    last_words: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Leaving {
+    fn leave(&self, exit: Exit) -> ! {
+        // A block that is drawn at this moment has no line end behind it, and neither has the terminal's own `^C`.
+        let begin = if io::stderr().is_terminal() { "\n" } else { "" };
+        self.screen.say(&format!("{begin}{}\n", (self.last_words)()));
+        std::process::exit(i32::from(exit.code()));
+    }
 }
 
 /// Signals for a command that asks the service in several steps, and a person between them.
@@ -33,16 +54,18 @@ pub struct StepSignals {
     first: OnceLock<Exit>,
     /// How the step of now is stopped; `None` while nothing is under way, when a signal ends the program at once.
     step: Mutex<Option<Arc<StopSignal>>>,
+    leaving: Leaving,
 }
 
 impl StepSignals {
-    /// Listens from now on.
+    /// Listens from now on; `last_words` are those of a second signal.
     ///
     /// # Errors
     ///
     /// The system lets nobody listen.
-    pub fn listen() -> io::Result<Arc<StepSignals>> {
-        let signals = Arc::new(StepSignals { first: OnceLock::new(), step: Mutex::default() });
+    pub fn listen(screen: Screen, last_words: &'static str) -> io::Result<Arc<StepSignals>> {
+        let leaving = Leaving { screen, last_words: Box::new(|| last_words.to_owned()) };
+        let signals = Arc::new(StepSignals { first: OnceLock::new(), step: Mutex::default(), leaving });
         let listener = Arc::clone(&signals);
         hear(move |exit| listener.heard(exit))?;
         Ok(signals)
@@ -51,7 +74,7 @@ impl StepSignals {
     fn heard(&self, exit: Exit) {
         let step = self.step.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match step {
-            Some(stop) => heard(exit, &self.first, &stop),
+            Some(stop) => heard(exit, &self.first, &stop, &self.leaving),
             None => std::process::exit(i32::from(exit.code())),
         }
     }

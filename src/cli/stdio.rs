@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use crate::console::ON_RECORD;
 use crate::exit::Exit;
 use crate::text::escape_lines_for_terminal;
 
@@ -19,8 +20,10 @@ pub fn print(text: &str) -> Exit {
 
 /// Says on standard error what went wrong. It may repeat an argument or a name that came from anyone.
 pub fn complain(what: impl std::fmt::Display) {
+    let what = escape_lines_for_terminal(&what.to_string());
+    log::error!(target: ON_RECORD, "error: {what}");
     // Standard error may be closed as well; the exit status still tells.
-    let _ = writeln!(io::stderr(), "error: {}", escape_lines_for_terminal(&what.to_string()));
+    let _ = writeln!(io::stderr(), "error: {what}");
 }
 
 /// Prints a text.

@@ -57,10 +57,11 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     let work = VerifyWork::of(table.rows()).context("cannot read the results").or_exit(Exit::Results)?;
     let scope = scope(args, &work);
     let stop = Arc::new(StopSignal::default());
-    let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
-    if !screen.quiet {
-        screen.say(&announcement(&work, &scope, &target));
-    }
+    let signal = signals::listen(Arc::clone(&stop), screen, || {
+        "interrupted again: ended at once; the findings so far are not kept, and nothing was changed".to_owned()
+    })
+    .map_err(Failure::usage)?;
+    screen.note(&announcement(&work, &scope, &target));
     let progress = Listing::new(work.records.len(), mode(args.progress, screen.quiet), Box::new(io::stderr()));
     let verified = verify(work, &scope, &service, &policy, &stop, &|step| match step {
         VerifyStep::Census { pages } => progress.aside(Aside::CensusPages(pages)),
@@ -74,8 +75,8 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     };
     show(&verified, args.output, &context).context("cannot write to standard output").map_err(Failure::usage)?;
     keep(&args.results, &verified, screen).or_exit(Exit::Results)?;
-    if args.output == VerifyOutput::Human && !screen.quiet {
-        screen.say(&next_steps(args, &verified));
+    if args.output == VerifyOutput::Human {
+        screen.note(&next_steps(args, &verified));
     }
     Ok(exit(&verified, signal.get().copied()))
 }
@@ -95,17 +96,13 @@ fn scope(args: &VerifyArgs, work: &VerifyWork) -> VerifyScope {
 fn keep(results: &Path, verified: &Verified, screen: Screen) -> anyhow::Result<()> {
     let path = findings_of(results);
     if verified.stop.is_some() {
-        if !screen.quiet {
-            screen.say(&format!("{} is left as it was: the verification did not come to its end.\n", path.display()));
-        }
+        screen.note(&format!("{} is left as it was: the verification did not come to its end.\n", path.display()));
         return Ok(());
     }
     replace(&path, |out| findings::write(&verified.rows, out))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    if !screen.quiet {
-        let path = path.display().to_string();
-        screen.say(&format!("The findings are in {}.\n", crate::text::escape_for_terminal(&path)));
-    }
+    let path = path.display().to_string();
+    screen.note(&format!("The findings are in {}.\n", crate::text::escape_for_terminal(&path)));
     Ok(())
 }
 

@@ -21,6 +21,10 @@ pub mod verify_progress;
 
 use anstyle::{AnsiColor, Style};
 
+/// The target of log records that are kept and never shown: whoever makes them shows them himself, or nobody has to see them
+/// as they come.
+pub const ON_RECORD: &str = "attache::on_record";
+
 /// What text for people is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Look {

@@ -35,6 +35,8 @@ pub struct CheckReport<'a> {
     pub sound: u32,
     /// Whether rows with errors are left out and the others sent.
     pub skipping: bool,
+    /// Whether every problem is shown, and not the first few of each kind.
+    pub every: bool,
 }
 
 /// The problems of one code and weight.
@@ -54,10 +56,11 @@ impl ProblemGroup<'_> {
     }
 }
 
-/// The lines of the manifest that [`render`] quotes: a few for each code, however many problems there are.
-pub fn quoted_lines(problems: &ProblemList) -> Vec<u32> {
+/// The lines of the manifest that [`render`] quotes: a few for each code, however many problems there are, unless `every`
+/// one of them is shown.
+pub fn quoted_lines(problems: &ProblemList, every: bool) -> Vec<u32> {
     let kinds = kinds(problems);
-    let each = shown_of_each(kinds.len());
+    let each = shown_of_each(kinds.len(), every);
     let shown = kinds.iter().flat_map(|kind| kind.problems.iter().take(each));
     let lines: BTreeSet<u32> = shown.filter_map(|problem| problem.line).collect();
     lines.into_iter().collect()
@@ -74,7 +77,7 @@ pub fn render_problems(found: &CheckReport<'_>, lines: &BTreeMap<u32, String>, l
     let renderer = if look.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width).decor_style(DecorStyle::Ascii);
     let kinds = kinds(found.problems);
-    let each = shown_of_each(kinds.len());
+    let each = shown_of_each(kinds.len(), found.every);
     let mut text = String::new();
     for kind in &kinds {
         let mut hint = "";
@@ -107,8 +110,9 @@ fn kinds(problems: &ProblemList) -> Vec<ProblemGroup<'_>> {
 }
 
 /// The more kinds there are, the fewer of each, so that all of it stays readable.
-fn shown_of_each(kinds: usize) -> usize {
+fn shown_of_each(kinds: usize, every: bool) -> usize {
     match kinds {
+        _ if every => usize::MAX,
         0..=3 => 3,
         4..=8 => 2,
         _ => 1,
@@ -260,7 +264,11 @@ fn verdict(found: &CheckReport<'_>) -> String {
     } else {
         text.push_str("The manifest cannot be used as it is. Nothing is sent.\n");
     }
-    text.push_str("\nattache explain CODE says more about a code.");
+    let kinds = kinds(found.problems);
+    let each = shown_of_each(kinds.len(), found.every);
+    let is_cut = kinds.iter().any(|kind| kind.problems.len() > each);
+    text.push_str("\nattache explain CODE says more about a code");
+    text.push_str(if is_cut { ", -v shows every problem." } else { "." });
     if unsound > 0 {
         text.push_str(" --problems FILE writes the rows to mend to a .csv or .xlsx.\n");
         let whole = |problem: &Problem| problem.severity == Severity::Error && problem.code.extent() == Extent::Whole;
@@ -350,8 +358,15 @@ mod tests {
     fn a_problem_is_shown_with_its_line_and_the_value_marked() {
         let code = codes(1)[0];
         let problems = vec![problem(code, 3, 27, "file", "scans/a b.pdf")].into();
-        let found =
-            CheckReport { manifest: "move.csv", sheet: None, problems: &problems, rows: 10, sound: 9, skipping: false };
+        let found = CheckReport {
+            manifest: "move.csv",
+            sheet: None,
+            problems: &problems,
+            rows: 10,
+            sound: 9,
+            skipping: false,
+            every: false,
+        };
         let lines = BTreeMap::from([(3, "Leads,738964000000291009,\"scans/a b.pdf\",x".to_owned())]);
         insta::assert_snapshot!(render(&found, &lines, PLAIN));
     }
@@ -366,8 +381,15 @@ mod tests {
             ..Problem::new(ProblemCode::ColumnMissing, "there is no column record", "add a column named record")
         };
         let problems = vec![header, problem(ProblemCode::ModuleLabel, 3, 1, "module", "Lead")].into();
-        let found =
-            CheckReport { manifest: "move.csv", sheet: None, problems: &problems, rows: 3, sound: 2, skipping: false };
+        let found = CheckReport {
+            manifest: "move.csv",
+            sheet: None,
+            problems: &problems,
+            rows: 3,
+            sound: 2,
+            skipping: false,
+            every: false,
+        };
         let lines = BTreeMap::from([(1, "Module,Record Id,File".to_owned()), (3, "Lead,1,a.pdf".to_owned())]);
         let text = render(&found, &lines, PLAIN);
         assert!(text.contains("1 | Module,Record Id,File\n  | ^^^^^^^^^^^^^^^^^^^^^\n"), "{text}");
@@ -394,8 +416,9 @@ mod tests {
             rows: 200_000,
             sound: 197_000,
             skipping: false,
+            every: false,
         };
-        let quoted = quoted_lines(&problems);
+        let quoted = quoted_lines(&problems, false);
         assert!(quoted.len() < 10);
         let lines = quoted.iter().map(|line| (*line, "Lead,7,39E+17,a.pdf".to_owned())).collect();
         let text = render(&found, &lines, PLAIN);
@@ -425,6 +448,7 @@ mod tests {
                 rows: 1,
                 sound: 0,
                 skipping: true,
+                every: false,
             };
             let text = render(&found, &BTreeMap::from([(2, line.to_owned())]), PLAIN);
             assert!(text.contains("The only row is not sound. Left out of the run."), "{text}");

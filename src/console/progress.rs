@@ -3,6 +3,8 @@
 //! Everything goes to standard error. A stream that is closed or full never stops an upload: what cannot be written is
 //! let go.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,12 +14,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::causes::{Causes, FailureCause};
 use super::events::{self, EventBody, EventLine, worded};
 use super::live_block::{block, line};
-use super::names::JobNames;
+use super::names::{JobName, JobNames};
 use super::run_tally::{RunTally, Scope, View};
-use super::{Look, terminal_width};
+use super::{Look, ON_RECORD, terminal_width};
 use crate::engine::ports::{Observer, RunEvent};
 use crate::engine::{Elapsed, Ended, JournalError, Notice, StopCause, Stopped};
-use crate::text::escape_for_terminal;
+use crate::outcome::Outcome;
+use crate::text::{escape_for_terminal, mask_secrets};
+use crate::units;
 
 /// How a run says how far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +43,7 @@ pub struct ProgressOptions {
     pub mode: Mode,
     /// For what.
     pub look: Look,
-    /// Whether to tell of every failed row and every throttling as well (`-v`).
+    /// Whether to tell of every row that ends and every throttling as well.
     pub verbose: bool,
 }
 
@@ -152,7 +156,11 @@ impl<'n> ProgressScreen<'n> {
         let view = state.tally.view(now);
         match self.options.mode {
             Mode::Live => state.draw(&view, self.names),
-            Mode::Plain if view.ended() > 0 || view.in_doubt > 0 => state.say(&line(&view)),
+            Mode::Plain if view.ended() > 0 || view.in_doubt > 0 => {
+                let line = line(&view);
+                state.say(&line);
+                log::info!(target: ON_RECORD, "{line}");
+            }
             Mode::Json => state.say_event(now, event(events::ProgressEvent::of(&view))),
             Mode::Plain | Mode::Off => {}
         }
@@ -183,7 +191,7 @@ impl<'n> ProgressScreen<'n> {
                 };
                 wanted.then_some(text)
             }
-            RunEvent::Ended(ended) if loud && self.options.verbose => self.unhappy_end(ended),
+            RunEvent::Ended(ended) if loud && self.options.verbose => Some(self.row(ended)),
             _ => None,
         }
     }
@@ -199,15 +207,19 @@ impl<'n> ProgressScreen<'n> {
         )
     }
 
-    fn unhappy_end(&self, ended: &Ended) -> Option<String> {
-        use crate::outcome::Status::{AlreadyPresent, NotSent, Uploaded};
-        let outcome = &ended.outcome;
-        if matches!(outcome.status, Uploaded | AlreadyPresent | NotSent) {
-            return None;
+    fn row(&self, ended: &Ended) -> String {
+        row_line(&self.names.name(ended.job), &ended.outcome)
+    }
+
+    /// For the log, where the screen is not told: what became of a row, and whatever else happened.
+    fn kept(&self, at: Elapsed, event: &RunEvent<'_>) -> Option<String> {
+        match event {
+            _ if !log::log_enabled!(target: ON_RECORD, log::Level::Info) => None,
+            RunEvent::Ended(ended) => Some(self.row(ended)),
+            RunEvent::Unwritten { ended, why } => Some(self.unwritten(ended, why)),
+            RunEvent::Notice(notice) => Some(worded(notice, at, |module| self.names.module(module)).1),
+            _ => None,
         }
-        let name = self.names.name(ended.job);
-        let place = name.line.map_or(String::new(), |line| format!("line {line}, "));
-        Some(format!("{place}{}: {} {} {}", name.source, outcome.status, outcome.code, outcome.message))
     }
 }
 
@@ -230,6 +242,44 @@ impl Observer for ProgressScreen<'_> {
         } else if let Some(text) = self.told(at, &event) {
             state.say(&escape_for_terminal(&text));
         }
+        if let Some(text) = self.kept(at, &event) {
+            log::info!(target: ON_RECORD, "{text}");
+        }
+    }
+}
+
+/// What became of a row, in one line.
+fn row_line(name: &JobName, outcome: &Outcome) -> String {
+    let place = name.line.map_or(String::new(), |line| format!("line {line}, "));
+    let mut text = format!("{place}{}: {}", without_query(&name.source), outcome.status);
+    if let Some(id) = outcome.attachment_id {
+        let _ = write!(text, " as {id}");
+    }
+    for words in [&outcome.code, &outcome.message] {
+        if !words.is_empty() {
+            let _ = write!(text, " {words}");
+        }
+    }
+    let mut figures: Vec<String> = name.bytes.map(units::size).into_iter().collect();
+    if outcome.tries > 0 {
+        figures.push(units::duration(outcome.took));
+    }
+    if outcome.tries > 1 {
+        figures.push(format!("{} tries", outcome.tries));
+    }
+    if !figures.is_empty() {
+        let _ = write!(text, " ({})", figures.join(", "));
+    }
+    text
+}
+
+/// An address without what stands behind `?`: whoever shares a file by a link often puts the key to it there. A path stays
+/// as it is.
+fn without_query(source: &str) -> Cow<'_, str> {
+    let masked = mask_secrets(source);
+    match masked.split_once('?') {
+        Some((address, _)) if address.contains("://") => Cow::Owned(format!("{address}?…")),
+        _ => masked,
     }
 }
 
@@ -366,6 +416,28 @@ mod tests {
     #[test]
     fn switched_off_it_still_says_why_a_run_stops() {
         assert_eq!(written(Mode::Off), "stopping: 1 of 2 rows failed. Look at the results.\n");
+    }
+
+    #[test]
+    fn a_row_that_ends_is_told_in_one_line_without_the_key_of_a_link() {
+        let name = |source: &str, bytes| JobName {
+            line: Some(7),
+            module: "Leads".to_owned(),
+            record: "738964000000291009".to_owned(),
+            source: source.to_owned(),
+            bytes,
+        };
+        let mut outcome = ended(0, Status::Failed, "NO_PERMISSION", "permission denied").outcome;
+        (outcome.tries, outcome.took) = (2, Duration::from_millis(1_250));
+        assert_eq!(
+            row_line(&name("scans/a.pdf", Some(1_500_000)), &outcome),
+            "line 7, scans/a.pdf: failed NO_PERMISSION permission denied (1.50 MB, 1.2 s, 2 tries)"
+        );
+        let link = ended(0, Status::NotSent, "limit", "").outcome;
+        assert_eq!(
+            row_line(&name("https://me:pw@files.example/a?sig=hush", None), &link),
+            "line 7, https://***@files.example/a?…: not_sent limit (0.3 s)"
+        );
     }
 
     #[test]

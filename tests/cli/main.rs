@@ -22,6 +22,7 @@ mod identity;
 mod interface;
 mod keys;
 mod lists;
+mod logs;
 mod names;
 mod options;
 mod output;

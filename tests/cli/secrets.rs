@@ -69,7 +69,7 @@ fn no_secret_turns_up_whatever_goes_wrong() {
             .env("ZOHO_CLIENT_SECRET", SECRET)
             .env("ZOHO_REFRESH_TOKEN", REFRESH)
             .env("HTTPS_PROXY", &format!("http://user:{PROXY}@127.0.0.1:9"));
-        let mut command = service.command(&case, &["-vvv", "--retries", "1"]);
+        let mut command = service.command(&case, &["-vvv", "--log-file", "run.log", "--retries", "1"]);
         command.env("ZOHO_ACCESS_TOKEN", ACCESS);
         let done = case.finish(command.output());
         shows_none(&case, &done, fault);
@@ -104,7 +104,7 @@ fn an_answer_that_repeats_the_token_is_not_written_down() {
         for output in ["human", "json"] {
             let case = case();
             let raw = Raw::start(&case, vec![Step::says(answer.clone())], true);
-            let mut command = raw.command(&case, &["-vvv", "--output", output]);
+            let mut command = raw.command(&case, &["-vvv", "--log-file", "run.log", "--output", output]);
             command.env("ZOHO_ACCESS_TOKEN", ACCESS);
             shows_none(&case, &case.finish(command.output()), what);
         }

@@ -35,16 +35,18 @@ pub(super) fn run(args: &CrosswalkArgs, to: &Path, screen: Screen) -> Result<Exi
     let wanted = args.for_manifest.as_deref().map(|path| wanted(path, args)).transpose()?;
     let service = ServiceReader::reach(args)?;
     let mut lookup = Lookup::new(modules, service.polling);
-    let signals = StepSignals::listen().map_err(Failure::usage)?;
+    let signals = StepSignals::listen(
+        screen,
+        "interrupted again: ended at once; no crosswalk was written, and nothing was changed",
+    )
+    .map_err(Failure::usage)?;
     let jobs = lookup.first_jobs().collect();
     let modules = lookup.modules.clone();
     let nothing_yet = RequestTotals::default();
     let first = signals.during(|stop| service.ask(&mut lookup, modules, jobs, stop, nothing_yet));
     end_if_failed(&lookup, &first, signals.exit())?;
     let plan = plan(&lookup, wanted.as_ref(), args)?;
-    if !screen.quiet {
-        screen.say(&plan.human(&lookup));
-    }
+    screen.note(&plan.human(&lookup));
     if !signals.asking(|| requests::may_go_on(args.yes, screen))? {
         screen.say("Nothing was asked for, nothing was written.\n");
         return Ok(Exit::Stopped);

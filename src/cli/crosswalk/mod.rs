@@ -93,7 +93,7 @@ fn names(args: &CrosswalkArgs) -> Result<CrosswalkNames, Failure> {
 
 fn show(summary: &CrosswalkSummary, args: &CrosswalkArgs, screen: Screen) -> Result<(), Failure> {
     match args.output {
-        Output::Json => screen.print(&summary.json()),
+        Output::Json => screen.print_data(&summary.json()),
         Output::Human => screen.print(&summary.human(screen.out_look())),
     }
 }

@@ -47,7 +47,11 @@ pub(crate) fn run(args: &DoctorArgs, screen: Screen) -> Result<Exit, Failure> {
     let user = user.map_err(Failure::usage)?;
     let (mut subject, pace) = Subject::read(args, &user)?;
     let service = requests::reach(&args.target, &pace, &user)?;
-    let signals = StepSignals::listen().map_err(Failure::usage)?;
+    let signals = StepSignals::listen(
+        screen,
+        "interrupted again: ended at once, without what was found so far; nothing was changed",
+    )
+    .map_err(Failure::usage)?;
     let mut examination = Examination::new(&service, args, screen, &signals);
     examination.find_token();
     examination.ask_first(subject.as_ref());
@@ -76,7 +80,7 @@ pub(crate) fn run(args: &DoctorArgs, screen: Screen) -> Result<Exit, Failure> {
     let found = findings(&case);
     let shown = DoctorShown { case: &case, findings: &found, subject: subject.as_ref(), totals: examination.totals };
     match args.output {
-        Output::Json => screen.print(&shown.json(args))?,
+        Output::Json => screen.print_data(&shown.json(args))?,
         Output::Human => screen.print(&shown.human(args, screen))?,
     }
     Ok(exit(&found, examination.stop.as_ref(), signals.exit()))
@@ -143,11 +147,9 @@ impl<'a> Examination<'a> {
             probes_bulk: modules.iter().any(|(name, _)| way_for(name, of_module(name), true).0 == LookupWay::BulkRead),
             modules,
         };
-        if !self.screen.quiet {
-            let credits = counted(first.credits(), "API credit");
-            self.screen
-                .say(&format!("Asking {} what it is and allows: {credits}.\n", self.service.client.target().label()));
-        }
+        let credits = counted(first.credits(), "API credit");
+        let whom = self.service.client.target().label();
+        self.screen.note(&format!("Asking {whom} what it is and allows: {credits}.\n"));
         let mut inquiry = std::mem::replace(&mut self.inquiry, DoctorInquiry::new());
         self.ask(first.jobs(), &mut inquiry);
         self.inquiry = inquiry;
@@ -167,8 +169,8 @@ impl<'a> Examination<'a> {
             self.not_searched = Some(NotSearched::OverBudget(credits));
             return Ok(());
         }
-        if !self.screen.quiet && !jobs.is_empty() {
-            self.screen.say(&plan);
+        if !jobs.is_empty() {
+            self.screen.note(&plan);
         }
         if !jobs.is_empty() && !self.signals.asking(|| requests::may_go_on(self.args.yes, self.screen))? {
             self.not_searched = Some(NotSearched::Declined);

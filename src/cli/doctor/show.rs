@@ -186,8 +186,10 @@ impl DoctorShown<'_> {
                 rows: checkup.rows,
                 sound: checkup.sound,
                 skipping: false,
+                every: screen.verbose > 0,
             };
-            let lines = checkup.manifest.lines(&quoted_lines(&checkup.problems)).unwrap_or_default();
+            let lines =
+                checkup.manifest.lines(&quoted_lines(&checkup.problems, screen.verbose > 0)).unwrap_or_default();
             text.push('\n');
             text.push_str(&render_problems(&found, &lines, look));
         }

@@ -5,7 +5,7 @@ mod plan;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::args::ReportArgs;
 use super::failure::{Failure, OrExit as _};
+use super::screen::Screen;
 use super::stdio;
 use super::values::ReportOutput;
 use crate::atomic_file::replace;
@@ -30,9 +31,9 @@ const NEVER: [&str; 6] = ["csv", "tsv", "yaml", "yml", "jsonl", "lock"];
 /// # Errors
 ///
 /// The options contradict each other, the results cannot be read, or the report cannot be written.
-pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
+pub fn run(args: &ReportArgs, screen: Screen) -> Result<Exit, Failure> {
     if let Some(plan) = &args.plan {
-        return plan::run(args, plan, quiet);
+        return plan::run(args, plan, screen);
     }
     let place = place(args).map_err(Failure::usage)?;
     let tables = args.results.iter().map(|path| read(path, false)).collect::<Result<Vec<_>, _>>();
@@ -45,7 +46,7 @@ pub fn run(args: &ReportArgs, quiet: bool) -> Result<Exit, Failure> {
         }
         ReportTask::File(form, path) => replace(path, |out| write(&report, &rows, *form, out))
             .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
-            .map(|()| announce(path, &report.headline(), quiet)),
+            .map(|()| announce(path, &report.headline(), screen)),
     }
     .or_exit(Exit::Results)?;
     Ok(Exit::Done)
@@ -137,13 +138,9 @@ fn beside(results: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn announce(path: &Path, headline: &str, quiet: bool) {
-    if quiet {
-        return;
-    }
-    // Whether this can be shown does not matter to the report.
+fn announce(path: &Path, headline: &str, screen: Screen) {
     let text = format!("{}: {headline}", path.display());
-    let _ = writeln!(io::stderr(), "{}", crate::text::escape_for_terminal(&text));
+    screen.note(&format!("{}\n", crate::text::escape_for_terminal(&text)));
 }
 
 fn summed_up(args: &ReportArgs, tables: &[ResultsTable], rows: &CombinedResults<'_>) -> anyhow::Result<Report> {
@@ -220,6 +217,11 @@ fn to_standard_output(report: &Report, text: Text) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn quiet() -> Screen {
+        let color = crate::cli::values::ColorWhen::Never;
+        Screen::new(&crate::cli::args::CommonArgs { quiet: true, verbose: 0, color, log_file: None })
+    }
+
     fn asked(results: PathBuf, to: Option<PathBuf>) -> ReportArgs {
         ReportArgs { results: vec![results], plan: None, to, output: None, title: None, client: None }
     }
@@ -283,7 +285,7 @@ mod tests {
         for name in ["a.html", "a.xlsx", "a.json", "a.md"] {
             let to = folder.path().join(name);
             let args = asked(results.clone(), Some(to.clone()));
-            assert_eq!(run(&args, true).expect("made"), Exit::Done, "{name}");
+            assert_eq!(run(&args, quiet()).expect("made"), Exit::Done, "{name}");
             assert!(std::fs::metadata(&to).is_ok_and(|file| file.len() > 500), "{name}");
         }
         let json = std::fs::read(folder.path().join("a.json")).expect("there");
@@ -298,7 +300,7 @@ mod tests {
         let log = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/results-v1-log.csv"));
         let to = folder.path().join("a.md");
         let args = asked(log.to_owned(), Some(to.clone()));
-        run(&args, true).expect("made");
+        run(&args, quiet()).expect("made");
         let text = std::fs::read_to_string(to).expect("there");
         assert!(text.contains("in place so far") && text.contains("not begun"), "{text}");
     }
@@ -307,7 +309,7 @@ mod tests {
     fn results_that_are_not_there_or_not_results_are_trouble_with_the_results() {
         let (folder, results) = results();
         let args = |results| asked(results, Some(folder.path().join("a.html")));
-        let exit = |results| run(&args(results), true).map_err(|failure| failure.exit);
+        let exit = |results| run(&args(results), quiet()).map_err(|failure| failure.exit);
         assert_eq!(exit(folder.path().join("none.csv")), Err(Exit::Results));
         std::fs::write(&results, "module,record,file\n").expect("written");
         assert_eq!(exit(results), Err(Exit::Results));
@@ -318,7 +320,7 @@ mod tests {
     fn a_report_that_cannot_be_written_says_why() {
         let (folder, results) = results();
         let to = folder.path().join("no such folder").join("a.html");
-        let failure = run(&asked(results, Some(to.clone())), true).expect_err("no folder");
+        let failure = run(&asked(results, Some(to.clone())), quiet()).expect_err("no folder");
         let said = failure.to_string();
         let place = format!("cannot write {}: ", to.display());
         assert!(said.strip_prefix(&place).is_some_and(|why| !why.is_empty()), "{said}");

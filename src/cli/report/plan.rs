@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{ReportArgs, ReportTask, Text, announce, place, sha256};
 use crate::atomic_file::replace;
 use crate::cli::failure::{Failure, OrExit as _};
+use crate::cli::screen::Screen;
 use crate::cli::values::ReportOutput;
 use crate::cli::{saved_plan, stdio};
 use crate::exit::Exit;
@@ -21,7 +22,7 @@ use crate::report::{PlanOrigin, PlanReport, PlanReportBuilder};
 /// # Errors
 ///
 /// The options contradict each other, the plan cannot be relied on, or the report cannot be written.
-pub(super) fn run(args: &ReportArgs, plan: &Path, quiet: bool) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ReportArgs, plan: &Path, screen: Screen) -> Result<Exit, Failure> {
     let place = place(args).map_err(Failure::usage)?;
     if let ReportTask::StandardOutput(Text::Json) | ReportTask::File(ReportOutput::Json, _) = place {
         let what = format!("{} is JSON already: attache schema saved-plan describes it", plan.display());
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ReportArgs, plan: &Path, quiet: bool) -> Result<Exit, F
             .map_err(|error| anyhow!("cannot write to standard output: {error}")),
         ReportTask::File(form, path) => replace(path, |out| write(&report, plan, *form, out))
             .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
-            .map(|()| announce(path, &report.headline(), quiet)),
+            .map(|()| announce(path, &report.headline(), screen)),
     }
     .or_exit(Exit::Results)?;
     Ok(Exit::Done)

@@ -68,11 +68,9 @@ pub(super) fn save(prepared: &Prepared, checkup: &Checkup, results: &Results, pl
     atomic_file::replace(path, |out| saved::write(out, &head, &mut |each| saved::saved_rows(plan, hashes, each)))
         .map_err(|error| anyhow!("the plan could not be saved as {}: {error}", path.display()))
         .or_exit(Exit::Results)?;
-    if !prepared.screen.quiet {
-        let shown = path.display();
-        let command = command(std::env::args().skip(1), &shown.to_string());
-        prepared.screen.say(&format!("The plan is saved as {shown}. To do this and nothing else: {command}\n"));
-    }
+    let shown = path.display();
+    let command = command(std::env::args().skip(1), &shown.to_string());
+    prepared.screen.note(&format!("The plan is saved as {shown}. To do this and nothing else: {command}\n"));
     Ok(())
 }
 

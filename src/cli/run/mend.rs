@@ -76,7 +76,7 @@ impl MendFile {
 
     /// What it is good for, and what a spreadsheet does to ids.
     fn say(&self, prepared: &Prepared, checkup: &Checkup, rows: usize) -> Result<(), Failure> {
-        if prepared.args.out.output == Output::Json || prepared.screen.quiet {
+        if prepared.args.out.output == Output::Json {
             return Ok(());
         }
         let ids = match self.form {
@@ -95,9 +95,9 @@ impl MendFile {
         let width = prepared.screen.out_look().width.clamp(40, 100);
         let text = format!("\n{}\n", crate::text::wrap(text.trim(), width).join("\n"));
         match prepared.args.dry_run {
-            true => prepared.screen.print(&text),
+            true => prepared.screen.print_note(&text),
             false => {
-                prepared.screen.say(&text);
+                prepared.screen.note(&text);
                 Ok(())
             }
         }

@@ -68,10 +68,8 @@ fn still(prepared: &Prepared, rows: HashSet<RowKey>) -> Result<HashSet<RowKey>, 
         return Ok(rows);
     };
     let work = on_their_records(prepared, &rows)?;
-    if !prepared.screen.quiet {
-        let (count, records) = (units::counted(rows.len(), "row"), units::counted(work.records.len(), "record"));
-        prepared.screen.say(&format!("Looking once more for {count} that were missing, on {records}.\n"));
-    }
+    let (count, records) = (units::counted(rows.len(), "row"), units::counted(work.records.len(), "record"));
+    prepared.screen.note(&format!("Looking once more for {count} that were missing, on {records}.\n"));
     let policy = policy(prepared);
     let scope = VerifyScope { census: false, sample: None, root: Default::default() };
     let verified = verify(work, &scope, &ClientLister(client), &policy, &StopSignal::default(), &|_| ());

@@ -25,16 +25,18 @@ use jiff::Timestamp;
 
 use self::mend::MendFile;
 use self::owner::OwnerCheck;
-use self::ports::{ClientUploader, ResultsJournal, SentContents};
+use self::ports::{ClientUploader, ResultsJournal, SentContents, UploadsUnderWay};
 use self::prepare::{Destination, Prepared};
 use self::rows::ManifestRows;
 use super::args::RunArgs;
 use super::failure::{Failure, OrExit};
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use super::signals;
 use super::values::Output;
 use crate::check::{Checked, Checkup};
+use crate::console::Look;
 use crate::console::check::CheckOutput;
+use crate::console::problems::CheckReport;
 use crate::console::summary::{Summary, SummaryInput};
 use crate::console::{self, progress, run_tally::Scope};
 use crate::engine::worker_pool::{self, Ports};
@@ -114,8 +116,8 @@ pub fn run(args: RunArgs, screen: Screen) -> Result<Exit, Failure> {
         Results::Seen(seen) => {
             seen.belongs_to(&ManifestRows::new(&plan, &prepared.target, "")).or_exit(Exit::Results)?;
             show_document(&prepared, &checkup, Some(plan.facts()))?;
-            if prepared.args.out.output == Output::Human && !prepared.screen.quiet {
-                prepared.screen.print(&console::plan::render(plan.facts(), prepared.screen.out_look()))?;
+            if prepared.args.out.output == Output::Human {
+                prepared.screen.print_note(&console::plan::render(plan.facts(), prepared.screen.out_look()))?;
             }
             Ok(status::of_dry_run(plan.facts()))
         }
@@ -182,10 +184,10 @@ impl Results {
 }
 
 fn say_what_was_torn(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
-    if seen.torn() > 0 && !prepared.screen.quiet {
+    if seen.torn() > 0 {
         let lines = units::counted(seen.torn(), "line");
         let path = seen.path().display();
-        prepared.screen.say(&format!(
+        prepared.screen.note(&format!(
             "note: a part of {path} did not get to the disk whole ({lines}) and does not count; nothing was sent on the \
              strength of it\n"
         ));
@@ -207,8 +209,8 @@ fn check_that_nothing_is_missing(prepared: &Prepared, seen: &ResultsSnapshot<Rea
 /// Rows of results that are still there are not begun anew.
 fn say_what_is_not_begun_anew(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
     let known = seen.history().created();
-    if prepared.args.existing.new_results && known > 0 && !prepared.screen.quiet {
-        prepared.screen.say(&format!(
+    if prepared.args.existing.new_results && known > 0 {
+        prepared.screen.note(&format!(
             "note: {} is there and tells of {}, which are not sent again; to send every row once more, name a new file with \
              --results as well as --new-results\n",
             seen.path().display(),
@@ -218,8 +220,8 @@ fn say_what_is_not_begun_anew(prepared: &Prepared, seen: &ResultsSnapshot<RealDi
 }
 
 fn say_what_nobody_can_tell(prepared: &Prepared, seen: &ResultsSnapshot<RealDisk>) {
-    if seen.is_mark_unreadable() && !prepared.screen.quiet {
-        prepared.screen.say(&format!(
+    if seen.is_mark_unreadable() {
+        prepared.screen.note(&format!(
             "note: the mark beside {} is damaged, so nobody can tell whether lines are missing from its end\n",
             seen.path().display()
         ));
@@ -245,20 +247,25 @@ fn show_problems(prepared: &Prepared, checkup: &Checkup) -> Result<(), Failure> 
     if prepared.args.out.output == Output::Json || checkup.problems.is_empty() {
         return Ok(());
     }
+    let name = prepared.manifest_name();
+    let screen = prepared.screen;
+    let rendered = |every: bool, look: Look| {
+        let found = CheckReport { every, ..prepared.found(&name, checkup) };
+        console::problems::render(&found, &prepared.quoted(checkup, every), look)
+    };
+    if screen::is_on_record() {
+        screen::keep(&rendered(true, Look { color: false, ..screen.err_look() }));
+    }
     // What is noticed by the way is not what went wrong.
-    if prepared.screen.quiet && checkup.checked.is_some() {
+    if screen.quiet && checkup.checked.is_some() {
         return Ok(());
     }
-    let name = prepared.manifest_name();
-    let found = prepared.found(&name, checkup);
-    let lines = prepared.quoted(checkup);
+    let every = screen.verbose > 0;
     // The problems are what a dry run was asked for; in a real run they stand in its way.
     if prepared.args.dry_run {
-        let look = prepared.screen.out_look();
-        prepared.screen.print(&console::problems::render(&found, &lines, look))?;
+        screen.print_data(&rendered(every, screen.out_look()))?;
     } else {
-        let look = prepared.screen.err_look();
-        prepared.screen.say(&console::problems::render(&found, &lines, look));
+        screen.show(&rendered(every, screen.err_look()));
     }
     Ok(())
 }
@@ -275,14 +282,14 @@ fn show_document(prepared: &Prepared, checkup: &Checkup, plan: Option<&Facts>) -
             more_problems: &checkup.problems.more(),
             plan,
         };
-        prepared.screen.print(&document.render())?;
+        prepared.screen.print_data(&document.render())?;
     }
     Ok(())
 }
 
 fn show_plan(prepared: &Prepared, facts: &Facts) {
-    if prepared.args.out.output == Output::Human && !prepared.screen.quiet {
-        prepared.screen.say(&console::plan::render(facts, prepared.screen.err_look()));
+    if prepared.args.out.output == Output::Human {
+        prepared.screen.note(&console::plan::render(facts, prepared.screen.err_look()));
     }
 }
 
@@ -302,7 +309,11 @@ fn execute(
     let earlier = ports::earlier_tries(plan, held.seen()).or_exit(Exit::Results)?;
     let contents = SentContents::default();
     let stop = Arc::new(StopSignal::default());
-    let signal = signals::listen(Arc::clone(&stop)).or_exit(Exit::Usage)?;
+    let under_way = Arc::<UploadsUnderWay>::default();
+    let signal = {
+        let under_way = Arc::clone(&under_way);
+        signals::listen(Arc::clone(&stop), prepared.screen, move || under_way.last_words()).or_exit(Exit::Usage)?
+    };
     let old_layout = held.seen().layout().clone();
     let log = GroupLog::new(held.begin(&rows).or_exit(Exit::Results)?).or_exit(Exit::Results)?;
     if destination.is_some() {
@@ -323,7 +334,8 @@ fn execute(
             let engine =
                 Engine::new(plan.jobs().to_vec(), plan.prior_attempts().to_vec(), plan, prepared.plan.engine.clone());
             let Some(destination) = destination else { return engine.into_ending() };
-            let sender = ClientUploader { plan, client: destination.client(), contents: &contents };
+            let sender =
+                ClientUploader { plan, client: destination.client(), contents: &contents, under_way: &under_way };
             let ports = Ports { service: &sender, journal: &memory, observer, stop: &stop };
             worker_pool::run(engine, prepared.threads(), ports)
         });
@@ -373,11 +385,13 @@ fn show_summary(prepared: &Prepared, summary: &Summary) {
     match prepared.args.out.output {
         // What it says is in the results too, so the run ends as it ended.
         Output::Json => {
-            if let Err(failure) = prepared.screen.print(&summary.json()) {
+            if let Err(failure) = prepared.screen.print_data(&summary.json()) {
                 prepared.screen.error(failure);
             }
         }
-        Output::Human if prepared.screen.quiet && summary.exit.status == 0 => {}
+        Output::Human if summary.exit.status == 0 => {
+            prepared.screen.note(&summary.render(prepared.screen.err_look()));
+        }
         Output::Human => prepared.screen.say(&summary.render(prepared.screen.err_look())),
     }
 }

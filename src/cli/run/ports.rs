@@ -15,6 +15,7 @@ use crate::owner::CrmOwner;
 use crate::plan::Plan;
 use crate::reply::{FailedBy, PageReply, PresenceReply, Reply, Verdict};
 use crate::results::{Disk, Layout, Line, LogError, ResultsSnapshot, SharedLog};
+use crate::units::counted;
 use crate::upload::{RowKey, ServiceId};
 use crate::zoho::Client;
 
@@ -24,6 +25,41 @@ pub(crate) struct ClientUploader<'a> {
     pub(crate) client: &'a Client,
     /// Where it is noted what was sent.
     pub(crate) contents: &'a SentContents,
+    /// Uploads whose answer has not come.
+    pub(crate) under_way: &'a UploadsUnderWay,
+}
+
+/// How many uploads are under way at this moment, for whoever ends the program in the middle of them.
+#[derive(Default)]
+pub(crate) struct UploadsUnderWay(AtomicU64);
+
+impl UploadsUnderWay {
+    /// What is left behind if the program ends now.
+    pub(crate) fn last_words(&self) -> String {
+        match self.0.load(Ordering::Relaxed) {
+            0 => "interrupted again: ended at once, with no upload under way; the same command goes on".to_owned(),
+            count => format!(
+                "interrupted again: ended at once; {} under way may or may not have arrived, and the same command finds out \
+                 before it sends anything",
+                counted(count, "upload")
+            ),
+        }
+    }
+
+    /// Counts one more until it is dropped.
+    fn one_more(&self) -> OneUnderWay<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OneUnderWay(&self.0)
+    }
+}
+
+/// One upload under way.
+struct OneUnderWay<'a>(&'a AtomicU64);
+
+impl Drop for OneUnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The fingerprints of what was sent and has no final line yet.
@@ -47,6 +83,7 @@ impl Service for ClientUploader<'_> {
         };
         let checked = self.plan.checked();
         let file = checked.file(row);
+        let _under_way = self.under_way.one_more();
         // The client tells of each piece; whoever looks on is told how far the row is.
         let so_far = AtomicU64::new(0);
         let piece = |bytes| sent(so_far.fetch_add(bytes, Ordering::Relaxed) + bytes);

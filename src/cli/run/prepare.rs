@@ -283,17 +283,19 @@ impl Prepared {
             rows: checkup.rows,
             sound: checkup.sound,
             skipping: self.check.skip_invalid,
+            every: false,
         }
     }
 
     /// The lines of the manifest that are shown with their problems. One that cannot be read again is shown without.
-    pub(super) fn quoted(&self, checkup: &Checkup) -> BTreeMap<u32, String> {
-        checkup.manifest.lines(&quoted_lines(&checkup.problems)).unwrap_or_default()
+    pub(super) fn quoted(&self, checkup: &Checkup, every: bool) -> BTreeMap<u32, String> {
+        checkup.manifest.lines(&quoted_lines(&checkup.problems, every)).unwrap_or_default()
     }
 
     /// How progress is shown.
     pub(super) fn progress(&self) -> progress::ProgressOptions {
-        let live = io::stderr().is_terminal();
+        // Requests are told as they come, which a block that stays in its place would be torn by.
+        let live = io::stderr().is_terminal() && self.screen.verbose < 2;
         let mode = match self.args.out.progress {
             ProgressMode::Auto if self.screen.quiet => Mode::Off,
             ProgressMode::Auto if live => Mode::Live,

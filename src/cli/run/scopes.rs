@@ -37,9 +37,11 @@ pub(super) fn check(prepared: &Prepared, destination: &Destination, plan: &Facts
         );
         return Err(Failure { exit: Exit::Stopped, error });
     }
-    if !lacking.is_empty() && !prepared.screen.quiet {
+    if !lacking.is_empty() {
         let lacking = lacking.join(", ");
-        prepared.screen.say(&format!("warning: the token lacks {lacking}; the service may refuse uploads, or lists\n"));
+        prepared
+            .screen
+            .note(&format!("warning: the token lacks {lacking}; the service may refuse uploads, or lists\n"));
     }
     Ok(())
 }

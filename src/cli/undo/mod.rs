@@ -85,9 +85,7 @@ pub fn run(args: &UndoArgs, screen: Screen) -> Result<Exit, Failure> {
         way_on: "use the credentials of the first",
     };
     owner::check(&check, held.seen(), &known)?;
-    if !screen.quiet {
-        screen.say(&announcement(args, &work, &target, &known)?);
-    }
+    screen.note(&announcement(args, &work, &target, &known)?);
     if !may_delete(args, &work, &target, &access, &known)? {
         return Ok(Exit::Stopped);
     }
@@ -183,7 +181,7 @@ fn dry_run(
     written.or_exit(Exit::Usage)?;
     let text = String::from_utf8_lossy(&text);
     if args.output == Output::Json {
-        return screen.print(&text).map(|()| Exit::Done);
+        return screen.print_data(&text).map(|()| Exit::Done);
     }
     let (attachments, records) =
         (units::counted(work.rows.len(), "attachment"), units::counted(work.records.len(), "record"));
@@ -209,7 +207,11 @@ fn nothing_to_do(args: &UndoArgs, screen: Screen, work: &UndoWork, host: &str) -
             }
         }
     }
-    screen.print(&String::from_utf8_lossy(&text))?;
+    let text = String::from_utf8_lossy(&text);
+    match args.output {
+        Output::Json => screen.print_data(&text)?,
+        Output::Human => screen.print(&text)?,
+    }
     Ok(Exit::Done)
 }
 
@@ -289,7 +291,11 @@ impl UndoCommand<'_> {
     fn execute(&self, held: LockedResults<RealDisk>, work: UndoWork) -> Result<Exit, Failure> {
         let not_undone = work.not_undone.clone();
         let stop = Arc::new(StopSignal::default());
-        let signal = signals::listen(Arc::clone(&stop)).map_err(Failure::usage)?;
+        let signal = signals::listen(Arc::clone(&stop), self.screen, || {
+            "interrupted again: ended at once; what was being deleted at this moment stays `deleting` in the results, and the \
+             same command finds out what became of it"
+                .to_owned()
+        }).map_err(Failure::usage)?;
         let log = held.begin_without_manifest().map_err(unusable)?;
         let lines = log.stored_lines(work.rows.iter().map(|row| row.key)).or_exit(Exit::Results)?;
         let log = GroupLog::new(log).or_exit(Exit::Results)?;
@@ -320,9 +326,10 @@ impl UndoCommand<'_> {
         };
         written.and_then(|()| out.flush()).or_exit(Exit::Usage)?;
         let mut text = String::from_utf8_lossy(out.get_ref()).into_owned();
-        if self.args.output == Output::Human {
-            text += &self.advice(undone);
+        if self.args.output == Output::Json {
+            return self.screen.print_data(&text);
         }
+        text += &self.advice(undone);
         self.screen.print(&text)
     }
 
