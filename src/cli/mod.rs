@@ -14,6 +14,7 @@ pub mod failure;
 pub mod log_file;
 pub mod logging;
 pub mod man;
+mod misuse;
 pub mod report;
 pub mod requests;
 pub mod run;

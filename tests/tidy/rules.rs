@@ -105,7 +105,7 @@ pub const FLAGS_STILL_IN: &[&str] = &["src/console/plan.rs", "src/console/proble
 
 /// Files that name options which are not ours: those of another program, and those that the command line knows only to say
 /// what to use instead.
-pub const OTHER_OPTIONS: &[&str] = &["src/report/browser.rs", "src/cli/args.rs"];
+pub const OTHER_OPTIONS: &[&str] = &["src/report/browser.rs", "src/cli/args.rs", "src/cli/misuse.rs"];
 
 /// Options of commands that are being built.
 pub const COMING: &[&str] = &[];
