@@ -27,6 +27,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     modules(&mut page, report);
     over_time(&mut page, report);
     sizes(&mut page, report);
+    taken_back(&mut page, report);
     once(&mut page, &report.totals);
     origin(&mut page, report);
     rows(&mut page, report);
@@ -76,7 +77,11 @@ fn overview(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {
     tile(page, "Records", &units::count(totals.records), "with at least one of them");
     tile(page, "Files", &units::count(totals.files), &format!("and {}", units::counted(totals.links, "link")));
     tile(page, "Sent", &units::size(totals.bytes_uploaded), &format!("largest {}", units::size(totals.bytes_largest)));
-    page.raw("</dl></section>\n");
+    page.raw("</dl>");
+    if let Some(superseded) = wording::superseded(totals) {
+        page.raw("<p class=\"note\">").text(&superseded).raw("</p>");
+    }
+    page.raw("</section>\n");
 }
 
 /// A number with its name and a detail.
@@ -211,6 +216,15 @@ fn sizes(page: &mut HtmlWriter<'_>, report: &Report) {
     page.raw("<section><h2>Sizes of the uploaded files</h2><figure class=\"narrow\">");
     charts::classes(page, "Uploaded files by size", &wording::size_classes(&report.sizes));
     page.raw("</figure></section>\n");
+}
+
+fn taken_back(page: &mut HtmlWriter<'_>, report: &Report) {
+    let Some(taken_back) = &report.taken_back else { return };
+    page.raw("<section><h2>What was taken back</h2><p>").text(&taken_back.sentence()).raw("</p><dl class=\"facts\">");
+    for (name, value) in taken_back.facts() {
+        page.raw("<dt>").raw(name).raw("</dt><dd><bdi>").text(&value).raw("</bdi></dd>");
+    }
+    page.raw("</dl></section>\n");
 }
 
 fn once(page: &mut HtmlWriter<'_>, totals: &ReportTotals) {

@@ -22,6 +22,13 @@ fn write_to(report: &Report, out: &mut String) -> std::fmt::Result {
     totals(&report.totals, out)?;
     modules(report, out)?;
     causes(report, out)?;
+    if let Some(taken_back) = &report.taken_back {
+        writeln!(out, "## What was taken back\n\n{}\n", taken_back.sentence())?;
+        for (name, value) in taken_back.facts() {
+            writeln!(out, "- {name}: {}", text(&value))?;
+        }
+        writeln!(out)?;
+    }
     if let Some(timeline) = &report.timeline {
         let answers = timeline.answers;
         writeln!(out, "## Time to answer\n")?;
@@ -56,7 +63,11 @@ fn totals(totals: &ReportTotals, out: &mut String) -> std::fmt::Result {
         units::size(totals.bytes_uploaded),
         units::size(totals.bytes_largest),
         units::count(totals.settled_by_listing),
-    )
+    )?;
+    match wording::superseded(totals) {
+        Some(superseded) => writeln!(out, "{superseded}\n"),
+        None => Ok(()),
+    }
 }
 
 fn modules(report: &Report, out: &mut String) -> std::fmt::Result {

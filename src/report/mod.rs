@@ -11,6 +11,7 @@
 //! | the page, its look, its drawings | `html.rs`, `page.css`, `charts.rs` |
 //! | what makes it safe to show any name | `markup.rs` |
 //! | what a verification found | `verified.rs` |
+//! | what was taken back | `taken_back.rs` |
 //! | the workbook | `xlsx.rs`, `sheets.rs` |
 //! | the text for a wiki | `markdown.rs` |
 //! | anything about a plan | `plan_report/` |
@@ -28,6 +29,7 @@ mod record_pages;
 #[cfg(test)]
 mod sample;
 mod sheets;
+mod taken_back;
 mod timeline;
 mod verified;
 mod wording;
@@ -51,10 +53,10 @@ impl Report {
     pub fn of(
         carried: &[String],
         lines: impl Iterator<Item = io::Result<Line>>,
-        origin: Origin,
+        mut origin: Origin,
         runs: Vec<RunRecord>,
     ) -> io::Result<Report> {
-        let mut counting = model::Counting::default();
+        let mut counting = model::Counting::new(std::mem::take(&mut origin.aside));
         for line in lines {
             counting.add(&line?, carried);
         }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::record_pages::record_page;
+use super::taken_back::TakenBack;
 use super::timeline::{Answered, Timeline};
 use super::verified::ReportedVerification;
 use crate::explain::{
@@ -20,7 +21,7 @@ use crate::explain::{
 };
 use crate::outcome::{OwnCode, Status};
 use crate::results::{Line, RunRecord};
-use crate::upload::{ServiceId, SourceKind};
+use crate::upload::{RowKey, ServiceId, SourceKind};
 
 /// Rows of a cause of `not_sent` that are listed; a stopped run may leave the larger part of a manifest unsent, and the
 /// next run sends it. Failures are always listed in full.
@@ -50,6 +51,11 @@ pub struct Report {
     pub runs: Vec<RunRecord>,
     /// What the last verification found; absent if none was kept beside the results.
     pub verification: Option<ReportedVerification>,
+    /// What was taken back; absent if nothing was.
+    pub taken_back: Option<TakenBack>,
+    /// Lines that are no rows of their own, since their rows were sent once more.
+    #[serde(skip)]
+    pub(super) aside: HashSet<RowKey>,
 }
 
 /// Where a report comes from.
@@ -120,6 +126,8 @@ pub struct Origin {
     pub made_at: Timestamp,
     /// What the last verification found, if it was kept.
     pub verification: Option<ReportedVerification>,
+    /// Lines that are no rows of their own, since their rows were sent once more.
+    pub aside: HashSet<RowKey>,
 }
 
 /// How many rows ended in which way.
@@ -147,8 +155,13 @@ pub struct ReportTotals {
     /// Attachments of ours that were taken back. Those of rows that were sent once more since are counted as well, and are
     /// no rows of their own.
     pub deleted: u64,
-    /// Attachments of ours that were being taken back when the undo was cut off: they may be gone.
+    /// Attachments of ours that were being taken back when the undo was cut off: they may be gone. Those of rows that were
+    /// sent once more since are counted as well.
     pub deleting: u64,
+    /// Of those taken back, the attachments of rows that were sent once more since.
+    pub deleted_aside: u64,
+    /// The same of those that were being taken back.
+    pub deleting_aside: u64,
     /// Rows in place that are files.
     pub files: u64,
     /// Rows in place that are links.
@@ -238,8 +251,15 @@ impl ReportTotals {
         self.rows - self.in_place()
     }
 
-    fn add(&mut self, line: &Line) {
-        self.rows += u64::from(line.status != Status::Superseded);
+    /// Lines of the results: rows, and attachments that are no rows of their own.
+    pub(super) fn lines(&self) -> u64 {
+        self.rows + self.superseded + self.deleted_aside + self.deleting_aside
+    }
+
+    fn add(&mut self, line: &Line, is_aside: bool) {
+        self.rows += u64::from(!is_aside);
+        self.deleted_aside += u64::from(is_aside && line.status == Status::Deleted);
+        self.deleting_aside += u64::from(is_aside && line.status == Status::Deleting);
         self.tries += u64::from(line.tries);
         let count = match line.status {
             Status::Uploaded => &mut self.uploaded,
@@ -279,6 +299,9 @@ pub(super) struct Counting {
     created_by: BTreeSet<ServiceId>,
     first_sent: Option<Timestamp>,
     last_finished: Option<Timestamp>,
+    taken_back: TakenBack,
+    /// Lines that are no rows of their own.
+    aside: HashSet<RowKey>,
 }
 
 /// What is counted of one module.
@@ -290,11 +313,18 @@ struct Counted {
 }
 
 impl Counting {
+    /// No row yet. `aside`: the lines that are no rows of their own.
+    pub(super) fn new(aside: HashSet<RowKey>) -> Counting {
+        Counting { aside, ..Counting::default() }
+    }
+
     /// Takes one row in. `carried` names the cells that it carries from the manifest.
     pub(super) fn add(&mut self, line: &Line, carried: &[String]) {
-        self.totals.add(line);
+        let is_aside = line.status == Status::Superseded || self.aside.contains(&line.key);
+        self.totals.add(line, is_aside);
+        self.taken_back.add(line, is_aside);
         let module = self.modules.entry(line.module.clone()).or_default();
-        module.totals.add(line);
+        module.totals.add(line, is_aside);
         if !line.target.is_empty() && !self.targets.contains(&line.target) {
             self.targets.insert(line.target.clone());
         }
@@ -303,7 +333,11 @@ impl Counting {
         }
         self.first_sent = line.sent_at.map(|at| self.first_sent.map_or(at, |first| first.min(at))).or(self.first_sent);
         self.last_finished = self.last_finished.max(line.finished_at);
-        if line.status == Status::Superseded {
+        // What is gone has no place in the counts of what is there.
+        if is_aside && line.status == Status::Deleted {
+            return;
+        }
+        if is_aside {
             module.records.extend(line.record.parse::<u64>());
             self.created_by.extend(line.created_by);
             return;
@@ -391,6 +425,8 @@ impl Counting {
             sizes: bounds.zip(self.sizes).map(|(below, files)| SizeClass { below, files }).collect(),
             runs,
             verification: origin.verification,
+            taken_back: Some(self.taken_back).filter(|taken_back| !taken_back.is_empty()),
+            aside: self.aside,
         }
     }
 }
@@ -399,6 +435,13 @@ impl ReportCause {
     /// What is said of all its rows: our own words for a code of our own, else those of the service.
     pub(super) fn said(&self) -> &str {
         self.meaning.filter(|_| is_own(&self.code)).unwrap_or(&self.message)
+    }
+}
+
+impl Report {
+    /// Whether a line is that of a row which a person or another run has to see to.
+    pub(super) fn is_open(&self, line: &Line) -> bool {
+        !is_in_place(line.status) && line.status != Status::Superseded && !self.aside.contains(&line.key)
     }
 }
 
@@ -429,7 +472,7 @@ pub(super) fn text<T: Display, S: Serializer>(value: &T, serializer: S) -> Resul
     serializer.collect_str(value)
 }
 
-fn text_or_null<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn text_or_null<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => serializer.collect_str(value),
         None => serializer.serialize_none(),
@@ -505,6 +548,36 @@ mod tests {
         assert_eq!(report.modules.iter().map(|module| module.totals.rows).sum::<u64>(), 5_000);
         assert_eq!(totals.files + totals.links, totals.in_place());
         assert_eq!((totals.settled_by_listing, totals.already_present), (25, 45));
+    }
+
+    #[test]
+    fn what_was_taken_back_or_set_aside_is_told_and_is_no_row_where_its_row_was_sent_again() {
+        let mut lines: Vec<Line> = sample::lines(6).collect();
+        for (line, status) in lines.iter_mut().zip([Status::Deleted, Status::Superseded, Status::Deleted]) {
+            line.status = status;
+        }
+        let mut origin = sample::origin();
+        origin.aside = [lines[0].key, lines[1].key].into();
+        let report = Report::of(&[], lines.into_iter().map(Ok), origin, Vec::new()).expect("rows");
+        let totals = &report.totals;
+        assert_eq!(
+            (totals.rows, totals.deleted, totals.deleted_aside, totals.superseded, totals.lines()),
+            (4, 2, 1, 1, 6)
+        );
+        assert_eq!(report.causes.iter().map(|cause| cause.count).sum::<u64>(), totals.open());
+        let mut page = Vec::new();
+        report.write_html(&mut page).expect("a vector takes everything");
+        report.write_markdown(&mut page).expect("a vector takes everything");
+        let text = String::from_utf8(page).expect("UTF-8");
+        for said in
+            ["What was taken back", "2 attachments that had been made were taken back on 2 March 2026.", "superseded"]
+        {
+            assert_eq!(text.matches(said).count(), 2, "{said}");
+        }
+        assert!(
+            text.contains("1 older attachment") && text.contains("Of rows that were sent once more since: 1"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -100,9 +100,9 @@ fn spoil(line: &mut Line, n: u32) {
     (line.status, line.code, line.message) = (status, code, message);
 }
 
-/// The report on so many rows.
-pub(super) fn report(rows: u32) -> Report {
-    let origin = Origin {
+/// Where the report on these rows comes from.
+pub(super) fn origin() -> Origin {
+    Origin {
         title: None,
         client: None,
         later_results: Vec::new(),
@@ -111,9 +111,14 @@ pub(super) fn report(rows: u32) -> Report {
         complete: true,
         made_at: Timestamp::from_second(MONDAY + 200_000).expect("a time"),
         verification: None,
-    };
+        aside: Default::default(),
+    }
+}
+
+/// The report on so many rows.
+pub(super) fn report(rows: u32) -> Report {
     let runs = vec![run(0, 4, Some("API credits used up")), run(1, 130, None), run(2, 5, None)];
-    Report::of(&["x_case".to_owned()], lines(rows).map(Ok), origin, runs).expect("every row can be read")
+    Report::of(&["x_case".to_owned()], lines(rows).map(Ok), origin(), runs).expect("every row can be read")
 }
 
 /// A run on such a day.
@@ -133,6 +138,7 @@ fn run(day: i64, exit: u8, stopped: Option<&str>) -> RunRecord {
         },
         options: [("concurrency", "8"), ("rate", "10/s")].map(option).into(),
         counts: [("uploaded".to_owned(), 1_000)].into(),
+        undid: None,
         stopped: stopped.map(str::to_owned),
         exit,
     }

@@ -117,6 +117,17 @@ pub(super) fn status(status: Status) -> &'static str {
     }
 }
 
+/// What stands beside the attachments of the rows, if anything does.
+pub(super) fn superseded(totals: &ReportTotals) -> Option<String> {
+    let older = units::counted(totals.superseded, "older attachment");
+    (totals.superseded > 0).then(|| {
+        format!(
+            "Not counted: {older} (superseded) of rows that were sent once more. As far as nobody has removed it, what was \
+             there before stands beside what came later."
+        )
+    })
+}
+
 /// How many rows have each status; a row under way counts as one in doubt.
 pub(super) fn counts(totals: &ReportTotals) -> [(Status, u64); 9] {
     [
@@ -127,8 +138,8 @@ pub(super) fn counts(totals: &ReportTotals) -> [(Status, u64); 9] {
         (Status::Unknown, totals.unknown),
         (Status::InDoubt, totals.in_doubt),
         (Status::NotSent, totals.not_sent),
-        (Status::Deleting, totals.deleting),
-        (Status::Deleted, totals.deleted),
+        (Status::Deleting, totals.deleting - totals.deleting_aside),
+        (Status::Deleted, totals.deleted - totals.deleted_aside),
     ]
 }
 
@@ -155,7 +166,7 @@ pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%-d %B %Y, %H:%M:%S UTC").to_string()
 }
 
-fn date(at: Timestamp) -> String {
+pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%-d %B %Y").to_string()
 }
 
@@ -229,7 +240,7 @@ pub(super) fn owned_by(owner: &str) -> String {
 /// The manifests of the runs, each once, with their hashes.
 fn manifests(runs: &[RunRecord]) -> Vec<(&'static str, String)> {
     let mut facts: Vec<(&'static str, String)> = Vec::new();
-    for run in runs {
+    for run in runs.iter().filter(|run| run.undid.is_none()) {
         let ManifestRef { path, sha256 } = &run.manifest;
         let manifest = format!("{path} (SHA-256 {sha256})");
         if facts.iter().all(|(_, known)| *known != manifest) {
@@ -249,11 +260,25 @@ pub(super) fn run_cells(run: &RunRecord) -> [String; 6] {
     [
         run.started.strftime("%Y-%m-%d %H:%M").to_string(),
         units::duration(took),
-        run.stopped.clone().unwrap_or_else(|| ended(run.exit)),
+        match run.undid {
+            Some(deleted) => undone(deleted, run),
+            None => run.stopped.clone().unwrap_or_else(|| ended(run.exit)),
+        },
         run.version.clone(),
         run.target.clone(),
         options.collect::<Vec<_>>().join(", "),
     ]
+}
+
+/// How an undo ended.
+fn undone(deleted: u32, run: &RunRecord) -> String {
+    let deleted = format!("undo: {} deleted", units::count(deleted));
+    match (&run.stopped, run.exit) {
+        (Some(stopped), _) => format!("{deleted}; {stopped}"),
+        (None, 1) => format!("{deleted}, some left alone"),
+        (None, 5) => format!("{deleted}, some in doubt"),
+        (None, _) => deleted,
+    }
 }
 
 fn ended(exit: u8) -> String {

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
-use super::model::{Report, is_in_place};
+use super::model::Report;
 use super::sheets::{Formats, RowSheets, cut, head, on_paper};
 use super::wording;
 use crate::results::{Layout, Line};
@@ -67,7 +67,8 @@ pub(super) fn write(
 }
 
 /// A workbook with its rows on the way in.
-struct WorkbookWriter {
+struct WorkbookWriter<'r> {
+    report: &'r Report,
     workbook: Workbook,
     formats: Formats,
     columns: Vec<String>,
@@ -75,8 +76,8 @@ struct WorkbookWriter {
     parts: [RowSheets; 2],
 }
 
-impl WorkbookWriter {
-    fn new(report: &Report, carried: &[String]) -> Result<WorkbookWriter, XlsxError> {
+impl<'r> WorkbookWriter<'r> {
+    fn new(report: &'r Report, carried: &[String]) -> Result<WorkbookWriter<'r>, XlsxError> {
         // The check is about the bytes of the file, which are not here.
         let columns: Vec<String> =
             Layout::new(carried).columns().filter(|name| *name != "check").map(str::to_owned).collect();
@@ -84,13 +85,13 @@ impl WorkbookWriter {
         totals(workbook.add_worksheet().set_name(TOTALS)?, report, &formats)?;
         let heads: Vec<(String, u16)> = columns.iter().map(|name| (heading(name), width(name))).collect();
         let open = RowSheets::add(&mut workbook, OPEN, report.totals.open(), &heads, &formats)?;
-        let all = RowSheets::add(&mut workbook, ALL, report.totals.rows, &heads, &formats)?;
-        Ok(WorkbookWriter { workbook, formats, columns, parts: [open, all] })
+        let all = RowSheets::add(&mut workbook, ALL, report.totals.lines(), &heads, &formats)?;
+        Ok(WorkbookWriter { report, workbook, formats, columns, parts: [open, all] })
     }
 
     fn add(&mut self, line: &Line) -> Result<(), XlsxError> {
         let [open, all] = &mut self.parts;
-        for part in [(!is_in_place(line.status)).then_some(open), Some(all)].into_iter().flatten() {
+        for part in [self.report.is_open(line).then_some(open), Some(all)].into_iter().flatten() {
             // The results may grow between counting and writing; what came later is not in this report.
             let Some((sheet, row)) = part.next_row(&mut self.workbook)? else { continue };
             write_line(sheet, row, line, &self.columns, &self.formats)?;
@@ -220,6 +221,8 @@ fn statuses(sheet: &mut Worksheet, row: u32, report: &Report, formats: &Formats)
         ("Links in place", totals.links),
         ("Bytes sent", totals.bytes_uploaded),
         ("Found by listing, so not sent twice", totals.settled_by_listing),
+        ("Older attachments of rows that were sent once more", totals.superseded),
+        ("Taken back, of rows that were sent once more since", totals.deleted_aside),
     ];
     for (name, count) in sums {
         sheet.write_string(row, 0, name)?.write_number_with_format(row, 1, count as f64, &formats.count)?;

@@ -31,8 +31,8 @@ impl<D: Disk> ResultsSnapshot<D> {
         let were = [Status::Uploaded, Status::Superseded, Status::Deleting, Status::Deleted];
         let uploaded: usize = were.into_iter().map(|status| history.count(status)).sum();
         let short = |there, known| ResultsError::LinesMissing { path: self.path().to_owned(), there, known };
-        if uploaded < last.uploaded() as usize {
-            return Err(short(uploaded, last.uploaded()));
+        if uploaded < last.ever_uploaded() as usize {
+            return Err(short(uploaded, last.ever_uploaded()));
         }
         // What was in doubt may have been settled by a run that was cut off since.
         let created = history.created() + history.count(Status::Deleted);

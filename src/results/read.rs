@@ -1,6 +1,7 @@
 //! Reads results for those who only look: no lock, nothing written, whether a run is still going on, was killed, or has
 //! made its table.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -67,6 +68,11 @@ impl ResultsTable {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Lines that are no rows of their own, since their rows were sent once more, by their keys.
+    pub fn set_aside(&self) -> HashSet<RowKey> {
+        self.seen.history().set_aside()
     }
 
     /// Whether a run came to its end and made a table of its log: a line for each row of the manifest. Where it is still

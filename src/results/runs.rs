@@ -14,7 +14,7 @@ use super::disk::{Disk as _, RealDisk};
 use super::paths::{folder_of, runs_of};
 use crate::outcome::Status;
 
-/// One run.
+/// One run, or one undo.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Run")]
 pub struct RunRecord {
@@ -43,6 +43,9 @@ pub struct RunRecord {
     /// Rows of the manifest by status, when the run ended.
     #[serde(default)]
     pub counts: BTreeMap<String, u32>,
+    /// For an undo: how many attachments it took back. A run has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undid: Option<u32>,
     /// Why it stopped early, if it did.
     #[serde(default)]
     pub stopped: Option<String>,
@@ -56,6 +59,11 @@ impl RunRecord {
         self.count(Status::Uploaded)
     }
 
+    /// How many rows had been uploaded when it ended, those that were taken back since included.
+    pub fn ever_uploaded(&self) -> u32 {
+        [Status::Uploaded, Status::Deleting, Status::Deleted].into_iter().map(|status| self.count(status)).sum()
+    }
+
     /// How many rows may have created something when it ended, those that were uploaded included.
     pub fn created(&self) -> u32 {
         Status::ALL.into_iter().filter(|status| status.may_have_created()).map(|status| self.count(status)).sum()
@@ -67,7 +75,7 @@ impl RunRecord {
 }
 
 /// Which manifest a run was about.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestRef {
     /// Its path as the user wrote it.
     pub path: String,
@@ -233,6 +241,7 @@ pub(super) fn sample(id: &str) -> RunRecord {
         root: Some("/work".to_owned()),
         options: BTreeMap::from([("rate".to_owned(), "10/s".to_owned())]),
         counts: BTreeMap::from([("uploaded".to_owned(), 3)]),
+        undid: None,
         stopped: None,
         exit: 0,
     }

@@ -94,18 +94,37 @@ fn what_was_deleted_is_known_to_all_other_commands() {
     let verified = verify(&service, &case);
     assert_eq!(verified.status, Some(0), "{}", verified.stdout);
     // The report counts them.
-    let report = case.run(&["report", "m.results.csv", "--output", "json"]).exits(0);
-    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("JSON");
-    assert_eq!((report["totals"]["deleted"].as_u64(), report["totals"]["uploaded"].as_u64()), (Some(2), Some(2)));
+    let told = report(&case);
+    assert_eq!((told["totals"]["deleted"].as_u64(), told["totals"]["uploaded"].as_u64()), (Some(2), Some(2)));
+    assert_eq!((told["runs"][1]["undid"].as_u64(), told["taken_back"]["deleted"].as_u64()), (Some(2), Some(2)));
     // Asked to, a run attaches them once more, and only once.
     service.run(&case, &["--resend", "deleted"]).exits(0).says("All 4 rows are attached");
     assert_eq!((service.stored(), service.alive(), count(&case, "deleted")), (6, 4, 2));
     service.run(&case, &["--resend", "deleted"]).exits(0);
     assert_eq!((service.stored(), count(&case, "uploaded")), (6, 4));
+    // The attachments that are gone are no rows of the report any more, and it still tells of them and of the undo.
+    let totals = report(&case)["totals"].clone();
+    assert_eq!(
+        (totals["rows"].as_u64(), totals["uploaded"].as_u64(), totals["deleted"].as_u64()),
+        (Some(4), Some(4), Some(2))
+    );
+    case.run(&["report", "m.results.csv", "-o", "page.html"]).exits(0).says("All 4 attachments are in place");
+    let page = std::fs::read_to_string(case.path("page.html")).expect("the page");
+    for said in
+        ["What was taken back", "2 attachments that had been made were taken back", "undo: 2 deleted", "lines 2-3"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    case.run(&["report", "m.results.csv", "-o", "page.xlsx"]).exits(0);
     // And what is there now can be taken back again.
     undo(&service, &case, &["--delete"]).exits(0).prints("Deleted 4 attachments of 4");
     assert_eq!((service.alive(), count(&case, "deleted")), (0, 6));
     assert_eq!(verify(&service, &case).status, Some(0));
+}
+
+fn report(case: &Case) -> serde_json::Value {
+    let report = case.run(&["report", "m.results.csv", "--output", "json"]).exits(0);
+    serde_json::from_str(&report.stdout).expect("JSON")
 }
 
 fn verify(service: &RunningSandbox, case: &Case) -> Done {
@@ -181,6 +200,20 @@ fn a_results_file_that_was_edited_or_shortened_deletes_nothing() {
     }
     case.write("m.results.csv", results);
     assert_eq!((service.alive(), service.stats().deletes), (6, 0));
+}
+
+#[test]
+fn results_that_lost_what_was_taken_back_are_noticed() {
+    let (service, case) = uploaded(6);
+    undo(&service, &case, &["--delete", "--lines", "5-"]).exits(0);
+    let results = std::fs::read_to_string(case.path("m.results.csv")).expect("results");
+    std::fs::remove_file(case.path("m.results.csv.mark")).ok();
+    case.write("m.results.csv", results.lines().take(5).map(|line| format!("{line}\n")).collect::<String>());
+    service.run(&case, &[]).exits(6).says("m.results.csv");
+    assert_eq!(service.stored(), 6);
+    case.write("m.results.csv", results);
+    service.run(&case, &[]).exits(0);
+    assert_eq!(service.stored(), 6);
 }
 
 #[test]

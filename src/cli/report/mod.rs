@@ -159,6 +159,7 @@ fn summed_up(args: &ReportArgs, tables: &[ResultsTable], rows: &CombinedResults<
         later_results: files.collect::<anyhow::Result<_>>()?,
         made_at: Timestamp::now(),
         verification: verification(args, rows)?,
+        aside: tables.iter().flat_map(ResultsTable::set_aside).collect(),
     };
     // Without the list of runs only the head of the report is shorter.
     let runs = args.results.iter().flat_map(|path| runs(path).unwrap_or_default()).collect();

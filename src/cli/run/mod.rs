@@ -428,6 +428,7 @@ fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp, ta
         root: Some(over.plan.manifest.base.clone()),
         options: prepared.options(),
         counts: tally.iter().map(|(status, rows)| (status.to_string(), rows)).collect(),
+        undid: None,
         stopped: over.ending.stopped.as_ref().map(|stopped| stopped.message.clone()),
         exit: over.exit.code(),
     };

@@ -1,5 +1,6 @@
 //! The command line of `attache undo`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +70,19 @@ pub struct UndoWhatArgs {
 }
 
 impl UndoWhatArgs {
+    /// What was said, as the list of runs shows it.
+    pub fn shown(&self) -> BTreeMap<String, String> {
+        let lines = self.lines.as_ref().map(LineSet::to_string).unwrap_or_default();
+        let settled = if self.include_settled { "yes" } else { "" };
+        let said = [
+            ("run", self.runs.join(",")),
+            ("lines", lines),
+            ("module", self.modules.join(",")),
+            ("include-settled", settled.to_owned()),
+        ];
+        said.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// The same as the selection of an undo.
     pub fn selection(&self) -> UndoSelection {
         UndoSelection {

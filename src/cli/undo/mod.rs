@@ -29,7 +29,7 @@ use crate::owner::KnownOwner;
 use crate::reply::{AttachmentPresence, Listed, PresenceReply, Reply, StopBecause};
 use crate::results::{
     self, Disk, EndError, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsError, ResultsOptions, ResultsSnapshot,
-    hold, look,
+    ResultsTally, RunRecord, hold, look,
 };
 use crate::text::escape_for_terminal;
 use crate::undo::journal::ResultsUndoJournal;
@@ -289,6 +289,7 @@ struct UndoCommand<'a> {
 
 impl UndoCommand<'_> {
     fn execute(&self, held: LockedResults<RealDisk>, work: UndoWork) -> Result<Exit, Failure> {
+        let started = Timestamp::now();
         let not_undone = work.not_undone.clone();
         let stop = Arc::new(StopSignal::default());
         let signal = signals::listen(Arc::clone(&stop), self.screen, || {
@@ -311,8 +312,34 @@ impl UndoCommand<'_> {
         let exit = exit(&undone, signal.get().copied());
         self.show(&undone, &not_undone, exit)?;
         match finished {
-            Ok(_) => Ok(exit),
+            Ok(finished) => {
+                self.note(&undone, started, exit, &finished.totals.rows);
+                Ok(exit)
+            }
             Err(error) => Err(Failure { exit: Exit::Results, error: unfinished(error) }),
+        }
+    }
+
+    /// Adds the undo to the list of runs, for the report. That it cannot be written changes nothing of how it ends.
+    fn note(&self, undone: &Undone, started: Timestamp, exit: Exit, tally: &ResultsTally) {
+        let results = &self.args.results;
+        let last = KnownRuns::read(results).ended.pop();
+        let undo = RunRecord {
+            id: results::new_run_id(started),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started,
+            finished: Timestamp::now(),
+            target: self.target.label(),
+            manifest: last.map(|run| run.manifest).unwrap_or_default(),
+            root: None,
+            options: self.args.what.shown(),
+            counts: tally.iter().map(|(status, rows)| (status.to_string(), rows)).collect(),
+            undid: Some(u32::try_from(UndoTotals::of(undone).deleted).unwrap_or(u32::MAX)),
+            stopped: self.stopped(undone),
+            exit: exit.code(),
+        };
+        if let Err(error) = results::record_run(results, &undo) {
+            self.screen.say(&format!("warning: the list of runs for the report could not be written: {error}\n"));
         }
     }
 
