@@ -13,6 +13,8 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Take};
 use flate2::bufread::DeflateDecoder;
 use rawzip::{CompressionMethod, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, ZipArchive, ZipArchiveEntryWayfinder};
 
+use crate::text::system_words;
+
 /// What stands between the path of an archive and the name of a member in it.
 pub(crate) const SEPARATOR: &str = "!/";
 
@@ -113,7 +115,7 @@ impl fmt::Display for ArchiveError {
                 f.write_str("it has no directory at its end, so it was cut off or is no zip archive")
             }
             ArchiveError::Directory(how) => write!(f, "its directory is damaged: {how}"),
-            ArchiveError::Io(error) => error.fmt(f),
+            ArchiveError::Io(error) => f.write_str(&system_words(error)),
         }
     }
 }

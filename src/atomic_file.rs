@@ -77,7 +77,8 @@ fn prepare_for(
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    let file = with_rights(&mut builder, readers).prefix(".attache-").suffix(".tmp").tempfile_in(folder)?;
+    let file = with_rights(&mut builder, readers).prefix(".attache-").suffix(".tmp").tempfile_in(folder);
+    let file = file.map_err(without_its_path)?;
     let (file, temporary) = file.into_parts();
     let mut out = BufWriter::new(file);
     fill(&mut out)?;
@@ -86,6 +87,14 @@ fn prepare_for(
     // An open file cannot be renamed everywhere.
     drop(out);
     Ok(PreparedFile { waiting: Some((temporary, path)) })
+}
+
+/// The library names the file that it could not make, of which nobody ever heard; what the system said is enough.
+fn without_its_path(error: io::Error) -> io::Error {
+    // It hides the system's error behind its text.
+    let text = error.to_string();
+    let number = text.split_once("(os error ").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
+    number.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Temporary files are their owner's alone unless somebody says otherwise.
@@ -181,5 +190,14 @@ mod tests {
         }
         assert_eq!(fs::read(folder.path().join("report.html")).expect("there"), b"new");
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn no_file_that_nobody_ever_heard_of_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error =
+            replace(&folder.path().join("none").join("report.html"), |_| Ok(())).expect_err("there is no folder");
+        assert!(!error.to_string().contains(".attache-"), "{error}");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::text::system_words;
+
 /// Some lines of a manifest, by the numbers that its messages and its results call them by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LineSet {
@@ -80,12 +82,12 @@ impl LineSet {
     pub fn read(path: &Path) -> Result<LineSet, LineSetError> {
         let mut bytes = Vec::new();
         let read = std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-        read.map_err(|error| LineSetError::Unreadable { cause: error.to_string() })?;
+        read.map_err(|error| LineSetError::Unreadable { cause: system_words(&error) })?;
         LineSet::of_csv(&bytes)
     }
 
     fn of_csv(bytes: &[u8]) -> Result<LineSet, LineSetError> {
-        let unreadable = |error: csv::Error| LineSetError::Unreadable { cause: error.to_string() };
+        let unreadable = |error: csv::Error| LineSetError::Unreadable { cause: system_words(&error.into()) };
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .delimiter(delimiter(bytes))

@@ -11,6 +11,7 @@ use std::path::Path;
 use crate::archive::MemberReader;
 use crate::checksum::{ChecksumDifference, Checksums, Hashing};
 use crate::content::{Fingerprint, FingerprintKind, Fingerprinter};
+use crate::text::system_words;
 use crate::upload::{FileFacts, FileSource};
 
 /// Why a file could not be sent, or not to its end.
@@ -43,7 +44,7 @@ impl FileTrouble {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileTrouble::Gone,
             io::ErrorKind::PermissionDenied => FileTrouble::Denied,
-            _ => FileTrouble::Read(error.to_string()),
+            _ => FileTrouble::Read(system_words(error)),
         }
     }
 }
@@ -157,7 +158,7 @@ impl OpenFile {
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read.map_err(|error| FileTrouble::Read(error.to_string())),
+                read => return read.map_err(|error| FileTrouble::Read(system_words(&error))),
             }
         }
     }

@@ -7,6 +7,7 @@ mod tidy {
     pub mod commands;
     pub mod rules;
     pub mod source;
+    pub mod system_errors;
 }
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidy::commands::Program;
 use tidy::rules;
 use tidy::source::{Source, SourceToken, sources};
+use tidy::system_errors::shown_raw;
 
 /// Fails with one line for each finding.
 fn none(findings: impl IntoIterator<Item = String>) {
@@ -151,6 +153,44 @@ fn a_command_that_a_message_names_takes_the_options_it_is_named_with() {
     }
     assert!(count > 30, "only {count} command lines are found");
     none(wrong);
+}
+
+#[test]
+fn what_the_system_says_is_worded_for_people_in_one_place() {
+    let words = |source: &&Source| {
+        !["src/text/system_words.rs", "src/atomic_file.rs"].contains(&source.path.as_str())
+            && source.module() != "sandbox"
+    };
+    none(sources("src").iter().filter(words).flat_map(|source| {
+        let numbers =
+            source.strings().into_iter().filter(|text| text.contains("(os error")).map(|_| "os error".to_owned());
+        let raw = shown_raw(source).into_iter().chain(numbers);
+        raw.map(|name| format!("{}: shows `{name}` as the system words it; use text::system_words", source.path))
+            .collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn an_error_that_is_shown_as_the_system_words_it_is_found() {
+    let found = |text: &str| shown_raw(&Source::of("src/check/x.rs", text));
+    for (text, name) in [
+        (
+            "enum E { Io(PathBuf, io::Error) } fn f() { match e { E::Io(path, why) => write!(f, \"{why}\"), } }",
+            "Io(why)",
+        ),
+        ("enum E { Io { cause: io::Error } } fn f() { match e { E::Io { cause } => cause.fmt(f), } }", "Io(cause)"),
+        ("fn of(error: &io::Error) -> String { error.to_string() }", "error"),
+        ("fn f() { File::open(p).map_err(|error| anyhow!(\"no: {error}\"))?; }", "error"),
+    ] {
+        assert_eq!(found(text), [name], "{text}");
+    }
+    for text in [
+        "enum E { Io(io::Error) } fn f() { match e { E::Io(error) => f.write_str(&system_words(error)), } }",
+        "fn of(error: &io::Error) -> String { system_words(error) } fn g(error: &Other) -> String { error.to_string() }",
+        "fn f() { parse(text).map_err(|error| anyhow!(\"no: {error}\"))?; }",
+    ] {
+        assert!(found(text).is_empty(), "{text}");
+    }
 }
 
 #[test]

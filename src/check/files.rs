@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::members::{MemberTrouble, look_inside};
 use super::store::{RowStore, SourceIx, StoredSource};
+use crate::text::system_words;
 use crate::upload::{FileFacts, SourceKind};
 
 /// Looks wait for disks and networks, not for processors.
@@ -313,7 +314,7 @@ fn trouble_of(error: &io::Error) -> FileFault {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileFault::Missing,
         io::ErrorKind::PermissionDenied => FileFault::Denied,
-        _ => FileFault::Unreadable(error.to_string()),
+        _ => FileFault::Unreadable(system_words(error)),
     }
 }
 

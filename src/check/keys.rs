@@ -13,7 +13,7 @@ use crate::manifest::{Field, ManifestReader, RawRow};
 use crate::path_text::PathHazard;
 use crate::problem::remedies;
 use crate::problem::{Problem, ProblemCode};
-use crate::text::masked_excerpt;
+use crate::text::{masked_excerpt, system_words};
 use crate::upload::RecordId;
 use crate::zoho::ApiVersion;
 
@@ -284,8 +284,8 @@ fn inside(folder: &Path, named: &str, allow_outside: bool) -> Result<PathBuf, St
         return Err(format!("it {hazard}"));
     }
     let path = folder.join(named);
-    let resolved = path.canonicalize().map_err(|error| error.to_string())?;
-    let base = folder.canonicalize().map_err(|error| error.to_string())?;
+    let resolved = path.canonicalize().map_err(|error| system_words(&error))?;
+    let base = folder.canonicalize().map_err(|error| system_words(&error))?;
     if resolved.starts_with(base) || allow_outside {
         Ok(path)
     } else {

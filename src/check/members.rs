@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::files::{Fence, FileFault};
 use super::store::{RowStore, SourceIx};
 use crate::archive::{self, Member, Unusable};
+use crate::text::system_words;
 use crate::upload::FileFacts;
 
 /// Why a member cannot be sent.
@@ -107,7 +108,7 @@ fn find(store: &RowStore, archive: &NamedArchive) -> Result<Vec<Result<Member, M
         let text = store.texts.get(store.sources.get(*source).text);
         by_name.insert(text.get(*start..).unwrap_or_default(), ix);
     }
-    let file = File::open(&archive.path).map_err(|error| error.to_string())?;
+    let file = File::open(&archive.path).map_err(|error| system_words(&error))?;
     archive::read_directory(file, &mut |entry| {
         if let Some(ix) = by_name.get(&*entry.name) {
             found[*ix] = match found[*ix] {

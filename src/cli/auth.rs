@@ -17,7 +17,7 @@ use crate::crm::{lacking_scopes, scopes};
 use crate::exit::Exit;
 use crate::manifest;
 use crate::reply::{Reply, StopBecause, Verdict};
-use crate::text::escape_for_terminal;
+use crate::text::{escape_for_terminal, system_words};
 use crate::units;
 use crate::zoho::{Client, Organisation, Secret, Target, TokenOptions, User, Where, log_in};
 
@@ -130,7 +130,9 @@ impl Prompter {
     fn secret(&mut self, what: &str, variable_name: &str, echo: Echo) -> Result<Secret, Failure> {
         let text = match variable(variable_name).filter(|value| !value.is_empty()) {
             Some(text) => text,
-            None => self.ask(what, echo).map_err(|error| Failure::usage(anyhow!("{what}: {error}")))?,
+            None => {
+                self.ask(what, echo).map_err(|error| Failure::usage(anyhow!("{what}: {}", system_words(&error))))?
+            }
         };
         Secret::new(text).map_err(|wrong| Failure::usage(anyhow!("{what} {wrong}")))
     }

@@ -12,6 +12,7 @@ use super::args::{self, ManArgs};
 use super::stdio;
 use crate::exit::Exit;
 use crate::explain::{ExplainPage, exits};
+use crate::text::system_words;
 
 /// Prints a manual page, or writes all of them into a folder.
 pub fn run(args: &ManArgs) -> Exit {
@@ -39,7 +40,7 @@ fn or_complain(result: io::Result<()>, what: &str) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            stdio::complain(format_args!("{what}: {error}"));
+            stdio::complain(format_args!("{what}: {}", system_words(&error)));
             Exit::Usage
         }
     }

@@ -11,7 +11,7 @@ use super::stdio;
 use super::values::ColorWhen;
 use crate::console::progress::Mode;
 use crate::console::{Look, ON_RECORD, terminal_width};
-use crate::text::{escape_lines_for_terminal, without_error_numbers};
+use crate::text::{escape_lines_for_terminal, system_words, wrap};
 
 /// The two streams of the program.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ impl Screen {
     pub fn print_data(&self, text: &str) -> Result<(), Failure> {
         let written = write_all(&mut anstream::AutoStream::always(io::stdout().lock()), text);
         stdio::read_or_not(written)
-            .map_err(|error| Failure::usage(anyhow!("standard output cannot be written: {error}")))
+            .map_err(|error| Failure::usage(anyhow!("standard output cannot be written: {}", system_words(&error))))
     }
 
     /// Everything else, to standard error.
@@ -105,13 +105,19 @@ impl Screen {
 
     /// To standard error, and not on record.
     pub(super) fn show(&self, text: &str) {
-        let text = without_error_numbers(text);
-        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), &text);
+        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), text);
     }
 
     /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.
     pub fn error(&self, text: impl std::fmt::Display) {
-        self.say(&format!("error: {}\n", escape_lines_for_terminal(&text.to_string())));
+        let text = format!("error: {}", escape_lines_for_terminal(&text.to_string()));
+        keep(&text);
+        // Elsewhere a line is one message, whatever its length.
+        let lines = match io::stderr().is_terminal() {
+            true => text.lines().flat_map(|line| wrap(line, terminal_width())).collect::<Vec<_>>().join("\n"),
+            false => text,
+        };
+        self.show(&(lines + "\n"));
     }
 }
 
@@ -123,8 +129,7 @@ pub(super) fn is_on_record() -> bool {
 /// Puts a text on record as it is read, without its colours.
 pub(super) fn keep(text: &str) {
     if is_on_record() {
-        let text = without_error_numbers(text);
-        let plain = anstream::adapter::strip_str(&text).to_string();
+        let plain = anstream::adapter::strip_str(text).to_string();
         let level = match plain.split_once(": ") {
             Some(("error", _)) => log::Level::Error,
             Some(("warning", _)) => log::Level::Warn,

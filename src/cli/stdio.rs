@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::console::ON_RECORD;
 use crate::exit::Exit;
-use crate::text::escape_lines_for_terminal;
+use crate::text::{escape_lines_for_terminal, system_words};
 
 /// Prints a text that is the whole answer to a command.
 pub fn print(text: &str) -> Exit {
     match try_print(text) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            complain(format_args!("standard output cannot be written: {error}"));
+            complain(format_args!("standard output cannot be written: {}", system_words(&error)));
             Exit::Usage
         }
     }

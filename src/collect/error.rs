@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::text::masked_excerpt;
+use crate::text::{masked_excerpt, system_words};
 
 /// What a recipe needs to be told and was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +68,7 @@ impl fmt::Display for CollectError {
             }
             CollectError::Usage(what) => f.write_str(what),
             CollectError::Needs(need) => need.fmt(f),
-            CollectError::Io(what, error) => write!(f, "{what}: {error}"),
+            CollectError::Io(what, error) => write!(f, "{what}: {}", system_words(error)),
             CollectError::Unaccounted { lines, ended } => write!(
                 f,
                 "{lines} lines were read and {ended} of them came out, which is a mistake in this program; nothing was \

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::{CollectError, OrWhat as _};
 use crate::check::meant_module;
-use crate::text::masked_excerpt;
+use crate::text::{masked_excerpt, system_words};
 
 /// What the old system calls a kind of record, and the module's API name.
 pub(super) type ModuleAliases = [(&'static str, &'static str)];
@@ -38,13 +38,13 @@ impl ModuleNames {
         let unusable = |what: String| CollectError::Usage(format!("{}: {what}", path.display()));
         let mut reader =
             csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-        let headings = reader.headers().map_err(|error| unusable(error.to_string()))?.clone();
+        let headings = reader.headers().map_err(|error| unusable(system_words(&error.into())))?.clone();
         let column = |name: &str| headings.iter().position(|heading| heading.eq_ignore_ascii_case(name));
         let (Some(prefix), Some(module)) = (column("prefix"), column("module")) else {
             return Err(unusable("it needs the columns prefix,module".to_owned()));
         };
         for row in reader.records() {
-            let row = row.map_err(|error| unusable(error.to_string()))?;
+            let row = row.map_err(|error| unusable(system_words(&error.into())))?;
             let line = row.position().map_or(0, csv::Position::line);
             let cell = |column: usize| row.get(column).unwrap_or_default();
             if cell(prefix).is_empty() || cell(module).is_empty() {

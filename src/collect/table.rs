@@ -8,6 +8,7 @@ use super::error::CollectError;
 use super::export::{Export, ExportFileIx};
 use super::sheet::{SheetFlaw, SheetTable};
 use crate::manifest::{CELL_LIMIT, CsvRow, CsvSheet, SheetBounds, SheetCutOff};
+use crate::text::system_words;
 use crate::units;
 
 /// What a table that describes files may have. A million lines of the widest one have some 300 MB.
@@ -230,7 +231,7 @@ impl ExportTable {
             None => Ok(()),
             Some(why @ SheetCutOff::TooLarge(_)) => Err(CollectError::Usage(format!("{}: {why}", self.name))),
             Some(SheetCutOff::Unreadable(error)) => {
-                let error = std::io::Error::new(error.kind(), error.to_string());
+                let error = std::io::Error::new(error.kind(), system_words(error));
                 Err(CollectError::Io(format!("cannot read {} to its end", self.name), error))
             }
         }

@@ -8,7 +8,7 @@ use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 use serde_json::{Value, json};
 
-use crate::text::masked_excerpt;
+use crate::text::{masked_excerpt, system_words};
 
 /// Which part of a module a job reads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,7 +106,7 @@ impl fmt::Display for ResultFlaw {
 pub(crate) fn read_result(file: &File, field: &str) -> Result<Vec<(String, u64)>, ResultFlaw> {
     let no_zip = |error: rawzip::Error| ResultFlaw::NoZip(error.to_string());
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
-    let file = file.try_clone().map_err(|error| ResultFlaw::NoZip(error.to_string()))?;
+    let file = file.try_clone().map_err(|error| ResultFlaw::NoZip(system_words(&error)))?;
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(no_zip)?;
     let mut entries = archive.entries(&mut buffer);
     let (mut table, mut tables) = (None, 0);
@@ -129,7 +129,7 @@ pub(crate) fn read_result(file: &File, field: &str) -> Result<Vec<(String, u64)>
 }
 
 fn read_table(source: impl Read, field: &str) -> Result<Vec<(String, u64)>, ResultFlaw> {
-    let row = |error: csv::Error| ResultFlaw::Row(error.to_string());
+    let row = |error: csv::Error| ResultFlaw::Row(system_words(&error.into()));
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
     let headings = reader.headers().map_err(row)?.clone();
     let column = |name: &str| {

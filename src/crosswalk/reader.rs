@@ -12,7 +12,7 @@ use super::key::{KeyFlaw, judge_key};
 use crate::manifest::{CsvRow, CsvSheet, SheetBounds, SheetCutOff};
 use crate::problem::Problem;
 use crate::results::decode_cell;
-use crate::text::masked_excerpt;
+use crate::text::{masked_excerpt, system_words};
 use crate::upload::RecordId;
 
 /// Something wrong in a crosswalk file.
@@ -115,7 +115,7 @@ const SPLIT: &str =
 fn open(path: &Path) -> Result<File, (String, &'static str)> {
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = opened.map_err(|error| {
-        (format!("it cannot be read: {error}"), "check its name; attache crosswalk makes such a file")
+        (format!("it cannot be read: {}", system_words(&error)), "check its name; attache crosswalk makes such a file")
     })?;
     let most = SheetBounds::default().file;
     if metadata.is_dir() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::reader::CrosswalkRules;
 use super::writer::CrosswalkRow;
 use crate::manifest::{CellFlaw, CsvRow, CsvSheet, SheetBounds, SheetCutOff, WorkbookSheet, cell_name};
-use crate::text::{masked_excerpt, nearest};
+use crate::text::{masked_excerpt, nearest, system_words};
 
 /// Which columns of a table to take.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,7 +87,7 @@ fn read_csv(
     columns: &TableColumns,
     rules: &dyn CrosswalkRules,
 ) -> Result<TableRead, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| system_words(&error))?;
     let most = SheetBounds::default().file;
     match file.metadata() {
         Ok(metadata) if metadata.is_dir() => return Err("it is a folder".to_owned()),
@@ -127,7 +127,7 @@ fn read_workbook(
     columns: &TableColumns,
     rules: &dyn CrosswalkRules,
 ) -> Result<TableRead, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| system_words(&error))?;
     let mut sheet = WorkbookSheet::open(file, columns.sheet.as_deref()).map_err(|error| error.to_string())?;
     let name = sheet.name().to_owned();
     let mut headings: Vec<String> = Vec::new();

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::problem::remedies;
 use crate::problem::{Place, Problem, ProblemCode};
+use crate::text::system_words;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -24,7 +25,7 @@ pub(super) fn digest_of(file: &File) -> io::Result<String> {
     let digest = decoder.digest();
     match decoder.error() {
         None => Ok(digest),
-        Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        Some(error) => Err(io::Error::new(error.kind(), system_words(error))),
     }
 }
 

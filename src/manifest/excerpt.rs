@@ -10,6 +10,7 @@ use encoding_rs::Encoding;
 use super::csv::ManifestLines;
 use super::decode::Decoder;
 use super::{ManifestFormat, ManifestInfo};
+use crate::text::system_words;
 
 /// No more of a line is shown than this many characters.
 const SHOWN: usize = 4_000;
@@ -45,7 +46,7 @@ fn lines_of(decoder: Decoder, wanted: &[u32]) -> io::Result<BTreeMap<u32, String
         found.insert(line, crate::text::with_passwords_starred(&text).into_owned());
     }
     match lines.decoder.error() {
-        Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        Some(error) => Err(io::Error::new(error.kind(), system_words(error))),
         None => Ok(found),
     }
 }

@@ -53,6 +53,7 @@ use self::reader::{RowReader, Tolerance};
 use self::xlsx::WorkbookRows;
 use self::yaml::{LateKey, YamlDocument};
 use crate::problem::ProblemList;
+use crate::text::system_words;
 use crate::upload::FileFacts;
 
 /// How a manifest is written.
@@ -176,7 +177,9 @@ pub enum ManifestError {
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ManifestError::Unreadable(path, error) => write!(f, "cannot read the manifest {}: {error}", path.display()),
+            ManifestError::Unreadable(path, error) => {
+                write!(f, "cannot read the manifest {}: {}", path.display(), system_words(error))
+            }
             ManifestError::Folder(path) => {
                 write!(f, "{} is a folder; name the CSV or YAML manifest itself", path.display())
             }
@@ -204,7 +207,7 @@ impl fmt::Display for ManifestError {
             ),
             ManifestError::StdinFormat => f.write_str("nothing says how the manifest on standard input is written"),
             ManifestError::Base(path, error) => {
-                write!(f, "cannot use {} as the folder of the files: {error}", path.display())
+                write!(f, "cannot use {} as the folder of the files: {}", path.display(), system_words(error))
             }
         }
     }

@@ -9,6 +9,7 @@ use super::disk::{Disk, Placement};
 use super::log::{Batch, ResultsLog};
 use super::log_error::LogError;
 use super::paths::{folder_of, rescued_of};
+use crate::text::system_words;
 
 /// Bytes copied in one go.
 const CHUNK: usize = 256 * 1024;
@@ -47,9 +48,10 @@ impl<D: Disk> fmt::Display for EndError<D> {
             ),
             EndError::Unordered { path, cause } => write!(
                 f,
-                "{} could not be put in order: {cause}; nothing is lost: close it if another program has it open, then \
-                 run the same command again",
-                path.display()
+                "{} could not be put in order: {}; nothing is lost: close it if another program has it open, then run the \
+                 same command again",
+                path.display(),
+                system_words(cause)
             ),
         }
     }

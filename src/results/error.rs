@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::PlaceError;
 use crate::exit::Exit;
-use crate::open_file::is_held_by_another;
+use crate::text::system_words;
 use crate::units::counted;
 
 /// The results file cannot be used. Nothing was sent, and the file is as it was.
@@ -249,10 +249,8 @@ impl fmt::Display for ResultsError {
                 path.display(),
             ),
             ResultsError::Io { action, path, cause } => {
-                write!(f, "cannot {action} {}: {cause}", path.display())?;
-                if is_held_by_another(cause) {
-                    f.write_str("; another program has it open: close it in the other program and run again")?;
-                } else if *action == "lock" {
+                write!(f, "cannot {action} {}: {}", path.display(), system_words(cause))?;
+                if *action == "lock" {
                     f.write_str("; some network folders know no locks")?;
                 }
                 Ok(())

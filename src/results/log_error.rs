@@ -5,6 +5,7 @@ use std::io;
 
 use super::disk::Placement;
 use super::end::displacement;
+use crate::text::system_words;
 
 /// An error of the log. It can be copied to everybody who waited for the same lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,11 +24,11 @@ pub enum LogError {
 
 impl LogError {
     pub(super) fn write(error: &io::Error) -> LogError {
-        LogError::Write(error.to_string())
+        LogError::Write(system_words(error))
     }
 
     pub(super) fn read(error: &io::Error) -> LogError {
-        LogError::Read(error.to_string())
+        LogError::Read(system_words(error))
     }
 }
 

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::text::system_words;
+
 const ENDING: &str = ".results.csv";
 const SANDBOX_ENDING: &str = ".sandbox-results.csv";
 
@@ -222,7 +224,7 @@ impl std::fmt::Display for PlaceError {
             Reason::FolderReadOnly => {
                 write!(f, "no file can be made in {folder}, where the results go; allow writing there")
             }
-            Reason::Io(cause) => write!(f, "the results cannot be written to {path}: {cause}"),
+            Reason::Io(cause) => write!(f, "the results cannot be written to {path}: {}", system_words(cause)),
         }
     }
 }

@@ -30,23 +30,6 @@ pub fn escape_for_terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The text without the numbers of the system's errors, ` (os error 2)`: the words before them say it all.
-pub(crate) fn without_error_numbers(text: &str) -> Cow<'_, str> {
-    const MARK: &str = " (os error ";
-    if !text.contains(MARK) {
-        return Cow::Borrowed(text);
-    }
-    let mut parts = text.split(MARK);
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(')') {
-            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => plain.push_str(rest),
-            _ => plain.extend([MARK, part]),
-        }
-    }
-    Cow::Owned(plain)
-}
-
 /// The text as [`escape_for_terminal`], cut to so many characters, with `…` for what is left out in the middle: the ends of names and
 /// paths tell most.
 pub fn shorten_for_terminal(text: &str, width: usize) -> Cow<'_, str> {
@@ -124,18 +107,6 @@ mod tests {
         assert_eq!(escape_for_terminal("a\u{1b}[31mb"), "a\\u{1b}[31mb");
         assert_eq!(escape_for_terminal("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
         assert_eq!(escape_for_terminal("two\nlines\t\u{85}"), "two\\nlines\\t\\u{85}");
-    }
-
-    #[test]
-    fn numbers_of_the_system_are_left_out_of_its_words() {
-        for (text, plain) in [
-            ("m.csv: No such file or directory (os error 2)", "m.csv: No such file or directory"),
-            ("a (os error 2), b (os error 13): c", "a, b: c"),
-            ("a (os error x) b", "a (os error x) b"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(without_error_numbers(text), plain);
-        }
     }
 
     #[test]

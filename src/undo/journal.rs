@@ -11,6 +11,7 @@ use super::{Gone, UndoEnd, UndoRow};
 use crate::outcome::{OwnCode, Status};
 use crate::results::{Disk, Line, LogError, SharedLog, StoredLines};
 use crate::sync::Mutex;
+use crate::text::system_words;
 
 /// Writes into the results.
 pub struct ResultsUndoJournal<'a, L, D: Disk> {
@@ -28,7 +29,10 @@ impl<'a, L: SharedLog + Sync, D: Disk> ResultsUndoJournal<'a, L, D> {
     }
 
     fn line(&self, row: &UndoRow) -> Result<Line, String> {
-        self.lines.lock().line(row.key).map_err(|error| format!("the results file cannot be read: {error}"))
+        self.lines
+            .lock()
+            .line(row.key)
+            .map_err(|error| format!("the results file cannot be read: {}", system_words(&error)))
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::VerifyRow;
 use crate::content::{Fingerprint, FingerprintKind, Fingerprinter};
+use crate::text::system_words;
 use crate::zoho::DownloadEnd;
 
 /// What came of comparing the bytes of one attachment.
@@ -156,7 +157,7 @@ fn of_the_file(row: &VerifyRow, path: &Path) -> Result<Fingerprint, NotCompared>
 fn unreadable(error: std::io::Error) -> NotCompared {
     match error.kind() {
         std::io::ErrorKind::NotFound => NotCompared::FileGone,
-        _ => NotCompared::FileUnreadable(error.to_string()),
+        _ => NotCompared::FileUnreadable(system_words(&error)),
     }
 }
 

@@ -14,6 +14,7 @@ use super::content::ContentCheck;
 use super::lookup::VerifiedRow;
 use crate::content::Fingerprint;
 use crate::results::{cell_text, push_cell, split_cells};
+use crate::text::system_words;
 use crate::upload::{RowKey, ServiceId};
 
 /// The columns, in their order.
@@ -63,7 +64,7 @@ pub enum FindingsError {
 impl fmt::Display for FindingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FindingsError::Io(error) => error.fmt(f),
+            FindingsError::Io(error) => f.write_str(&system_words(error)),
             FindingsError::Columns => f.write_str("it does not have the columns of a verification"),
             FindingsError::Line(line) => write!(f, "line {line} is not as attache wrote it"),
         }

@@ -32,6 +32,7 @@ use crate::reply::{
     AttachmentPresence, DoubtBecause, FailedBy, ListReply, Listed, PageReply, PresenceReply, Refusal, Reply,
     RetryBecause, StopBecause, Verdict,
 };
+use crate::text::system_words;
 use crate::units;
 use crate::upload::{FileSource, RecordId, ServiceId, SourceKind, Upload};
 
@@ -376,7 +377,7 @@ impl Client {
             let (code, message) = match cut {
                 BodyCut::Broken(received, error) => (
                     OwnCode::AnswerLost,
-                    format!("the download broke off after {received} of {expected} bytes: {error}"),
+                    format!("the download broke off after {received} of {expected} bytes: {}", system_words(&error)),
                 ),
                 BodyCut::Interrupted => (OwnCode::Interrupted, "interrupted".to_owned()),
             };

@@ -15,7 +15,7 @@ use super::classify::{Exchange, TransportError};
 use super::encoding;
 use super::hosts::Base;
 use crate::open_file::is_shortage;
-use crate::text::strip_for_terminal;
+use crate::text::{strip_for_terminal, system_words};
 
 /// Larger writes gain nothing; smaller ones cost processor time.
 const OUTPUT_BUFFER: usize = 128 * 1024;
@@ -205,7 +205,7 @@ pub(crate) fn agent(settings: &HttpOptions, base: &Base) -> Result<Agent, HttpEr
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
     let trouble = |why: String| HttpError::CaFile { path: path.to_owned(), why };
-    let pem = fs::read(path).map_err(|error| trouble(error.to_string()))?;
+    let pem = fs::read(path).map_err(|error| trouble(system_words(&error)))?;
     // Editors on Windows put a byte order mark before the first line, which is then no line that a reader of PEM knows.
     let pem = pem.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&pem);
     let mut certificates = Vec::new();
@@ -337,7 +337,7 @@ pub(crate) fn detail(error: &ureq::Error) -> String {
         ureq::Error::Timeout(ureq::Timeout::PerWrite) => "no more bytes were taken within the time limit".to_owned(),
         ureq::Error::Timeout(_) => "no answer within the time limit".to_owned(),
         ureq::Error::HostNotFound => "the host name is not known".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Io(error) => system_words(error),
         error => error.to_string(),
     };
     for (sign, plain) in [

@@ -15,6 +15,7 @@ use super::http;
 use super::request_log::{self, RequestNote};
 use crate::outcome::OwnCode;
 use crate::reply::{Reply, RetryBecause, Verdict};
+use crate::text::system_words;
 
 /// Under which root of the API something is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,7 +111,7 @@ impl Client {
         match io::copy(&mut body, out).and_then(|_| out.flush()) {
             Ok(()) => Ok(()),
             Err(error) => {
-                let message = format!("the download broke off: {error}");
+                let message = format!("the download broke off: {}", system_words(&error));
                 Err(Box::new(plain(Verdict::Retry(RetryBecause::Passing), OwnCode::AnswerLost, message)))
             }
         }

@@ -9,6 +9,7 @@ use super::file::{ConfigError, ConfigSource, not_private, read_small};
 use super::profiles::{DEFAULT_PROFILE, PROFILE_KEYS, Profile, refresh};
 use super::user_file::UserFile;
 use crate::cli::args::TargetArgs;
+use crate::text::system_words;
 use crate::zoho::{ApiVersion, Credentials, HttpError, HttpOptions, Proxies, Secret, Where};
 
 /// How to connect, as the command line and the environment say.
@@ -132,7 +133,7 @@ fn from_environment(
 fn first_line(stdin: impl BufRead) -> Result<Secret, ConfigError> {
     let trouble = |what: String| ConfigError { place: "the token on standard input".to_owned(), what };
     let mut line = Zeroizing::new(Vec::new());
-    stdin.take(4096).read_until(b'\n', &mut line).map_err(|error| trouble(error.to_string()))?;
+    stdin.take(4096).read_until(b'\n', &mut line).map_err(|error| trouble(system_words(&error)))?;
     let text = std::str::from_utf8(&line).unwrap_or_default();
     Secret::new(text).map_err(|wrong| trouble(wrong.to_string()))
 }

@@ -9,7 +9,7 @@ use toml_edit::{Document, Item, Table, Value};
 use zeroize::Zeroizing;
 
 use crate::atomic_file::is_private;
-use crate::text::nearest;
+use crate::text::{nearest, system_words};
 use crate::zoho::Secret;
 
 /// No settings file is larger; what is larger is something else.
@@ -144,13 +144,13 @@ pub(super) fn read_small(path: &Path) -> Result<Option<(Zeroizing<String>, bool)
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
-        Err(error) => return Err(trouble(error.to_string())),
+        Err(error) => return Err(trouble(system_words(&error))),
     };
-    let metadata = file.metadata().map_err(|error| trouble(error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| trouble(system_words(&error)))?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err(no_settings());
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| trouble(error.to_string()))?;
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| trouble(system_words(&error)))?;
     Ok(Some((text, is_private(&metadata))))
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::file::{ConfigError, ConfigSource, ValueReader, parsed, read_small, secret, text, texts};
 use crate::atomic_file::replace_private;
+use crate::text::system_words;
 use crate::zoho::{ApiVersion, Credentials, DataCentre, Renewal, Secret, Where};
 
 /// The profile that is used when none is named.
@@ -182,7 +183,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Table) -> bool) -> Result<bool, Co
     if !change(profiles) {
         return Ok(false);
     }
-    write_private(path, &Zeroizing::new(document.to_string())).map_err(|error| trouble(error.to_string()))?;
+    write_private(path, &Zeroizing::new(document.to_string())).map_err(|error| trouble(system_words(&error)))?;
     Ok(true)
 }
 

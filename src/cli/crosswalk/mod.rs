@@ -21,6 +21,7 @@ use crate::check::CrosswalkNames;
 use crate::crosswalk::writer::{CrosswalkOrigin, CrosswalkRow, CrosswalkWritten, write_crosswalk};
 use crate::exit::Exit;
 use crate::results::is_same_file;
+use crate::text::system_words;
 
 /// The file that is written where the user names none.
 const DEFAULT_FILE: &str = "crosswalk.csv";
@@ -79,7 +80,7 @@ fn write(
     match filled {
         Ok(()) => Ok(written),
         Err(error) => {
-            let error = anyhow!("cannot write {}: {error}", to.display());
+            let error = anyhow!("cannot write {}: {}", to.display(), system_words(&error));
             Err(Failure { exit: Exit::Results, error })
         }
     }

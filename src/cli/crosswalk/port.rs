@@ -4,6 +4,7 @@ use crate::crosswalk::lookup::{LookupAnswer, LookupJob, LookupModule};
 use crate::crosswalk::{bulk, coql};
 use crate::engine::requests::RequestPort;
 use crate::reply::Reply;
+use crate::text::system_words;
 use crate::zoho::{ApiRoot, Client};
 use serde_json::{Value, json};
 
@@ -29,7 +30,12 @@ impl ClientLookup<'_> {
     fn fetch(&self, module: usize, job: &str) -> Result<LookupAnswer, Box<Reply>> {
         let mut file = match tempfile::tempfile() {
             Ok(file) => file,
-            Err(error) => return Ok(LookupAnswer::Result(Err(format!("no temporary file can be made: {error}")))),
+            Err(error) => {
+                return Ok(LookupAnswer::Result(Err(format!(
+                    "no temporary file can be made: {}",
+                    system_words(&error)
+                ))));
+            }
         };
         self.client.get_file(ApiRoot::Bulk, &format!("read/{job}/result"), &mut file)?;
         Ok(LookupAnswer::Result(bulk::read_result(&file, self.field(module)).map_err(|flaw| flaw.to_string())))

@@ -6,6 +6,7 @@ use crate::crosswalk::bulk;
 use crate::doctor::jobs::{DoctorAnswer, DoctorJob};
 use crate::engine::requests::RequestPort;
 use crate::reply::Reply;
+use crate::text::system_words;
 use crate::zoho::{ApiRoot, Client};
 
 /// The service, as far as the doctor goes.
@@ -16,7 +17,9 @@ impl ClientExaminer<'_> {
     fn fetch(&self, root: ApiRoot, path: &str) -> Result<DoctorAnswer, Box<Reply>> {
         let mut file = match tempfile::tempfile() {
             Ok(file) => file,
-            Err(error) => return Ok(DoctorAnswer::Ids(Err(format!("no temporary file can be made: {error}")))),
+            Err(error) => {
+                return Ok(DoctorAnswer::Ids(Err(format!("no temporary file can be made: {}", system_words(&error)))));
+            }
         };
         self.0.get_file(root, path, &mut file)?;
         let ids = bulk::read_result(&file, "id").map(|rows| rows.into_iter().map(|(_, id)| id).collect());

@@ -14,6 +14,7 @@ use crate::doctor::findings::DoctorManifest;
 use crate::doctor::rows;
 use crate::exit::Exit;
 use crate::manifest;
+use crate::text::system_words;
 use crate::upload::RecordId;
 
 /// A manifest under examination.
@@ -110,7 +111,7 @@ impl Subject {
         let table = MendTable { columns: carried_columns, unsound, problems, refused: &[] };
         let form = MendForm::of(path, manifest.delimiter);
         crate::atomic_file::replace(path, |out| table.write(form, out))
-            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+            .map_err(|error| anyhow!("cannot write {}: {}", path.display(), system_words(&error)))
             .or_exit(Exit::Usage)
     }
 }

@@ -21,6 +21,7 @@ use crate::atomic_file::replace;
 use crate::exit::Exit;
 use crate::report::{CombinedResults, LaterResults, Origin, Report, ReportedVerification};
 use crate::results::{ResultsTable, findings_of, is_same_file, read, runs, runs_of};
+use crate::text::system_words;
 use crate::verify::findings;
 
 /// What cannot hold a report: somebody's manifest or results would be gone.
@@ -41,11 +42,10 @@ pub fn run(args: &ReportArgs, screen: Screen) -> Result<Exit, Failure> {
     let rows = CombinedResults::of(&tables).context("cannot read the results").or_exit(Exit::Results)?;
     let report = summed_up(args, &tables, &rows).or_exit(Exit::Results)?;
     match &place {
-        ReportTask::StandardOutput(text) => {
-            to_standard_output(&report, *text).map_err(|error| anyhow!("cannot write to standard output: {error}"))
-        }
+        ReportTask::StandardOutput(text) => to_standard_output(&report, *text)
+            .map_err(|error| anyhow!("cannot write to standard output: {}", system_words(&error))),
         ReportTask::File(form, path) => replace(path, |out| write(&report, &rows, *form, out))
-            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+            .map_err(|error| anyhow!("cannot write {}: {}", path.display(), system_words(&error)))
             .map(|()| announce(path, &report.headline(), screen)),
     }
     .or_exit(Exit::Results)?;

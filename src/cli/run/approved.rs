@@ -22,6 +22,7 @@ use crate::plan::saved::{
 };
 use crate::plan::selection::{Selection, SelectionFacts};
 use crate::problem::{Problem, ProblemCode, ProblemList};
+use crate::text::system_words;
 use crate::units::counted;
 
 /// Reads the plan that is to be carried out, so that one that cannot be relied on is told before a long manifest is read.
@@ -66,7 +67,7 @@ pub(super) fn save(prepared: &Prepared, checkup: &Checkup, results: &Results, pl
     };
     let hashes = if prepared.args.out.sha256 { FileHashes::Sha256 } else { FileHashes::Without };
     atomic_file::replace(path, |out| saved::write(out, &head, &mut |each| saved::saved_rows(plan, hashes, each)))
-        .map_err(|error| anyhow!("the plan could not be saved as {}: {error}", path.display()))
+        .map_err(|error| anyhow!("the plan could not be saved as {}: {}", path.display(), system_words(&error)))
         .or_exit(Exit::Results)?;
     let shown = path.display();
     let command = command(std::env::args().skip(1), &shown.to_string());

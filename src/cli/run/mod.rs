@@ -50,6 +50,7 @@ use crate::plan::{self, Plan};
 use crate::results::{
     self, EndError, Finished, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsSnapshot, ResultsTally, Taking,
 };
+use crate::text::system_words;
 use crate::units;
 use crate::upload::RowKey;
 
@@ -375,8 +376,9 @@ fn unfinished(error: EndError<RealDisk>, run: &str) -> anyhow::Error {
             )
         }
         Err(cause) => anyhow!(
-            "{what}; so the run stopped. What it held could not be saved ({cause}): if it was given another name, put it \
-             back under the old one; if not, run again with --new-results and --if-exists skip"
+            "{what}; so the run stopped. What it held could not be saved ({}): if it was given another name, put it back \
+             under the old one; if not, run again with --new-results and --if-exists skip",
+            system_words(&cause)
         ),
     }
 }
@@ -408,7 +410,7 @@ fn note_origin(prepared: &Prepared, plan: &Plan, run: &str, owner: &KnownOwner) 
         marked: true,
     };
     if let Err(error) = results::record_origin(&prepared.plan.results, &origin) {
-        prepared.screen.say(&format!("warning: the list of runs could not be written: {error}\n"));
+        prepared.screen.say(&format!("warning: the list of runs could not be written: {}\n", system_words(&error)));
     }
 }
 
@@ -433,6 +435,8 @@ fn note_run(prepared: &Prepared, over: &SummaryInput<'_>, started: Timestamp, ta
         exit: over.exit.code(),
     };
     if let Err(error) = results::record_run(&prepared.plan.results, &run) {
-        prepared.screen.say(&format!("warning: the list of runs for the report could not be written: {error}\n"));
+        prepared
+            .screen
+            .say(&format!("warning: the list of runs for the report could not be written: {}\n", system_words(&error)));
     }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 
+use crate::cli::failure::words;
 use crate::plan::recognise::{MovedAnswer, MovedRule};
+use crate::text::system_words;
 
 /// The rule for what was given.
 ///
@@ -19,9 +21,9 @@ pub(super) fn rule(given: Option<&Path>) -> anyhow::Result<MovedRule> {
         Some(path) => match path.to_str().and_then(answer) {
             Some(MovedAnswer::Same) => Ok(MovedRule::Same),
             Some(MovedAnswer::New) => Ok(MovedRule::New),
-            None => by_line(path)
-                .map(MovedRule::ByLine)
-                .map_err(|error| anyhow!("--moved {}: {error:#}; give same, new, or such a file", path.display())),
+            None => by_line(path).map(MovedRule::ByLine).map_err(|error| {
+                anyhow!("--moved {}: {}; give same, new, or such a file", path.display(), words(&error))
+            }),
         },
     }
 }
@@ -35,8 +37,9 @@ fn answer(word: &str) -> Option<MovedAnswer> {
 }
 
 fn by_line(path: &Path) -> anyhow::Result<HashMap<u32, MovedAnswer>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).context("cannot be read")?;
-    let headers = reader.headers().context("cannot be read")?;
+    let unreadable = |error: csv::Error| anyhow!("it cannot be read: {}", system_words(&error.into()));
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
+    let headers = reader.headers().map_err(unreadable)?;
     let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
     let (Some(line), Some(moved)) = (column("line"), column("moved")) else {
         bail!("it lacks the columns line and moved");
@@ -67,7 +70,7 @@ mod tests {
         let path = folder.path().join("moved.csv");
         let read = |text: &str| {
             std::fs::write(&path, text).expect("written");
-            rule(Some(&path)).map_err(|error| format!("{error:#}"))
+            rule(Some(&path)).map_err(|error| words(&error))
         };
         let answers = HashMap::from([(2, MovedAnswer::Same), (9, MovedAnswer::New)]);
         assert_eq!(read("note,line,moved\nx,2,same\n,9, new\n"), Ok(MovedRule::ByLine(answers)));

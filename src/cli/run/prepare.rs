@@ -25,6 +25,7 @@ use crate::plan::recognise::{ChangedRule, OtherResults, RecogniseOptions};
 use crate::plan::selection::Selection;
 use crate::plan::{self, Plan};
 use crate::results;
+use crate::text::system_words;
 use crate::zoho::{
     ApiVersion, Client, ClientError, Credentials, HttpOptions, Proxies, Target, TargetError, TokenOptions,
 };
@@ -186,7 +187,8 @@ impl Prepared {
         for path in &args.read.crosswalk {
             // A slip in a name is told before a long manifest is read for it.
             if let Err(error) = std::fs::File::open(path) {
-                return Err(Failure::usage(anyhow!("cannot read the crosswalk {}: {error}", path.display())));
+                let (path, why) = (path.display(), system_words(&error));
+                return Err(Failure::usage(anyhow!("cannot read the crosswalk {path}: {why}")));
             }
         }
         if let Some(path) = &args.approved.save_plan {
@@ -377,8 +379,8 @@ impl Destination {
 #[cfg(feature = "sandbox")]
 fn rehearse(prepared: &Prepared, plan: &Plan) -> Result<Destination, Failure> {
     let server = crate::cli::sandbox::embedded(plan.modules().to_vec(), &prepared.args.sandbox_fault);
-    let server =
-        server.map_err(|error| Failure::usage(anyhow!("the server of the rehearsal cannot be started: {error}")))?;
+    let failed = |error| anyhow!("the server of the rehearsal cannot be started: {}", system_words(&error));
+    let server = server.map_err(|error| Failure::usage(failed(error)))?;
     let target = Target::rehearsal(server.url(), prepared.version).map_err(Failure::usage)?;
     let token = crate::zoho::Secret::new(server.token()).map_err(Failure::usage)?;
     let http =

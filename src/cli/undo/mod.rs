@@ -31,7 +31,7 @@ use crate::results::{
     self, Disk, EndError, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsError, ResultsOptions, ResultsSnapshot,
     ResultsTally, RunRecord, hold, look,
 };
-use crate::text::escape_for_terminal;
+use crate::text::{escape_for_terminal, system_words};
 use crate::undo::journal::ResultsUndoJournal;
 use crate::undo::machine::undo;
 use crate::undo::ports::{UndoPolicy, UndoService};
@@ -403,7 +403,7 @@ fn unfinished(error: EndError<RealDisk>) -> anyhow::Error {
     let EndError::Displaced(displaced) = error else { return anyhow!(what) };
     match displaced.rescue(displaced.folder(), &results::new_run_id(Timestamp::now())) {
         Ok(saved) => anyhow!("{what}; what it held is saved in {}", saved.display()),
-        Err(why) => anyhow!("{what}; what it held could not be saved: {why}"),
+        Err(why) => anyhow!("{what}; what it held could not be saved: {}", system_words(&why)),
     }
 }
 

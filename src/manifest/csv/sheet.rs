@@ -10,6 +10,7 @@ use super::lines::{ManifestLines, Piece, ROW_LIMIT};
 use crate::manifest::decode::Decoder;
 use crate::manifest::limits::{self, MAX_BYTES, MAX_COLUMNS};
 use crate::problem::Problem;
+use crate::text::system_words;
 
 /// How much of a table is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +43,7 @@ impl fmt::Display for SheetCutOff<'_> {
             SheetCutOff::TooLarge(bytes) => {
                 write!(f, "it has more than {} GiB, and the rest was not read", bytes >> 30)
             }
-            SheetCutOff::Unreadable(error) => write!(f, "it could not be read to its end: {error}"),
+            SheetCutOff::Unreadable(error) => write!(f, "it could not be read to its end: {}", system_words(error)),
         }
     }
 }

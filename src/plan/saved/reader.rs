@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use super::{FORMAT, PinnedSettings, PlanHead, SavedRow, Seal, VERSION};
 use crate::plan::facts::Facts;
+use crate::text::system_words;
 
 /// Why a saved plan cannot be relied on.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub enum SavedPlanError {
 impl fmt::Display for SavedPlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SavedPlanError::Unreadable(error) => write!(f, "cannot be read: {error}"),
+            SavedPlanError::Unreadable(error) => write!(f, "cannot be read: {}", system_words(error)),
             SavedPlanError::NotAPlan => f.write_str("is no plan that attache saved"),
             SavedPlanError::OtherVersion(version) => write!(
                 f,

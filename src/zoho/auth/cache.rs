@@ -16,7 +16,7 @@ use super::held_token::NewToken;
 use super::oauth::ClientKeys;
 use super::secret::Secret;
 use crate::atomic_file::{create_private_folder, is_private, open_private, replace_private};
-use crate::text::hex;
+use crate::text::{hex, system_words};
 use crate::zoho::hosts::Base;
 
 /// How long another process may be busy renewing.
@@ -64,7 +64,7 @@ impl TokenCache {
         let file = match opened {
             Ok(file) => file,
             Err(error) => {
-                log::warn!("tokens are not shared with other runs: {}: {error}", path.display());
+                log::warn!("tokens are not shared with other runs: {}: {}", path.display(), system_words(&error));
                 return Ok(None);
             }
         };
@@ -114,7 +114,7 @@ impl TokenCache {
             life_ms: issued.life.and_then(|life| u64::try_from(life.as_millis()).ok()),
         };
         if let Err(error) = self.replace(&cached) {
-            log::warn!("the token is not shared with other runs: {}: {error}", self.path().display());
+            log::warn!("the token is not shared with other runs: {}: {}", self.path().display(), system_words(&error));
         }
     }
 

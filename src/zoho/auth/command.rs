@@ -8,13 +8,14 @@ use zeroize::Zeroizing;
 use super::error::TokenError;
 use super::held_token::NewToken;
 use super::secret::Secret;
+use crate::text::system_words;
 
 /// The first line that the user's program prints.
 pub(crate) fn token_from_command(content: &[String]) -> Result<NewToken, TokenError> {
     let failure = |why: String| TokenError::credentials(format!("token_command {why}"));
     let (program, arguments) = content.split_first().ok_or_else(|| failure("is empty".to_owned()))?;
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| failure(format!("`{program}` cannot be started: {error}")))?;
+    let output = output.map_err(|error| failure(format!("`{program}` cannot be started: {}", system_words(&error))))?;
     let printed = Zeroizing::new(output.stdout);
     if !output.status.success() {
         return Err(failure(format!("`{program}` failed ({})", output.status)));
