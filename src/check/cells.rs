@@ -10,7 +10,7 @@ use crate::checksum::{ChecksumKind, Checksums};
 use crate::manifest::{Field, RawRow, is_spreadsheet_error};
 use crate::path_text::PathHazard;
 use crate::problem::remedies;
-use crate::problem::{Place, Problem, ProblemCode, ProblemIx, Severity};
+use crate::problem::{Place, Problem, ProblemCode, Severity};
 use crate::upload::{RecordId, SourceKind};
 
 /// The source of a row, well-formed.
@@ -103,14 +103,11 @@ impl Checker<'_> {
         Some(id)
     }
 
-    /// Counts the id with all others, and warns if a spreadsheet seems to have rounded it.
+    /// Counts the id with all others, and notes it if a spreadsheet may have rounded it.
     fn note_record(&mut self, row: &RawRow, field: Field, id: RecordId) {
         self.ids.add(id, row.line);
         if record::looks_rounded(id) && !row.is_inherited(field) {
-            let message = format!("the record id {id} ends in zeros, as if a spreadsheet had rounded it");
-            let hint = remedies::ALLOW_ROUNDED;
-            let reported = self.report(row, field, CheckFinding::new(ProblemCode::RecordRounded, message, hint));
-            self.ids.rounded.extend(reported.map(|problem| (problem, record::digits(id))));
+            self.ids.add_rounded(id, row.place(field), row.number, field.as_str());
         }
     }
 
@@ -350,15 +347,15 @@ impl Checker<'_> {
 
     /// Reports a cell, and says where the problem went. A value that comes from the defaults is reported there and only
     /// there.
-    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: CheckFinding) -> Option<ProblemIx> {
+    pub(super) fn report(&mut self, row: &RawRow, field: Field, finding: CheckFinding) {
         if row.is_inherited(field) {
             if finding.code.severity() == Severity::Error {
                 self.wrong_by_default.insert(row.number);
             }
-            return None;
+            return;
         }
         let problem = located(finding.problem(), row.place(field), row);
-        Some(self.problems.add(problem.about(field.as_str(), row.get(field))))
+        self.problems.push(problem.about(field.as_str(), row.get(field)));
     }
 }
 

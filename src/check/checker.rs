@@ -476,13 +476,13 @@ impl<'a> Checker<'a> {
     }
 
     fn judge_ids(&mut self) {
-        if !self.options.allow_rounded_ids && !self.ids.rounded.is_empty() {
-            let all = self.store.records.iter().copied().chain(self.records_of_incomplete.drain(..)).collect();
-            let lengths = self.ids.rounded_lengths(all);
-            for (problem, _) in self.ids.rounded.iter().filter(|(_, digits)| lengths.contains(digits)) {
-                self.problems.make_error(*problem);
-            }
-        }
+        // What is done is not to be mended any more, and the same warnings in every run would hide new ones.
+        let done: HashSet<u32> =
+            self.details.iter().filter(|detail| detail.settled).map(|detail| detail.number).collect();
+        self.problems.forget_warnings(|row| done.contains(&row));
+        let all = self.store.records.iter().copied().chain(self.records_of_incomplete.drain(..)).collect();
+        let rounded = self.ids.judge_rounded(all, self.options.allow_rounded_ids, |row| done.contains(&row));
+        self.problems.extend(rounded);
         self.problems.extend(self.ids.mixed().map(super::CheckFinding::problem));
     }
 

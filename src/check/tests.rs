@@ -312,7 +312,7 @@ fn every_code_is_reached_by_a_real_manifest() {
         "manifest-changed", "read-failed", "manifest-too-large", "too-many-bad-rows", "file-denied", "archive-unreadable", "member-missing",
         "member-twice", "member-encrypted", "member-packing", "member-bomb", "checksum-form", "checksum-differs",
         "crosswalk-organisation", "record-not-found", "sent-before", "sent-under-another-name", "sent-to-another-record", "sent-by-another-manifest", "record-number-cell",
-        "cell-not-text", "cell-formula", "cell-merged", "file-unicode-form",
+        "cell-not-text", "cell-formula", "cell-merged", "rows-hidden", "record-zeros-by-chance", "file-unicode-form",
         "plan-differs", "row-not-in-plan", "planned-row-missing", "planned-file-differs",
     ];
     let all: BTreeSet<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
@@ -428,6 +428,30 @@ fn identical_rows_get_keys_of_their_own_and_never_travel_together() {
     assert_eq!(keys.len(), 5);
     let file = crate::upload::SourceKind::File;
     assert_eq!(checked.key(RowIx(2)), RowKey::of("Leads", ID, file, "a.pdf", "a.pdf", 2));
+}
+
+#[test]
+fn ids_that_end_in_zeros_by_chance_are_counted_once() {
+    let folder = CheckFolder::new();
+    let rows: String = (0..2_500).map(|n| format!("Leads,{},a.pdf\n", 738_964_000_000_291_000_u64 + n)).collect();
+    let checkup = folder.csv(&format!("module,record,file\n{rows}"));
+    assert_eq!(found(&checkup), ["record-zeros-by-chance 2:7 - -"]);
+    let says = "3 record ids end in zeros, about as many as chance makes of 2,500 different ids (line 2, 1002, 2002)";
+    assert_eq!(checkup.problems[0].message, says);
+    assert_eq!(checkup.sound, 2_500);
+}
+
+#[test]
+fn warnings_about_rows_that_are_done_do_not_come_back() {
+    let folder = CheckFolder::new();
+    let rows = "module,record,file\nLeads,738964000000291000,a.pdf\nLeads,738964000000292009,b.pdf\n";
+    folder.write("m.csv", rows.as_bytes());
+    let input = Input::Path(folder.folder.path().join("m.csv"));
+    let open = || manifest::open(&input, &manifest::ReadOptions::default()).unwrap();
+    let strict = CheckOptions { strict: true, ..CheckOptions::default() };
+    assert_eq!(found(&check(open(), &strict, &|_| false)), ["record-rounded 2:7 1 record"]);
+    let done = check(open(), &strict, &|_| true);
+    assert_eq!((found(&done), done.sound), (Vec::new(), 2));
 }
 
 #[test]

@@ -13,6 +13,8 @@ use super::{ManifestInfo, resolve_folder};
 use crate::path_text::PathHazard;
 use crate::problem::remedies;
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
+use crate::text::{masked_excerpt, system_words};
+use crate::units::counted;
 use crate::upload::FileFacts;
 
 /// A manifest whose head has been read: gives its rows one by one.
@@ -114,7 +116,7 @@ impl ManifestReader {
                 return;
             }
             Ok(_) => "it leads outside the folder of the manifest".to_owned(),
-            Err(error) => error.to_string(),
+            Err(error) => system_words(&error),
         };
         problems.push(
             Problem::new(ProblemCode::RootUnusable, format!("root cannot be used: {trouble}"), remedies::NAME_ROOT)
@@ -125,6 +127,9 @@ impl ManifestReader {
 
     /// Ends the reading: what can only be said of the whole file is reported now.
     pub(crate) fn finish(mut self, problems: &mut ProblemList) -> ManifestInfo {
+        if let RowReader::Workbook(rows) = &self.rows {
+            problems.extend(rows.conclude(&mut self.tolerance));
+        }
         problems.extend(self.tolerance.note());
         match self.rows {
             RowReader::Csv(mut table) => {
@@ -170,7 +175,7 @@ fn close(
         problems.push(
             Problem::new(
                 ProblemCode::ReadFailed,
-                format!("the manifest could not be read further: {error}"),
+                format!("the manifest could not be read further: {}", system_words(error)),
                 "copy it to a local disk and start again",
             )
             .on_line(line),
@@ -203,6 +208,8 @@ pub(super) struct Tolerance {
     pub(super) empty_rows: u32,
     pub(super) short_rows: u32,
     pub(super) unnamed_columns: bool,
+    /// Sheets of the workbook that are not read.
+    pub(super) other_sheets: Vec<String>,
     /// The last line has no end.
     pub(super) unended: bool,
     /// The file ends with the mark that old programs put behind a text.
@@ -218,16 +225,17 @@ impl Tolerance {
 
     /// One note for all of it.
     fn note(&self) -> Option<Problem> {
-        let counted = |count: u32, one: &str, many: &str| match count {
+        let times = |count: u32, one: &str, many: &str| match count {
             0 => None,
             1 => Some(format!("1 {one}")),
             _ => Some(format!("{count} {many}")),
         };
         let found: Vec<String> = [
-            counted(self.blank_lines, "blank line", "blank lines"),
-            counted(self.empty_rows, "row of empty cells", "rows of empty cells"),
-            counted(self.short_rows, "row that ends early", "rows that end early"),
+            times(self.blank_lines, "blank line", "blank lines"),
+            times(self.empty_rows, "row of empty cells", "rows of empty cells"),
+            times(self.short_rows, "row that ends early", "rows that end early"),
             self.unnamed_columns.then(|| "empty columns without a name at the end".to_owned()),
+            (!self.other_sheets.is_empty()).then(|| self.sheets()),
             self.unended.then(|| "a last line without an end".to_owned()),
             self.end_mark.then(|| "an end mark (Ctrl-Z) behind the last line".to_owned()),
         ]
@@ -236,5 +244,16 @@ impl Tolerance {
         .collect();
         let message = format!("read with tolerance: {}", found.join(", "));
         (!found.is_empty()).then(|| Problem::new(ProblemCode::Tolerated, message, ""))
+    }
+
+    /// The sheets that are not read.
+    fn sheets(&self) -> String {
+        let named: Vec<String> = self.other_sheets.iter().take(3).map(|name| masked_excerpt(name)).collect();
+        let more = match self.other_sheets.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {}", counted(more, "further sheet")),
+        };
+        let not_read = if self.other_sheets.len() == 1 { "a sheet that is" } else { "sheets that are" };
+        format!("{not_read} not read ({}{more})", named.join(", "))
     }
 }

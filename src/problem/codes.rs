@@ -267,9 +267,18 @@ problem_codes! {
     title: "small irregularities of the file were read with tolerance";
     meaning: "Blank lines, rows of only empty cells, unnamed empty columns at the end, missing cells at the end of a \
               row where they are optional, and a last line without an end change nothing. They are mentioned once, \
-              since they may be a sign that the export was cut short.";
+              since they may be a sign that the export was cut short. So are the sheets of a workbook that are not read: \
+              one sheet is.";
     example: "module,record,file,,\n\nLeads,738964000000291009,a.pdf,,";
-    remedy: "Nothing needs to be done.";
+    remedy: "Nothing needs to be done. Another sheet of a workbook is read with --sheet NAME.";
+
+    RowsHidden = "rows-hidden", Warning, Whole;
+    title: "rows of the sheet are hidden, and read";
+    meaning: "A filter hides the rows of a sheet that it does not let through, and rows can be folded away or hidden one by \
+              one. They are in the file all the same, and are read and sent like the others.";
+    example: "(a sheet with a filter on the column module)";
+    remedy: "If they are not meant to be sent, delete them, or copy what the filter shows to a sheet of its own. --lines and \
+             --only send a part of a manifest.";
 
     // YAML.
 
@@ -621,10 +630,19 @@ problem_codes! {
     RecordRounded = "record-rounded", Warning, Row;
     title: "the id looks rounded by a spreadsheet";
     meaning: "Spreadsheets keep 15 digits of a number and put zeros for the rest. An id of 17 to 19 digits whose \
-              digits after the 15th are all 0 exists now and then; when at least 3 different ones make up half of \
-              all ids of their length, it was a spreadsheet, and this is an error.";
+              digits after the 15th are all 0 exists now and then: one in 100 of 17 digits, one in 1,000 of 18, one in \
+              10,000 of 19. This is said where there are more of them than that. When at least 3 different ones make up \
+              half of all ids of their length, it was a spreadsheet, and this is an error.";
     example: "Leads,738964000000291000,a.pdf";
     remedy: "Take the ids from the export again, as text. If they are right, add --allow-rounded-ids.";
+
+    RecordZerosByChance = "record-zeros-by-chance", Note, Whole;
+    title: "some ids end in zeros, as many as chance makes";
+    meaning: "An id that ends in zeros may have been rounded by a spreadsheet. Of many ids a few end so by chance: one in \
+              100 of 17 digits, one in 1,000 of 18, one in 10,000 of 19. There are no more of them here than that, so they \
+              are only counted.";
+    example: "(two of 2,000 different ids, such as 738964000000291000)";
+    remedy: "Nothing needs to be done. Compare one of them with the export if the table has been in a spreadsheet.";
 
     MixedOrganisations = "mixed-organisations", Warning, Whole;
     title: "the ids belong to more than one organisation";

@@ -48,17 +48,6 @@ struct Beyond {
     lines: Option<(u32, u32)>,
 }
 
-/// Where a problem went, for whoever may come to weigh it anew.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ProblemIx {
-    /// It is kept in full.
-    Kept(usize),
-    /// Only its row is known.
-    Row(usize),
-    /// It was only counted.
-    Counted,
-}
-
 /// How many problems of a code there are beyond those that are listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct MoreProblems {
@@ -102,17 +91,12 @@ impl Extend<Problem> for ProblemList {
 impl ProblemList {
     /// Adds a problem.
     pub fn push(&mut self, problem: Problem) {
-        self.add(problem);
-    }
-
-    /// Adds a problem, and says where it went.
-    pub fn add(&mut self, problem: Problem) -> ProblemIx {
         self.total += 1;
         let kept = self.kept_of.entry((problem.code, problem.row.is_some())).or_default();
         if *kept < KEPT_OF_EACH {
             *kept += 1;
             self.kept.push(problem);
-            return ProblemIx::Kept(self.kept.len() - 1);
+            return;
         }
         let beyond = self.beyond.entry(problem.code).or_default();
         if let Some(line) = problem.line {
@@ -121,14 +105,8 @@ impl ProblemList {
         }
         let entry = problem.row.map(|row| RowProblem { row, code: problem.code, severity: problem.severity });
         match entry.filter(|entry| self.rows.last() != Some(entry)) {
-            Some(entry) => {
-                self.rows.push(entry);
-                ProblemIx::Row(self.rows.len() - 1)
-            }
-            None => {
-                beyond.apart += 1;
-                ProblemIx::Counted
-            }
+            Some(entry) => self.rows.push(entry),
+            None => beyond.apart += 1,
         }
     }
 
@@ -143,13 +121,13 @@ impl ProblemList {
             || self.rows.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// Makes an error of this one.
-    pub fn make_error(&mut self, problem: ProblemIx) {
-        match problem {
-            ProblemIx::Kept(at) => self.kept.get_mut(at).map(|problem| problem.severity = Severity::Error),
-            ProblemIx::Row(at) => self.rows.get_mut(at).map(|problem| problem.severity = Severity::Error),
-            ProblemIx::Counted => None,
-        };
+    /// Takes out what is no error and about one of these rows.
+    pub fn forget_warnings(&mut self, of: impl Fn(u32) -> bool) {
+        let stays = |row: Option<u32>, severity: Severity| severity == Severity::Error || !row.is_some_and(&of);
+        let before = self.kept.len() + self.rows.len();
+        self.kept.retain(|problem| stays(problem.row, problem.severity));
+        self.rows.retain(|problem| stays(Some(problem.row), problem.severity));
+        self.total -= before - self.kept.len() - self.rows.len();
     }
 
     /// Makes errors of the warnings about rows, and of those of this code.
@@ -289,14 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_can_still_become_an_error() {
+    fn warnings_about_some_rows_are_forgotten_and_errors_never() {
         let mut list = ProblemList::default();
-        let warning = |row| problem(ProblemCode::RecordRounded, row);
-        let last = (1..=1_002).map(|row| list.add(warning(row))).last().expect("some");
-        assert!(!list.has_error());
-        list.make_error(last);
+        (1..=1_002).for_each(|row| list.push(problem(ProblemCode::RecordRounded, row)));
+        list.push(problem(ProblemCode::KeyUnknown, 7));
+        list.forget_warnings(|row| row != 3 && row != 1_001);
+        assert_eq!((list.total(), list.len(), list.beyond().len()), (3, 2, 1));
         assert!(list.has_error());
-        assert_eq!(list.more().iter().map(|more| more.count).collect::<Vec<_>>(), [1, 1]);
     }
 
     #[test]

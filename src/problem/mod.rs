@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::codes::{Extent, ProblemCode};
-pub use self::list::{MoreProblems, ProblemIx, ProblemList, RowProblem};
-use crate::text::{masked_excerpt, without_error_numbers};
+pub use self::list::{MoreProblems, ProblemList, RowProblem};
+use crate::text::masked_excerpt;
 
 /// How much a problem weighs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, JsonSchema)]
@@ -50,7 +50,6 @@ pub struct Problem {
 impl Problem {
     /// A problem of the whole file; the other methods say more.
     pub fn new(code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) -> Problem {
-        let message = message.into();
         Problem {
             code,
             severity: code.severity(),
@@ -59,7 +58,7 @@ impl Problem {
             row: None,
             field: None,
             value: None,
-            message: without_error_numbers(&message).into_owned(),
+            message: message.into(),
             hint: hint.into(),
         }
     }

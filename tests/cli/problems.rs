@@ -97,6 +97,8 @@ fn rows_of_csv() -> ProblemSample {
 fn whole_files_of_csv() -> Vec<ProblemSample> {
     let row = "Leads,738964000000291009,a.txt\n";
     let csv = |text: &str, code| sample("csv", text, &[code]);
+    let of_many: String = (0..100).map(|n| format!("Leads,738964000000291{n:03},a.txt\n")).collect();
+    let of_many = format!("module,record,file\n{of_many}");
     let huge = format!("module,record,file,x_a\n{},{}\n", row.trim_end(), "x".repeat(1 << 21));
     vec![
         csv("", "no-rows"),
@@ -110,6 +112,7 @@ fn whole_files_of_csv() -> Vec<ProblemSample> {
         csv(&huge, "row-too-large"),
         csv("module;record,file\n1;2,3\n", "delimiter-unclear"),
         csv(&format!("sep=;\nmodule,record,file\n{row}"), "sep-contradicts"),
+        csv(&of_many, "record-zeros-by-chance"),
         csv(row, "header-missing"),
         csv("module,file\nLeads,a.txt\n", "column-missing"),
         csv(&format!("module,record,fiel\n{row}"), "column-unknown"),
@@ -193,7 +196,7 @@ fn workbook() -> ProblemSample {
     let header = [text("A1", "module"), text("B1", "record"), text("C1", "file"), text("D1", "name")].concat();
     let row = |number: u32, record: &str, name: &str| {
         let (module, file) = (text(&format!("A{number}"), "Leads"), text(&format!("C{number}"), "a.txt"));
-        format!("<row r=\"{number}\">{module}{record}{file}{name}</row>")
+        format!("<row r=\"{number}\" hidden=\"{}\">{module}{record}{file}{name}</row>", u32::from(number == 3))
     };
     let rows = [
         format!("<row r=\"1\">{header}</row>"),
@@ -203,7 +206,7 @@ fn workbook() -> ProblemSample {
         row(5, "", ""),
     ];
     let merged = "<mergeCells count=\"1\"><mergeCell ref=\"B4:B5\"/></mergeCells>";
-    let codes = ["record-number-cell", "cell-not-text", "cell-formula", "cell-merged"];
+    let codes = ["record-number-cell", "cell-not-text", "cell-formula", "cell-merged", "rows-hidden"];
     sample("xlsx", workbook_of(&rows.concat(), merged), &codes)
 }
 
@@ -328,10 +331,10 @@ fn rows_that_fail_at_the_service_are_in_the_list_to_mend_and_the_mended_list_is_
     let text = std::fs::read_to_string(case.path("mend.csv")).expect("written");
     let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
     assert_eq!(lines[0], "module;record;file;url;name;note;x_line;x_problem;x_what_to_do");
-    assert!(lines[1].starts_with("Leads;12;a.txt;;;three;4;\"record-length: "), "{text}");
-    assert!(lines[2].starts_with("Deals;738964000000291019;b.txt;;;'=two;3;NO_PERMISSION: "), "{text}");
+    assert!(lines[1].starts_with("Deals;738964000000291019;b.txt;;;'=two;3;NO_PERMISSION: "), "{text}");
+    assert!(lines[2].starts_with("Leads;12;a.txt;;;three;4;\"record-length: "), "{text}");
     case.run(&[&run[..], &["--problems", "mend.xlsx", "--results", "again.results.csv"]].concat()).exits(1);
     let done = case.run(&["run", "mend.xlsx", "--dry-run", "--sandbox"]).exits(3);
-    assert!(done.stdout.contains("mend.xlsx 'To mend'!B2"), "{}", done.stdout);
+    assert!(done.stdout.contains("mend.xlsx 'To mend'!B3"), "{}", done.stdout);
     assert!(done.stdout.contains("1 of 2 rows is not sound"), "{}", done.stdout);
 }

@@ -59,6 +59,7 @@ pub const LIBRARIES: &[(&str, &[&str])] = &[
     ("futures_core", &["sandbox/"]),
     ("governor", &["engine/brakes/rate.rs"]),
     ("indicatif", &["console/"]),
+    ("quick_xml", &["manifest/xlsx/hidden.rs"]),
     ("rawzip", &["archive.rs", "crosswalk/bulk.rs", "sandbox/bulk.rs"]),
     ("roff", &["cli/man.rs"]),
     ("rpassword", &["cli/auth.rs"]),

@@ -46,6 +46,21 @@ fn a_sheet_is_read_like_a_table_of_text() {
 }
 
 #[test]
+fn rows_that_a_filter_hides_are_read_and_said_to_be_hidden() {
+    let folder = CheckFolder::new();
+    let row = |number: u32| text_row(number, &["Leads", ID, if number == 2 { "a.pdf" } else { "b.pdf" }]);
+    let rows = [
+        text_row(1, &HEADER),
+        row(2),
+        row(3).replace("<row ", "<row hidden=\"1\" "),
+        "<row r=\"4\" hidden=\"1\"/>".to_owned(),
+    ];
+    let checkup = folder.workbook(&rows, "");
+    assert_eq!((found(&checkup), checkup.sound), (vec!["rows-hidden -:- - -".to_owned()], 2));
+    assert_eq!(checkup.problems[0].message, "1 row is hidden in the sheet and is read like all others: row 3");
+}
+
+#[test]
 fn what_a_sheet_did_to_a_value_is_said_of_its_cell() {
     let folder = CheckFolder::new();
     for (column, cell, wanted, says) in [

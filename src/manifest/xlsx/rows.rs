@@ -9,14 +9,20 @@ use crate::manifest::reader::Tolerance;
 use crate::manifest::row::{Field, RawRow};
 use crate::problem::{Place, Problem, ProblemCode, ProblemList};
 use crate::text::masked_excerpt;
+use crate::units::{count, counted};
 
 /// What to do about a cell that is no text.
 const AS_TEXT: &str = "format the column as Text in the sheet, then write the value into the cell again";
+
+/// So many hidden rows are named.
+const ROWS_NAMED: usize = 5;
 
 /// The rows of a sheet whose header has been read.
 pub(in crate::manifest) struct WorkbookRows {
     sheet: WorkbookSheet,
     pub(in crate::manifest) header: Header,
+    /// The row of the header.
+    header_row: u32,
     /// Empty columns to the left of the header.
     margin: usize,
     /// `false` when the header leaves no way to read rows.
@@ -36,8 +42,9 @@ impl WorkbookRows {
             margin = first.cells().map(|cell| cell.column).next().unwrap_or_default();
             names = header_cells(first, margin);
         }
-        let mut rows = WorkbookRows { sheet, header: Header::default(), margin, readable: !names.is_empty() };
         let line = names.first().map_or(1, |(_, place)| place.line);
+        let (header, readable) = (Header::default(), !names.is_empty());
+        let mut rows = WorkbookRows { sheet, header, header_row: line, margin, readable };
         if header::is_results(&names) {
             problems.push(header::results_as_manifest(line));
             rows.readable = false;
@@ -48,6 +55,26 @@ impl WorkbookRows {
             rows.header = Header::read(&names, rules, problems);
         }
         rows
+    }
+
+    /// What the sheet keeps from whoever looks at it, and what of the workbook is not read.
+    pub(in crate::manifest) fn conclude(&self, tolerance: &mut Tolerance) -> Option<Problem> {
+        tolerance.other_sheets = self.sheet.others().to_vec();
+        let rows: Vec<u32> = self.sheet.hidden().iter().copied().filter(|row| *row > self.header_row).collect();
+        let first: Vec<String> = rows.iter().take(ROWS_NAMED).map(u32::to_string).collect();
+        let (is, what) = if rows.len() == 1 { ("is", "row") } else { ("are", "rows") };
+        let more = match rows.len() - first.len() {
+            0 => String::new(),
+            more => format!(" and {} more", count(more)),
+        };
+        let message = format!(
+            "{} {is} hidden in the sheet and {is} read like all others: {what} {}{more}",
+            counted(rows.len(), "row"),
+            first.join(", ")
+        );
+        let hint =
+            "if they are not meant, delete them from the sheet, or copy what a filter shows to a sheet of its own";
+        (!rows.is_empty()).then(|| Problem::new(ProblemCode::RowsHidden, message, hint))
     }
 
     /// Whether the header was reported for lacking this column.

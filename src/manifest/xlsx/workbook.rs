@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
+use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
 use super::cell::{CellFlaw, text_of};
+use super::hidden::hidden_rows;
 use crate::archive::{MemberReader, Unusable, read_directory};
+use crate::text::system_words;
 use crate::units::count;
 
 /// A sheet may have so many rows with something in them, its header not counted.
@@ -72,7 +74,7 @@ impl fmt::Display for WorkbookError {
             WorkbookError::TooLarge(what) => {
                 write!(f, "{what}, which is more than is read of a workbook; save the sheet as CSV UTF-8, which may have any number of rows")
             }
-            WorkbookError::Io(error) => error.fmt(f),
+            WorkbookError::Io(error) => f.write_str(&system_words(error)),
         }
     }
 }
@@ -91,6 +93,10 @@ impl From<XlsxError> for WorkbookError {
 #[derive(Debug)]
 pub(crate) struct WorkbookSheet {
     name: String,
+    /// The other sheets that a person sees and in which something stands, in their order.
+    others: Vec<String>,
+    /// The numbers of the rows in which something stands and which the sheet hides, in order.
+    hidden: Vec<u32>,
     rows: std::vec::IntoIter<StoredRow>,
     /// The row that was given last.
     current: StoredRow,
@@ -188,6 +194,16 @@ impl WorkbookSheet {
             .unwrap_or_else(|_| Err(WorkbookError::Damaged("its parts contradict each other".to_owned())))
     }
 
+    /// The other sheets that a person sees and in which something stands, in their order.
+    pub(crate) fn others(&self) -> &[String] {
+        &self.others
+    }
+
+    /// The numbers of the rows in which something stands and which the sheet hides, in order.
+    pub(crate) fn hidden(&self) -> &[u32] {
+        &self.hidden
+    }
+
     /// The name of the sheet.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -216,7 +232,7 @@ pub(crate) fn spool(source: &mut dyn Read) -> io::Result<File> {
     Ok(file)
 }
 
-fn from_the_start(file: &File) -> Result<File, WorkbookError> {
+pub(super) fn from_the_start(file: &File) -> Result<File, WorkbookError> {
     let mut file = file.try_clone().map_err(WorkbookError::Io)?;
     file.seek(SeekFrom::Start(0)).map_err(WorkbookError::Io)?;
     Ok(file)
@@ -249,7 +265,7 @@ fn stay_within_bounds(file: &File) -> Result<(), WorkbookError> {
     for member in members {
         let read = MemberReader::open(from_the_start(file)?, &member);
         let proved = read.and_then(|mut member| io::copy(&mut member, &mut io::sink()));
-        proved.map_err(|error| WorkbookError::Damaged(error.to_string()))?;
+        proved.map_err(|error| WorkbookError::Damaged(system_words(&error)))?;
     }
     Ok(())
 }
@@ -263,11 +279,21 @@ fn is_old_or_locked(file: &File) -> Result<bool, WorkbookError> {
 }
 
 fn read(file: File, sheet: Option<&str>) -> Result<WorkbookSheet, WorkbookError> {
+    let again = from_the_start(&file)?;
     let mut book = Xlsx::new(io::BufReader::new(file))?;
     let name = choose(&book, sheet)?;
     let merged = merged_areas(&mut book, &name)?;
     let rows = read_rows(&mut book, &name)?;
-    Ok(WorkbookSheet { name, rows: rows.into_iter(), current: StoredRow::default(), merged, active: Vec::new() })
+    let mut hidden = hidden_rows(&again, &name);
+    hidden.retain(|row| rows.binary_search_by_key(row, |stored| stored.number).is_ok());
+    let is_other = |sheet: &&calamine::Sheet| {
+        sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible && sheet.name != name
+    };
+    let mut others: Vec<String> =
+        book.sheets_metadata().iter().filter(is_other).map(|sheet| sheet.name.clone()).collect();
+    others.retain(|other| has_cells(&mut book, other));
+    let (rows, current, active) = (rows.into_iter(), StoredRow::default(), Vec::new());
+    Ok(WorkbookSheet { name, others, hidden, rows, current, merged, active })
 }
 
 fn choose<R: Read + io::Seek>(book: &Xlsx<R>, wanted: Option<&str>) -> Result<String, WorkbookError> {
@@ -287,6 +313,13 @@ fn choose<R: Read + io::Seek>(book: &Xlsx<R>, wanted: Option<&str>) -> Result<St
             })
         }
     }
+}
+
+/// Whether something stands in a sheet: a program may begin every workbook with three of them.
+fn has_cells<R: Read + io::Seek>(book: &mut Xlsx<R>, name: &str) -> bool {
+    let Ok(mut reader) = book.worksheet_cells_reader(name) else { return false };
+    let cells = std::iter::from_fn(|| reader.next_cell().ok().flatten());
+    cells.map(|cell| !matches!(cell.get_value(), DataRef::Empty)).any(|is_filled| is_filled)
 }
 
 /// The merged areas of a sheet, the first one last.
