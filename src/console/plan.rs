@@ -120,7 +120,10 @@ fn read_as(plan: &Facts) -> String {
     let manifest = &plan.manifest;
     let hash: String = manifest.sha256.chars().take(12).collect();
     let base = shorten_for_terminal(&manifest.base, 40);
-    format!("{}, {}, paths from {base}, SHA-256 {hash}…", manifest.read_as, manifest.encoding)
+    // A workbook has no encoding to speak of.
+    let encoding =
+        if manifest.read_as.starts_with("XLSX") { String::new() } else { format!(", {}", manifest.encoding) };
+    format!("{}{encoding}, paths from {base}, SHA-256 {hash}…", manifest.read_as)
 }
 
 /// How many rows are named by key, and by which files; the beginning of a hash tells whether it is the same file still.

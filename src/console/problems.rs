@@ -273,7 +273,8 @@ fn verdict(found: &CheckReport<'_>) -> String {
         text.push_str(" --problems FILE writes the rows to mend to a .csv or .xlsx.\n");
         let whole = |problem: &Problem| problem.severity == Severity::Error && problem.code.extent() == Extent::Whole;
         if !found.skipping && found.sound > 0 && !found.problems.iter().any(whole) {
-            let _ = writeln!(text, "--skip-invalid leaves them out and sends the other {}.", count(found.sound));
+            let others = if found.sound == 1 { "one".to_owned() } else { count(found.sound) };
+            let _ = writeln!(text, "--skip-invalid leaves them out and sends the other {others}.");
         }
     } else {
         text.push('\n');

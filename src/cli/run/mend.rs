@@ -15,9 +15,10 @@ use crate::cli::failure::{Failure, OrExit as _};
 use crate::cli::values::Output;
 use crate::console::mend::{MendForm, MendTable, RefusedRow};
 use crate::exit::Exit;
-use crate::explain;
+use crate::explain::outcomes::advice;
 use crate::outcome::{Status, is_temporary};
 use crate::results::{self, Line};
+use crate::text::system_words;
 use crate::units::counted;
 use crate::upload::{RowKey, SourceKind};
 
@@ -68,7 +69,7 @@ impl MendFile {
     /// It takes its place at once, so that a reader never meets half of it.
     fn write(&mut self, table: &MendTable<'_>) -> Result<(), Failure> {
         crate::atomic_file::replace(&self.path, |out| table.write(self.form, out))
-            .map_err(|error| anyhow!("cannot write {}: {error}", self.path.display()))
+            .map_err(|error| anyhow!("cannot write {}: {}", self.path.display(), system_words(&error)))
             .or_exit(Exit::Usage)?;
         self.stamp = stamp(&self.path);
         Ok(())
@@ -160,11 +161,10 @@ fn refused_row(checked: &Checked, row: RowIx, line: &Line) -> RefusedRow {
         sha256: &checksums.hex(ChecksumKind::Sha256),
         md5: &checksums.hex(ChecksumKind::Md5),
     };
-    let page = explain::find(&line.code).ok().map(|page| page.remedy);
     let otherwise = "Look the record up in the CRM. Mend the row, or send it again with --resend failed.";
     RefusedRow {
         row: LeftOut::new(upload.line, 0, upload.key, &cells, checked.carried(row)),
         wrong: format!("{}: {}", line.code, line.message),
-        what_to_do: page.filter(|remedy| !remedy.is_empty()).unwrap_or(otherwise).to_owned(),
+        what_to_do: advice(&line.code, line.http_status, &line.message).unwrap_or(otherwise).to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use crate::check::{LeftOut, LeftOutCells};
-use crate::problem::{Problem, ProblemList, RowProblem, Severity};
+use crate::problem::{Problem, ProblemCode, ProblemList, RowProblem, Severity};
 
 /// What the table is written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,8 +70,11 @@ const WHERE_GIVEN: [(&str, CellReader); 3] =
 /// A cell of a row.
 type CellReader = for<'c> fn(&LeftOutCells<'c>) -> &'c str;
 
+/// Of what this adds, the columns that speak of a row as it was before it was mended.
+pub const ABOUT_MENDING: [&str; 2] = ["x_problem", "x_what_to_do"];
+
 /// What this adds. A manifest that was written by this before and still has problems has them already.
-const ADDED: [&str; 3] = ["x_line", "x_problem", "x_what_to_do"];
+const ADDED: [&str; 3] = ["x_line", ABOUT_MENDING[0], ABOUT_MENDING[1]];
 
 /// Takes the rows one by one, the header first.
 trait MendWriter {
@@ -119,8 +122,7 @@ impl MendTable<'_> {
         let names = OWN.into_iter().chain(given.iter().map(|(name, _)| *name)).chain(carried).chain(ADDED);
         out.row(&names.map(Cow::Borrowed).collect::<Vec<_>>())?;
         let of_row = by_row(self.problems);
-        let mut line = |row: &LeftOut, wrong: String, what_to_do: String| {
-            let cells = row.cells();
+        let mut line = |row: &LeftOut, cells: LeftOutCells<'_>, wrong: String, what_to_do: String| {
             let own = [cells.module, cells.record, cells.file, cells.url, cells.name];
             let given = given.iter().map(|(_, cell)| cell(&cells));
             let carried: Vec<&str> = row.carried(self.columns.len()).collect();
@@ -129,17 +131,34 @@ impl MendTable<'_> {
             let cells = own.into_iter().chain(given).chain(carried).map(Cow::Borrowed).chain(said);
             out.row(&cells.collect::<Vec<_>>())
         };
-        for row in self.unsound {
+        let unsound = self.unsound.iter().map(|row| (row, None));
+        let refused = self.refused.iter().map(|refused| (&refused.row, Some(refused)));
+        let mut rows: Vec<(&LeftOut, Option<&RefusedRow>)> = unsound.chain(refused).collect();
+        // In the order of the manifest, whoever refused them.
+        rows.sort_by_key(|(row, _)| row.line);
+        for (row, refused) in rows {
+            if let Some(RefusedRow { wrong, what_to_do, .. }) = refused {
+                line(row, row.cells(), wrong.clone(), what_to_do.clone())?;
+                continue;
+            }
             let problems = of_row.get(&row.row).map_or(&[] as &[&Problem], Vec::as_slice);
             let beyond = || self.problems.beyond_of(row.row).iter().filter(|beyond| beyond.severity == Severity::Error);
             let wrong = joined(problems.iter().map(|problem| wrong(problem)).chain(beyond().map(wrong_by_code)));
             let what_to_do = joined(problems.iter().map(|problem| todo(problem)).chain(beyond().map(todo_by_code)));
-            line(row, wrong, what_to_do)?;
+            let codes = problems.iter().map(|problem| problem.code).chain(beyond().map(|beyond| beyond.code));
+            line(row, to_fill(row.cells(), codes), wrong, what_to_do)?;
         }
-        self.refused
-            .iter()
-            .try_for_each(|refused| line(&refused.row, refused.wrong.clone(), refused.what_to_do.clone()))
+        Ok(())
     }
+}
+
+/// The cells without an id or key whose digits are gone. As text it would look like any other: whoever ran the table before
+/// mending it would attach the file to somebody else. What stood there is told with what is wrong.
+fn to_fill(mut cells: LeftOutCells<'_>, mut codes: impl Iterator<Item = ProblemCode>) -> LeftOutCells<'_> {
+    if codes.any(|code| code == ProblemCode::RecordNumberCell) {
+        (cells.record, cells.record_key) = ("", "");
+    }
+    cells
 }
 
 fn is_added(column: &str) -> bool {
@@ -190,7 +209,7 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
 mod tests {
     use super::*;
     use crate::check::Checkup;
-    use crate::problem::{Extent, ProblemCode};
+    use crate::problem::Extent;
     use crate::upload::RowKey;
 
     fn left_out(line: u32, file: &str) -> LeftOut {
@@ -222,6 +241,14 @@ mod tests {
         let checkup = check(&bad);
         assert_eq!((checkup.rows, checkup.sound), (1, 1), "{:?}", checkup.problems);
         assert_eq!(checkup.carried_columns, ["x_old", "x_line", "x_problem", "x_what_to_do"]);
+    }
+
+    #[test]
+    fn an_id_whose_digits_are_gone_has_to_be_filled_in_again() {
+        let cells = || LeftOutCells { record: "738964000000291000", file: "a.pdf", ..LeftOutCells::default() };
+        let filled = to_fill(cells(), [ProblemCode::FileMissing, ProblemCode::RecordNumberCell].into_iter());
+        assert_eq!((filled.record, filled.file), ("", "a.pdf"));
+        assert_eq!(to_fill(cells(), [ProblemCode::FileMissing].into_iter()).record, "738964000000291000");
     }
 
     #[test]
