@@ -325,6 +325,9 @@ fn cause_row(page: &mut HtmlWriter<'_>, row: &ReportRow) {
     page.raw("<tr><td class=\"n\">").text(&wording::line(row)).raw("</td><td class=\"any\"><bdi>").text(&row.module);
     page.raw("</bdi></td><td class=\"id\">");
     record(page, row);
+    if let Some(key) = wording::key(row) {
+        page.raw("<span class=\"said any\"><bdi>").text(&key).raw("</bdi></span>");
+    }
     page.raw("</td><td class=\"any\"><bdi>");
     // Never a link to click on: where it leads is the manifest's word alone.
     page.text(&row.source).raw("</bdi>");

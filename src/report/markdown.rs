@@ -114,12 +114,14 @@ fn rows(cause: &ReportCause, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## {}{code} ({})\n", wording::status(cause.status), units::counted(cause.count, "row"))?;
     writeln!(
         out,
-        "{}\n\n| Line | Module | Record | File or link | |\n| ---: | --- | --- | --- | --- |",
+        "{}\n\n| Line | Module | Record | File or link | More |\n| ---: | --- | --- | --- | --- |",
         text(cause.said())
     )?;
     for row in &cause.rows {
         let carried = row.carried.iter().map(|(name, cell)| format!("{name}: {cell}"));
-        let said: Vec<String> = wording::sent_as(row).into_iter().chain([row.message.clone()]).chain(carried).collect();
+        let said =
+            wording::key(row).into_iter().chain(wording::sent_as(row)).chain([row.message.clone()]).chain(carried);
+        let said: Vec<String> = said.collect();
         let cells = [&row.module, &row.record, &row.source, said.join(" ").trim()].map(|cell: &str| text(cell));
         writeln!(out, "| {} | {} |", wording::line(row), cells.join(" | "))?;
     }

@@ -15,6 +15,7 @@ use super::record_pages::record_page;
 use super::taken_back::TakenBack;
 use super::timeline::{Answered, Timeline};
 use super::verified::ReportedVerification;
+use crate::console::mend::ABOUT_MENDING;
 use crate::explain::{
     self,
     outcomes::{advice, remedy},
@@ -219,6 +220,8 @@ pub struct ReportRow {
     pub module: String,
     /// The record as written.
     pub record: String,
+    /// What the old system calls the record; empty where the row names it by its id.
+    pub record_key: String,
     /// The file or the link as written.
     pub source: String,
     /// The name sent, where it is not the file's own.
@@ -227,7 +230,8 @@ pub struct ReportRow {
     pub message: String,
     /// The page of the record in the CRM; absent where nobody knows its address.
     pub record_page: Option<String>,
-    /// The cells that it carries from the manifest (`note`, `x_…`), empty ones left out.
+    /// The cells that it carries from the manifest (`note`, `x_…`); empty ones are left out, and what an earlier check
+    /// wrote about the row while it was being mended.
     pub carried: BTreeMap<String, String>,
 }
 
@@ -447,13 +451,15 @@ impl Report {
 
 impl ReportRow {
     fn of(line: &Line, message: String, carried: &[String]) -> ReportRow {
-        let cells = carried.iter().zip(&line.carried).filter(|(_, cell)| !cell.is_empty());
+        let is_own = |name: &str| !ABOUT_MENDING.iter().any(|about| about.eq_ignore_ascii_case(name));
+        let cells = carried.iter().zip(&line.carried).filter(|(name, cell)| !cell.is_empty() && is_own(name));
         // An invalid row may have both or neither; the file is then the likelier intention.
         let source = if line.file.is_empty() { &line.url } else { &line.file };
         ReportRow {
             line: (line.line > 0).then_some(line.line),
             module: line.module.clone(),
             record: line.record.clone(),
+            record_key: line.record_key.clone(),
             source: source.clone(),
             name: line.name.clone(),
             message,

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::model::text_or_null;
+use super::wording;
 use crate::outcome::Status;
 use crate::results::Line;
 use crate::units;
@@ -18,9 +20,13 @@ use crate::verify::findings::FindingLine;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, JsonSchema)]
 pub struct ReportedVerification {
     /// When the first row was looked for, by the service's clock; absent if none was.
-    pub from: Option<String>,
+    #[serde(serialize_with = "text_or_null")]
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Timestamp>,
     /// When the last row was looked for.
-    pub until: Option<String>,
+    #[serde(serialize_with = "text_or_null")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Timestamp>,
     /// Rows by finding, as far as these hold.
     pub findings: BTreeMap<String, u64>,
     /// Rows whose bytes were compared.
@@ -43,7 +49,6 @@ impl ReportedVerification {
         // A row that is written otherwise since has another key, and its attachment is the same.
         let by_attachment: HashMap<ServiceId, &FindingLine> =
             findings.values().filter_map(|finding| Some((finding.attachment?, finding))).collect();
-        let (mut from, mut until): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         for line in lines {
             let line = line?;
             let own = findings.get(&line.key).filter(|finding| finding.attachment == line.attachment_id);
@@ -51,14 +56,12 @@ impl ReportedVerification {
                 Some(finding) => {
                     *verification.findings.entry(finding.finding.clone()).or_default() += 1;
                     verification.compared += u64::from(finding.content.is_some());
-                    from = from.into_iter().chain(finding.checked_at).min();
-                    until = until.max(finding.checked_at);
+                    verification.from = verification.from.into_iter().chain(finding.checked_at).min();
+                    verification.until = verification.until.max(finding.checked_at);
                 }
                 None => verification.later += u64::from(line.status == Status::Uploaded),
             }
         }
-        verification.from = from.map(|time| time.to_string());
-        verification.until = until.map(|time| time.to_string());
         Ok(verification)
     }
 
@@ -76,7 +79,7 @@ impl ReportedVerification {
 
     /// What was found, in sentences.
     pub(super) fn sentence(&self) -> String {
-        let when = self.until.as_deref().map(|time| format!(" of {time}")).unwrap_or_default();
+        let when = self.until.map(|time| format!(" of {}", wording::time(time))).unwrap_or_default();
         let attachments = |count| units::counted(count, "attachment");
         let mut text = format!("A verification{when} found {} there, once", attachments(self.count("present")));
         if self.compared > 0 {
@@ -84,12 +87,28 @@ impl ReportedVerification {
         }
         let amiss = self.findings.iter().filter(|(finding, _)| !matches!(finding.as_str(), "present" | "not-expected"));
         for (finding, count) in amiss {
-            text += &format!("; {} {finding}", units::count(*count));
+            text += &format!("; {}", in_words(finding, *count));
         }
         if self.later > 0 {
             text += &format!("; {} came later", attachments(self.later));
         }
         text + "."
+    }
+}
+
+/// So many rows with a finding, as part of a sentence.
+fn in_words(finding: &str, count: u64) -> String {
+    let rows = units::count(count);
+    let (is, has) = if count == 1 { ("is", "has") } else { ("are", "have") };
+    match finding {
+        "missing" => format!("{rows} {is} missing"),
+        "size-differs" => format!("{rows} {has} another size than was sent"),
+        "content-differs" => format!("{rows} {has} other bytes than were sent"),
+        "extra-copies" | "twice-by-us" => format!("{rows} {is} there more than once"),
+        "still-there" => format!("{rows} {is} there although deleted"),
+        "open" => format!("of {rows} it is open whether they are there"),
+        "unchecked" => format!("{rows} could not be checked"),
+        other => format!("{rows} {other}"),
     }
 }
 
@@ -128,11 +147,12 @@ mod tests {
         findings.get_mut(&lines[2].key).expect("there").attachment = Some(ServiceId::new(99));
         let found = ReportedVerification::of(&findings, lines.into_iter().map(Ok)).expect("lines");
         assert_eq!((found.count("present"), found.count("missing"), found.later), (1, 1, 2));
-        assert_eq!(found.from.as_deref(), Some("2026-05-28T20:26:41Z"));
+        assert_eq!(found.from.map(|time| time.to_string()).as_deref(), Some("2026-05-28T20:26:41Z"));
         let said = found.sentence();
         assert_eq!(
             said,
-            "A verification of 2026-05-28T20:26:45Z found 1 attachment there, once; 1 missing; 2 attachments came later."
+            "A verification of 28 May 2026, 20:26:45 UTC found 1 attachment there, once; 1 is missing; 2 attachments came \
+             later."
         );
     }
 

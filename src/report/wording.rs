@@ -59,13 +59,15 @@ fn claim(report: &Report) -> String {
     match totals.open() {
         0 => "Every attachment of the migration is in place as this report says.".to_owned(),
         open => format!(
-            "{} in place as this report says; what is to be done about the other {} stands in the annex.",
-            if totals.in_place() == 1 {
-                "1 attachment is".to_owned()
-            } else {
-                format!("{} attachments are", units::count(totals.in_place()))
+            "{} in place as this report says; what is to be done about {} stands in the annex.",
+            match totals.in_place() {
+                1 => "1 attachment is".to_owned(),
+                in_place => format!("{} attachments are", units::count(in_place)),
             },
-            units::counted(open, "row"),
+            match open {
+                1 => "the other row".to_owned(),
+                open => format!("the other {} rows", units::count(open)),
+            },
         ),
     }
 }
@@ -173,6 +175,11 @@ pub(super) fn date(at: Timestamp) -> String {
 /// The line of a row in the manifest, if it is still in it.
 pub(super) fn line(row: &ReportRow) -> String {
     row.line.map_or_else(|| "–".to_owned(), |line| line.to_string())
+}
+
+/// What the old system calls the record of a row, where the row names it so.
+pub(super) fn key(row: &ReportRow) -> Option<String> {
+    (!row.record_key.is_empty()).then(|| format!("key {}", row.record_key))
 }
 
 /// The name that a row was sent under, where its source does not say it.
