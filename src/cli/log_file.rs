@@ -16,7 +16,7 @@ use log::Level;
 
 use super::command_line::CommandLine;
 use super::stdio;
-use crate::text::{escape_for_terminal, mask_secrets};
+use crate::text::{escape_for_terminal, mask_secrets, system_words};
 
 /// The first line of every log.
 const HEAD: &str = "# attache log, times in UTC\n";
@@ -45,7 +45,7 @@ impl fmt::Display for LogFileError {
                 "{} is there and is not a log of attache, so nothing is added to it; name another file with --log-file",
                 path.display()
             ),
-            LogFileError::Io(path, error) => write!(f, "the log {} cannot be opened: {error}", path.display()),
+            LogFileError::Io(path, error) => write!(f, "the log {} cannot be opened: {}", path.display(), system_words(error)),
         }
     }
 }
@@ -102,8 +102,9 @@ impl LogFile {
             // What is complained of goes on record, and so comes here again.
             drop(file);
             stdio::complain(format_args!(
-                "the log {} cannot be written any more: {error}; all else goes on without it",
-                self.path.display()
+                "the log {} cannot be written any more: {}; all else goes on without it",
+                self.path.display(),
+                system_words(&error)
             ));
         }
     }

@@ -16,6 +16,7 @@ use crate::cli::{saved_plan, stdio};
 use crate::exit::Exit;
 use crate::plan::saved::SavedRow;
 use crate::report::{PlanOrigin, PlanReport, PlanReportBuilder};
+use crate::text::system_words;
 
 /// Makes the report on this plan.
 ///
@@ -31,9 +32,9 @@ pub(super) fn run(args: &ReportArgs, plan: &Path, screen: Screen) -> Result<Exit
     let report = summed_up(args, plan)?;
     match &place {
         ReportTask::StandardOutput(_) => stdio::print_with(|mut out| report.write_markdown(&mut out))
-            .map_err(|error| anyhow!("cannot write to standard output: {error}")),
+            .map_err(|error| anyhow!("cannot write to standard output: {}", system_words(&error))),
         ReportTask::File(form, path) => replace(path, |out| write(&report, plan, *form, out))
-            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+            .map_err(|error| anyhow!("cannot write {}: {}", path.display(), system_words(&error)))
             .map(|()| announce(path, &report.headline(), screen)),
     }
     .or_exit(Exit::Results)?;
