@@ -45,7 +45,9 @@ impl fmt::Display for LogFileError {
                 "{} is there and is not a log of attache, so nothing is added to it; name another file with --log-file",
                 path.display()
             ),
-            LogFileError::Io(path, error) => write!(f, "the log {} cannot be opened: {}", path.display(), system_words(error)),
+            LogFileError::Io(path, error) => {
+                write!(f, "the log {} cannot be opened: {}", path.display(), system_words(error))
+            }
         }
     }
 }

@@ -230,8 +230,7 @@ pub struct ReportRow {
     pub message: String,
     /// The page of the record in the CRM; absent where nobody knows its address.
     pub record_page: Option<String>,
-    /// The cells that it carries from the manifest (`note`, `x_…`); empty ones are left out, and what an earlier check
-    /// wrote about the row while it was being mended.
+    /// The cells that it carries from the manifest (`note`, `x_…`), but empty ones and those about its mending.
     pub carried: BTreeMap<String, String>,
 }
 
