@@ -151,7 +151,7 @@ pub(super) fn take_hold(
                 world.results_are_right();
                 Ok(Ok(held))
             }
-            Err(_) if world.disk.contents(&meddlers::aside()).is_some() => Ok(Err(Dead)),
+            Err(_) if world.disk.contents(&meddlers::aside()).is_some() || world.put_right_ones_back() => Ok(Err(Dead)),
             Err(error) => Err(format!("results as a run left them: {error}")),
         },
         Err(error @ ResultsError::BelowMark { .. }) => match world.put_right_ones_back() {

@@ -52,6 +52,8 @@ pub(super) enum Spelling {
     Roundabout,
     /// From the root of the file system.
     Absolute,
+    /// `moved/scans/n0.pdf`: where the whole folder stands, too.
+    Moved,
 }
 
 /// What can be told apart at the service: wishes that are equal in all of this are one as good as the other.
@@ -115,6 +117,7 @@ impl Wish {
         match self.spelling {
             Spelling::Plain => format!("{folder}/{name}"),
             Spelling::Dotted => format!("./{folder}/{name}"),
+            Spelling::Moved => format!("moved/{folder}/{name}"),
             Spelling::Roundabout => format!("{folder}/../{folder}/{name}"),
             Spelling::Absolute => {
                 let root = root().canonicalize().expect("the root is there");
@@ -219,10 +222,11 @@ pub(super) fn root() -> &'static Path {
     ROOT.get_or_init(|| {
         let root = tempfile::tempdir().expect("a folder for the files");
         for (folder, name) in [(WishFolder::Scans, "scans"), (WishFolder::Other, "other")] {
-            std::fs::create_dir(root.path().join(name)).expect("a folder");
-            for number in 0..4 {
-                let path = root.path().join(name).join(file_name(number));
-                std::fs::write(path, bytes_of(folder, number)).expect("a file");
+            for place in [root.path().join(name), root.path().join("moved").join(name)] {
+                std::fs::create_dir_all(&place).expect("a folder");
+                for number in 0..4 {
+                    std::fs::write(place.join(file_name(number)), bytes_of(folder, number)).expect("a file");
+                }
             }
         }
         root

@@ -122,13 +122,14 @@ impl SimWorld {
     }
 
     /// Once, when things have calmed down, what is `unknown` is looked at again. Before that, now and then a row that was
-    /// uploaded is sent once more.
+    /// uploaded is sent once more, and so are all whose attachment was taken back.
     pub(super) fn resend(&mut self, uploaded: &[RowKey]) -> ResendRules {
         let mut changed = HashSet::new();
         if self.is_bad() && !uploaded.is_empty() && self.random.u8(..6) == 0 {
             changed.insert(uploaded[self.random.usize(..uploaded.len())]);
         }
-        ResendRules { unknown: self.runs == BAD_RUNS + 1, changed, ..ResendRules::default() }
+        let deleted = self.is_bad() && self.random.u8(..6) == 0;
+        ResendRules { unknown: self.runs == BAD_RUNS + 1, changed, deleted, ..ResendRules::default() }
     }
 
     /// The wishes that the manifest has now, in its order: row by row.
@@ -155,7 +156,8 @@ impl SimWorld {
                 3..5 => self.random.shuffle(&mut self.wishes),
                 5 => self.add(),
                 6 => self.move_to_another_record(),
-                7..12 => self.disk.copy_over(&self.path),
+                7 => self.rename(),
+                8..12 => self.disk.copy_over(&self.path),
                 14..17 => self.export_anew(),
                 12..14 => self.format = if self.format == WishFormat::Csv { WishFormat::Yaml } else { WishFormat::Csv },
                 _ => {}
@@ -184,7 +186,7 @@ impl SimWorld {
     /// The manifest is made anew by something that writes paths in another way, for all rows or for some.
     fn export_anew(&mut self) {
         let all = self.random.bool();
-        let spellings = [Spelling::Plain, Spelling::Dotted, Spelling::Roundabout, Spelling::Absolute];
+        let spellings = [Spelling::Plain, Spelling::Dotted, Spelling::Roundabout, Spelling::Absolute, Spelling::Moved];
         let spelling = spellings[self.random.usize(..spellings.len())];
         for wish in &mut self.wishes {
             if all || self.random.bool() {
@@ -204,7 +206,21 @@ impl SimWorld {
     fn move_to_another_record(&mut self) {
         let row = self.random.usize(..self.wishes.len());
         let fresh = wishes::another(&mut self.random, 4, &[]).record;
-        let moved = Wish { record: fresh, ..self.wishes[row].clone() };
+        self.ask_for(row, Wish { record: fresh, ..self.wishes[row].clone() });
+    }
+
+    /// A file is to have another name from now on: what was sent under the old one stays, and it is sent again.
+    fn rename(&mut self) {
+        let row = self.random.usize(..self.wishes.len());
+        let wish = self.wishes[row].clone();
+        if !wish.is_link() {
+            let name = if wish.name.is_some() { None } else { Some("given.pdf".to_owned()) };
+            self.ask_for(row, Wish { name, ..wish });
+        }
+    }
+
+    /// A row asks for something else from now on, if that can be.
+    fn ask_for(&mut self, row: usize, moved: Wish) {
         // The service knows only one link of an address on a record, and takes no side in what it refuses.
         let fits = |other: &Wish| other.kind() != moved.kind() || !moved.is_link();
         let refused = self.refused.get(&moved.kind()).copied().unwrap_or(moved.refused);
@@ -213,14 +229,20 @@ impl SimWorld {
         }
     }
 
-    /// Somebody puts an older copy of the results in their place. After a loss of power nobody could tell.
+    /// Somebody puts an older copy of the results in their place, or deletes them. After a loss of power nobody could tell.
     pub(super) fn put_older_copy_back(&mut self) {
         let Some(now) = self.disk.contents(&self.path) else { return };
-        if self.is_bad() && self.mark_is_sure && self.random_for_copies.u8(..6) == 0 && !self.copies.is_empty() {
+        if self.is_bad() && self.mark_is_sure && self.random_for_copies.u8(..5) == 0 && !self.copies.is_empty() {
             let copy = self.copies[self.random_for_copies.usize(..self.copies.len())].clone();
-            if copy != now {
+            let is_deletion = self.random_for_copies.u8(..4) == 0;
+            if is_deletion {
+                self.tell(|| "the results are deleted".to_owned());
+                self.disk.take_away(&self.path);
+            } else if copy != now {
                 self.tell(|| format!("a copy of {} bytes is put in the place of {}", copy.len(), now.len()));
                 self.disk.put(&self.path, &copy);
+            }
+            if is_deletion || copy != now {
                 // Where a copy is there already, that one is not the right one.
                 self.set_aside.get_or_insert_with(|| now.clone());
             }

@@ -90,6 +90,11 @@ fn what_was_deleted_is_known_to_all_other_commands() {
     case.write("m.csv", manifest.replace(",f/", ",./f/"));
     service.run(&case, &[]).exits(0);
     assert_eq!(service.stored(), 4);
+    // Nor does one whose files were moved.
+    std::fs::rename(case.path("f"), case.path("moved")).expect("moved");
+    case.write("m.csv", manifest.replace(",f/", ",moved/"));
+    service.run(&case, &[]).exits(0);
+    assert_eq!((service.stored(), count(&case, "deleted")), (4, 2));
     // A verification does not miss them, and finds one that was restored.
     let verified = verify(&service, &case);
     assert_eq!(verified.status, Some(0), "{}", verified.stdout);

@@ -393,6 +393,10 @@ impl<'g> LoadedGroup<'g> {
         })
     }
 
+    fn is_deleted(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(|line| line.status == Status::Deleted)
+    }
+
     fn line(&self, line: usize) -> Option<UploadIdentity<'_>> {
         UploadIdentity::of_line(self.lines.get(line)?, self.bases.get(line).copied().flatten())
     }
@@ -418,15 +422,20 @@ impl Pairs for LoadedGroup<'_> {
         let of_line = of_line.filter(|line| !self.by_record_key || row.has_record_key_of(line));
         match of_line.map_or(Likeness::Different, |line| compare(row, &line, &is_one_file)) {
             Likeness::Same => Likeness::Same,
-            // What was deleted stands in nobody's way: only the very same upload is known to be gone.
-            _ if self.lines.get(line).is_some_and(|line| line.status == Status::Deleted) => Likeness::Different,
+            Likeness::ByContent => Likeness::ByContent,
+            // What was deleted stands in nobody's way: only what is known to be the same upload is known to be gone.
+            _ if self.is_deleted(line) => Likeness::Different,
             other => other,
         }
     }
 
     fn content(&self, row: usize, line: usize) -> ContentMatch {
         let contents = self.contents.zip(self.lines.get(line));
-        contents.map_or(ContentMatch::Unknown, |(contents, line)| contents.compare(self.numbers[row].row, line))
+        match contents.map_or(ContentMatch::Unknown, |(found, line)| found.compare(self.numbers[row].row, line)) {
+            // Nobody is asked about what was deleted.
+            ContentMatch::Unknown if contents.is_some() && self.is_deleted(line) => ContentMatch::Different,
+            other => other,
+        }
     }
 
     fn moved(&self, row: usize) -> Option<MovedAnswer> {
