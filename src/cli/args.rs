@@ -695,7 +695,8 @@ pub struct CollectArgs {
     /// The manifest to write
     #[arg(short = 'o', long, value_name = "FILE", default_value = "manifest.csv")]
     pub to: PathBuf,
-    /// The list of what was left out, with reasons [default: left-out.csv beside the manifest]
+    /// The list of what was left out, with reasons [default: left-out.csv beside
+    /// manifest.csv, NAME.left-out.csv beside another]
     #[arg(long, value_name = "FILE")]
     pub left_out: Option<PathBuf>,
     /// API name of the module of records for which the export says none

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
@@ -12,11 +12,13 @@ use super::command_line::CommandLine;
 use super::failure::Failure;
 use super::screen::Screen;
 use crate::collect::{
-    COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, collect,
+    COLUMNS, CollectCounts, CollectError, CollectNeed, CollectOptions, Collected, LEFT_OUT_COLUMNS, WITH_MODULE,
+    WITHOUT_MODULE, collect,
 };
 use crate::console::gauge::{Gauge, GaugeUnit};
 use crate::crm::modules::is_standard;
 use crate::exit::Exit;
+use crate::explain::reasons::LeftOutReason;
 use crate::results::is_same_file;
 use crate::text::escape_for_terminal;
 use crate::units;
@@ -27,7 +29,7 @@ use crate::units;
 ///
 /// There is no layout that the recipe knows, an option makes no sense, or the disk does not play along.
 pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
-    let left_out = args.left_out.clone().unwrap_or_else(|| args.to.with_file_name("left-out.csv"));
+    let left_out = args.left_out.clone().unwrap_or_else(|| list_beside(&args.to));
     may_be_written(args, &left_out).map_err(Failure::usage)?;
     let options = CollectOptions {
         manifest: args.to.clone(),
@@ -46,6 +48,15 @@ pub fn run(args: &CollectArgs, screen: Screen) -> Result<Exit, Failure> {
     let collected = collected.map_err(failure)?;
     screen.print_note(&summary(&collected, &options))?;
     Ok(if collected.counts.all_left_out() > 0 { Exit::SomeFailed } else { Exit::Done })
+}
+
+/// Where the list goes if nobody says: beside the manifest, named after it, so that the next collection of the folder takes no
+/// other one's list away.
+fn list_beside(manifest: &Path) -> PathBuf {
+    match manifest.file_stem().and_then(|stem| stem.to_str()) {
+        None | Some("manifest") => manifest.with_file_name("left-out.csv"),
+        Some(stem) => manifest.with_file_name(format!("{stem}.left-out.csv")),
+    }
 }
 
 /// What went wrong in the words of the command line.
@@ -118,6 +129,11 @@ fn summary(collected: &Collected, options: &CollectOptions) -> String {
     if let Some((reason, _)) = left_out.iter().next() {
         let _ = writeln!(text, "attache explain {reason} says more, and so for each.");
     }
+    if left_out.contains_key(&LeftOutReason::NoPattern) {
+        let pattern =
+            options.pattern.as_deref().unwrap_or(if options.module.is_some() { WITHOUT_MODULE } else { WITH_MODULE });
+        let _ = writeln!(text, "Names were read as {}; --pattern says it otherwise.", escape_for_terminal(pattern));
+    }
     if rows > 0 {
         let _ = writeln!(text, "Next, ask the CRM which record each key stands for, then check the rows:");
         let _ = writeln!(text, "  {}", crosswalk_command(collected, options));
@@ -165,8 +181,6 @@ pub fn column(text: &str) -> Result<(String, String), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     #[test]
@@ -194,6 +208,17 @@ mod tests {
     fn a_column_is_a_name_and_a_heading() {
         assert_eq!(column("key = Old Id"), Ok(("key".to_owned(), "Old Id".to_owned())));
         assert!(column("key").is_err() && column("=a").is_err() && column("a=").is_err());
+    }
+
+    #[test]
+    fn each_manifest_has_a_list_of_its_own() {
+        for (manifest, list) in [
+            ("manifest.csv", "left-out.csv"),
+            ("x/manifest.csv", "x/left-out.csv"),
+            ("x/old.csv", "x/old.left-out.csv"),
+        ] {
+            assert_eq!(list_beside(Path::new(manifest)), Path::new(list));
+        }
     }
 
     #[test]

@@ -22,6 +22,10 @@ impl ExportFileIx {
     }
 }
 
+/// Which of the folders and zips that were given or found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ContainerIx(u32);
+
 /// A folder, a file or a zip that the user named, or a zip found in such a folder.
 struct Container {
     /// Where it is.
@@ -342,6 +346,18 @@ impl Export {
     /// The path as a manifest names it.
     pub(crate) fn written(&self, file: ExportFileIx) -> String {
         format!("{}{}", self.container(file).prefix, self.inner(file))
+    }
+
+    /// Where a path, written as a manifest names it, lies: in which folders and zips, and the path within each.
+    pub(crate) fn places_of<'p>(&self, written: &'p str) -> impl Iterator<Item = (ContainerIx, &'p str)> {
+        let inside = |container: &Container| written.strip_prefix(container.prefix.as_str());
+        let all = self.containers.iter().zip(0..);
+        all.filter_map(move |(container, at)| Some((ContainerIx(at), inside(container)?)))
+    }
+
+    /// Which folder or zip a file lies in.
+    pub(crate) fn container_of(&self, file: ExportFileIx) -> ContainerIx {
+        ContainerIx(self.files[file.get()].container)
     }
 
     /// Bytes; of a member that cannot be read, not 0.

@@ -16,8 +16,8 @@ use super::{LeftOutReason, Recipe, RecipeColumn, RecipeOptions};
 pub(super) struct Folder;
 
 /// Where nobody says how names are built.
-const WITH_MODULE: &str = "{module}/{key}/{name}";
-const WITHOUT_MODULE: &str = "{key}/{name}";
+pub(crate) const WITH_MODULE: &str = "{module}/{key}/{name}";
+pub(crate) const WITHOUT_MODULE: &str = "{key}/{name}";
 
 impl Recipe for Folder {
     fn name(&self) -> &'static str {

@@ -5,7 +5,7 @@
 //! | `key`, `file` or `url`, `name`, `module`, `sha256`, `md5` | the column that the user says |
 //! | `x_…` | any other column that the user says |
 //!
-//! Paths are relative to the folder of the table, or to the folder or zip that was given beside it.
+//! Paths are relative to the folder of the table, or to a folder or zip that was given beside it.
 
 use std::collections::HashMap;
 
@@ -60,14 +60,14 @@ impl Recipe for MappedTable {
         }
         let is_table = |file: &ExportFileIx| tables.iter().any(|(table, _)| table == file);
         let candidates: Vec<ExportFileIx> = export.files().filter(|file| !is_table(file)).collect();
-        let mut files: HashMap<&str, Vec<ExportFileIx>> = HashMap::with_capacity(candidates.len());
+        let mut by_path: HashMap<&str, Vec<ExportFileIx>> = HashMap::with_capacity(candidates.len());
         for file in &candidates {
-            files.entry(export.inner(*file)).or_default().push(*file);
+            by_path.entry(export.inner(*file)).or_default().push(*file);
         }
         for (table, columns) in &tables {
-            let beside = export.inner(*table).rsplit_once('/').map_or("", |(folder, _)| folder);
+            let files = MappedFiles { export, by_path: &by_path, table: *table };
             ExportTable::open_any(export, *table, sheet)?
-                .each_line(&columns.used(), out, &mut |row, out| columns.end(row, beside, &files, options, out))?;
+                .each_line(&columns.used(), out, &mut |row, out| columns.end(row, &files, options, out))?;
         }
         Ok(candidates)
     }
@@ -108,6 +108,30 @@ struct MappedColumns {
     more: Vec<Option<usize>>,
 }
 
+/// The files that the paths in a table may mean.
+struct MappedFiles<'e> {
+    export: &'e Export,
+    /// By their paths within the folders and zips that were given.
+    by_path: &'e HashMap<&'e str, Vec<ExportFileIx>>,
+    /// Where the paths stand.
+    table: ExportFileIx,
+}
+
+impl MappedFiles<'_> {
+    /// What a path means: relative to the table's folder, in whichever place the file was given, or else to one of the places.
+    fn find(&self, path: &str) -> Vec<ExportFileIx> {
+        let table = self.export.written(self.table);
+        let beside = &table[..table.len() - self.export.name(self.table).len()];
+        let beside = format!("{beside}{path}");
+        let in_place = |(place, inner)| {
+            let files = self.by_path.get(inner).into_iter().flatten();
+            files.copied().filter(move |file| self.export.container_of(*file) == place)
+        };
+        let found: Vec<ExportFileIx> = self.export.places_of(&beside).flat_map(in_place).collect();
+        if found.is_empty() { self.by_path.get(path).cloned().unwrap_or_default() } else { found }
+    }
+}
+
 impl MappedColumns {
     /// Finds the columns; `None` unless all are there.
     fn find(table: &ExportTable, options: &RecipeOptions) -> Option<MappedColumns> {
@@ -136,8 +160,7 @@ impl MappedColumns {
     fn end(
         &self,
         row: ExportRow<'_>,
-        beside: &str,
-        files: &HashMap<&str, Vec<ExportFileIx>>,
+        files: &MappedFiles<'_>,
         options: &RecipeOptions,
         out: &mut Collector<'_>,
     ) -> Result<LineEnd, CollectError> {
@@ -157,12 +180,11 @@ impl MappedColumns {
         } else {
             let path = path.replace('\\', "/");
             let path = path.strip_prefix("./").unwrap_or(&path);
-            let inner = if beside.is_empty() { path.to_owned() } else { format!("{beside}/{path}") };
-            let found = files.get(inner.as_str()).or_else(|| files.get(path));
-            let found = match found.map(Vec::as_slice) {
-                None => FileMatch::None,
-                Some([file]) => FileMatch::One(*file),
-                Some(several) => FileMatch::Several(several),
+            let found = files.find(path);
+            let found = match found.as_slice() {
+                [] => FileMatch::None,
+                [file] => FileMatch::One(*file),
+                several => FileMatch::Several(several),
             };
             match out.only(row.origin, key, if name.is_empty() { path } else { name }, found)? {
                 Ok(file) => (CollectedSource::File(file), name),

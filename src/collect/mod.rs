@@ -41,6 +41,7 @@ use crate::atomic_file::{PreparedFile, prepare};
 use crate::explain::reasons::LeftOutReason;
 
 pub(crate) use self::collector::{COLUMNS, LEFT_OUT_COLUMNS};
+pub(crate) use self::folder::{WITH_MODULE, WITHOUT_MODULE};
 
 use self::collector::Collector;
 use self::error::OrWhat as _;

@@ -43,11 +43,11 @@ fn an_export_of_another_system_arrives_byte_by_byte_on_the_right_records() {
     case.run(&["collect", "salesforce", "export", "-o", "m.csv"])
         .exits(1)
         .prints("m.csv: 3 rows")
-        .prints("left-out.csv: 2 left out")
+        .prints("m.left-out.csv: 2 left out")
         .prints("linked-to-user")
         .prints("attache crosswalk Contacts=FIELD Leads=FIELD --for m.csv")
         .prints("attache run m.csv --crosswalk crosswalk.csv --dry-run");
-    let left_out = std::fs::read_to_string(case.path("left-out.csv")).expect("a list");
+    let left_out = std::fs::read_to_string(case.path("m.left-out.csv")).expect("a list");
     assert!(left_out.starts_with("source,line,id,name,reason\n") && left_out.contains(",no-file\n"), "{left_out}");
 
     case.write(

@@ -242,3 +242,23 @@ fn an_attached_csv_that_cannot_be_read_is_a_file_like_any_other() {
     let done = case.collect("table", &["old"]);
     assert_eq!(done.rows, ["Leads|A-1|old/docs/odd.csv|||"]);
 }
+
+#[test]
+fn paths_are_read_from_the_tables_folder_wherever_the_files_are_given() {
+    let columns = |options: &mut CollectOptions| {
+        options.columns = [("key", "Id"), ("file", "Path")].map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
+        options.module = Some("Leads".to_owned());
+    };
+    let table = "Id,Path\nA-1,files/a.pdf\nA-2,./files/deep/b.pdf\nA-3,a.pdf\n";
+    let case = || {
+        let case = ExportCase::new().file("old/list.csv", table).with(columns);
+        case.file("old/files/a.pdf", "a").file("old/files/deep/b.pdf", "b")
+    };
+    let both = ["Leads|A-1|old/files/a.pdf|||", "Leads|A-2|old/files/deep/b.pdf|||"];
+    for places in [&["old"][..], &["old/list.csv", "old/files"], &["old/files", "old/list.csv"]] {
+        let done = case().collect("table", places);
+        let third = if places.len() == 1 { None } else { Some("Leads|A-3|old/files/a.pdf|||") };
+        let wanted: Vec<&str> = both.into_iter().chain(third).collect();
+        assert_eq!(done.rows, wanted, "{places:?}");
+    }
+}
