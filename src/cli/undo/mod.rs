@@ -1,6 +1,7 @@
 //! `attache undo`: shows what of the results can be taken back, asks, deletes it, and says what became of it.
 
 mod args;
+mod port;
 
 use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 pub use self::args::{UndoArgs, WITHOUT_VARIABLE};
+use self::port::ClientDeleter;
 use super::command_line::CommandLine;
 use super::config::{self, Access, UserFile};
 use super::failure::{Failure, OrExit as _};
@@ -24,9 +26,8 @@ use crate::crm::limits::CREDITS_PER_DAY;
 use crate::engine::requests::RequestStop;
 use crate::engine::{Policy, StopSignal};
 use crate::exit::Exit;
-use crate::listing::ListReading;
 use crate::owner::KnownOwner;
-use crate::reply::{AttachmentPresence, Listed, PresenceReply, Reply, StopBecause};
+use crate::reply::StopBecause;
 use crate::results::{
     self, Disk, EndError, GroupLog, KnownRuns, LockedResults, RealDisk, ResultsError, ResultsOptions, ResultsSnapshot,
     ResultsTally, RunRecord, hold, look,
@@ -34,13 +35,12 @@ use crate::results::{
 use crate::text::{escape_for_terminal, system_words};
 use crate::undo::journal::ResultsUndoJournal;
 use crate::undo::machine::undo;
-use crate::undo::ports::{UndoPolicy, UndoService};
+use crate::undo::ports::UndoPolicy;
 use crate::undo::select::UndoSelection;
 use crate::undo::show::{UndoContext, UndoTotals};
 use crate::undo::{NotUndone, UndoEnd, UndoWork, Undone};
 use crate::units;
-use crate::upload::{RecordId, ServiceId};
-use crate::zoho::{Client, Target};
+use crate::zoho::Target;
 
 /// The scope that deleting takes, beside those of a run.
 const SCOPE: &str = "ZohoCRM.modules.attachments.DELETE";
@@ -420,37 +420,4 @@ fn exit(undone: &Undone, signal: Option<Exit>) -> Exit {
         .flatten()
         .max()
         .unwrap_or(Exit::Done)
-}
-
-/// The service, as far as an undo goes.
-struct ClientDeleter(Client);
-
-impl UndoService for ClientDeleter {
-    fn list_page(
-        &self,
-        module: &str,
-        record: RecordId,
-        reading: &mut ListReading,
-    ) -> Result<Option<Vec<Listed>>, Box<Reply>> {
-        self.0.list_page(module, record, reading)
-    }
-
-    fn presence(&self, module: &str, record: RecordId, id: ServiceId) -> Result<AttachmentPresence, Box<Reply>> {
-        match self.0.presence(module, record, id) {
-            PresenceReply::Told { presence, .. } => Ok(presence),
-            PresenceReply::Not(reply) => Err(Box::new(reply.into_kind())),
-        }
-    }
-
-    fn delete(&self, module: &str, record: RecordId, id: ServiceId) -> Result<(), Box<Reply>> {
-        self.0.delete(module, record, id)
-    }
-
-    fn credits_left(&self) -> Option<u64> {
-        self.0.credits_left()
-    }
-
-    fn cut(&self) {
-        self.0.cut();
-    }
 }
