@@ -13,6 +13,8 @@ use crate::units;
 
 /// A table with more rows than this is laid out only when it comes into view.
 const MANY_ROWS: usize = 200;
+/// A table with no more rows than this is not broken between pages of paper.
+const FEW_ROWS: usize = 20;
 /// With fewer bins than this there is no time line to draw.
 const FEWEST_BINS: usize = 5;
 
@@ -135,7 +137,9 @@ fn code(page: &mut HtmlWriter<'_>, cause: &ReportCause) {
 }
 
 fn modules(page: &mut HtmlWriter<'_>, report: &Report) {
-    page.raw("<section><h2>By module</h2><div class=\"wide\"><table><thead><tr><th scope=\"col\">Module</th>");
+    page.raw("<section><h2>By module</h2><div class=\"wide\"><table");
+    page.raw(if report.modules.len() <= FEW_ROWS { " class=\"short\">" } else { ">" });
+    page.raw("<thead><tr><th scope=\"col\">Module</th>");
     for name in wording::MODULE_COLUMNS {
         page.raw("<th scope=\"col\" class=\"n\">").raw(name).raw("</th>");
     }

@@ -9,6 +9,9 @@ use crate::outcome::Status;
 const SHEET_ROWS: u32 = 1_048_576;
 /// UTF-16 units of a cell.
 const CELL_UNITS: usize = 32_767;
+/// The last column that is printed, where there is one of this name. On paper only what a person reads has room: with hashes,
+/// hosts and keys beside it nobody could.
+const LAST_PRINTED: &str = "message";
 
 /// Rows under one heading, on as many sheets as they need. Rows go straight to the disk; memory does not grow with them.
 pub(super) struct RowSheets {
@@ -18,6 +21,8 @@ pub(super) struct RowSheets {
     rows: u32,
     /// Columns of each sheet.
     columns: u16,
+    /// Of these, so many are printed.
+    printed: u16,
 }
 
 impl RowSheets {
@@ -41,7 +46,10 @@ impl RowSheets {
                 sheet.write_string_with_format(0, column, cut(heading), &formats.head)?;
             }
         }
-        Ok(RowSheets { sheets, rows: 0, columns: u16::try_from(columns.len()).unwrap_or(u16::MAX) })
+        let printed =
+            columns.iter().position(|(heading, _)| heading == LAST_PRINTED).map_or(columns.len(), |at| at + 1);
+        let [columns, printed] = [columns.len(), printed].map(|count| u16::try_from(count).unwrap_or(u16::MAX));
+        Ok(RowSheets { sheets, rows: 0, columns, printed })
     }
 
     /// The place of the next row; `None` if more come than were announced.
@@ -55,11 +63,13 @@ impl RowSheets {
         Ok(Some((workbook.worksheet_from_index(*index)?, row)))
     }
 
-    /// Lets readers filter the rows of each sheet.
+    /// Lets readers filter the rows of each sheet, and says what of it is printed.
     pub(super) fn finish(&self, workbook: &mut Workbook) -> Result<(), XlsxError> {
         for (number, index) in (0..).zip(&self.sheets) {
             let rows = self.rows.saturating_sub(number * (SHEET_ROWS - 1)).min(SHEET_ROWS - 1);
-            workbook.worksheet_from_index(*index)?.autofilter(0, 0, rows, self.columns.saturating_sub(1))?;
+            let sheet = workbook.worksheet_from_index(*index)?;
+            sheet.autofilter(0, 0, rows, self.columns.saturating_sub(1))?;
+            sheet.set_print_area(0, 0, rows, self.printed.saturating_sub(1))?;
         }
         Ok(())
     }
@@ -90,6 +100,7 @@ impl Formats {
         Formats {
             head: Format::new()
                 .set_bold()
+                .set_text_wrap()
                 .set_background_color(Color::RGB(0xE8_ECF2))
                 .set_border_bottom(rust_xlsxwriter::FormatBorder::Thin),
             time: Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"),

@@ -80,7 +80,12 @@ pub(super) fn subline(report: &Report) -> String {
         targets if targets.iter().all(|target| target == "sandbox") => {
             "A rehearsal: sent to the sandbox only".to_owned()
         }
-        targets => format!("Sent to {}", targets.join(", ")),
+        targets => match source.owners.as_slice() {
+            [owner] if owner.starts_with("org:") => {
+                format!("Sent to the organisation {} at {}", owned_by(owner), targets.join(", "))
+            }
+            _ => format!("Sent to {}", targets.join(", ")),
+        },
     };
     let sent = match (source.first_sent, source.last_finished) {
         (Some(first), Some(last)) if date(first) == date(last) => format!("{target} on {}", date(first)),
