@@ -62,7 +62,12 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
     })
     .map_err(Failure::usage)?;
     screen.note(&announcement(&work, &scope, &target));
-    let progress = Listing::new(work.records.len(), mode(args.progress, screen.quiet), Box::new(io::stderr()));
+    let progress = Listing::new(
+        work.records.len(),
+        mode(args.progress, screen.quiet),
+        screen.err_look().color,
+        Box::new(io::stderr()),
+    );
     let verified = verify(work, &scope, &service, &policy, &stop, &|step| match step {
         VerifyStep::Census { pages } => progress.aside(Aside::CensusPages(pages)),
         VerifyStep::Records { done } => progress.listed(done),
@@ -250,6 +255,9 @@ pub(super) fn mode(progress: ProgressMode, quiet: bool) -> Mode {
     }
 }
 
+/// Switches without which a manifest that went would be refused.
+const LETS_PASS: [&str; 5] = ["skip-invalid", "allow-empty", "allow-identical", "allow-rounded-ids", "allow-outside"];
+
 /// What to do about what was found, as commands.
 fn next_steps(args: &VerifyArgs, verified: &Verified) -> String {
     let is_found = |finding: &str| verified.count(finding) > 0;
@@ -257,6 +265,8 @@ fn next_steps(args: &VerifyArgs, verified: &Verified) -> String {
     let runs = results::runs(&args.results).unwrap_or_default();
     let manifest = runs.last().map_or("MANIFEST", |run| &run.manifest.path);
     let run = CommandLine::new("run").file(Path::new(manifest));
+    let given = |name: &&&str| runs.last().is_some_and(|run| run.options.contains_key(**name));
+    let run = LETS_PASS.iter().filter(given).fold(run, |run, name| run.flag(&format!("--{name}")));
     let run = match results::default_results(Path::new(manifest), false) == args.results {
         true => run,
         false => run.option("--results", &args.results),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::names::JobName;
 use super::run_tally::View;
 use crate::engine::ports::RunEvent;
-use crate::engine::{Elapsed, JobId, Notice, PauseReason};
+use crate::engine::{Elapsed, JobId, Notice, PauseReason, StopCause};
 use crate::outcome::Status;
 use crate::reply::Verdict;
 
@@ -154,7 +154,7 @@ pub struct ProgressEvent {
     pub mean_rows_per_second: f64,
     /// Bytes a second in the last half minute.
     pub bytes_per_second: f64,
-    /// Until the last row ends, at the present rate.
+    /// Until the last row ends, by what rows and bytes have cost.
     pub seconds_left: Option<u64>,
     /// API credits left, if an answer said so.
     pub credits_left: Option<u64>,
@@ -191,7 +191,11 @@ pub(super) fn worded(notice: &Notice, now: Elapsed, module: impl Fn(u16) -> Stri
         Notice::Stopping(stopped) => {
             // Words of the service and of the system end without a full stop.
             let message = stopped.message.trim_end_matches('.');
-            ("stopping", format!("stopping: {message}. {}", stopped.advice))
+            match stopped.cause {
+                // Whoever interrupts a run knows why, and is told at its end how it goes on, which is otherwise in a rehearsal.
+                StopCause::Signal => ("stopping", format!("stopping: {message}")),
+                _ => ("stopping", format!("stopping: {message}. {}", stopped.advice)),
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The words of the live block and of the lines that stand in for it where there is no terminal. Pure.
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use super::names::JobNames;
 use super::run_tally::View;
 use crate::engine::{PauseReason, StopCause};
@@ -12,6 +14,16 @@ const LARGE: u64 = 5_000_000;
 
 /// Of those, so many at once.
 const LARGE_SHOWN: usize = 5;
+
+/// The bar above the block, for this command and all others that take long. One column of the terminal stays free: some begin a
+/// new line as soon as the last one is used.
+pub(super) fn bar(of: u64, color: bool) -> ProgressBar {
+    let template = if color { "{wide_bar:.green} {percent:>3}%\n{msg}" } else { "{wide_bar} {percent:>3}%\n{msg}" };
+    // The template is ours, so it can be read; the usual bar would do as well.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::stderr_with_hz(8))
+        .with_style(style.progress_chars("=> "))
+}
 
 /// The lines below the bar, none wider than the terminal.
 pub(super) fn block(view: &View, names: &dyn JobNames, width: usize) -> Vec<String> {
@@ -62,7 +74,7 @@ fn parts(view: &View) -> Vec<String> {
     parts
 }
 
-fn rate(each_second: f64) -> String {
+pub(super) fn rate(each_second: f64) -> String {
     if each_second < 9.95 { format!("{each_second:.1}") } else { count(each_second.round() as u64) }
 }
 
@@ -100,7 +112,7 @@ fn large_files(view: &View, names: &dyn JobNames, width: usize) -> Vec<String> {
 }
 
 /// Puts as many parts into a line as fit.
-fn packed(parts: &[String], gap: &str, width: usize) -> Vec<String> {
+pub(super) fn packed(parts: &[String], gap: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
         match lines.last_mut() {
@@ -146,8 +158,14 @@ pub(super) mod tests {
         for status in [Status::Uploaded, Status::Uploaded, Status::Failed] {
             ended.add(status);
         }
-        let scope =
-            Scope { rows: 200_000, untouched: 48_000, attached_before: 47_990, failed_before: 10, to_do: 152_000 };
+        let scope = Scope {
+            rows: 200_000,
+            untouched: 48_000,
+            attached_before: 47_990,
+            failed_before: 10,
+            to_do: 152_000,
+            bytes: 0,
+        };
         View {
             elapsed: Duration::from_secs(3_725),
             ended,

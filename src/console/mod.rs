@@ -18,6 +18,7 @@ pub mod progress;
 pub mod run_tally;
 pub mod summary;
 pub mod verify_progress;
+mod work_pace;
 
 use anstyle::{AnsiColor, Style};
 

@@ -9,11 +9,11 @@ use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::causes::{Causes, FailureCause};
 use super::events::{self, EventBody, EventLine, worded};
-use super::live_block::{block, line};
+use super::live_block::{bar, block, line};
 use super::names::{JobName, JobNames};
 use super::run_tally::{RunTally, Scope, View};
 use super::{Look, ON_RECORD, terminal_width};
@@ -122,7 +122,7 @@ impl<'n> ProgressScreen<'n> {
         options: ProgressOptions,
         out: Box<dyn Write + Send>,
     ) -> ProgressScreen<'n> {
-        let bar = (options.mode == Mode::Live).then(|| bar(scope, options.look));
+        let bar = (options.mode == Mode::Live).then(|| bar(scope.rows, options.look.color));
         let state = ProgressState { tally: RunTally::new(scope), causes: Causes::default(), out, bar };
         ProgressScreen {
             names,
@@ -232,7 +232,7 @@ impl Observer for ProgressScreen<'_> {
         }
         if let RunEvent::Notice(Notice::Stopping(Stopped { cause: StopCause::Signal, .. })) = event {
             let scope = state.tally.view(at).scope;
-            state.go_on_below(|| bar(scope, self.options.look));
+            state.go_on_below(|| bar(scope.rows, self.options.look.color));
         }
         if self.options.mode == Mode::Json {
             let (name, module) = (|job| self.names.name(job), |module| self.names.module(module));
@@ -317,14 +317,6 @@ impl ProgressState {
     }
 }
 
-fn bar(scope: Scope, look: Look) -> ProgressBar {
-    let template =
-        if look.color { "{wide_bar:.green} {percent:>3}%\n{msg}" } else { "{wide_bar} {percent:>3}%\n{msg}" };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(scope.rows), ProgressDrawTarget::stderr_with_hz(8))
-        .with_style(style.progress_chars("=> "))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -361,7 +353,7 @@ mod tests {
         }
     }
 
-    const SCOPE: Scope = Scope { rows: 10, untouched: 7, attached_before: 7, failed_before: 0, to_do: 3 };
+    const SCOPE: Scope = Scope { rows: 10, untouched: 7, attached_before: 7, failed_before: 0, to_do: 3, bytes: 0 };
 
     fn options(mode: Mode) -> ProgressOptions {
         ProgressOptions { mode, look: Look { color: false, width: 80 }, verbose: false }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::work_pace::WorkPace;
 use crate::engine::ports::RunEvent;
 use crate::engine::{Elapsed, JobId, Notice, PauseReason, StatusCounts, StopCause};
 use crate::outcome::Status;
@@ -26,6 +27,8 @@ pub struct Scope {
     pub failed_before: u64,
     /// Rows that this run is to bring to their end.
     pub to_do: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
 }
 
 impl Scope {
@@ -39,6 +42,7 @@ impl Scope {
             attached_before: rows.done,
             failed_before: rows.failed + rows.left_out,
             to_do,
+            bytes: plan.bytes,
         }
     }
 }
@@ -64,7 +68,7 @@ pub struct View {
     pub rows_each_second: Rates,
     /// Bytes a second of late, and over the whole run.
     pub bytes_each_second: Rates,
-    /// Until the last row ends, at the present rate.
+    /// Until the last row ends, by what rows and bytes have cost.
     pub time_left: Option<Duration>,
     /// API credits left, if an answer said so.
     pub credits_left: Option<u64>,
@@ -124,10 +128,14 @@ pub struct RunTally {
     throttled: u64,
     postponed: u64,
     bytes: u64,
+    /// Bytes of rows that have ended: those of a try that is repeated are to be sent again.
+    ended_bytes: u64,
     credits_left: Option<u64>,
     pause: Option<(PauseReason, Elapsed)>,
     stopping: Option<StopCause>,
     under_way: BTreeMap<JobId, u64>,
+    /// What rows and bytes have cost.
+    pace: WorkPace,
     /// Rows and bytes of each of the last seconds in which there were any.
     recent: VecDeque<(u64, u64, u64)>,
 }
@@ -143,10 +151,12 @@ impl RunTally {
             throttled: 0,
             postponed: 0,
             bytes: 0,
+            ended_bytes: 0,
             credits_left: None,
             pause: None,
             stopping: None,
             under_way: BTreeMap::new(),
+            pace: WorkPace::default(),
             recent: VecDeque::new(),
         }
     }
@@ -176,7 +186,7 @@ impl RunTally {
             }
             RunEvent::Credits { left } => self.credits_left = Some(*left),
             RunEvent::Ended(ended) | RunEvent::Unwritten { ended, .. } => {
-                self.under_way.remove(&ended.job);
+                self.ended_bytes += self.under_way.remove(&ended.job).unwrap_or(0);
                 self.in_doubt.remove(&ended.job);
                 self.ended.add(ended.outcome.status);
                 if is_done(ended.outcome.status) {
@@ -198,6 +208,7 @@ impl RunTally {
     }
 
     fn lately(&mut self, at: Elapsed, rows: u64, bytes: u64) {
+        self.pace.note(at, rows, bytes);
         let second = at.as_secs();
         match self.recent.back_mut() {
             Some((last, known_rows, known_bytes)) if *last >= second => {
@@ -216,7 +227,10 @@ impl RunTally {
         let (rows_each_second, bytes_each_second) = self.rates(now);
         let left = self.scope.to_do.saturating_sub(u64::from(self.ended.total()));
         let lasting = |amount: u64, rate: f64| (rate > 0.0).then(|| seconds(amount as f64 / rate));
-        let time_left = if left == 0 { None } else { lasting(left, rows_each_second.now.max(0.0)) };
+        let sent = self.ended_bytes.saturating_add(self.under_way.values().sum());
+        let by_pace = self.pace.lasting(left, self.scope.bytes.saturating_sub(sent));
+        // In the first seconds only rows are known.
+        let time_left = (left > 0).then(|| by_pace.or_else(|| lasting(left, rows_each_second.now))).flatten();
         // A row costs one credit, or more where answers are lost; so this is the latest that they last.
         let credits_last = self.credits_left.filter(|credits| *credits < left);
         View {
@@ -296,7 +310,7 @@ pub(super) mod tests {
         Duration::from_secs(seconds)
     }
 
-    const SCOPE: Scope = Scope { rows: 100, untouched: 40, attached_before: 39, failed_before: 1, to_do: 60 };
+    const SCOPE: Scope = Scope { rows: 100, untouched: 40, attached_before: 39, failed_before: 1, to_do: 60, bytes: 0 };
 
     #[test]
     fn this_run_and_all_runs_are_counted_apart() {

@@ -5,10 +5,12 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::events::{EventBody, EventLine, VERSION};
+use super::live_block::{bar, packed, rate};
 use super::progress::Mode;
+use super::terminal_width;
 use crate::units;
 
 /// What is counted.
@@ -33,27 +35,32 @@ struct ListingState {
     said: Duration,
     out: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
+    /// So many records or attachments are done.
+    done: usize,
+    /// What is done beside them, as it was told last.
+    aside: Option<Aside>,
 }
 
 impl Listing {
-    /// Begins with none of so many records. `out` is where lines go in all modes but the live one.
-    pub fn new(of: usize, mode: Mode, out: Box<dyn Write + Send>) -> Listing {
-        Listing::counting(ProgressUnit::Listed, of, mode, out)
+    /// Begins with none of so many records. `out` is where lines go in all modes but the live one; `color`: whether the bar
+    /// of that one has colour.
+    pub fn new(of: usize, mode: Mode, color: bool, out: Box<dyn Write + Send>) -> Listing {
+        Listing::counting(ProgressUnit::Listed, of, mode, color, out)
     }
 
     /// The same, of so many attachments to delete.
-    pub fn of_deletions(of: usize, mode: Mode, out: Box<dyn Write + Send>) -> Listing {
-        Listing::counting(ProgressUnit::Deleted, of, mode, out)
+    pub fn of_deletions(of: usize, mode: Mode, color: bool, out: Box<dyn Write + Send>) -> Listing {
+        Listing::counting(ProgressUnit::Deleted, of, mode, color, out)
     }
 
-    fn counting(what: ProgressUnit, of: usize, mode: Mode, out: Box<dyn Write + Send>) -> Listing {
-        let bar = (mode == Mode::Live).then(|| bar(what, of));
+    fn counting(what: ProgressUnit, of: usize, mode: Mode, color: bool, out: Box<dyn Write + Send>) -> Listing {
+        let bar = (mode == Mode::Live).then(|| bar(of as u64, color));
         Listing {
             mode,
             what,
             of,
             began: Instant::now(),
-            state: Mutex::new(ListingState { said: Duration::ZERO, out, bar }),
+            state: Mutex::new(ListingState { said: Duration::ZERO, out, bar, done: 0, aside: None }),
         }
     }
 
@@ -61,8 +68,9 @@ impl Listing {
     pub fn aside(&self, step: Aside) {
         let now = self.began.elapsed();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = &state.bar {
-            return bar.set_message(step.text());
+        state.aside = Some(step);
+        if state.bar.is_some() {
+            return self.draw(&state, now);
         }
         if now.saturating_sub(state.said) < self.mode.period() && !step.is_last() {
             return;
@@ -76,12 +84,20 @@ impl Listing {
         let _ = state.out.write_all(text.as_bytes());
     }
 
+    fn draw(&self, state: &ListingState, now: Duration) {
+        let Some(bar) = &state.bar else { return };
+        let parts = parts(self.what, state.done, self.of, state.aside, now);
+        bar.set_position(state.done as u64);
+        bar.set_message(packed(&parts, "   ", terminal_width().saturating_sub(1)).join("\n"));
+    }
+
     /// So many are done. May be called from several threads.
     pub fn listed(&self, records: usize) {
         let now = self.began.elapsed();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = &state.bar {
-            return bar.set_position(records as u64);
+        state.done = records;
+        if state.bar.is_some() {
+            return self.draw(&state, now);
         }
         if now.saturating_sub(state.said) < self.mode.period() && records < self.of {
             return;
@@ -134,27 +150,37 @@ impl Drop for Listing {
     }
 }
 
-fn bar(what: ProgressUnit, of: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr_with_hz(4));
-    let style = ProgressStyle::with_template(match what {
-        ProgressUnit::Listed => "{bar:30} {human_pos} of {human_len} records listed, {eta} left  {msg}",
-        ProgressUnit::Deleted => "{bar:30} {human_pos} of {human_len} attachments done, {eta} left  {msg}",
-    });
-    // The template is ours, so it can be read; the usual bar would do as well.
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn line(what: ProgressUnit, records: usize, of: usize, now: Duration) -> String {
-    let (thing, done) = match what {
+fn done_of(what: ProgressUnit, done: usize, of: usize) -> String {
+    let (thing, is_done) = match what {
         ProgressUnit::Listed => ("record", "listed"),
         ProgressUnit::Deleted => ("attachment", "done"),
     };
-    let done = format!("{} of {} {done}", units::count(records), units::counted(of, thing));
-    let left = now.mul_f64(of.saturating_sub(records) as f64 / records.max(1) as f64);
+    format!("{} of {} {is_done}", units::count(done), units::counted(of, thing))
+}
+
+/// How long the rest takes at the pace so far; zero where nothing is left, or nothing is known.
+fn left(done: usize, of: usize, now: Duration) -> Duration {
+    if done == 0 { Duration::ZERO } else { now.mul_f64(of.saturating_sub(done) as f64 / done as f64) }
+}
+
+fn line(what: ProgressUnit, records: usize, of: usize, now: Duration) -> String {
+    let done = done_of(what, records, of);
+    let left = left(records, of, now);
     if left.is_zero() { format!("{done}\n") } else { format!("{done}, {} left\n", units::duration(left)) }
+}
+
+/// The parts of the block below the bar, as those of a run.
+fn parts(what: ProgressUnit, done: usize, of: usize, aside: Option<Aside>, now: Duration) -> Vec<String> {
+    let mut parts = vec![done_of(what, done, of)];
+    if done > 0 {
+        parts.push(format!("{}/s", rate(done as f64 / now.as_secs_f64().max(0.1))));
+    }
+    let left = left(done, of, now);
+    if !left.is_zero() {
+        parts.push(format!("{} left", units::duration(left)));
+    }
+    parts.extend(aside.map(Aside::text));
+    parts
 }
 
 fn event(what: ProgressUnit, done: usize, of: usize, now: Duration) -> String {
@@ -181,6 +207,14 @@ mod tests {
         assert_eq!(line(ProgressUnit::Listed, 600, 1_800, minute), "600 of 1,800 records listed, 2 min left\n");
         assert_eq!(line(ProgressUnit::Listed, 1, 1, minute), "1 of 1 record listed\n");
         assert_eq!(line(ProgressUnit::Deleted, 1, 2, minute), "1 of 2 attachments done, 1 min left\n");
+    }
+
+    #[test]
+    fn the_block_says_what_that_of_a_run_says_as_far_as_there_is_something_to_say() {
+        let minute = Duration::from_secs(60);
+        let said = |done, aside| parts(ProgressUnit::Listed, done, 1_800, aside, minute).join(" | ");
+        assert_eq!(said(0, Some(Aside::CensusPages(12))), "0 of 1,800 records listed | 12 pages of the census read");
+        assert_eq!(said(600, None), "600 of 1,800 records listed | 10/s | 2 min left");
     }
 
     #[test]

@@ -301,7 +301,8 @@ impl UndoCommand<'_> {
         let lines = log.stored_lines(work.rows.iter().map(|row| row.key)).or_exit(Exit::Results)?;
         let log = GroupLog::new(log).or_exit(Exit::Results)?;
         let mode = verify::mode(self.args.progress, self.screen.quiet);
-        let progress = Listing::of_deletions(work.rows.len(), mode, Box::new(io::stderr()));
+        let progress =
+            Listing::of_deletions(work.rows.len(), mode, self.screen.err_look().color, Box::new(io::stderr()));
         let now = || self.service.0.server_time().unwrap_or_else(Timestamp::now);
         let undone = {
             let journal = ResultsUndoJournal::new(&log, lines, &now);
