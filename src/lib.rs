@@ -69,8 +69,9 @@
 //! 4. The engine does no input and no output; time is passed in.
 //! 5. Only `zoho` speaks HTTP to the CRM; `sandbox` imports nothing of the rest.
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs, rust_2018_idioms, clippy::dbg_macro, clippy::todo, clippy::unimplemented)]
+// In tests an unwrap says enough; here every value that may not be there has its answer, and one module writes to the
+// standard streams.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
 // Nothing is public but the way in, so the compiler sees what nobody uses.
 mod archive;

@@ -76,6 +76,10 @@ impl Line {
     }
 
     /// Reads a line as [`Line::encode`] wrote it, without its newline.
+    ///
+    /// # Errors
+    ///
+    /// It is not a line of this layout, or its check does not fit it.
     pub fn decode(line: &[u8], layout: &Layout) -> Result<Line, LineError> {
         let mut ranges = Vec::new();
         Cells::split(line, layout, &mut ranges)?.intact_line()

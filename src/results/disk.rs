@@ -26,7 +26,8 @@ pub enum Placement {
     Gone,
 }
 
-/// The operations. A file opened here is read at any place and written only at its end.
+/// The operations. A file opened here is read at any place and written only at its end. Every error is the system's own.
+#[expect(clippy::missing_errors_doc, reason = "one sentence above says it of all of them")]
 pub trait Disk: std::fmt::Debug + Clone + Send + Sync + 'static {
     /// An open file.
     type File: std::fmt::Debug + Send + Sync + 'static;

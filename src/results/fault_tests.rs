@@ -168,9 +168,9 @@ fn any_operation_may_be_the_last_before_a_crash() {
                 let _ = run(&disk, &manifest, &mut service);
                 let mut random = fastrand::Rng::with_seed(seed);
                 if seed == 0 {
-                    disk.kill()
+                    disk.kill();
                 } else {
-                    disk.lose_power(&mut random)
+                    disk.lose_power(&mut random);
                 }
                 finish(&disk, &manifest, &mut service, &format!("{start}, crash at {operation}, seed {seed}"));
             }
@@ -188,9 +188,9 @@ fn crashes_may_follow_each_other() {
             disk.crash_at(disk.operations() + random.u64(..40));
             let _ = run(&disk, &manifest, &mut service);
             if random.bool() {
-                disk.kill()
+                disk.kill();
             } else {
-                disk.lose_power(&mut random)
+                disk.lose_power(&mut random);
             }
             no_end_is_a_lie(&disk, &service, &format!("seed {seed}"));
         }
@@ -345,9 +345,9 @@ fn whatever_fails_when_a_row_is_sent_once_more_its_first_attachment_is_never_for
             disk.crash_at(operation);
             let _ = run_further(&disk, &manifest, &mut sent_again);
             if seed == 0 {
-                disk.kill()
+                disk.kill();
             } else {
-                disk.lose_power(&mut fastrand::Rng::with_seed(seed))
+                disk.lose_power(&mut fastrand::Rng::with_seed(seed));
             }
             let context = format!("crash at {operation}, seed {seed}");
             let seen =

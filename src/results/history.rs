@@ -20,7 +20,7 @@ pub(super) struct Note<'a> {
     pub(super) sent_at: Option<i64>,
 }
 
-impl<'a> Note<'a> {
+impl Note<'_> {
     pub(super) fn of(line: &Line) -> Note<'static> {
         Note {
             key: line.key,

@@ -92,22 +92,42 @@ pub trait SharedLog {
 
     /// Writes a line and returns once it is on the disk. After an error, here or elsewhere, the line may or may not be
     /// in the file, and nothing further is written.
+    ///
+    /// # Errors
+    ///
+    /// The line could not be written or made durable, or an earlier one could not.
     fn begin(&self, line: &Line) -> Result<(), LogError>;
 
     /// Writes a line soon, and has it on the disk soon after. Where nothing is written any more it is kept in memory all
     /// the same, for whoever saves what there is.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is written any more, since an earlier line could not be.
     fn finish(&self, line: &Line) -> Result<(), LogError>;
 
     /// Every attachment that the file names for this record, and those of them that must be there, as far as the file
     /// knows.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read again.
     fn claims(&self, record: RecordId) -> Result<(Vec<ServiceId>, Vec<ServiceId>), LogError>;
 
     /// Whether the file named this attachment for some row before this run began.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read again.
     fn held_before(&self, attachment: ServiceId) -> Result<bool, LogError>;
 }
 
 impl<D: Disk> GroupLog<D> {
     /// Shares the log.
+    ///
+    /// # Errors
+    ///
+    /// The system starts no further thread.
     pub fn new(log: ResultsLog<D>) -> io::Result<GroupLog<D>> {
         let shared = Arc::new(GroupState {
             queue: Mutex::default(),
@@ -123,6 +143,10 @@ impl<D: Disk> GroupLog<D> {
     }
 
     /// Returns once every line so far is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// A line could not be written or made durable.
     pub fn flush(&self) -> Result<(), LogError> {
         let queue = self.shared.queue();
         let all = queue.queued;
@@ -130,6 +154,10 @@ impl<D: Disk> GroupLog<D> {
     }
 
     /// Writes what is left and gives the log back.
+    ///
+    /// # Errors
+    ///
+    /// A line could not be written or made durable. The error holds what is to be saved.
     pub fn close(self) -> Result<ResultsLog<D>, EndError<D>> {
         let flushed = self.flush();
         let GroupLog { standby, shared } = self;
@@ -332,7 +360,7 @@ mod tests {
         let disk = SimDisk::default();
         let log = begun(disk.clone(), Path::new(PATH), &TestManifest::of([1]));
         log.finish(&line(1, Status::Uploaded)).expect("queued");
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while memchr::memmem::find(&disk.contents(Path::new(PATH)).unwrap_or_default(), b"uploaded").is_none() {
             assert!(begun.elapsed() < Duration::from_secs(20), "the line never came");
             std::thread::yield_now();

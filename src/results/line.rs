@@ -102,6 +102,7 @@ impl Line {
     }
 
     /// The same row, about to be sent at this time of the service.
+    #[must_use]
     pub fn sending(mut self, sent_at: Timestamp) -> Line {
         self.status = Status::Sending;
         self.sent_at = Some(sent_at);
@@ -109,6 +110,7 @@ impl Line {
     }
 
     /// The same row with its end. `tries_before` are those of earlier runs.
+    #[must_use]
     pub fn ended(mut self, outcome: &Outcome, tries_before: u32) -> Line {
         self.status = outcome.status;
         self.attachment_id = outcome.attachment_id;

@@ -62,6 +62,10 @@ pub struct ResultsSnapshot<D: Disk> {
 }
 
 /// Reads the results as they are, without lock and without writing anything. A file that is not there is an empty one.
+///
+/// # Errors
+///
+/// No results can be kept in this place, the file cannot be read, or it is none that these options let a run use.
 pub fn look<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<ResultsSnapshot<D>, ResultsError> {
     disk.check_place(path).map_err(ResultsError::Place)?;
     unlocked(|| {
@@ -238,6 +242,11 @@ pub struct LockedResults<D: Disk> {
 }
 
 /// Takes the lock, clears away what a cut-off run left behind, and reads the results.
+///
+/// # Errors
+///
+/// No results can be kept in this place, another run has the lock, the file cannot be read, or it is none that these
+/// options let a run use.
 pub fn hold<D: Disk>(disk: D, path: &Path, options: &ResultsOptions) -> Result<LockedResults<D>, ResultsError> {
     disk.check_place(path).map_err(ResultsError::Place)?;
     let lock_path = lock_of(path);
@@ -447,6 +456,10 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Writes one line at the end. It is durable after the next [`sync`](ResultsLog::sync).
+    ///
+    /// # Errors
+    ///
+    /// It could not be written, or an earlier line could not; then nothing further ever is.
     pub fn append(&mut self, line: &Line) -> Result<(), LogError> {
         let mut batch = Batch::default();
         batch.push(line, &self.layout);
@@ -454,6 +467,10 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Writes lines at the end with one call.
+    ///
+    /// # Errors
+    ///
+    /// They could not be written, or an earlier line could not; then nothing further ever is.
     pub fn append_all(&mut self, batch: &Batch) -> Result<(), LogError> {
         self.unless_broken(|log| log.disk.append(&log.file, &batch.bytes))?;
         for (at, note) in &batch.notes {
@@ -466,6 +483,10 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Every attachment that the file names for this record, in whichever line.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read again.
     pub fn claimed(&mut self, record: RecordId) -> Result<Vec<ServiceId>, LogError> {
         self.read_claims()?;
         Ok(self.claims.of(record))
@@ -473,6 +494,10 @@ impl<D: Disk> ResultsLog<D> {
 
     /// Those of the attachments that the file names for this record that must be there, as far as the file knows: not
     /// those that a line of another status names, too.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read again.
     pub fn expected(&mut self, record: RecordId) -> Result<Vec<ServiceId>, LogError> {
         self.read_claims()?;
         Ok(self.claims.expected_of(record))
@@ -483,6 +508,10 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Whether the file named this attachment for some row when it was opened.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read again.
     pub fn held_before(&mut self, attachment: ServiceId) -> Result<bool, LogError> {
         if self.history.is_empty() {
             return Ok(false);
@@ -492,6 +521,10 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Returns once everything appended is on the disk, in the file that the next run will find, and the mark knows of it.
+    ///
+    /// # Errors
+    ///
+    /// They could not be made durable, or the path leads to another file by now; then nothing further is written.
     pub fn sync(&mut self) -> Result<(), LogError> {
         self.unless_broken(|log| log.disk.sync(&log.file))?;
         self.check_placement()?;
@@ -559,6 +592,10 @@ impl<D: Disk> ResultsLog<D> {
 
     /// Makes the file a table: one line for each row of the manifest, in its order; what was under way is in doubt.
     /// Where it is one already, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written in full. The error holds what is to be saved; the file is as it was.
     pub fn compact(mut self, rows: &dyn ResultsRows) -> Result<Finished<D>, EndError<D>> {
         let in_order = self.order.take().and_then(|order| compact::totals_if_in_order(&mut self.history, &order, rows));
         if let Some(totals) = in_order {

@@ -26,6 +26,10 @@ pub struct ResultsTable {
 
 /// Reads the results at this path. A file that is not there is an error here, and so is one that lost lines: whoever asks
 /// what was sent must not be told less.
+///
+/// # Errors
+///
+/// It is not there, cannot be read, has lost lines, or is none that a run wrote.
 pub fn read(path: &Path, accept_edited: bool) -> Result<ResultsTable, ResultsError> {
     let seen = unlocked(|| {
         let file = RealDisk

@@ -26,7 +26,7 @@ const HEAD: &str = "attache under way 1 ";
 pub struct Announcement {
     path: PathBuf,
     /// Open and locked: that is how others see that the run is under way.
-    _file: File,
+    file: File,
 }
 
 impl Drop for Announcement {
@@ -72,8 +72,8 @@ pub fn announce(
     uploads.sort_unstable();
     let file = RealDisk.create(&path)?;
     RealDisk.claim(&file)?;
-    let announcement = Announcement { path, _file: file };
-    RealDisk.append(&announcement._file, &encode(target, &uploads))?;
+    let announcement = Announcement { path, file };
+    RealDisk.append(&announcement.file, &encode(target, &uploads))?;
     Ok((announcement, others(results, target)?))
 }
 

@@ -44,6 +44,10 @@ impl<D: Disk> ResultsSnapshot<D> {
 
 impl<D: Disk> LockedResults<D> {
     /// Makes the file ready to be appended to, for lines of rows that have some.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be made ready.
     pub fn begin_without_manifest(self) -> Result<ResultsLog<D>, ResultsError> {
         self.open(&NoRows)
     }
@@ -51,6 +55,10 @@ impl<D: Disk> LockedResults<D> {
 
 impl<D: Disk> ResultsLog<D> {
     /// The lines of these rows as they stand now, to be read while the log goes on.
+    ///
+    /// # Errors
+    ///
+    /// The file is gone or cannot be opened again.
     pub fn stored_lines(&self, keys: impl Iterator<Item = RowKey>) -> io::Result<StoredLines<D>> {
         let gone = || io::Error::other("the file was removed while it was in use");
         Ok(StoredLines {
@@ -63,6 +71,10 @@ impl<D: Disk> ResultsLog<D> {
     }
 
     /// Makes the file a table: one line for each row, those of the manifest in its order.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be written in full. The error holds what is to be saved; the file is as it was.
     pub fn compact_without_manifest(mut self) -> Result<Finished<D>, EndError<D>> {
         if let Err(cause) = self.sync() {
             return Err(self.ended(cause, Batch::default()));

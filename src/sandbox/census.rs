@@ -79,7 +79,7 @@ impl FromStr for CensusOptions {
                 ("never-ends", "") => census.never_ends = true,
                 ("lag", seconds) => census.lag = seconds_of(seconds).ok_or("lag is so many seconds, such as lag=5s")?,
                 ("hides", share) => {
-                    census.hides_percent = percent_of(share).ok_or("hides is a share, such as hides=10%")?
+                    census.hides_percent = percent_of(share).ok_or("hides is a share, such as hides=10%")?;
                 }
                 _ => return Err(format!("\"{word}\" is nothing that the census can do")),
             }

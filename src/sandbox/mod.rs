@@ -66,6 +66,11 @@ pub struct SandboxServer {
 
 impl SandboxServer {
     /// Starts a server in threads of its own. When this returns, it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// The address is not of this machine or is taken, the token cannot stand in a header, or what was stored before cannot
+    /// be read.
     pub fn start(options: SandboxOptions) -> io::Result<SandboxServer> {
         refuse_other_places(options.listen)?;
         refuse_odd_token(options.token.as_deref())?;
@@ -118,6 +123,10 @@ impl SandboxServer {
     }
 
     /// Lets somebody else attach a file, as a colleague at the web page would. Returns its id.
+    ///
+    /// # Errors
+    ///
+    /// The space of the organisation is used up, or the disk takes no more.
     pub fn attach_as(
         &self,
         user: SandboxUser,

@@ -166,6 +166,10 @@ impl Default for SandboxModules {
 
 impl SandboxModules {
     /// Reads a list such as `Leads,Deals` (only these) or `+Vessels,+Boats` (these beside the standard ones).
+    ///
+    /// # Errors
+    ///
+    /// A name is no API name, or the two forms are mixed.
     pub fn parse(list: &str) -> Result<SandboxModules, String> {
         let names: Vec<&str> = list.split(',').map(str::trim).collect();
         if let Some(bad) = names.iter().find(|name| !is_api_name(name.trim_start_matches('+'))) {
