@@ -170,10 +170,10 @@ mod tests {
             Err(io::Error::from(io::ErrorKind::StorageFull))
         });
         assert_eq!(failed.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
-        assert_eq!(std::fs::read(&path).expect("still there"), b"old");
+        assert_eq!(fs::read(&path).expect("still there"), b"old");
         replace(&path, |out| out.write_all(b"new")).expect("written");
-        assert_eq!(std::fs::read(&path).expect("still there"), b"new");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+        assert_eq!(fs::read(&path).expect("still there"), b"new");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 
     #[cfg(unix)]

@@ -117,6 +117,7 @@ impl RowKey {
     /// The key of a line of this row that a further attachment superseded; `generation` counts from 1 in the order in
     /// which that happened. It is no row's key, so that a row has one line that counts however often it was sent, and all
     /// that knows lines by their keys leaves the others alone.
+    #[must_use]
     pub fn superseded(self, generation: u32) -> RowKey {
         use sha2::{Digest, Sha256};
         RowKey::first_of(Sha256::digest(format!("{self}\0superseded\0{generation}")).as_slice())

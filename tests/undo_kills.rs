@@ -133,7 +133,7 @@ fn foreign_before(service: &RunningSandbox, rows: u64) -> u64 {
     let some = (0..rows).step_by(40);
     let count = some.clone().count() as u64;
     some.for_each(|number| {
-        service.attach_as(colleague(), "Leads", &record(number), &format!("foreign-{number}.txt"), b"x")
+        service.attach_as(colleague(), "Leads", &record(number), &format!("foreign-{number}.txt"), b"x");
     });
     count
 }

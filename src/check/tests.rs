@@ -548,7 +548,7 @@ fn encodings_formats_and_roots_are_as_the_user_says() {
 
     folder.write("docs/m.tsv", format!("module\trecord\tfile\nLeads\t{ID}\tb.pdf\n").as_bytes());
     assert_eq!(
-        found(&folder.check_file("docs/m.tsv", &Default::default(), &CheckOptions::default())),
+        found(&folder.check_file("docs/m.tsv", &manifest::ReadOptions::default(), &CheckOptions::default())),
         ["file-missing 2:26 1 file"]
     );
     let rooted = manifest::ReadOptions { root: Some(folder.path()), ..Default::default() };
@@ -790,7 +790,7 @@ fn reading_ends_where_too_many_rows_cannot_be_complete() {
     fs::write(&path, format!("module,record,file\n{}", "Lead,7,a.pdf\n".repeat(10))).unwrap();
     let manifest = manifest::open(&Input::Path(path), &manifest::ReadOptions::default()).unwrap();
     let options = CheckOptions { skip_invalid: true, ..CheckOptions::default() };
-    let mut checker = super::checker::Checker::new(&options, None);
+    let mut checker = checker::Checker::new(&options, None);
     checker.most_incomplete = 4;
     let checkup = checker.judge(manifest);
     assert_eq!((checkup.rows, checkup.sound, checkup.unsound.len()), (4, 0, 4));

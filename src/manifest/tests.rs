@@ -226,8 +226,8 @@ fn a_manifest_beyond_the_limit_is_refused_before_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["m.csv", "m.yaml"] {
         let path = folder.path().join(name);
-        std::fs::File::create(&path).unwrap().set_len(super::MAX_BYTES + 1).unwrap();
-        let refused = super::open(&Input::Path(path), &ReadOptions::default()).err().expect("refused").to_string();
+        File::create(&path).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        let refused = open(&Input::Path(path), &ReadOptions::default()).err().expect("refused").to_string();
         assert!(refused.contains("1.07 GB, and a manifest may have 1 GiB"), "{refused}");
     }
 }

@@ -41,13 +41,13 @@ impl Desk {
             credits_per_day: None,
             flags: Vec::new(),
             crosswalk: None,
-            changed_files: facts::ChangedFiles::default(),
+            changed_files: ChangedFiles::default(),
             warnings: Vec::new(),
         };
         Desk { folder, settings, resend: ResendRules::default(), skip_invalid: false }
     }
 
-    fn results(&self) -> std::path::PathBuf {
+    fn results(&self) -> PathBuf {
         self.folder.path().join("m.results.csv")
     }
 

@@ -331,15 +331,15 @@ mod tests {
     fn a_workbook_that_cannot_be_stored_is_an_error() {
         struct FullDisk;
         impl Write for FullDisk {
-            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::StorageFull.into())
             }
-            fn flush(&mut self) -> std::io::Result<()> {
+            fn flush(&mut self) -> io::Result<()> {
                 Ok(())
             }
         }
         impl Seek for FullDisk {
-            fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
+            fn seek(&mut self, _: io::SeekFrom) -> io::Result<u64> {
                 Ok(0)
             }
         }

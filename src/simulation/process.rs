@@ -103,7 +103,7 @@ pub(super) fn run(world: &Mutex<SimWorld>, hands: Hands) -> Result<(), String> {
         disk.lose_power(random);
         *mark_is_sure = false;
     } else {
-        disk.kill()
+        disk.kill();
     }
     *clock += Duration::from_millis(random.u64(..3_000));
     world.crashes += u32::from(ended.is_err());

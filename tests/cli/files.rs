@@ -39,7 +39,7 @@ fn a_file_that_vanished_is_not_sent() {
 fn a_file_that_grew_is_not_sent() {
     nothing_of_it_is_sent(
         |path| {
-            OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(b"more")).expect("written")
+            OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(b"more")).expect("written");
         },
         "file-changed",
     );

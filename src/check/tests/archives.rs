@@ -161,8 +161,8 @@ fn a_checksum_that_is_none_or_stands_beside_a_link_is_refused_where_it_stands() 
 fn checksums_of_yaml_are_read_as_written_and_the_reading_is_told_of() {
     let folder = CheckFolder::new();
     folder.write("abc.txt", b"abc");
-    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let teller = std::sync::Arc::clone(&told);
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let teller = Arc::clone(&told);
     let checksum_watch = ChecksumWatch::new(move |bytes, of| teller.lock().unwrap().push((bytes, of)));
     let options = CheckOptions { checksum_watch, ..CheckOptions::default() };
     let manifest = format!(

@@ -285,7 +285,7 @@ mod tests {
             (one(DoctorCheck::Scopes, CheckStatus::Fail), one(DoctorCheck::Records, CheckStatus::Fail));
         let exit = |findings: &[&DoctorFinding]| {
             let findings: Vec<DoctorFinding> = findings.iter().map(|finding| (*finding).clone()).collect();
-            super::exit(&findings, None, None).code()
+            exit(&findings, None, None).code()
         };
         assert_eq!((exit(&[&ok]), exit(&[&ok, &warn]), exit(&[&warn, &scopes])), (0, 1, 4));
         assert_eq!(exit(&[&scopes, &rows, &warn]), 3);

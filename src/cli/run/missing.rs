@@ -2,7 +2,7 @@
 //! before anything is sent again.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 
@@ -71,7 +71,7 @@ fn still(prepared: &Prepared, rows: HashSet<RowKey>) -> Result<HashSet<RowKey>, 
     let (count, records) = (units::counted(rows.len(), "row"), units::counted(work.records.len(), "record"));
     prepared.screen.note(&format!("Looking once more for {count} that were missing, on {records}.\n"));
     let policy = policy(prepared);
-    let scope = VerifyScope { census: false, sample: None, root: Default::default() };
+    let scope = VerifyScope { census: false, sample: None, root: PathBuf::new() };
     let verified = verify(work, &scope, &ClientLister(client), &policy, &StopSignal::default(), &|_| ());
     if let Some(stop) = &verified.stop {
         let why = requests::stopped(stop, &policy);

@@ -173,7 +173,7 @@ impl Engine<'_> {
                 self.finish(id, outcome, out);
             }
             (SettleDecision::Absent, _) | (SettleDecision::Untold(..), Some(Assume::Absent)) => {
-                self.absent(id, doubt, out)
+                self.absent(id, doubt, out);
             }
             (SettleDecision::Untold(..), Some(Assume::Present)) => {
                 let message = "what the record's list cannot tell is taken for present, as was said".to_owned();

@@ -59,7 +59,7 @@ struct ManifestSchema {
     root: Option<String>,
     /// What rows call a key, by the key: `record: Record Id` has `Record Id` read as `record`. Stands before `defaults`.
     #[serde(default)]
-    columns: Option<std::collections::BTreeMap<String, String>>,
+    columns: Option<BTreeMap<String, String>>,
     /// Values for rows that do not give their own.
     #[serde(default)]
     defaults: Option<YamlRowSchema>,

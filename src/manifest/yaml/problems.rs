@@ -94,7 +94,7 @@ pub(super) fn wrong_version(scalar: &Scalar<'_>) -> Problem {
 
 /// A value behind which the rest of the line is a comment, and perhaps should not be.
 pub(super) fn ends_at_comment(key: &str, scalar: &Scalar<'_>) -> Problem {
-    let value = crate::text::masked_excerpt(&scalar.text);
+    let value = masked_excerpt(&scalar.text);
     Problem::new(
         ProblemCode::YamlComment,
         format!("the value ends before #: what follows is a comment, and {key} is \"{value}\""),

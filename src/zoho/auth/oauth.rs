@@ -201,7 +201,7 @@ mod tests {
     fn a_life_is_read_in_every_spelling() {
         let life = |expires_in: Value, expires_in_sec: Value| {
             let given = |value: &Value| Some(value.clone()).filter(|value| !value.is_null());
-            super::life(given(&expires_in).as_ref(), given(&expires_in_sec).as_ref()).map(|life| life.as_millis())
+            life(given(&expires_in).as_ref(), given(&expires_in_sec).as_ref()).map(|life| life.as_millis())
         };
         assert_eq!(life(json!(3600), json!(null)), Some(3_600_000));
         assert_eq!(life(json!("3600"), json!(null)), Some(3_600_000));
