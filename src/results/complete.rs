@@ -3,9 +3,9 @@
 
 use super::disk::Disk;
 use super::error::{ResultsError, VanishedHold};
-use super::log::ResultsSnapshot;
 use super::paths::{mark_of, runs_of};
 use super::runs::KnownRuns;
+use super::snapshot::ResultsSnapshot;
 use super::watermark::MarkFound;
 use crate::outcome::Status;
 

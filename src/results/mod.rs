@@ -7,7 +7,9 @@
 //! | what becomes of an edited line | `edited.rs`, `salvage.rs` |
 //! | how a cell is escaped | `cell.rs` |
 //! | which rows are settled, which go again | `history.rs` |
-//! | what is durable when, how a run takes the file | `log.rs` |
+//! | what of a file that is found is refused | `snapshot.rs` |
+//! | how a run takes the file and makes it ready | `held.rs` |
+//! | what is durable when | `log.rs` |
 //! | where lines stand, by record | `placed.rs` |
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |
@@ -36,6 +38,7 @@ mod end;
 mod error;
 #[cfg(test)]
 mod fault_tests;
+mod held;
 mod history;
 mod journal;
 mod line;
@@ -47,6 +50,7 @@ mod read;
 mod runs;
 mod salvage;
 mod scan;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod under_way;
@@ -61,10 +65,11 @@ pub use disk::Placement;
 pub use disk::{Disk, RealDisk};
 pub use end::EndError;
 pub use error::ResultsError;
+pub use held::{LockedResults, hold};
 pub use history::{ResendRules, Standing, Why};
 pub use journal::{GroupLog, SharedLog};
 pub use line::Line;
-pub use log::{Finished, LockedResults, MarkRule, ResultsLog, ResultsOptions, ResultsSnapshot, Taking, hold, look};
+pub use log::{Finished, ResultsLog};
 pub use log_error::LogError;
 pub use paths::PlaceError;
 pub use paths::{default_results, findings_of, is_same_file, lock_of, others_beside, runs_of};
@@ -74,5 +79,6 @@ pub use runs::{
     KnownRuns, ManifestRef, RunOrigin, RunRecord, bases_of_runs, new_run_id, owner_names, record_origin, record_run,
     runs,
 };
+pub use snapshot::{MarkRule, ResultsOptions, ResultsSnapshot, Taking, look};
 pub use under_way::{Announcement, RunUnderWay, announce};
 pub use without_manifest::StoredLines;

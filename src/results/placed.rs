@@ -9,7 +9,7 @@ use super::compact::OldLines;
 use super::disk::Disk;
 use super::history::Kept;
 use super::line::Line;
-use super::log::ResultsSnapshot;
+use super::snapshot::ResultsSnapshot;
 use crate::outcome::Status;
 use crate::owner::CrmOwner;
 use crate::upload::{RecordId, RowKey};

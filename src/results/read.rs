@@ -11,8 +11,8 @@ use super::disk::{Disk as _, RealDisk};
 use super::error::ResultsError;
 use super::history::Kept;
 use super::line::Line;
-use super::log::{ResultsOptions, ResultsSnapshot, see, unlocked};
 use super::runs::KnownRuns;
+use super::snapshot::{ResultsOptions, ResultsSnapshot, see, unlocked};
 use super::without_manifest::in_manifest_order;
 use crate::upload::RowKey;
 

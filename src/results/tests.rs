@@ -5,8 +5,8 @@ mod power_loss;
 use std::path::Path;
 
 use super::line::samples::full;
-use super::log::Taking;
 use super::placed::PlacedLine;
+use super::snapshot::Taking;
 use super::*;
 use crate::outcome::{OwnCode, Status};
 use crate::simulation::disk::{Meddling, SimDisk};

@@ -9,9 +9,11 @@ use super::compact::{Old, OldLines, ResultsRows, Which};
 use super::disk::Disk;
 use super::end::EndError;
 use super::error::ResultsError;
+use super::held::LockedResults;
 use super::history::{History, Kept};
 use super::line::Line;
-use super::log::{Batch, Finished, LockedResults, ResultsLog, ResultsSnapshot};
+use super::log::{Batch, Finished, ResultsLog};
+use super::snapshot::ResultsSnapshot;
 use crate::upload::RowKey;
 
 impl<D: Disk> ResultsSnapshot<D> {

@@ -91,7 +91,6 @@ pub const LONG_FILES: &[(&str, usize)] = &[
     ("src/manifest/yaml/document.rs", 810),
     ("src/problem/codes.rs", 1100),
     ("src/report/model.rs", 540),
-    ("src/results/log.rs", 620),
     ("src/cli/undo/mod.rs", 460),
     ("src/verify/lookup.rs", 640),
     ("src/verify/show.rs", 600),
