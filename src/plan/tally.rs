@@ -30,6 +30,8 @@ pub(super) struct PlanTally<'c> {
     limit: u64,
     rows: RowFacts,
     modules: Vec<ModuleFacts>,
+    /// Whether a run has anything to do in a module, by its index.
+    needed: Vec<bool>,
     /// Whether something is sent to a record, by its index.
     sent_to: Vec<bool>,
     doubted_records: HashSet<(String, RecordId)>,
@@ -51,6 +53,7 @@ impl<'c> PlanTally<'c> {
             limit: limit.map_or(u64::MAX, u64::from),
             rows,
             sent_to: Vec::new(),
+            needed: vec![false; modules.len()],
             modules,
             doubted_records: HashSet::new(),
             known: 0,
@@ -71,6 +74,20 @@ impl<'c> PlanTally<'c> {
 
     pub(super) fn known_rows(&self) -> usize {
         self.known
+    }
+
+    /// Notes that there is something to do in the module of a row.
+    fn need(&mut self, row: RowIx) {
+        if let Some(needed) = self.needed.get_mut(usize::from(self.checked.module(row))) {
+            *needed = true;
+        }
+    }
+
+    /// The modules that a token must be good for: those in which there is something to do, or all where there is nothing.
+    fn needed_modules(&self) -> impl Iterator<Item = &str> {
+        let is_idle = !self.needed.contains(&true);
+        let modules = self.modules.iter().zip(&self.needed);
+        modules.filter(move |(_, needed)| is_idle || **needed).map(|(module, _)| module.module.as_str())
     }
 
     fn module(&mut self, row: RowIx) -> Option<&mut ModuleFacts> {
@@ -102,6 +119,7 @@ impl<'c> PlanTally<'c> {
     /// Counts a row to send, and why it is sent again if it is.
     pub(super) fn unsettled(&mut self, row: RowIx, record: RecordIx, again: Option<Why>) {
         let within_limit = self.rows.to_send < self.limit;
+        self.need(row);
         if let Some(module) = self.module(row) {
             module.rows += 1;
         }
@@ -143,6 +161,7 @@ impl<'c> PlanTally<'c> {
     /// Counts a row whose answer was lost in an earlier run.
     pub(super) fn in_doubt(&mut self, row: RowIx) {
         self.rows.in_doubt += 1;
+        self.need(row);
         if let Some(module) = self.module(row) {
             module.rows += 1;
         }
@@ -185,7 +204,7 @@ impl<'c> PlanTally<'c> {
             first_perhaps_changed: changed.first_perhaps_changed,
             credits,
             time,
-            scopes: scopes(self.checked.modules()),
+            scopes: scopes(self.needed_modules()),
             scopes_for_any_module: FOR_ANY_MODULE.map(str::to_owned).to_vec(),
             settings: setting_facts(settings),
             warnings: Vec::new(),

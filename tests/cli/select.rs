@@ -161,3 +161,16 @@ fn programs_are_told_what_was_chosen() {
     assert_eq!(plan["selection"]["sample"], serde_json::json!({"per_module": 1, "seed": 7}));
     assert_eq!((plan["rows"]["to_send"].as_u64(), plan["rows"]["not_selected"].as_u64()), (Some(1), Some(5)));
 }
+
+#[test]
+fn the_plan_of_a_part_names_the_scopes_of_its_modules_only() {
+    let case = pilot();
+    let scopes = |more: &[&str]| {
+        let all = [&["run", "m.csv", "--sandbox", "--dry-run", "--output", "json"], more].concat();
+        let plan: serde_json::Value = serde_json::from_str(&case.run(&all).exits(0).stdout).expect("JSON");
+        plan["plan"]["scopes"].to_string().to_lowercase()
+    };
+    let (all, part) = (scopes(&[]), scopes(&["--only", "module=Leads"]));
+    assert!(all.contains("modules.deals.create") && all.contains("modules.leads.create"), "{all}");
+    assert!(part.contains("modules.leads.create") && !part.contains("modules.deals"), "{part}");
+}
