@@ -746,7 +746,7 @@ pub struct SandboxArgs {
     /// What the list of all attachments does, such as on or on,hides=10% [default: off]
     #[arg(long, value_name = "WORDS")]
     pub census: Option<String>,
-    /// What becomes of downloads: right, cut, redirected, compressed or altered [default: right]
+    /// What becomes of downloads: right, cut, redirected, compressed, altered or shortened [default: right]
     #[arg(long, value_name = "WORD")]
     pub downloads: Option<String>,
     /// Change the name of an attachment that the record already has

@@ -371,6 +371,8 @@ pub enum Downloads {
     Compressed,
     /// The first byte is another one.
     Altered,
+    /// The last byte is missing, and the answer looks whole.
+    Shortened,
 }
 
 impl std::str::FromStr for Downloads {
@@ -383,7 +385,8 @@ impl std::str::FromStr for Downloads {
             "redirected" => Downloads::Redirected,
             "compressed" => Downloads::Compressed,
             "altered" => Downloads::Altered,
-            _ => return Err(format!("\"{text}\" is not right, cut, redirected, compressed or altered")),
+            "shortened" => Downloads::Shortened,
+            _ => return Err(format!("\"{text}\" is not right, cut, redirected, compressed, altered or shortened")),
         })
     }
 }

@@ -137,13 +137,14 @@ fn download(service: &SandboxService, parent: &Parent, id: &str) -> WorkResult {
     if downloads == Downloads::Redirected {
         return Ok(answer::redirect(&service.url));
     }
-    let content = ContentStream { file, downloads, left: attachment.size, is_first: true };
+    let size = if downloads == Downloads::Shortened { attachment.size.saturating_sub(1) } else { attachment.size };
+    let content = ContentStream { file, downloads, left: size, is_first: true };
     let mut response = Response::new(Body::from_stream(content));
     if downloads == Downloads::Compressed {
         insert(&mut response, header::CONTENT_ENCODING, "gzip");
     }
     insert(&mut response, header::CONTENT_TYPE, "application/octet-stream");
-    insert(&mut response, header::CONTENT_LENGTH, &attachment.size.to_string());
+    insert(&mut response, header::CONTENT_LENGTH, &size.to_string());
     insert(&mut response, header::CONTENT_DISPOSITION, &disposition(&attachment.name));
     Ok(response)
 }
@@ -183,8 +184,9 @@ impl futures_core::Stream for ContentStream {
         }
         Poll::Ready(match self.file.read(&mut piece) {
             Ok(0) => None,
+            Ok(_) if self.left == 0 => None,
             Ok(read) => {
-                piece.truncate(read);
+                piece.truncate(read.min(usize::try_from(self.left).unwrap_or(usize::MAX)));
                 if let (true, Downloads::Altered, Some(byte)) = (is_first, self.downloads, piece.first_mut()) {
                     *byte ^= 1;
                 }

@@ -157,3 +157,65 @@ fn a_census_is_taken_of_many_records_and_costs_a_request_for_two_hundred() {
     let without = verify(&service, &case, &["--no-census", "--concurrency", "25"]);
     assert_eq!((without.status, service.stats().lists), (Some(0), lists + 401));
 }
+
+#[test]
+fn whatever_the_census_does_the_verdicts_are_those_of_the_lists() {
+    for (words, said) in [
+        ("on,repeats", "census"),
+        ("on,never-ends", "census"),
+        ("on,other-parents", "census"),
+        ("on,own-order", ""),
+        ("on,emails", ""),
+        ("on,hides=10%", ""),
+        ("on,hides=100%", "census"),
+        ("on,lag=3600s", "census"),
+        ("refused", "census"),
+        ("off", "census"),
+    ] {
+        let census = words.parse().expect("a census");
+        let service = RunningSandbox::start(SandboxOptions { census, ..SandboxOptions::default() });
+        let case = Case::new().many_rows(230);
+        service.run(&case, &["--concurrency", "25"]).exits(0);
+        service.delete("Leads", THIRD, &third_attachment(&case));
+        service.attach_as(SandboxUser::default(), "Leads", "738964000000291003", "3.txt", b"content of 3");
+        let before = service.requests();
+        let done = verify(&service, &case, &["--concurrency", "25"]).exits(1);
+        let found = |what: &str| done.stdout.contains(what);
+        assert!(found("228  present") && found("1  missing") && found("1  extra-copies"), "{words}: {}", done.stdout);
+        assert!(done.stdout.contains(said), "{words}: {}", done.stdout);
+        let asked = service.requests() - before;
+        assert!(asked <= 230 + 25, "{words}: {asked} requests");
+    }
+}
+
+#[test]
+fn a_census_that_hides_a_tenth_costs_one_request_more_for_each_record_concerned() {
+    let census = "on,hides=10%".parse().expect("a census");
+    let service = RunningSandbox::start(SandboxOptions { census, ..SandboxOptions::default() });
+    let case = Case::new().many_rows(450);
+    service.run(&case, &["--concurrency", "25"]).exits(0);
+    let before = (service.requests(), service.stats().lists);
+    let done = verify(&service, &case, &["--concurrency", "25"]).exits(0);
+    let lists = service.stats().lists - before.1;
+    assert!((1..=90).contains(&lists), "{lists} of 450 records were listed: {}", done.stdout);
+    assert!(done.stdout.contains(&format!("settled {} records", 450 - lists)), "{}", done.stdout);
+}
+
+// A download that is cut is tried again with longer and longer waits; src/verify/content.rs holds what becomes of it.
+#[test]
+fn a_download_that_is_not_the_whole_file_as_it_is_proves_nothing() {
+    for (downloads, code, said) in [
+        ("right", 0, "3 files"),
+        ("compressed", 0, "3 files"),
+        ("redirected", 0, "3 not compared: it could not be downloaded"),
+        ("shortened", 1, "content-differs"),
+        ("altered", 1, "content-differs"),
+    ] {
+        let (keep, what) = (Keep::Temporarily, downloads.parse().expect("a word"));
+        let service = RunningSandbox::start(SandboxOptions { downloads: what, keep, ..SandboxOptions::default() });
+        let case = Case::new().many_rows(3);
+        service.run(&case, &[]).exits(0);
+        let done = verify(&service, &case, &["--contents", "all"]);
+        assert_eq!((done.status, done.stdout.contains(said)), (Some(code), true), "{downloads}: {}", done.stdout);
+    }
+}
