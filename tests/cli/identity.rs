@@ -25,7 +25,7 @@ fn write_manifest(case: &Case, files: &[&str]) {
 }
 
 /// Writes the results anew with each line changed.
-fn rewrite(case: &Case, change: impl Fn(Line) -> Line) {
+pub fn rewrite(case: &Case, change: impl Fn(Line) -> Line) {
     let path = case.path("m.results.csv");
     let text = std::fs::read_to_string(&path).expect("the results");
     let table = read(&path, false).expect("sound results");
@@ -248,12 +248,23 @@ fn with_scopes(scopes: &[&str]) -> RunningSandbox {
 
 /// A run with the credentials of a client.
 fn run_as(client: &str, service: &RunningSandbox, case: &Case, more: &[&str]) -> Done {
-    let url = service.url();
-    let mut all = vec!["run", "m.csv", "--accounts-url", &url];
     let arguments = service.arguments();
-    all.extend(arguments.iter().map(String::as_str));
-    all.extend(more);
-    let mut command = case.command(&all);
+    let all: Vec<&str> =
+        ["run", "m.csv"].into_iter().chain(arguments.iter().map(String::as_str)).chain(more.iter().copied()).collect();
+    as_client(client, service, case, &all)
+}
+
+/// An undo of the whole results with the credentials of a client.
+fn undo_as(client: &str, service: &RunningSandbox, case: &Case, more: &[&str]) -> Done {
+    let url = service.url();
+    let all = [&["undo", "m.results.csv", "--delete", "--api-domain", &url, "--rate", "none"], more].concat();
+    as_client(client, service, case, &all)
+}
+
+/// A command with the credentials of a client.
+fn as_client(client: &str, service: &RunningSandbox, case: &Case, arguments: &[&str]) -> Done {
+    let url = service.url();
+    let mut command = case.command(&[arguments, &["--accounts-url", &url]].concat());
     command.env("ZOHO_CLIENT_ID", client).env("ZOHO_CLIENT_SECRET", "secret").env("ZOHO_REFRESH_TOKEN", "1000.refresh");
     case.finish(command.output())
 }
@@ -280,6 +291,48 @@ fn results_of_another_client_are_refused_unless_the_user_knows_better() {
     run_as("1000.TWO", &service, &case, &["--limit", "1", "--same-organisation"]).exits(0);
     run_as("1000.ONE", &service, &case, &[]).exits(0);
     assert_eq!(service.created().len(), 3);
+}
+
+#[test]
+fn nothing_is_deleted_on_the_word_of_results_of_another_client_or_organisation() {
+    let service = with_scopes(&["ZohoCRM.modules.ALL"]);
+    let case = Case::new().many_rows(3);
+    run_as("1000.ONE", &service, &case, &[]).exits(0);
+    let one = case.results("m.results.csv")[0]["org"].clone();
+    let refused = undo_as("1000.TWO", &service, &case, &[]).exits(6).says("--same-organisation");
+    assert!(refused.stderr.contains(&one), "{}", refused.stderr);
+    assert_eq!((service.alive(), service.stats().deletes), (3, 0));
+    undo_as("1000.TWO", &service, &case, &["--same-organisation", "--lines", "2"]).exits(0);
+    undo_as("1000.ONE", &service, &case, &[]).exits(0);
+    assert_eq!(service.alive(), 0);
+
+    let service = with_scopes(&["ZohoCRM.modules.ALL", "ZohoCRM.org.READ"]);
+    let case = Case::new().many_rows(2);
+    run_as("1000.ONE", &service, &case, &[]).exits(0);
+    rewrite(&case, |line| Line { org: "org:700000002".parse().ok(), ..line });
+    let refused = undo_as("1000.ONE", &service, &case, &[]).exits(6);
+    refused.says("org:700000002").says("Sandbox (org:700000001)");
+    undo_as("1000.ONE", &service, &case, &["--same-organisation"]).exits(6);
+    assert_eq!((service.alive(), service.stats().deletes), (2, 0));
+}
+
+#[test]
+fn a_plan_is_carried_out_in_the_organisation_that_it_was_approved_for() {
+    let service = with_scopes(&["ZohoCRM.modules.ALL", "ZohoCRM.org.READ"]);
+    let case = Case::new().many_rows(3);
+    run_as("1000.ONE", &service, &case, &["--limit", "1"]).exits(0);
+    rewrite(&case, |line| Line { org: "org:700000002".parse().ok(), ..line });
+    let results = std::fs::read(case.path("m.results.csv")).expect("results");
+    run_as("1000.ONE", &service, &case, &["--dry-run", "--save-plan", "plan.json"]).exits(0);
+    // The results of another organisation are not even looked at; the plan alone is held against the credentials.
+    std::fs::rename(case.path("m.results.csv"), case.path("other.csv")).expect("moved");
+    let carried_out = ["--plan", "plan.json", "--new-results"];
+    let refused = run_as("1000.ONE", &service, &case, &carried_out);
+    assert_ne!(refused.status, Some(0), "{}", refused.stderr);
+    assert_eq!(service.stored(), 1, "nothing was sent");
+    case.write("m.results.csv", results);
+    run_as("1000.ONE", &service, &case, &["--plan", "plan.json"]).exits(6).says("org:700000002");
+    assert_eq!(service.stored(), 1);
 }
 
 #[test]
