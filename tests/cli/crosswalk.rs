@@ -3,6 +3,7 @@
 use attache::internals::sandbox::{SandboxOptions, Switches, read_records};
 
 use crate::case::{Case, Done};
+use crate::raw::{self, Raw, Step};
 use crate::service::RunningSandbox;
 
 const RECORDS: &str = "\
@@ -332,4 +333,27 @@ fn a_table_or_a_crosswalk_of_any_size_is_refused_by_it_before_it_is_read() {
         .exits(3)
         .prints("a crosswalk may have 1 GiB")
         .prints("one for each module");
+}
+
+#[test]
+fn a_result_that_is_no_zip_is_told_as_that_and_nothing_is_written() {
+    let ordered = r#"{"data":[{"status":"success","code":"ADDED_SUCCESSFULLY","details":{"id":"7","state":"ADDED"}}]}"#;
+    let fields = r#"{"fields":[{"api_name":"Legacy_Id","field_label":"Old number","data_type":"text"}]}"#;
+    let done = r#"{"data":[{"id":"7","state":"COMPLETED","result":{"more_records":false}}]}"#;
+    for result in ["<html>Please sign in</html>", "PK\u{3}\u{4} and what was cut off behind it", ""] {
+        let case = case();
+        let raw = Raw::asked_about(&case, vec![Step::says(raw::answer(201, "", ordered))], move |path, _| {
+            Some(match path {
+                path if path.contains("settings/fields") => raw::answer(200, "", fields),
+                path if path.ends_with("/read/7") => raw::answer(200, "", done),
+                path if path.ends_with("/read/7/result") => raw::answer(200, "", result),
+                _ => raw::answer(400, "", &raw::error("SOMETHING_ELSE", "not here")),
+            })
+        });
+        let mut command = case.command(&["crosswalk", "Contacts=Legacy_Id", "--api-domain", raw.url()]);
+        command.env("ZOHO_ACCESS_TOKEN", "1000.scripted");
+        let done = case.finish(command.output()).exits(4);
+        assert!(done.stderr.contains("the result is no ZIP file with one table in it"), "{result}: {}", done.stderr);
+        assert!(!case.path("crosswalk.csv").exists());
+    }
 }
