@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::index::{Crosswalk, CrosswalkFull};
 use super::key::{KeyFlaw, judge_key};
 use crate::manifest::{CsvRow, CsvSheet, SheetBounds, SheetCutOff};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 use crate::results::decode_cell;
 use crate::text::{masked_excerpt, system_words};
 use crate::upload::RecordId;
@@ -239,7 +239,12 @@ impl CrosswalkRead {
     }
 
     fn broken(&mut self, path: &Path, problem: Problem) {
-        self.flaw(path, problem.line, "", problem.message, problem.hint);
+        // No option says the encoding of a crosswalk.
+        let hint = match problem.code {
+            ProblemCode::NotText | ProblemCode::NulCharacter => "save the file as CSV UTF-8".to_owned(),
+            _ => problem.hint,
+        };
+        self.flaw(path, problem.line, "", problem.message, hint);
     }
 
     fn record(&mut self, path: &Path, line: u32, text: &str, rules: &dyn CrosswalkRules) -> Option<RecordId> {
@@ -363,6 +368,17 @@ mod tests {
                 "7 text follows the closing quote",
             ]
         );
+    }
+
+    #[test]
+    fn another_encoding_and_other_line_ends_are_told_for_what_they_are() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"module,key,record\nContacts,M\xFCller,738964000000291001\n").unwrap();
+        let mut read = CrosswalkRead::default();
+        read_crosswalk(file.path(), &Plain, &mut read);
+        assert_eq!((read.flaws[0].line, read.flaws[0].hint.as_str()), (Some(2), "save the file as CSV UTF-8"));
+        let found = flaws("module,key,record\rContacts,1,738964000000291001\r");
+        assert!(found.len() == 1 && found[0].contains("carriage returns alone"), "{found:?}");
     }
 
     #[test]

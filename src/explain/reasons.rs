@@ -52,7 +52,7 @@ left_out_reasons! {
     meaning: "Its quotes are broken, it has more or fewer cells than the heading, or some of its bytes are not text. \
               What its cells say cannot be told, and reading went on behind it.";
     remedy: "Look at the line in a text editor. Most often a program has opened the export and saved it anew: take the \
-             export as it was downloaded.";
+             export as it was downloaded, or save the table as CSV UTF-8.";
 
     CellTooLong = "cell-too-long";
     title: "a cell that the row is made of is longer than a manifest takes";
@@ -180,8 +180,9 @@ left_out_reasons! {
 
     PathUnfit = "path-unfit";
     title: "the path of the file cannot stand in a manifest";
-    meaning: "It has a line break, another control character, a backslash, or bytes that are not text.";
-    remedy: "Rename the file or the folder, then collect again.";
+    meaning: "It has a line break, another control character, a backslash, or bytes that are not text; or no file is there: a \
+              link that leads nowhere or to a folder, or a pipe.";
+    remedy: "Rename the file or the folder, or mend the link, then collect again.";
 
     NoPattern = "no-pattern";
     title: "the name fits no pattern";

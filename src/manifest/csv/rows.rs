@@ -248,7 +248,7 @@ fn comment(place: Place) -> Problem {
 }
 
 /// A header that goes on behind a carriage return: to every other program this is the first of many lines.
-fn lone_crs(line: u32) -> Problem {
+pub(super) fn lone_crs(line: u32) -> Problem {
     Problem::new(
         ProblemCode::LoneCr,
         "the lines of this file end in carriage returns alone, as spreadsheets on a Mac may write them",

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use super::cells::Splitter;
 use super::delimiter::{self, DELIMITERS};
 use super::lines::{ManifestLines, Piece, ROW_LIMIT};
+use super::rows::lone_crs;
 use crate::manifest::decode::Decoder;
 use crate::manifest::limits::{self, MAX_BYTES, MAX_COLUMNS};
 use crate::problem::Problem;
@@ -98,7 +99,12 @@ impl CsvSheet {
         }
         let first = lines.peek_line().unwrap_or_default();
         let delimiter = asked.unwrap_or_else(|| delimiter_of(first, is_known));
+        // In quotes a heading may have any line break.
+        let has_lone_crs = first.contains('\r') && !first.contains('"');
         let heading_line = lines.line();
+        if has_lone_crs {
+            return Err(Box::new(lone_crs(heading_line)));
+        }
         let mut cells = Splitter::new(delimiter);
         let headings = match lines.next(delimiter, &|_| true, &mut cells.starts) {
             None => Vec::new(),
@@ -201,6 +207,8 @@ mod tests {
         let (_, rows) = read("Key,Record Id\n\"a\"b,1\nc,2\n");
         assert_eq!(rows, ["Some(2): text-after-quote", "3: c/2"]);
         assert_eq!(read("").0, [""; 0]);
+        let sheet = CsvSheet::open(Box::new(&b"Key,Record Id\ra,1\rb,2\r"[..]), &|_| false);
+        assert_eq!(sheet.err().map(|problem| problem.code), Some(crate::problem::ProblemCode::LoneCr));
     }
 
     #[test]
