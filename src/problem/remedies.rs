@@ -21,6 +21,23 @@ pub(crate) const SAY_UTF_16: &str = "remove it; if the whole file looks so, it i
 pub(crate) const RUN_MANIFEST_AGAIN: &str =
     "run the manifest itself again: finished rows are skipped, and --resend failed sends refused ones again";
 
+pub(crate) const COMPARE_THE_TWO: &str =
+    "compare the two: --moved same if they are one, --moved new if not, --moved FILE to say it for each row";
+pub(crate) const SAY_FOR_EACH_ROW: &str = "say for each row whether it was sent: --moved FILE";
+pub(crate) const KEEP_OR_SEND_RENAMED: &str =
+    "an attachment cannot be renamed: --renamed keep leaves what is there, --renamed send attaches it again";
+pub(crate) const MERGED_OR_WRONG_RECORD: &str = "if the two records were merged, --moved same leaves it there; if the key led \
+     to the wrong one, --moved new attaches it here, too; --moved FILE says it for each row";
+pub(crate) const LEAVE_OUT_OR_SEND_AGAIN: &str =
+    "leave such rows out: --skip-invalid; or attach all such rows again: --new-results";
+pub(crate) const WITHOUT_A_LOOK: &str =
+    "To go on without a look at it, move it to another folder, or add --new-results";
+
+/// Rows that other results know, while those of this run know none yet.
+pub(crate) fn go_on_with(results: &str) -> String {
+    format!("go on with those results: --results {results}; or attach all such rows again: --new-results")
+}
+
 /// A module that takes attachments only from this version on.
 pub(crate) fn choose_version(since: &str) -> String {
     format!("run with --api-version {since}")

@@ -102,7 +102,7 @@ pub const LONG_FILES: &[(&str, usize)] = &[
 pub const FLAGS_BELONG_TO: &[&str] = &["src/cli/", "src/explain/", "src/problem/codes.rs", "src/problem/remedies.rs"];
 
 /// Files that still word their advice themselves, flags and all. None may join them.
-pub const FLAGS_STILL_IN: &[&str] = &["src/console/plan.rs", "src/console/problems.rs", "src/plan/recognise/words.rs"];
+pub const FLAGS_STILL_IN: &[&str] = &["src/console/plan.rs", "src/console/problems.rs"];
 
 /// Files that name options which are not ours: those of another program, and those that the command line knows only to say
 /// what to use instead.

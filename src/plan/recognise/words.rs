@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::assign::RowFate;
 use crate::check::RowDoubt;
-use crate::problem::ProblemCode;
+use crate::problem::{ProblemCode, remedies};
 use crate::results::{Line, ResultsError};
 use crate::text::masked_excerpt;
 use crate::upload::Upload;
@@ -27,7 +27,7 @@ pub(super) fn doubt(
                 "the record {record} got a file of this name and size already, from {}, and what it held is not known",
                 was(lines.get(line))
             ),
-            "compare the two: --moved same if they are one, --moved new if not, --moved FILE to say it for each row",
+            remedies::COMPARE_THE_TWO,
         ),
         RowFate::SentBeforeByOther(line) => (
             ProblemCode::SentBefore,
@@ -36,7 +36,7 @@ pub(super) fn doubt(
                  already",
                 was(lines.get(line))
             ),
-            "say for each row whether it was sent: --moved FILE",
+            remedies::SAY_FOR_EACH_ROW,
         ),
         RowFate::SentUnderAnotherName(line) => (
             ProblemCode::SentUnderAnotherName,
@@ -44,7 +44,7 @@ pub(super) fn doubt(
                 "the record {record} got this file already, under the name \"{}\"",
                 lines.get(line).map_or_else(String::new, |line| masked_excerpt(&line.name))
             ),
-            "an attachment cannot be renamed: --renamed keep leaves what is there, --renamed send attaches it again",
+            remedies::KEEP_OR_SEND_RENAMED,
         ),
         RowFate::SentToAnotherRecord(line) => (
             ProblemCode::SentToAnotherRecord,
@@ -53,8 +53,7 @@ pub(super) fn doubt(
                 lines.get(line).map_or("", |line| &line.record),
                 masked_excerpt(record_key)
             ),
-            "if the two records were merged, --moved same leaves it there; if the key led to the wrong one, --moved new \
-             attaches it here, too; --moved FILE says it for each row",
+            remedies::MERGED_OR_WRONG_RECORD,
         ),
     };
     Some(RowDoubt { row, code, message, hint: hint.to_owned() })
@@ -64,15 +63,11 @@ pub(super) fn doubt(
 /// run, so that it can go on with those.
 pub(super) fn sent_by_another(row: u32, upload: &Upload<'_>, results: &Path, is_first: bool) -> RowDoubt {
     let name = name_of(results);
-    let way_on = match is_first {
-        true => format!("go on with those results: --results {name}"),
-        false => "leave such rows out: --skip-invalid".to_owned(),
-    };
     RowDoubt {
         row,
         code: ProblemCode::SentByAnotherManifest,
         message: format!("the record {} got this already by another manifest, as {name} says", upload.record),
-        hint: format!("{way_on}; or attach all such rows again: --new-results"),
+        hint: if is_first { remedies::go_on_with(&name) } else { remedies::LEAVE_OUT_OR_SEND_AGAIN.to_owned() },
     }
 }
 
@@ -92,9 +87,9 @@ pub(super) fn under_way(row: u32, upload: &Upload<'_>, results: &Path) -> RowDou
 /// Other results that cannot be read.
 pub(super) fn unreadable_other(results: &Path, error: &ResultsError) -> io::Error {
     io::Error::other(format!(
-        "{} stands beside the results of this run and may know its rows, but cannot be used: {error}. To go on without a look at \
-         it, move it to another folder, or add --new-results",
-        results.display()
+        "{} stands beside the results of this run and may know its rows, but cannot be used: {error}. {}",
+        results.display(),
+        remedies::WITHOUT_A_LOOK
     ))
 }
 
