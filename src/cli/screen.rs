@@ -1,6 +1,7 @@
 //! Which stream gets what, in which look. A reader that has gone away never stops anything: what it would have read is
 //! in the results file. What people are told is kept on record, too, for the log file.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::anyhow;
@@ -11,7 +12,7 @@ use super::stdio;
 use super::values::ColorWhen;
 use crate::console::progress::Mode;
 use crate::console::{Look, ON_RECORD, terminal_width};
-use crate::text::{escape_lines_for_terminal, system_words, wrap};
+use crate::text::{escape_lines_for_terminal, system_words, wrap_lines};
 
 /// The two streams of the program.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +66,7 @@ impl Screen {
     /// As [`Screen::print_data`].
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         keep(text);
-        self.print_data(text)
+        self.print_data(&fitted(text, io::stdout().is_terminal()))
     }
 
     /// What a person asked for and `--quiet` takes off the screen: it goes on record all the same.
@@ -75,7 +76,7 @@ impl Screen {
     /// As [`Screen::print_data`].
     pub fn print_note(&self, text: &str) -> Result<(), Failure> {
         keep(text);
-        if self.quiet { Ok(()) } else { self.print_data(text) }
+        if self.quiet { Ok(()) } else { self.print_data(&fitted(text, io::stdout().is_terminal())) }
     }
 
     /// What a program reads, to standard output. No log has it.
@@ -105,20 +106,20 @@ impl Screen {
 
     /// To standard error, and not on record.
     pub(super) fn show(&self, text: &str) {
-        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), text);
+        let text = fitted(text, io::stderr().is_terminal());
+        let _ = write_all(&mut anstream::AutoStream::always(io::stderr().lock()), &text);
     }
 
     /// What a person must not miss, to standard error. It may quote a file or a path that came from anyone.
     pub fn error(&self, text: impl std::fmt::Display) {
         let text = format!("error: {}", escape_lines_for_terminal(&text.to_string()));
-        keep(&text);
-        // Elsewhere a line is one message, whatever its length.
-        let lines = match io::stderr().is_terminal() {
-            true => text.lines().flat_map(|line| wrap(line, terminal_width())).collect::<Vec<_>>().join("\n"),
-            false => text,
-        };
-        self.show(&(lines + "\n"));
+        self.say(&(text + "\n"));
     }
+}
+
+/// The text as it fits the terminal. Elsewhere a line is one message, whatever its length.
+fn fitted(text: &str, is_terminal: bool) -> Cow<'_, str> {
+    if is_terminal { Cow::Owned(wrap_lines(text, terminal_width())) } else { Cow::Borrowed(text) }
 }
 
 /// Whether there is a log that everything goes into.

@@ -78,7 +78,7 @@ pub fn run(args: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
         target: target.label(),
         stopped: verified.stop.as_ref().map(|stop| requests::stopped(stop, &policy)),
     };
-    show(&verified, args.output, &context).context("cannot write to standard output").map_err(Failure::usage)?;
+    show(&verified, args.output, &context, screen)?;
     keep(&args.results, &verified, screen).or_exit(Exit::Results)?;
     if args.output == VerifyOutput::Human {
         screen.note(&next_steps(args, &verified));
@@ -278,26 +278,32 @@ fn next_steps(args: &VerifyArgs, verified: &Verified) -> String {
         (
             is_found("missing"),
             run.clone().option("--resend", "missing"),
-            "sends what is missing, after looking once more",
+            "Send what is missing, after looking once more",
         ),
-        (is_found("open"), run, "settles what the results leave open"),
-        (is_found("unchecked"), verify, "asks again about rows that could not be checked"),
-        (verified.is_sound(), report, "the page for the sign-off"),
+        (is_found("open"), run, "Settle what the results leave open"),
+        (is_found("unchecked"), verify, "Ask again about rows that could not be checked"),
+        (verified.is_sound(), report, "Make the page for the sign-off"),
     ];
     let steps: Vec<String> = steps
         .into_iter()
         .filter(|(on, ..)| *on)
-        .map(|(_, command, what)| format!("- {command}   ({what})\n"))
+        .map(|(_, command, what)| format!("- {what}:\n    {command}\n"))
         .collect();
     if steps.is_empty() { String::new() } else { format!("\nNext:\n{}", steps.concat()) }
 }
 
-fn show(verified: &Verified, output: VerifyOutput, context: &VerifyContext) -> io::Result<()> {
-    stdio::print_with(|mut out| match output {
-        VerifyOutput::Human => verified.write_human(context, &mut out),
-        VerifyOutput::Json => verified.write_json(context, &mut out),
-        VerifyOutput::Csv => verified.write_csv(&mut out),
-    })
+fn show(verified: &Verified, output: VerifyOutput, context: &VerifyContext, screen: Screen) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    match output {
+        VerifyOutput::Human => verified.write_human(context, &mut text).map_err(Failure::usage)?,
+        VerifyOutput::Json => return printed(stdio::print_with(|mut out| verified.write_json(context, &mut out))),
+        VerifyOutput::Csv => return printed(stdio::print_with(|mut out| verified.write_csv(&mut out))),
+    }
+    screen.print(&String::from_utf8_lossy(&text))
+}
+
+fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    written.context("cannot write to standard output").map_err(Failure::usage)
 }
 
 /// Rows that could not be asked about outweigh rows that are not as they should be: the proof has a hole.

@@ -20,7 +20,7 @@ use super::{Look, ON_RECORD, terminal_width};
 use crate::engine::ports::{Observer, RunEvent};
 use crate::engine::{Elapsed, Ended, JournalError, Notice, StopCause, Stopped};
 use crate::outcome::Outcome;
-use crate::text::{escape_for_terminal, mask_secrets};
+use crate::text::{escape_for_terminal, mask_secrets, wrap_lines};
 use crate::units;
 
 /// How a run says how far it is.
@@ -304,7 +304,7 @@ impl ProgressState {
 
     fn say(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(wrap_lines(text, terminal_width())),
             None => {
                 let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
             }

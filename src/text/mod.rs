@@ -24,4 +24,4 @@ pub(crate) use self::system_words::system_words;
 pub(crate) use self::terminal::{
     escape_for_terminal, escape_lines_for_terminal, is_unsafe, shorten_for_terminal, strip_for_terminal,
 };
-pub(crate) use self::wrap::wrap;
+pub(crate) use self::wrap::{wrap, wrap_lines};
