@@ -37,7 +37,7 @@ fn line(n: u32, rows: u32) -> Line {
         module: module.to_owned(),
         key: RowKey::of(module, &record, kind, &source, "", 1),
         record,
-        record_key: if n % 4 == 0 { format!("OLD-{n:05}") } else { String::new() },
+        record_key: if n.is_multiple_of(4) { format!("OLD-{n:05}") } else { String::new() },
         file: if is_link { String::new() } else { source.clone() },
         url: if is_link { source } else { String::new() },
         name: if is_link { String::new() } else { format!("Agreement {n} – signed.pdf") },

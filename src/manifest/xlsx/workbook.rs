@@ -318,8 +318,8 @@ fn choose<R: Read + io::Seek>(book: &Xlsx<R>, wanted: Option<&str>) -> Result<St
 /// Whether something stands in a sheet: a program may begin every workbook with three of them.
 fn has_cells<R: Read + io::Seek>(book: &mut Xlsx<R>, name: &str) -> bool {
     let Ok(mut reader) = book.worksheet_cells_reader(name) else { return false };
-    let cells = std::iter::from_fn(|| reader.next_cell().ok().flatten());
-    cells.map(|cell| !matches!(cell.get_value(), DataRef::Empty)).any(|is_filled| is_filled)
+    let mut cells = std::iter::from_fn(|| reader.next_cell().ok().flatten());
+    cells.any(|cell| !matches!(cell.get_value(), DataRef::Empty))
 }
 
 /// The merged areas of a sheet, the first one last.
