@@ -18,7 +18,7 @@ use super::names::{JobName, JobNames};
 use super::run_tally::{RunTally, Scope, View};
 use super::{Look, ON_RECORD, terminal_width};
 use crate::engine::ports::{Observer, RunEvent};
-use crate::engine::{Elapsed, Ended, JournalError, Notice, StopCause, Stopped};
+use crate::engine::{Elapsed, Ended, JournalError, Notice, PauseReason, StopCause, Stopped};
 use crate::outcome::Outcome;
 use crate::text::{escape_for_terminal, mask_secrets, wrap_lines};
 use crate::units;
@@ -180,6 +180,9 @@ impl<'n> ProgressScreen<'n> {
     /// What a person is told at once. Losing sight of an attachment that exists is told whatever was switched off.
     fn told(&self, at: Elapsed, event: &RunEvent<'_>) -> Option<String> {
         let loud = self.options.mode != Mode::Off;
+        // The block counts throttlings and shows a pause as long as it lasts: told as well, they would scroll away what
+        // happens once.
+        let in_block = self.options.mode == Mode::Live && !self.options.verbose;
         match event {
             RunEvent::Unwritten { ended, why } => Some(self.unwritten(ended, why)),
             RunEvent::Notice(notice) => {
@@ -187,7 +190,8 @@ impl<'n> ProgressScreen<'n> {
                 let wanted = match notice {
                     Notice::Warning { .. } | Notice::ModuleClosed { .. } | Notice::Stopping(_) => true,
                     Notice::Throttled { .. } => loud && self.options.verbose,
-                    Notice::Paused { .. } | Notice::Resumed | Notice::Settling { .. } => loud,
+                    Notice::Paused { reason: PauseReason::Throttled, .. } | Notice::Resumed => loud && !in_block,
+                    Notice::Paused { .. } | Notice::Settling { .. } => loud,
                 };
                 wanted.then_some(text)
             }
