@@ -13,7 +13,11 @@ pub fn run(args: &ExplainArgs) -> Exit {
     match find(code) {
         Ok(found) => stdio::print(&page(found)),
         Err(NoSuchCode { nearest }) => {
-            let hint = nearest.map_or(String::new(), |nearest| format!(" Did you mean {nearest}?"));
+            let hint = match nearest.split_last() {
+                None => String::new(),
+                Some((only, [])) => format!(" Did you mean {only}?"),
+                Some((last, others)) => format!(" Did you mean {} or {last}?", others.join(", ")),
+            };
             let _ = writeln!(
                 std::io::stderr(),
                 "error: there is no code `{}`.{hint} attache explain lists all of them",

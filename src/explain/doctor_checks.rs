@@ -127,7 +127,8 @@ doctor_checks! {
 
     Storage = "storage";
     title: "how much room is left for files";
-    meaning: "No call of the service tells it. An upload that finds no room is refused with LIMIT_REACHED, and the run stops \
+    meaning: "A plan tells what the files of a manifest will take of the organisation's storage. No call of the service tells \
+              how much is left. An upload that finds no room is refused with LIMIT_REACHED, and the run stops \
               and can go on later.";
     remedy: "Look in the CRM under Setup, Data Administration, Storage, and compare it with the size that the plan shows.";
 }

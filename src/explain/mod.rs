@@ -43,7 +43,7 @@ pub struct Chapter {
 /// Every page there is.
 pub const CHAPTERS: [Chapter; 8] = [
     Chapter { title: "Problems of a manifest", pages: &PROBLEMS },
-    Chapter { title: "What a plan says of rows that are done", pages: plan::PAGES },
+    Chapter { title: "What a plan says", pages: plan::PAGES },
     Chapter { title: "Statuses in the results", pages: statuses::PAGES },
     Chapter { title: "Codes in the results", pages: outcomes::PAGES },
     Chapter { title: "Reasons in a list of what was left out", pages: reasons::PAGES },
@@ -66,24 +66,52 @@ const PROBLEMS: [ExplainPage; ProblemCode::ALL.len()] = {
 };
 
 /// There is no such code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NoSuchCode {
-    /// The code that is spelled most like it, if one is.
-    pub nearest: Option<&'static str>,
+    /// The codes of its kind that may be meant, the likeliest first.
+    pub nearest: Vec<&'static str>,
 }
 
 /// The page of a code; case does not matter, nor whether its words are joined by `-` or `_`.
 ///
 /// # Errors
 ///
-/// If there is none, with the nearest code by its letters.
+/// If there is none, with those that may be meant.
 pub fn find(code: &str) -> Result<&'static ExplainPage, NoSuchCode> {
     let wanted = plain(code);
     let pages = || CHAPTERS.iter().flat_map(|chapter| chapter.pages);
     if let Some(page) = pages().find(|page| plain(page.code) == wanted) {
         return Ok(page);
     }
-    Err(NoSuchCode { nearest: nearest(&wanted, pages().map(|page| page.code)) })
+    Err(NoSuchCode { nearest: likely(code.trim(), &wanted) })
+}
+
+/// What may be meant by an unknown word: any exit status by a number; otherwise the code that is spelled most like it, one of the
+/// service for a word in capitals, and those that have the word in them.
+fn likely(typed: &str, wanted: &str) -> Vec<&'static str> {
+    /// More of them are a list, and there is a command for that.
+    const MOST: usize = 6;
+    let codes = || CHAPTERS.iter().flat_map(|chapter| chapter.pages).map(|page| page.code);
+    if !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit()) {
+        return exits::PAGES.iter().map(|page| page.code).collect();
+    }
+    let is_of_service = |code: &str| code.contains(|c: char| c.is_ascii_uppercase());
+    let kind = is_of_service(typed) && !typed.contains(|c: char| c.is_ascii_lowercase());
+    let of_kind = codes().filter(|code| is_of_service(code) == kind);
+    let spelled_alike = nearest_joined(wanted, of_kind).or_else(|| nearest_joined(wanted, codes()));
+    let has_it = codes().filter(|code| wanted.len() > 2 && plain(code).split('-').any(|part| part == wanted));
+    let mut found: Vec<&str> = spelled_alike.into_iter().collect();
+    found.extend(has_it);
+    found.dedup();
+    found.truncate(MOST);
+    found
+}
+
+/// The code that is spelled most like a word, however its parts are joined.
+fn nearest_joined(wanted: &str, codes: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let joined: Vec<(String, &str)> = codes.map(|code| (plain(code), code)).collect();
+    let found = nearest(wanted, joined.iter().map(|(plain, _)| plain.as_str()))?;
+    joined.iter().find(|(plain, _)| plain == found).map(|(_, code)| *code)
 }
 
 fn plain(code: &str) -> String {
@@ -159,8 +187,19 @@ mod tests {
     #[test]
     fn a_mistyped_code_gets_the_nearest_one() {
         let longest = pages().max_by_key(|page| page.code.len()).unwrap().code;
-        assert_eq!(find(&format!("{longest}z")), Err(NoSuchCode { nearest: Some(longest) }));
-        assert_eq!(find("something-else-altogether"), Err(NoSuchCode { nearest: None }));
+        let likely = |typed: &str| find(typed).map_err(|unknown| unknown.nearest);
+        assert_eq!(likely(&format!("{longest}z")), Err(vec![longest]));
+        assert_eq!(likely("something-else-altogether"), Err(vec![]));
+    }
+
+    #[test]
+    fn an_unknown_word_gets_words_of_its_kind() {
+        let likely = |typed: &str| find(typed).expect_err("unknown").nearest;
+        assert_eq!(likely("7"), exits::PAGES.iter().map(|page| page.code).collect::<Vec<_>>());
+        assert_eq!(likely("NO_PERMISION").first(), Some(&"NO_PERMISSION"), "a code of the service, not of a manifest");
+        assert_eq!(likely("Uploadd"), ["uploaded"]);
+        let backslash = likely("backslash");
+        assert!(backslash.contains(&"file-backslash"), "{backslash:?}");
     }
 
     #[test]

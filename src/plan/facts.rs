@@ -303,9 +303,21 @@ pub struct Warning {
     pub message: String,
 }
 
+/// Everything that a plan can warn of.
+pub const WARNING_CODES: &[&str] = &[
+    "no-target",
+    "no-credentials",
+    "owner-unknown",
+    "rows-not-in-manifest",
+    "max-credits",
+    "storage",
+    "owner-and-date",
+];
+
 impl Warning {
-    /// A warning with this code and sentence.
+    /// A warning with this code, one of [`WARNING_CODES`], and sentence.
     pub fn new(code: &str, message: impl Into<String>) -> Warning {
+        debug_assert!(WARNING_CODES.contains(&code), "{code} has no page in attache explain");
         Warning { code: code.to_owned(), message: message.into() }
     }
 }
