@@ -16,6 +16,8 @@
 //! | --- | --- |
 //! | what a flag is called, its help | `cli/args.rs` |
 //! | what `attache.toml` may hold | `cli/config/` |
+//! | which settings hold and who says so (`attache config`) | `cli/show_config/` |
+//! | what goes into the log file, what `-v` shows | `cli/logging.rs`, `cli/log_file.rs`, `zoho/request_log.rs` |
 //! | the order of steps of `attache run` | `cli/run/mod.rs` |
 //! | how an old export becomes a manifest; a recipe for another system | `collect/` |
 //! | how a CSV or YAML manifest is read | `manifest/` |

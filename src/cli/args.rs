@@ -14,8 +14,10 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 
+use super::auth::{AuthArgs, AuthCommand};
 use super::misuse::{about_secrets, about_variables};
 use super::report::ReportArgs;
+use super::show_config::{self, ConfigArgs};
 use super::undo::{self, UndoArgs};
 use super::values::{
     CodeParser, ColorWhen, OnlyChoice, Output, ProgressMode, ResendChoice, SandboxProfile, SchemaName, Shell,
@@ -74,7 +76,7 @@ pub struct CommonArgs {
     /// Add all of that to this file, with the time, whatever the screen shows
     #[arg(long, global = true, value_name = "FILE", display_order = 903)]
     pub log_file: Option<PathBuf>,
-    /// When to use colour: auto (on a terminal, unless NO_COLOR is set), always, never
+    /// Colour: auto (a terminal without NO_COLOR), always, never
     // Values with explanations of their own would stretch the help of every command over a screen.
     #[arg(
         long,
@@ -241,12 +243,29 @@ Examples:
   attache explain 4              an exit status"
     )]
     Explain(ExplainArgs),
+    /// Show which settings hold for a run, and where each comes from
+    #[command(
+        help_template = HELP,
+        before_help = "\
+Examples:
+  attache config                       in this folder
+  attache config uploads.csv           for this manifest, with what its folder says
+  attache config --profile acme        with a profile
+  attache config --output json         for a program",
+        after_help = "\
+Settings stand in attache.toml: your own, and one beside the manifest that may make a run only slower,
+smaller or stricter. The command line goes before the environment, before the file beside the manifest,
+before your own. Secrets are never shown. All keys: attache man config"
+    )]
+    Config(Box<ConfigArgs>),
     /// Store, show or remove credentials
     #[command(
         help_template = HELP,
         before_help = "\
 Examples:
   attache auth login --dc eu          asks for client id, client secret and grant code
+  attache auth login --dc us --profile acme    the same for another client
+  attache auth list                   which profiles are stored
   attache auth status                 who, where, which scopes, how long
   attache auth status uploads.csv     and whether they suffice for this manifest"
     )]
@@ -264,7 +283,9 @@ Examples:
 The folder must exist. zsh reads ~/.zfunc only with these two lines in ~/.zshrc:
   fpath+=~/.zfunc
   autoload -U compinit && compinit
-They take effect in the next shell that is opened."
+They take effect in the next shell that is opened. Behind --profile the shells but PowerShell complete the
+stored profiles; in PowerShell attache auth list shows them. To be allowed to read $PROFILE, PowerShell on
+Windows may need: Set-ExecutionPolicy -Scope CurrentUser RemoteSigned"
     )]
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -794,45 +815,6 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
-/// `attache auth`.
-#[derive(Args, Clone, PartialEq, Debug)]
-pub struct AuthArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: AuthCommand,
-}
-
-/// The commands of `attache auth`.
-#[derive(Subcommand, Clone, PartialEq, Debug)]
-pub enum AuthCommand {
-    /// Exchange a grant code for credentials and store them
-    Login {
-        /// Where to.
-        #[command(flatten)]
-        target: TargetArgs,
-    },
-    /// Say who, where, which scopes and credits, without showing a secret
-    Status {
-        /// Say whether the scopes suffice for this manifest
-        manifest: Option<PathBuf>,
-        /// Where to.
-        #[command(flatten, next_help_heading = "Where to")]
-        target: TargetArgs,
-        /// How to read the manifest.
-        #[command(flatten, next_help_heading = "Reading the manifest")]
-        read: ReadArgs,
-        /// Who reads the result
-        #[arg(long, value_name = "FORM", default_value = "human", help_heading = "Output")]
-        output: Output,
-    },
-    /// Remove stored credentials
-    Logout {
-        /// Which [default: default]
-        #[arg(long, value_name = "NAME")]
-        profile: Option<String>,
-    },
-}
-
 /// `attache completions`.
 #[derive(Args, Clone, PartialEq, Debug)]
 pub struct CompletionsArgs {
@@ -924,6 +906,12 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         Command::Undo(undo) => prefer_typed(&mut undo.target, matches),
         Command::Crosswalk(crosswalk) => prefer_typed(&mut crosswalk.target, matches),
         Command::Doctor(doctor) => prefer_typed(&mut doctor.target, matches),
+        Command::Config(config) => {
+            prefer_typed(&mut config.target, matches);
+            if let Some(described) = command.find_subcommand("config") {
+                config.given = show_config::given(matches, described);
+            }
+        }
         Command::Auth(AuthArgs { command: AuthCommand::Login { target } | AuthCommand::Status { target, .. } }) => {
             let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
             prefer_typed(target, matches);
@@ -1029,9 +1017,11 @@ mod tests {
             &["sandbox"],
             &["schema"],
             &["explain"],
+            &["config"],
             &["auth"],
             &["auth", "login"],
             &["auth", "status"],
+            &["auth", "list"],
             &["auth", "logout"],
             &["completions"],
             &["man"],

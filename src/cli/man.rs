@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use roff::{Inline, Roff, bold, roman};
 
 use super::args::{self, ManArgs};
+use super::config;
 use super::stdio;
 use crate::exit::Exit;
 use crate::explain::{ExplainPage, exits};
@@ -116,11 +117,34 @@ fn render(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     if command.has_subcommands() {
         man.render_subcommands_section(page)?;
     }
+    if command.get_name() == "config" {
+        setting_keys().to_writer(page)?;
+    }
     let mut last = Roff::new();
     listed(&mut last, "ENVIRONMENT", ENVIRONMENT);
     listed(&mut last, "FILES", FILES);
     exit_statuses(&mut last);
     last.to_writer(page)
+}
+
+/// Every key of the settings files.
+fn setting_keys() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SETTINGS OF RUNS"]).text([roman(
+        "They may stand in either file. What a file beside a manifest may say is told with each: such a folder may come from \
+         anyone, so it may make a run only slower, smaller or stricter, and can name no target, command, proxy or credentials.",
+    )]);
+    for key in config::RUN_SETTINGS {
+        let text = format!("{}. Built in: {}. Beside a manifest: {}.", key.meaning, key.default, key.beside);
+        entry(&mut roff, [bold(key.name), roman(" = "), roman(key.example)], &text);
+    }
+    roff.control("SH", ["PROFILES"]).text([roman(
+        "They stand in the user's own file, each as [profiles.NAME]. A file with profiles that others can read is refused.",
+    )]);
+    for key in config::PROFILE_SETTINGS {
+        entry(&mut roff, [bold(key.name), roman(" = "), roman(key.example)], &format!("{}.", key.meaning));
+    }
+    roff
 }
 
 /// Lines that are broken where they are broken here, and nowhere else.
@@ -162,15 +186,19 @@ fn see_also(page: &mut ManPage, names: &[String]) {
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "ATTACHE_*",
-        "Every option can be a variable: --max-size is ATTACHE_MAX_SIZE. Options of sandbox, report and man have the \
-         command's name in front: ATTACHE_SANDBOX_PAGE_SIZE. What the command line says has precedence.",
+        "Every option can be a variable: --max-size is ATTACHE_MAX_SIZE. Options of sandbox, report, collect and man have the \
+         command's name in front: ATTACHE_SANDBOX_PAGE_SIZE. What the command line says has precedence; a variable that is \
+         empty counts as unset.",
     ),
+    ("ATTACHE_CONFIG_DIR", "The folder of the user's own attache.toml, in place of the system's folder for settings."),
+    ("ATTACHE_CACHE_DIR", "The folder of access tokens that runs share, in place of the system's folder for caches."),
     ("ZOHO_ACCESS_TOKEN", "An access token, used as it is until it lapses (one hour)."),
     (
         "ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN",
         "All three together: access tokens are fetched with them as they are needed.",
     ),
-    ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "The proxy to go through, unless --no-proxy is given."),
+    ("ZOHO_CREDENTIALS_FILE", "A file with the keys of a profile, that nobody else can read; see attache-config(1)."),
+    ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy to go through, unless --no-proxy is given."),
     ("NO_COLOR", "Set to anything, it switches colours off, unless --color always is given."),
 ];
 
@@ -179,7 +207,8 @@ const FILES: &[(&str, &str)] = &[
     (
         "attache.toml",
         "Settings. The user's own, with profiles, stands in the folder attache of the system's folder for settings \
-         (~/.config on Linux and macOS, %APPDATA% on Windows); one beside the manifest may hold settings of a run.",
+         (~/.config on Linux and macOS, %APPDATA% on Windows); one beside the manifest may hold settings of a run. Every \
+         key: attache-config(1).",
     ),
     (
         "NAME.results.csv",
@@ -197,6 +226,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("NAME.runs.jsonl", "One line for each run on these results."),
     ("NAME.sandbox-results.csv", "The results of a rehearsal with --sandbox, begun afresh each time."),
+    ("NAME.verify.csv", "What attache verify found, row by row."),
     ("NAME.report.html, NAME.report.xlsx", "The page and the workbook for the sign-off."),
     ("plan.json, plan.html", "A saved plan and the page about it, under the names that you give: see run and report."),
 ];
@@ -229,6 +259,14 @@ mod tests {
             for heading in ["ENVIRONMENT", "FILES", "\"EXIT STATUS\"", "\"SEE ALSO\""] {
                 assert!(page.text.contains(&format!(".SH {heading}\n")), "{}: {heading}", page.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_page_of_the_settings_has_every_key() {
+        let page = page("config").replace(r"\-", "-");
+        for key in config::RUN_SETTINGS.iter().chain(config::PROFILE_SETTINGS) {
+            assert!(page.contains(&format!("\\fB{}\\fR = ", key.name)), "{}: {page}", key.name);
         }
     }
 

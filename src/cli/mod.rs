@@ -24,6 +24,7 @@ mod saved_plan;
 pub mod schema;
 pub mod screen;
 pub mod secrecy;
+mod show_config;
 pub mod signals;
 pub mod stdio;
 pub mod terminal;
@@ -91,6 +92,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Sandbox(args) => sandbox::run(&args, screen.quiet),
         Command::Schema(args) => schema::run(args.name),
         Command::Explain(args) => explain::run(&args),
+        Command::Config(args) => return show_config::run(&args, screen),
         Command::Auth(args) => return auth::run(&args),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man(args) => man::run(&args),

@@ -34,6 +34,8 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Undo => schema_of::<UndoOutput<'_>>(),
         SchemaName::Crosswalk => schema_of::<super::crosswalk::CrosswalkSummary>(),
         SchemaName::Doctor => schema_of::<super::doctor::DoctorDocument>(),
+        SchemaName::Config => schema_of::<super::show_config::ConfigDocument>(),
+        SchemaName::Profiles => schema_of::<super::auth::ProfilesDocument>(),
         SchemaName::Auth => schema_of::<super::auth::AuthStatus>(),
     };
     // A schema is made of maps and texts; nothing in it can fail to be written.

@@ -135,6 +135,10 @@ pub enum SchemaName {
     Verify,
     /// What `auth status --output json` writes.
     Auth,
+    /// What `auth list --output json` writes.
+    Profiles,
+    /// What `config --output json` writes.
+    Config,
     /// What `crosswalk --output json` writes.
     Crosswalk,
     /// What `doctor --output json` writes.

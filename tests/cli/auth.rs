@@ -150,3 +150,43 @@ fn settings_that_are_a_pipe_are_refused_and_not_waited_for() {
     assert!(made.expect("every Unix has it").success());
     case.run(&["run", "m.csv", "--dry-run"]).exits(2).says("no settings file");
 }
+
+#[test]
+fn a_login_that_replaces_a_profile_says_so_and_all_profiles_can_be_listed() {
+    let (case, service) = (case(), service());
+    case.run(&["auth", "list"]).exits(0).prints("No profile is stored");
+    let first = login(&case, &service).exits(0);
+    assert!(!first.stderr.contains("replace"), "{}", first.stderr);
+    let again = |code: &str, more: &[&str]| {
+        let [id, secret, _] = SECRETS;
+        let arguments: Vec<&str> =
+            ["auth", "login", "--api-domain", service.url()].iter().chain(more).copied().collect();
+        with_input(&case, &arguments, &format!("{id}\n{secret}\n{code}\n"))
+    };
+    let second =
+        again("1000.grant2", &[]).exits(0).says("which this login replaces").says("replaced the profile default");
+    shows_no_secret(&second);
+    let url = service.url();
+    again("1000.grant3", &["--profile", "acme"]).exits(0);
+    let listed = case.run(&["auth", "list"]).exits(0).prints("default").prints("acme").prints(url);
+    shows_no_secret(&listed);
+    let json = case.run(&["auth", "list", "--output", "json"]).exits(0);
+    shows_no_secret(&json);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON and nothing else");
+    let names: Vec<&str> =
+        document["profiles"].as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["acme", "default"]);
+    assert_eq!(document["profiles"][0]["credentials"], "a client with its refresh token");
+}
+
+#[test]
+fn a_status_that_nobody_answers_fails_and_one_that_tells_no_scopes_names_those_that_are_needed() {
+    let deaf = case().env("ZOHO_ACCESS_TOKEN", "1000.CANARYID");
+    let done = deaf.run(&["auth", "status", "--api-domain", "http://127.0.0.1:9"]).exits(4);
+    shows_no_secret(&done);
+    let sandbox = RunningSandbox::with_faults(&[]);
+    let case = case().env("ZOHO_ACCESS_TOKEN", &sandbox.token());
+    let status = case.run(&["auth", "status", "m.csv", "--api-domain", &sandbox.url()]).exits(0);
+    let status = status.prints("needs ZohoCRM.modules.leads.CREATE").prints("did not say which scopes");
+    assert!(!status.stdout.contains("suffice"), "{}", status.stdout);
+}

@@ -37,6 +37,7 @@ mod resume;
 mod secrets;
 mod select;
 mod service;
+mod settings;
 mod shortened;
 mod together;
 mod undo;

@@ -62,7 +62,7 @@ pub const LIBRARIES: &[(&str, &[&str])] = &[
     ("quick_xml", &["manifest/xlsx/hidden.rs"]),
     ("rawzip", &["archive.rs", "crosswalk/bulk.rs", "sandbox/bulk.rs"]),
     ("roff", &["cli/man.rs"]),
-    ("rpassword", &["cli/auth.rs"]),
+    ("rpassword", &["cli/auth/"]),
     ("rust_xlsxwriter", &["console/mend/workbook.rs", "report/"]),
     ("saphyr_parser", &["manifest/"]),
     ("serde_yaml", &["manifest/yaml/document.rs"]),

@@ -1,5 +1,7 @@
 //! `attache auth`: stores credentials, says whom they belong to and what they allow, and removes them.
 
+mod args;
+
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
@@ -7,9 +9,11 @@ use anyhow::anyhow;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::args::{AuthArgs, AuthCommand, ReadArgs, TargetArgs};
+pub use self::args::{AuthArgs, AuthCommand};
+use super::args::{ReadArgs, TargetArgs};
 use super::config::{self, Access, DEFAULT_PROFILE, NewProfile, UserFile};
 use super::failure::{Failure, OrExit};
+use super::show_config::kind;
 use super::stdio;
 use super::values::Output;
 use crate::check;
@@ -17,7 +21,7 @@ use crate::crm::{lacking_scopes, scopes};
 use crate::exit::Exit;
 use crate::manifest;
 use crate::reply::{Reply, StopBecause, Verdict};
-use crate::text::{escape_for_terminal, system_words};
+use crate::text::{escape_for_terminal, mask_secrets, system_words};
 use crate::units;
 use crate::zoho::{Client, Organisation, Secret, Target, TokenOptions, User, Where, log_in};
 
@@ -31,6 +35,7 @@ pub fn run(args: &AuthArgs) -> Result<Exit, Failure> {
     match &args.command {
         AuthCommand::Login { target } => login(target),
         AuthCommand::Status { manifest, target, read, output } => status(manifest.as_deref(), target, read, *output),
+        AuthCommand::List { names, output } => list(*names, *output),
         AuthCommand::Logout { profile } => logout(profile.as_deref().unwrap_or(DEFAULT_PROFILE)),
     }
 }
@@ -61,6 +66,14 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
         .accounts()
         .ok_or_else(|| Failure::usage(anyhow!("name the server that gives out tokens: --accounts-url URL")))?;
     let http = config::http(args, args.ca_file.clone()).map_err(Failure::usage)?;
+    let replaced = stored_place(&path, name);
+    if let Some(place) = &replaced {
+        let shown = escape_for_terminal(name);
+        let _ = writeln!(
+            io::stderr(),
+            "note: there is a profile {shown} ({place}), which this login replaces; --profile with another name keeps both"
+        );
+    }
     let mut answers = Prompter::new();
     let client_id = answers.secret("Client id", "ZOHO_CLIENT_ID", Echo::On)?;
     let client_secret = answers.secret("Client secret", "ZOHO_CLIENT_SECRET", Echo::Off)?;
@@ -84,11 +97,94 @@ fn login(args: &TargetArgs) -> Result<Exit, Failure> {
     config::store_profile(&path, name, &new).map_err(Failure::usage)?;
     let _ = writeln!(
         io::stderr(),
-        "stored the profile {} in {}; attache auth status shows it",
+        "{} the profile {} in {}; attache auth status shows it",
+        if replaced.is_some() { "replaced" } else { "stored" },
         escape_for_terminal(name),
         path.display()
     );
     Ok(Exit::Done)
+}
+
+/// Where a stored profile leads to, if there is one of this name.
+fn stored_place(path: &Path, name: &str) -> Option<String> {
+    let user = UserFile::load(path).ok()?;
+    user.profiles.get(name).map(|profile| shown_place(&profile.place))
+}
+
+/// Where a profile leads to, for people.
+fn shown_place(place: &Where) -> String {
+    let named = place.dc.map(|dc| dc.to_string()).or_else(|| place.api_domain.clone());
+    let named = named.or_else(|| place.accounts_url.clone()).unwrap_or_else(|| "no target".to_owned());
+    mask_secrets(&escape_for_terminal(&named)).into_owned()
+}
+
+/// What `auth list --output json` says.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Profiles")]
+pub(super) struct ProfilesDocument {
+    /// The version of this shape. Fields may be added without a new one.
+    version: u8,
+    /// The file that holds them.
+    file: String,
+    /// The profiles, by name.
+    profiles: Vec<ListedProfile>,
+}
+
+/// A profile as it is listed; never a secret.
+#[derive(Serialize, JsonSchema)]
+struct ListedProfile {
+    /// Its name.
+    name: String,
+    /// Whether it is used where none is named.
+    is_default: bool,
+    /// Its data centre; null where it names an address, or nothing.
+    dc: Option<String>,
+    /// Its address of the API; null where it names none.
+    api_domain: Option<String>,
+    /// What it gets in with; null: nothing.
+    credentials: Option<&'static str>,
+    /// The scopes that it was granted, as far as the login was told.
+    scopes: Vec<String>,
+}
+
+fn list(only_names: bool, form: Output) -> Result<Exit, Failure> {
+    let path = user_file()?;
+    let user = UserFile::load(&path).map_err(Failure::usage)?;
+    if only_names {
+        let names: String = user.profiles.keys().map(|name| format!("{name}\n")).collect();
+        return Ok(stdio::print(&names));
+    }
+    let listed = |(name, profile): (&String, &config::Profile)| ListedProfile {
+        name: name.clone(),
+        is_default: name == DEFAULT_PROFILE,
+        dc: profile.place.dc.map(|dc| dc.to_string()),
+        api_domain: profile.place.api_domain.as_deref().map(|address| mask_secrets(address).into_owned()),
+        credentials: profile.credentials().ok().and_then(|credentials| kind(&credentials)),
+        scopes: profile.scopes.clone(),
+    };
+    let text = match form {
+        Output::Json => {
+            let profiles = user.profiles.iter().map(listed).collect();
+            crate::console::json::pretty(&ProfilesDocument { version: 1, file: path.display().to_string(), profiles })
+                + "\n"
+        }
+        Output::Human if user.profiles.is_empty() => {
+            format!("No profile is stored in {} yet: attache auth login makes one.\n", path.display())
+        }
+        Output::Human => user.profiles.iter().map(|(name, profile)| listed_line(name, profile)).collect(),
+    };
+    Ok(stdio::print(&text))
+}
+
+fn listed_line(name: &str, profile: &config::Profile) -> String {
+    let what = match profile.credentials() {
+        Ok(credentials) => kind(&credentials).unwrap_or("no credentials").to_owned(),
+        Err(missing) => missing,
+    };
+    let scopes = if profile.scopes.is_empty() { String::new() } else { format!(", {}", profile.scopes.join(" ")) };
+    let mark = if name == DEFAULT_PROFILE { "  (used where none is named)" } else { "" };
+    let (name, what) = (escape_for_terminal(name), escape_for_terminal(&what).into_owned());
+    format!("{name:<14}{:<24}{what}{}{mark}\n", shown_place(&profile.place), escape_for_terminal(&scopes))
 }
 
 fn logout(name: &str) -> Result<Exit, Failure> {
@@ -170,7 +266,9 @@ pub(super) struct AuthStatus {
     scopes: Option<Vec<String>>,
     /// How long the present access token lives.
     token_seconds_left: Option<u64>,
-    /// What the manifest needs besides; null where no manifest was named.
+    /// What the manifest needs; null where none was named.
+    needed_scopes: Option<Vec<String>>,
+    /// What the manifest needs besides; null where no manifest was named, or nobody says what was granted.
     missing_scopes: Option<Vec<String>>,
     /// Why something is not known.
     notes: Vec<String>,
@@ -268,6 +366,7 @@ fn ask(client: &Client, target: &Target, access: &Access, needed: Option<&[Strin
         organisation: organisation.map(OrganisationStatus::from),
         scopes: granted,
         token_seconds_left: client.token_time_left().map(|left| left.as_secs()),
+        needed_scopes: needed.map(<[String]>::to_vec),
         missing_scopes: missing,
         notes,
     })
@@ -287,6 +386,8 @@ fn known<T>(
             Verdict::Stop(StopBecause::Credentials | StopBecause::Target) if reply.http_status != Some(404) => {
                 Err(refused(*reply))
             }
+            // Nothing answers, or nobody who can say anything: so would a run find.
+            Verdict::Retry(_) => Err(refused(*reply)),
             _ => {
                 let code = if reply.code.is_empty() { reply.message } else { reply.code };
                 notes.push(format!("{what} is not known: {code} (it takes the scope {scope})"));
@@ -340,7 +441,10 @@ fn human(status: &AuthStatus) -> String {
         lines.push(("Token", format!("lives {} more", units::duration(std::time::Duration::from_secs(seconds)))));
     }
     match status.missing_scopes.as_deref() {
-        None => {}
+        None => {
+            let needed = status.needed_scopes.as_ref().map(|needed| needed.join(", "));
+            lines.extend(needed.map(|needed| ("Manifest", format!("needs {needed}"))));
+        }
         Some([]) => lines.push(("Manifest", "the scopes suffice".to_owned())),
         Some(missing) => lines.push(("Manifest", format!("lacks {}", missing.join(", ")))),
     }
@@ -377,6 +481,7 @@ mod tests {
             organisation: Some(organisation.into()),
             scopes: Some(words("ZohoCRM.modules.ALL")),
             token_seconds_left: Some(3120),
+            needed_scopes: Some(words("ZohoCRM.modules.attachments.CREATE")),
             missing_scopes: Some(words("ZohoCRM.modules.attachments.CREATE")),
             notes: Vec::new(),
         };

@@ -36,8 +36,8 @@ const PRIVATE_KEYS: &[&str] = &[
 ///
 /// It holds anything else, allows more than the user does, or names a root outside its own folder.
 pub fn beside(manifest: &Path, own: &RunSettings) -> Result<RunSettings, ConfigError> {
-    let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let path = folder.join(FILE_NAME);
+    let path = beside_path(manifest);
+    let folder = path.parent().unwrap_or(Path::new("."));
     let Some((text, _)) = read_small(&path)? else { return Ok(RunSettings::default()) };
     let source = ConfigSource { path: &path, text: &text };
     let mut run = RunSettings::default();
@@ -70,6 +70,12 @@ pub fn beside(manifest: &Path, own: &RunSettings) -> Result<RunSettings, ConfigE
         })?;
     }
     Ok(run)
+}
+
+/// Where the file beside a manifest is looked for.
+pub fn beside_path(manifest: &Path) -> PathBuf {
+    let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder.join(FILE_NAME)
 }
 
 /// The path, if something is there and lies inside, links followed.

@@ -188,7 +188,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Table) -> bool) -> Result<bool, Co
 }
 
 /// As a whole or not at all, readable by its owner alone.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(in crate::cli::config) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     replace_private(path, |file| file.write_all(text.as_bytes()))

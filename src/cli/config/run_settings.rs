@@ -43,6 +43,37 @@ pub struct RunSettings {
 }
 
 impl RunSettings {
+    /// These where they say something, and those of the user's own file where they do not. Modules and headings of both count.
+    #[must_use]
+    pub fn over(self, own: RunSettings) -> RunSettings {
+        let with_own = |mut ours: Vec<String>, theirs: Vec<String>| {
+            ours.extend(theirs);
+            ours
+        };
+        let mut columns = self.columns;
+        for rule in own.columns {
+            if columns.iter().all(|ours| ours.column() != rule.column()) {
+                columns.push(rule);
+            }
+        }
+        RunSettings {
+            concurrency: self.concurrency.or(own.concurrency),
+            rate: self.rate.or(own.rate),
+            bandwidth: self.bandwidth.or(own.bandwidth),
+            credits_per_day: self.credits_per_day.or(own.credits_per_day),
+            max_size: self.max_size.or(own.max_size),
+            strict: self.strict.or(own.strict),
+            allow_empty: self.allow_empty.or(own.allow_empty),
+            allow_identical: self.allow_identical.or(own.allow_identical),
+            allow_rounded_ids: self.allow_rounded_ids.or(own.allow_rounded_ids),
+            custom_modules: with_own(self.custom_modules, own.custom_modules),
+            root: self.root.or(own.root),
+            crosswalks: if self.crosswalks.is_empty() { own.crosswalks } else { self.crosswalks },
+            columns,
+            ignore_columns: self.ignore_columns.or(own.ignore_columns),
+        }
+    }
+
     /// Fills in what the command line and the environment left open.
     pub fn fill(self, run: &mut RunArgs) {
         let (pace, checks) = (&mut run.pace, &mut run.checks);

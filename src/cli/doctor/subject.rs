@@ -52,14 +52,13 @@ impl Subject {
         let mut read = args.read.clone();
         let beside = config::beside(path, &user.run).map_err(Failure::usage)?;
         (pace.concurrency, pace.rate) = (pace.concurrency.or(beside.concurrency), pace.rate.or(beside.rate));
-        for settings in [beside, user.run.clone()] {
-            read.custom_module.extend(settings.custom_modules);
-            read.root = read.root.take().or(settings.root);
-            read.ignore_columns |= settings.ignore_columns.unwrap_or(false);
-            read.add_columns(settings.columns);
-            if read.crosswalk.is_empty() {
-                read.crosswalk = settings.crosswalks;
-            }
+        let settings = beside.over(user.run.clone());
+        read.custom_module.extend(settings.custom_modules);
+        read.root = read.root.take().or(settings.root);
+        read.ignore_columns |= settings.ignore_columns.unwrap_or(false);
+        read.add_columns(settings.columns);
+        if read.crosswalk.is_empty() {
+            read.crosswalk = settings.crosswalks;
         }
         let options = read.options();
         let manifest = manifest::open(&manifest::Input::Path(path.clone()), &options).map_err(Failure::usage)?;

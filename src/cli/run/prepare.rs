@@ -169,8 +169,7 @@ impl Prepared {
             manifest::Input::Path(path) => config::beside(path, &user.run).map_err(Failure::usage)?,
             manifest::Input::Stdin => config::RunSettings::default(),
         };
-        beside.fill(&mut args);
-        user.run.clone().fill(&mut args);
+        beside.over(user.run.clone()).fill(&mut args);
         // A slip in a fault is told before a long manifest is read for it.
         #[cfg(feature = "sandbox")]
         crate::cli::sandbox::parse_faults(&args.sandbox_fault).map_err(Failure::usage)?;
