@@ -1,6 +1,7 @@
 //! `attache auth`: stores credentials, says whom they belong to and what they allow, and removes them.
 
 mod args;
+mod list;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -10,10 +11,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::args::{AuthArgs, AuthCommand};
+pub(super) use self::list::ProfilesDocument;
+use self::list::list;
 use super::args::{ReadArgs, TargetArgs};
 use super::config::{self, Access, DEFAULT_PROFILE, NewProfile, UserFile};
 use super::failure::{Failure, OrExit};
-use super::show_config::kind;
 use super::stdio;
 use super::values::Output;
 use crate::check;
@@ -116,75 +118,6 @@ fn shown_place(place: &Where) -> String {
     let named = place.dc.map(|dc| dc.to_string()).or_else(|| place.api_domain.clone());
     let named = named.or_else(|| place.accounts_url.clone()).unwrap_or_else(|| "no target".to_owned());
     mask_secrets(&escape_for_terminal(&named)).into_owned()
-}
-
-/// What `auth list --output json` says.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Profiles")]
-pub(super) struct ProfilesDocument {
-    /// The version of this shape. Fields may be added without a new one.
-    version: u8,
-    /// The file that holds them.
-    file: String,
-    /// The profiles, by name.
-    profiles: Vec<ListedProfile>,
-}
-
-/// A profile as it is listed; never a secret.
-#[derive(Serialize, JsonSchema)]
-struct ListedProfile {
-    /// Its name.
-    name: String,
-    /// Whether it is used where none is named.
-    is_default: bool,
-    /// Its data centre; null where it names an address, or nothing.
-    dc: Option<String>,
-    /// Its address of the API; null where it names none.
-    api_domain: Option<String>,
-    /// What it gets in with; null: nothing.
-    credentials: Option<&'static str>,
-    /// The scopes that it was granted, as far as the login was told.
-    scopes: Vec<String>,
-}
-
-fn list(only_names: bool, form: Output) -> Result<Exit, Failure> {
-    let path = user_file()?;
-    let user = UserFile::load(&path).map_err(Failure::usage)?;
-    if only_names {
-        let names: String = user.profiles.keys().map(|name| format!("{name}\n")).collect();
-        return Ok(stdio::print(&names));
-    }
-    let listed = |(name, profile): (&String, &config::Profile)| ListedProfile {
-        name: name.clone(),
-        is_default: name == DEFAULT_PROFILE,
-        dc: profile.place.dc.map(|dc| dc.to_string()),
-        api_domain: profile.place.api_domain.as_deref().map(|address| mask_secrets(address).into_owned()),
-        credentials: profile.credentials().ok().and_then(|credentials| kind(&credentials)),
-        scopes: profile.scopes.clone(),
-    };
-    let text = match form {
-        Output::Json => {
-            let profiles = user.profiles.iter().map(listed).collect();
-            crate::console::json::pretty(&ProfilesDocument { version: 1, file: path.display().to_string(), profiles })
-                + "\n"
-        }
-        Output::Human if user.profiles.is_empty() => {
-            format!("No profile is stored in {} yet: attache auth login makes one.\n", path.display())
-        }
-        Output::Human => user.profiles.iter().map(|(name, profile)| listed_line(name, profile)).collect(),
-    };
-    Ok(stdio::print(&text))
-}
-
-fn listed_line(name: &str, profile: &config::Profile) -> String {
-    let what = match profile.credentials() {
-        Ok(credentials) => kind(&credentials).unwrap_or("no credentials").to_owned(),
-        Err(missing) => missing,
-    };
-    let scopes = if profile.scopes.is_empty() { String::new() } else { format!(", {}", profile.scopes.join(" ")) };
-    let mark = if name == DEFAULT_PROFILE { "  (used where none is named)" } else { "" };
-    let (name, what) = (escape_for_terminal(name), escape_for_terminal(&what).into_owned());
-    format!("{name:<14}{:<24}{what}{}{mark}\n", shown_place(&profile.place), escape_for_terminal(&scopes))
 }
 
 fn logout(name: &str) -> Result<Exit, Failure> {
