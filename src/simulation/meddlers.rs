@@ -34,7 +34,7 @@ impl SimMeddler {
     /// Lets it happen before this operation on the disk, if there are results then.
     pub(super) fn meddle_at(self, world: &SimWorld, operation: u64) {
         let (disk, path) = (&world.disk, &world.path);
-        let Some(now) = disk.contents(path) else { return };
+        let Some(now) = disk.contents(path).filter(|_| !world.has_wrong_results()) else { return };
         match self {
             SimMeddler::Renames => disk.meddle_at(operation, Meddling::Rename(path.clone(), aside())),
             SimMeddler::Links => disk.meddle_at(operation, Meddling::Link(path.clone(), aside())),

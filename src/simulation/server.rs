@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::list_habits::{ListHabits, PageQuirk};
 use super::mistakes::{Mistake, is_made};
-use super::wire::{self, SimEntry, WireAnswer};
+use super::wire::{self, ListDialect, SimEntry, WireAnswer};
 use super::wishes::{Wish, WishKind, WishedAttachment};
 use crate::engine::Clock;
 use crate::listing::PageRequest;
@@ -41,6 +41,7 @@ pub(super) struct SimServer {
     /// Its answers have no `Date`, and the clock of the client is wrong.
     pub(super) clockless: bool,
     pub(super) lists: ListHabits,
+    dialect: ListDialect,
     /// By how many seconds the clock of `Created_Time` is behind that of the `Date` header.
     behind: i64,
     pub(super) made: Vec<Made>,
@@ -108,6 +109,7 @@ impl SimServer {
             renames: random.u8(..20) == 0,
             clockless: false,
             lists: ListHabits::default(),
+            dialect: ListDialect::Texts,
             behind: if random.u8(..10) == 0 { random.i64(0..4) } else { 0 },
             made: Vec::new(),
             told: None,
@@ -123,6 +125,7 @@ impl SimServer {
         // Drawn last, so that a world keeps what it had before these were thought of.
         server.clockless = random.u8(..12) == 0;
         server.lists = ListHabits::draw(random);
+        server.dialect = ListDialect::draw(random);
         server
     }
 
@@ -391,7 +394,7 @@ impl SimServer {
             Some(PageQuirk::Twice) => on_page.extend(on_page.get(at).copied()),
             Some(PageQuirk::Cut) | None => {}
         }
-        let mut body = wire::page(&on_page, number, more);
+        let mut body = wire::page(self.dialect, &on_page, number, more);
         if quirk == Some(PageQuirk::Cut) {
             body.truncate(random.usize(..body.len()));
         }

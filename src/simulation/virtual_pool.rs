@@ -16,7 +16,8 @@ use super::wishes::Wish;
 use super::world::SimWorld;
 use crate::cli::run::ports::ResultsJournal;
 use crate::engine::{
-    Ended, Engine, Journal, JournalError, ListQuestion, ListResult, ListTicket, Next, UploadResult, UploadTicket,
+    Ended, Engine, Journal, JournalError, ListQuestion, ListResult, ListTicket, Next, Purpose, UploadResult,
+    UploadTicket,
 };
 use crate::plan::Plan;
 use crate::reply::{PageReply, PresenceReply, Reply, Verdict};
@@ -177,6 +178,7 @@ impl<'a> VirtualPool<'a> {
                 }
                 Next::List(ticket) => {
                     self.watcher.request(self.now())?;
+                    self.check_that_nothing_is_on_its_way(&ticket)?;
                     let news = self.ask(ticket);
                     self.begin(news);
                 }
@@ -195,6 +197,19 @@ impl<'a> VirtualPool<'a> {
         let number = u32::try_from(self.under_way.len()).expect("few requests");
         self.under_way.push(Some(news));
         self.news.push(Reverse((at, number)));
+    }
+
+    /// What is on its way to a record could be taken for what is in doubt there.
+    fn check_that_nothing_is_on_its_way(&self, ticket: &ListTicket) -> Result<(), String> {
+        let record = |job| self.plan.record(job).map(|(_, record)| record);
+        let is_there = |news: &News| match news {
+            News::Replied { ticket: upload, .. } => record(upload.job) == record(ticket.job),
+            _ => false,
+        };
+        match ticket.purpose == Purpose::Settle && self.under_way.iter().flatten().any(is_there) {
+            true => Err(format!("a record is listed for {:?} while a row of it is on its way", ticket.job)),
+            false => Ok(()),
+        }
     }
 
     fn ask(&mut self, ticket: ListTicket) -> (Duration, News) {

@@ -112,20 +112,46 @@ pub(super) struct SimEntry<'a> {
     pub(super) lean: bool,
 }
 
+/// How a version of the API writes its lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ListDialect {
+    /// Sizes are texts, and each page says which it is and what it holds.
+    Texts,
+    /// Sizes are numbers.
+    Numbers,
+    /// Sizes are numbers, and a page says no more than whether another one follows.
+    Terse,
+}
+
+impl ListDialect {
+    /// Draws one, and leaves what is drawn next as it would have been.
+    pub(super) fn draw(random: &fastrand::Rng) -> ListDialect {
+        match random.clone().u8(..4) {
+            0 => ListDialect::Numbers,
+            1 => ListDialect::Terse,
+            _ => ListDialect::Texts,
+        }
+    }
+}
+
 /// A page of a list.
-pub(super) fn page(entries: &[SimEntry<'_>], number: usize, more: bool) -> String {
+pub(super) fn page(dialect: ListDialect, entries: &[SimEntry<'_>], number: usize, more: bool) -> String {
+    let quote = if dialect == ListDialect::Texts { "\"" } else { "" };
     let mut data = String::new();
     for entry in entries {
         let comma = if data.is_empty() { "" } else { "," };
         let SimEntry { id, name, size, url, created, by, lean } = entry;
         let url = url.map_or("null".to_owned(), |url| format!("\"{url}\""));
-        let told = if *lean { String::new() } else { format!(r#""File_Name":"{name}","Size":"{size}","#) };
+        let told = if *lean { String::new() } else { format!(r#""File_Name":"{name}","Size":{quote}{size}{quote},"#) };
         // Writing into a text cannot fail.
         let _ = write!(
             data,
             r#"{comma}{{"id":"{id}",{told}"Created_Time":"{created}","Created_By":{{"id":"{by}"}},"$link_url":{url}}}"#
         );
     }
-    let count = entries.len();
-    format!(r#"{{"data":[{data}],"info":{{"page":{number},"count":{count},"more_records":{more}}}}}"#)
+    let place = match dialect {
+        ListDialect::Terse => String::new(),
+        _ => format!(r#""page":{number},"count":{},"#, entries.len()),
+    };
+    format!(r#"{{"data":[{data}],"info":{{{place}"more_records":{more}}}}}"#)
 }

@@ -258,6 +258,11 @@ impl SimWorld {
         right.is_some()
     }
 
+    /// Whether what stands in the place of the results is not what the last run left.
+    pub(super) fn has_wrong_results(&self) -> bool {
+        self.set_aside.is_some()
+    }
+
     /// The results as they stood before this run began.
     pub(super) fn last_copy(&self) -> Option<Vec<u8>> {
         self.copies.last().cloned()

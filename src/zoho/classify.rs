@@ -329,6 +329,7 @@ mod tests {
             (400, "INVALID_REQUEST_METHOD", "The http request method type is not a valid one", MISTAKE),
             (400, "INVALID_DATA", related, RECORD),
             (415, "INVALID_DATA", "invalid file type", ROW),
+            (400, "INVALID_DATA", "Invalid file type", ROW),
             (415, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "please check the size", ROW),
             // Their variants in other versions and on the way there.
             (413, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "", ROW),
@@ -455,6 +456,47 @@ mod tests {
             (407, "", TARGET),
         ] {
             assert_eq!(classify(Ask::List, &answer(status, code, "")), verdict, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_deletion_is_no_word_about_uploads_and_the_other_way_round() {
+        for (ask, status, code, verdict) in [
+            // That of another request: the caller has looked for the right one already.
+            (Ask::Delete, 200, "SUCCESS", UNREADABLE),
+            (Ask::List, 200, "SUCCESS", PASSING),
+            (Ask::Delete, 400, "INVALID_REQUEST_METHOD", UNLISTED),
+            (Ask::List, 400, "INVALID_REQUEST_METHOD", MISTAKE),
+            (Ask::Delete, 302, "", ELSEWHERE),
+            (Ask::Delete, 401, "", TOKEN_IN_DOUBT),
+            (Ask::Delete, 502, "", SERVER),
+            // Only of a list.
+            (Ask::File, 400, "EXPIRED_VALUE", UNLISTED),
+            (Ask::Link, 400, "TOKEN_BOUND_DATA_MISMATCH", UNLISTED),
+            (Ask::File, 400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", UNLISTED),
+        ] {
+            assert_eq!(classify(ask, &answer(status, code, "")), verdict, "{ask:?} {status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_read_by_the_field_that_it_names() {
+        let refused = |code: &str, param: Option<&str>, path_index| {
+            let error =
+                ApiError { code: code.to_owned(), param: param.map(str::to_owned), path_index, ..ApiError::default() };
+            let content = AnswerContent::Error(error);
+            let (body, retry_after, credits_left, date) = (None, None, None, None);
+            Exchange::Answer(Answer { status: 400, content, body, retry_after, credits_left, date })
+        };
+        for (code, param, path_index, verdict) in [
+            ("LIMIT_EXCEEDED", Some("fields"), None, MISTAKE),
+            ("LIMIT_EXCEEDED", Some("per_page"), None, LIMIT),
+            ("LIMIT_EXCEEDED", None, None, LIMIT),
+            ("INVALID_DATA", None, Some(1), RECORD),
+            ("INVALID_DATA", None, Some(0), UNLISTED),
+        ] {
+            let verdicts = [Ask::File, Ask::List].map(|ask| classify(ask, &refused(code, param, path_index)));
+            assert_eq!(verdicts, [verdict.clone(), verdict], "{code} {param:?} {path_index:?}");
         }
     }
 
