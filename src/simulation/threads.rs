@@ -75,7 +75,7 @@ pub(super) fn work(
         return Err(format!("{} jobs, but the ending counts {:?}", plan.jobs().len(), ending.counts));
     }
     // Once a line could not be written, those after it are not even tried.
-    let unwritten = matches!(fate, Fate::DiskFails(_));
+    let unwritten = matches!(fate, Fate::DiskFails(_) | Fate::Meddled { .. });
     if let Some(job) = state.ended.iter().position(|times| *times != 1)
         && !unwritten
     {

@@ -330,6 +330,8 @@ mod tests {
             (400, "INVALID_DATA", related, RECORD),
             (415, "INVALID_DATA", "invalid file type", ROW),
             (400, "INVALID_DATA", "Invalid file type", ROW),
+            (415, "INVALID_DATA", "nobody has described this", ROW),
+            (401, "INVALID_DATA", "nobody has described this", UNLISTED),
             (415, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "please check the size", ROW),
             // Their variants in other versions and on the way there.
             (413, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "", ROW),
@@ -348,6 +350,8 @@ mod tests {
             (403, "NOT_ENOUGH_CREDITS", "", LIMIT),
             (429, "LIMIT_EXCEEDED", "API credits exhausted", LIMIT),
             (400, "NOT_ALLOWED", "the storage type is unknown", UNLISTED),
+            (400, "INVALID_DATA", "the storage room.pdf is full", UNLISTED),
+            (400, "NOT_ALLOWED", "the size exceeds the limit of the storage", UNLISTED),
             // The token, under all its names.
             (401, "INVALID_TOKEN", "invalid oauth token", TOKEN),
             (401, "INVALID_OAUTHTOKEN", "", TOKEN),
