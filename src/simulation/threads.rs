@@ -261,7 +261,8 @@ impl Observer for Floor<'_> {
             lock(self.world).tell(|| format!("{:?} has ended: {:?}", ended.job, ended.outcome));
             let late = self.state().late.remove(&ended.job);
             if let Some(late) = late {
-                // The pool has let go of the engine by now.
+                // The pool has let go of the engine by now, and others have time to be given something to do.
+                sync::sleep(Duration::from_secs(3));
                 let _ = self.journal.finish(&late);
             }
         }

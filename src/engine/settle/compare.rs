@@ -320,7 +320,11 @@ mod tests {
         assert_eq!(found(std::slice::from_ref(&ours), &[by(7)], &[]), ["uncertain 1"]);
         assert_eq!(found(std::slice::from_ref(&ours), &[by(8)], &[]), ["absent"]);
         let before = Listed { created: Some(SENT - 1), ..by(7) };
-        assert_eq!(found(&[ours], &[before], &[]), ["absent"]);
+        assert_eq!(found(std::slice::from_ref(&ours), &[before], &[]), ["absent"]);
+        let new_file = Listed { created_by: Some(ServiceId::new(7)), ..listed(1, "a", 5, SENT) };
+        assert_eq!(found(&[ours], &[new_file], &[]), ["absent"], "a file is no link");
+        let file_of_ours = Suspect { author: Some(ServiceId::new(7)), ..file("a", 5) };
+        assert_eq!(found(&[file_of_ours], &[by(7)], &[]), ["absent"], "a link is no file");
     }
 
     #[test]
