@@ -262,3 +262,23 @@ fn paths_are_read_from_the_tables_folder_wherever_the_files_are_given() {
         assert_eq!(done.rows, wanted, "{places:?}");
     }
 }
+
+#[test]
+fn ids_of_15_and_of_18_characters_are_the_same_id_in_tables_and_in_names_of_files() {
+    let table = format!(
+        "Id,ParentId,Name\n00P5g00000AAA01,{CONTACT},a.pdf\n00P5g00000AAA02EAH,{},b.pdf\n00P5g00000AAA03EAH,{CONTACT},c.pdf\n",
+        &CONTACT[..15]
+    );
+    let case = ExportCase::new()
+        .file("WE/Attachment.csv", table)
+        .file("WE/Attachments/00P5g00000AAA01EAH.pdf", "a")
+        .file("WE/Attachments/00P5g00000AAA02", "b")
+        .file("WE/Attachments/00P5g00000AAA03", "one")
+        .file("WE/Attachments/00P5g00000AAA03EAH", "two");
+    let done = case.collect("salesforce", &["WE"]);
+    assert_eq!(done.rows.len(), 2, "{:?}", done.left_out);
+    assert!(done.rows[1].starts_with(&format!("Contacts|{}|WE/Attachments/00P5g00000AAA02|", &CONTACT[..15])));
+    // Which of the two files is the right one nobody knows.
+    assert_eq!(done.left_out.len(), 3, "{:?}", done.left_out);
+    assert!(done.left_out.iter().all(|line| line.ends_with("|file-twice")), "{:?}", done.left_out);
+}
