@@ -336,13 +336,12 @@ impl Counting {
         }
         self.first_sent = line.sent_at.map(|at| self.first_sent.map_or(at, |first| first.min(at))).or(self.first_sent);
         self.last_finished = self.last_finished.max(line.finished_at);
-        // What is gone has no place in the counts of what is there.
-        if is_aside && line.status == Status::Deleted {
-            return;
-        }
         if is_aside {
-            module.records.extend(line.record.parse::<u64>());
-            self.created_by.extend(line.created_by);
+            // What is gone has no place in the counts of what is there.
+            if line.status != Status::Deleted {
+                module.records.extend(line.record.parse::<u64>());
+                self.created_by.extend(line.created_by);
+            }
             return;
         }
         if !is_in_place(line.status) {
@@ -437,7 +436,8 @@ impl Counting {
 impl ReportCause {
     /// What is said of all its rows: our own words for a code of our own, else those of the service.
     pub(super) fn said(&self) -> &str {
-        self.meaning.filter(|_| is_own(&self.code)).unwrap_or(&self.message)
+        let told = if self.status == Status::Deleted { "it was taken back" } else { &self.message };
+        self.meaning.filter(|_| is_own(&self.code)).unwrap_or(told)
     }
 }
 

@@ -23,7 +23,11 @@ fn statuses(case: &Case) -> Vec<String> {
 #[test]
 fn a_module_is_tried_alone_and_the_rest_goes_later() {
     let (case, service) = (pilot(), RunningSandbox::with_faults(&[]));
-    service.run(&case, &["--only", "module=Contacts,Deals"]).exits(0).says("3 rows of Contacts, Deals");
+    service
+        .run(&case, &["--only", "module=Contacts,Deals"])
+        .exits(0)
+        .says("3 rows of Contacts, Deals")
+        .says("3 rows were not chosen for this run");
     assert_eq!(statuses(&case), ["not_sent", "not_sent", "not_sent", "uploaded", "uploaded", "uploaded"]);
     assert_eq!(case.column("m.results.csv", "code")[..3], ["not-selected", "not-selected", "not-selected"]);
     service.run(&case, &[]).exits(0).says("All 6 rows are attached");

@@ -346,7 +346,8 @@ fn execute(
     let exit = status::of_run(&ending, totals, &signal);
     let over = SummaryInput { plan: plan.facts(), run: &run_id, ending: &ending, seen: &seen, totals, exit };
     let mut summary = Summary::of(&over);
-    summary.next = next_steps::next_steps(&summary, &prepared.args.target);
+    let not_selected = totals.map_or(0, |totals| u64::from(totals.not_selected));
+    summary.next = next_steps::next_steps(&summary, &prepared.args.target, not_selected);
     note_run(prepared, &over, started, &tally_of(&finished));
     show_summary(prepared, &summary);
     finished.map(|_| exit).map_err(|error| unfinished(error, &run_id)).or_exit(Exit::Results)

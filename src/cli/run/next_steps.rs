@@ -6,10 +6,11 @@ use crate::cli::args::TargetArgs;
 use crate::cli::command_line::CommandLine;
 use crate::console::summary::{NextStep, RowCounts, StopFacts, Summary};
 use crate::outcome::{OwnCode, Status, is_temporary};
-use crate::units::counted;
+use crate::units::{count, counted};
 
-/// What comes next, what the program cannot do by itself first. `target` is what the run was given.
-pub(super) fn next_steps(summary: &Summary, target: &TargetArgs) -> Vec<NextStep> {
+/// What comes next, what the program cannot do by itself first. `target` is what the run was given, `not_selected` how many of
+/// the rows that were not sent were not chosen for it.
+pub(super) fn next_steps(summary: &Summary, target: &TargetArgs, not_selected: u64) -> Vec<NextStep> {
     let RowCounts { failed, in_doubt, unknown, not_sent, invalid, deleted, deleting, .. } = summary.overall;
     let on_results = |command: &str| CommandLine::new(command).file(Path::new(&summary.results));
     let passing = passing_failures(summary);
@@ -41,11 +42,17 @@ pub(super) fn next_steps(summary: &Summary, target: &TargetArgs) -> Vec<NextStep
         )));
     }
     steps.extend(summary.stopped.as_ref().and_then(|stopped| behind(stopped, target)));
-    if in_doubt + not_sent + passing + summary.over_limit > 0 {
+    if in_doubt + not_sent.saturating_sub(not_selected) + passing + summary.over_limit > 0 {
         steps.push(NextStep::new(match summary.rehearsal {
             true => "The next rehearsal begins anew, unless --results names the file that this one wrote",
             false => "Run the same command again to go on: what is done costs no request",
         }));
+    }
+    if not_selected > 0 && !summary.rehearsal {
+        steps.push(NextStep::new(format!(
+            "{} not chosen for this run: the same command without --only, --lines and --sample, or another plan, sends them",
+            if not_selected == 1 { "1 row was".to_owned() } else { format!("{} rows were", count(not_selected)) }
+        )));
     }
     if summary.rehearsal {
         let text = "This was a rehearsal: nothing left this machine. The real run names a target, as --dc eu does";
@@ -99,7 +106,7 @@ mod tests {
 
     fn steps(summary: &Summary) -> Vec<String> {
         let target = TargetArgs { profile: Some("client b".to_owned()), ..TargetArgs::default() };
-        next_steps(summary, &target).iter().map(ToString::to_string).collect()
+        next_steps(summary, &target, 0).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -130,6 +137,19 @@ mod tests {
         assert_eq!(steps.len(), 5, "{steps:?}");
         let ways = ["--resend unknown", "--resend failed", "attache undo", "--keep-credits", "again to go on"];
         assert!(steps.iter().zip(ways).all(|(step, way)| step.contains(way)), "{steps:?}");
+    }
+
+    #[test]
+    fn what_was_not_chosen_is_not_sent_by_the_same_command() {
+        let summary =
+            example(&large(), &ending(&[(Status::Uploaded, 2), (Status::NotSent, 5)]), Vec::new(), Exit::Done);
+        let steps = |not_selected| {
+            let steps = next_steps(&summary, &TargetArgs::default(), not_selected);
+            steps.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let all = steps(5);
+        assert!(all.len() == 1 && all[0].starts_with("5 rows were not chosen") && all[0].contains("--only"), "{all:?}");
+        assert_eq!(steps(4).len(), 2);
     }
 
     #[test]
