@@ -26,6 +26,9 @@ pub(super) enum SheetFlaw {
     Gone,
 }
 
+/// The number of a row, its cells, and what is odd about some of them, by column.
+pub(super) type SheetRow<'s> = (u32, &'s StringRecord, &'s [(usize, SheetFlaw)]);
+
 impl SheetTable {
     /// Reads a sheet and takes its first row for the heading.
     ///
@@ -46,7 +49,7 @@ impl SheetTable {
     }
 
     /// The next row in which something stands: its number, its cells, and what is odd about some of them.
-    pub(super) fn next(&mut self) -> Option<(u32, &StringRecord, &[(usize, SheetFlaw)])> {
+    pub(super) fn next(&mut self) -> Option<SheetRow<'_>> {
         let number = loop {
             let row = self.sheet.next()?;
             self.record.clear();
