@@ -39,6 +39,9 @@ const EXAMPLES: usize = 10;
 /// Rows of each reason to leave some out that are listed.
 const LEFT_OUT_LISTED: usize = 200;
 
+/// Hands on every row of a plan once more.
+type PlanRows<'r> = &'r mut dyn FnMut(&mut dyn FnMut(&SavedRow)) -> io::Result<()>;
+
 /// Where a report on a plan comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PlanOrigin {
@@ -244,11 +247,7 @@ impl PlanReport {
     }
 
     /// Writes the workbook. It lists every row, so `rows` hands on all rows of the plan once more.
-    pub fn write_xlsx(
-        &self,
-        rows: &mut dyn FnMut(&mut dyn FnMut(&SavedRow)) -> io::Result<()>,
-        out: impl io::Write + io::Seek + Send,
-    ) -> io::Result<()> {
+    pub fn write_xlsx(&self, rows: PlanRows<'_>, out: impl io::Write + io::Seek + Send) -> io::Result<()> {
         xlsx::write(self, rows, out).map_err(|error| match error {
             rust_xlsxwriter::XlsxError::IoError(error) => error,
             error => io::Error::other(error),

@@ -275,7 +275,7 @@ fn the_workbook_has_every_row_with_its_ids_as_text() {
     assert!(formulas.rows().flatten().all(String::is_empty));
     let left = workbook.worksheet_range("Not sent").expect("the sheet");
     assert_eq!(left.rows().count(), 1 + 3 + 20);
-    assert_eq!(left.rows().last().expect("a row")[10], Data::String("file-missing".to_owned()));
+    assert_eq!(left.rows().next_back().expect("a row")[10], Data::String("file-missing".to_owned()));
 }
 
 #[test]

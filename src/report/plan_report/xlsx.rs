@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use jiff::Timestamp;
 use rust_xlsxwriter::{ExcelDateTime, Workbook, Worksheet, XlsxError};
 
-use super::{PlanReport, wording};
+use super::{PlanReport, PlanRows, wording};
 use crate::plan::saved::{PlannedAction, SavedRow};
 use crate::report::sheets::{Formats, RowSheets, cut, head, on_paper};
 
@@ -30,11 +30,7 @@ const COLUMNS: [(&str, u16); 11] = [
 ];
 
 /// Writes the workbook. `rows` hands on every row of the plan.
-pub(super) fn write(
-    report: &PlanReport,
-    rows: &mut dyn FnMut(&mut dyn FnMut(&SavedRow)) -> io::Result<()>,
-    out: impl Write + Seek + Send,
-) -> Result<(), XlsxError> {
+pub(super) fn write(report: &PlanReport, rows: PlanRows<'_>, out: impl Write + Seek + Send) -> Result<(), XlsxError> {
     let build = || {
         let (mut workbook, formats) = (Workbook::new(), Formats::new());
         summary(workbook.add_worksheet().set_name(SUMMARY)?, report, &formats)?;
