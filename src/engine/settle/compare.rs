@@ -343,6 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn what_has_come_since_a_row_was_proved_absent_is_new_whatever_its_time() {
+        let had = [ServiceId::new(1)];
+        let row = || Suspect { had: Some(&had), ..file("a", 5) };
+        let old = |id| listed(id, "a", 5, SENT - 10 * GREY);
+        assert_eq!(found(&[row()], &[old(1)], &[]), ["absent"], "it was there before");
+        assert_eq!(found(&[row()], &[old(2)], &[]), ["uncertain 2"], "nobody knows whose it is");
+    }
+
+    #[test]
+    fn two_names_are_the_same_however_their_accents_are_written_and_not_for_their_accents_alone() {
+        assert!(same_name("re\u{301}sume\u{301}", "r\u{e9}sum\u{e9}"));
+        // Neither is in the form that is compared.
+        assert!(same_name("a\u{323}\u{302}", "\u{e2}\u{323}"));
+        assert!(!same_name("re\u{301}sume\u{301}", "an other e\u{301}") && !same_name("a", "b"));
+    }
+
+    #[test]
     fn an_attachment_that_the_results_hold_already_is_nobody_elses() {
         assert_eq!(found(&[file("a", 5)], &[listed(1, "a", 5, SENT)], &[1]), ["absent"]);
         assert_eq!(found(&[file("a", 5)], &[listed(1, "a", 5, SENT), listed(2, "a", 5, SENT)], &[1]), ["found 2"]);

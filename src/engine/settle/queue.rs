@@ -162,3 +162,51 @@ impl SettleQueue {
         self.at_the_end.remove(&(doubt.due, record));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Elapsed {
+        Duration::from_secs(seconds)
+    }
+
+    fn queued(queue: &SettleQueue, turn: Turn) -> Vec<(Elapsed, RecordIx)> {
+        queue.queued(turn).collect()
+    }
+
+    #[test]
+    fn a_record_is_listed_once_for_all_its_rows_when_the_last_of_them_is_due() {
+        let (one, other) = (RecordIx(1), RecordIx(2));
+        let mut queue = SettleQueue::default();
+        queue.add(one, JobId(10), at(5), Turn::Soon);
+        queue.add(one, JobId(11), at(9), Turn::AtTheEnd);
+        queue.add(other, JobId(12), at(7), Turn::AtTheEnd);
+        // A row of an earlier run is settled soon, and takes the others of its record along.
+        assert_eq!(queued(&queue, Turn::Soon), [(at(9), one)]);
+        assert_eq!(queued(&queue, Turn::AtTheEnd), [(at(7), other)]);
+        assert_eq!((queue.rows(), queue.records(), queue.all_queued()), (3, 2, vec![one, other]));
+        assert!(!queue.remove(one, JobId(10)) && queue.remove(one, JobId(11)), "then none of its rows is left");
+        assert_eq!((queue.rows(), queue.records(), queue.all_queued()), (1, 1, vec![other]));
+    }
+
+    #[test]
+    fn a_row_that_joins_late_starts_the_reading_afresh_and_a_failed_one_begins_later() {
+        let record = RecordIx(1);
+        let mut queue = SettleQueue::default();
+        queue.add(record, JobId(10), at(5), Turn::AtTheEnd);
+        queue.listing(record);
+        assert!(queue.all_queued().is_empty(), "it is being listed");
+        queue.read_again(record, at(8), vec![JobId(10)]);
+        assert_eq!(queue.absent_at_first(record), Some(&[JobId(10)][..]));
+        queue.add(record, JobId(11), at(6), Turn::AtTheEnd);
+        assert_eq!((queue.absent_at_first(record), queued(&queue, Turn::Soon)), (None, vec![(at(8), record)]));
+        queue.listing(record);
+        queue.postpone(record, at(20), 2);
+        assert_eq!((queue.failures(record), queued(&queue, Turn::Soon)), (2, vec![(at(20), record)]));
+        queue.give_up(record);
+        assert_eq!((queue.rows(), queue.all_queued()), (2, Vec::new()), "its rows stay in doubt");
+    }
+}
