@@ -261,7 +261,7 @@ mod tests {
     fn plain(folder: &Path) -> FileSource {
         let path = folder.join("a.txt");
         std::fs::write(&path, TEXT).expect("written");
-        let facts = FileFacts::of(&path.metadata().expect("there"));
+        let facts = FileFacts::at(&path);
         FileSource::plain(path, facts)
     }
 
@@ -272,7 +272,7 @@ mod tests {
         let mut found: Option<Member> = None;
         let mut each = |entry: crate::archive::DirectoryEntry<'_>| found = entry.member.ok();
         read_directory(File::open(&path).expect("open"), &mut each).expect("a directory");
-        let on_disk = FileFacts::of(&path.metadata().expect("there"));
+        let on_disk = FileFacts::at(&path);
         let member = found.expect("usable");
         let facts = FileFacts { size: member.size(), ..on_disk };
         FileSource { member: Some(member), ..FileSource::plain(path, facts) }
@@ -336,7 +336,7 @@ mod tests {
         let at = bytes.windows(TEXT.len()).position(|window| window == TEXT).expect("stored as it is");
         bytes[at + 3] ^= 1;
         std::fs::write(&source.path, &bytes).expect("written");
-        let on_disk = FileFacts::of(&source.path.metadata().expect("there"));
+        let on_disk = FileFacts::at(&source.path);
         let damaged = FileSource { facts: FileFacts { size: source.facts.size, ..on_disk }, ..source };
         let read = read(&damaged);
         assert!(matches!(&read, Err(FileTrouble::Read(why)) if why.contains("CRC")), "{read:?}");

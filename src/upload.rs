@@ -227,6 +227,13 @@ impl FileFacts {
         let facts = FileFacts::of(metadata);
         if cfg!(unix) { Ok(facts) } else { Ok(FileFacts { identity: Identity::of(file)?.id, ..facts }) }
     }
+
+    /// The facts of the file that a path leads to.
+    #[cfg(test)]
+    pub fn at(path: &std::path::Path) -> FileFacts {
+        let file = std::fs::File::open(path).expect("a file");
+        FileFacts::of_open(&file, &file.metadata().expect("metadata")).expect("told")
+    }
 }
 
 /// Where the bytes of a file lie and what the check saw of them: all that a sender needs to send just these bytes.

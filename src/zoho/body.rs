@@ -181,7 +181,7 @@ mod tests {
     fn file_of(bytes: &[u8]) -> (tempfile::NamedTempFile, FileFacts) {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(bytes).expect("written");
-        let facts = FileFacts::of(&file.as_file().metadata().expect("metadata"));
+        let facts = FileFacts::at(file.path());
         (file, facts)
     }
 

@@ -31,7 +31,7 @@ fn content(bytes: &[u8]) -> MultipartStream {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("content");
     std::fs::write(&path, bytes).expect("written");
-    let facts = FileFacts::of(&std::fs::metadata(&path).expect("metadata"));
+    let facts = FileFacts::at(&path);
     MultipartStream { _folder: folder, path, facts }
 }
 

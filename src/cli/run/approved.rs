@@ -289,7 +289,8 @@ mod tests {
     fn the_command_for_a_plan_is_the_one_that_saved_it() {
         let typed = ["run", "m 1.csv", "-n", "--dc", "eu", "--save-plan", "p.json", "--skip-invalid"];
         let line = command(typed.iter().map(|word| (*word).to_owned()), "p.json");
-        assert_eq!(line.to_string(), "attache run 'm 1.csv' --dc eu --skip-invalid --plan p.json");
+        let quote = if cfg!(windows) { '"' } else { '\'' };
+        assert_eq!(line.to_string(), format!("attache run {quote}m 1.csv{quote} --dc eu --skip-invalid --plan p.json"));
         let typed = ["run", "m.csv", "--dry-run", "--save-plan=p.json"];
         let line = command(typed.iter().map(|word| (*word).to_owned()), "p.json");
         assert_eq!(line.to_string(), "attache run m.csv --plan p.json");
