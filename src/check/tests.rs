@@ -22,12 +22,14 @@ impl CheckFolder {
     fn new() -> CheckFolder {
         let folder = tempfile::tempdir().unwrap();
         let here = CheckFolder { folder };
-        for name in
-            ["a.pdf", "b.pdf", "docs/a.pdf", "docs/Ünï.txt", "docs/UPPER.TXT", " blank .pdf", "setup.exe", "aux.txt"]
-        {
+        for name in ["a.pdf", "b.pdf", "docs/a.pdf", "docs/Ünï.txt", "docs/UPPER.TXT", " blank .pdf", "setup.exe"] {
             here.write(name, b"content");
         }
         here.write("empty.pdf", b"");
+        // On Windows this is a device, whatever folder it is in.
+        if cfg!(unix) {
+            here.write("aux.txt", b"content");
+        }
         here
     }
 
