@@ -229,6 +229,10 @@ impl FileFacts {
     }
 
     /// The facts of the file that a path leads to.
+    ///
+    /// # Panics
+    ///
+    /// There is no such file.
     #[cfg(test)]
     pub fn at(path: &std::path::Path) -> FileFacts {
         let file = std::fs::File::open(path).expect("a file");
