@@ -28,6 +28,7 @@ use crate::reply::{Listed, Reply};
 use crate::results::{self, findings_of, read};
 use crate::units;
 use crate::upload::{RecordId, ServiceId};
+use crate::verify::content::ContentCheck;
 use crate::verify::lookup::{Verified, VerifyScope, VerifyService, VerifyStep, verify};
 use crate::verify::sample::{self, Sample};
 use crate::verify::show::VerifyContext;
@@ -306,12 +307,16 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
     written.context("cannot write to standard output").map_err(Failure::usage)
 }
 
-/// Rows that could not be asked about outweigh rows that are not as they should be: the proof has a hole.
+/// Rows that could not be asked about, and bytes that could not be had, outweigh rows that are not as they should be: the proof has a hole.
 fn exit(verified: &Verified, signal: Option<Exit>) -> Exit {
+    let lacks_bytes = || {
+        let mut checks = verified.rows.iter().filter_map(|row| row.content.as_deref());
+        checks.any(ContentCheck::is_without_download)
+    };
     match &verified.stop {
         Some(stop) => requests::exit(stop, signal),
+        None if verified.count("unchecked") > 0 || lacks_bytes() => Exit::Unsettled,
         None if verified.is_sound() => Exit::Done,
-        None if verified.count("unchecked") > 0 => Exit::Unsettled,
         None => Exit::SomeFailed,
     }
 }

@@ -55,6 +55,14 @@ pub enum NotCompared {
     Unasked,
 }
 
+impl ContentCheck {
+    /// Whether the service did not give the bytes, so that nothing is known of them.
+    pub fn is_without_download(&self) -> bool {
+        use NotCompared::{Compressed, NoDownload, OtherLength};
+        matches!(self, ContentCheck::NotCompared(NoDownload(_) | Compressed(_) | OtherLength { .. }))
+    }
+}
+
 impl NotCompared {
     /// The word in every output.
     pub fn as_str(&self) -> &'static str {
