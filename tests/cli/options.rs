@@ -8,6 +8,7 @@ use attache::internals::sandbox::SandboxOptions;
 
 use crate::case::Case;
 use crate::raw::{Raw, Step, answer, error, success};
+#[cfg(unix)]
 use crate::resume::wait_until;
 use crate::service::RunningSandbox;
 

@@ -7,6 +7,7 @@ use attache::internals::sandbox::{SandboxCredentials, SandboxOptions};
 
 use crate::case::{Case, Done};
 use crate::raw::{Raw, Step, answer, error};
+#[cfg(unix)]
 use crate::resume::wait_until;
 use crate::service::RunningSandbox;
 

@@ -139,6 +139,7 @@ impl RunningSandbox {
     }
 
     /// Waits until the sandbox has counted so much.
+    #[cfg(unix)]
     pub fn wait_for(&self, is_reached: impl Fn(&Stats) -> bool) {
         let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while !is_reached(&self.stats()) {

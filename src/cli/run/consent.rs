@@ -48,17 +48,22 @@ pub(in crate::cli) struct ConsentWords<'a> {
 ///
 /// Somebody could be asked but is not there: the process runs in the background of its terminal, or no answer came.
 pub(in crate::cli) fn ask_person(words: &ConsentWords<'_>) -> Result<bool, Failure> {
-    let ConsentWords { verb, what, nothing, .. } = words;
     match ControllingTerminal::open().or_exit(Exit::Usage)? {
         // Cron, a CI job, a service.
         ControllingTerminal::None => Ok(true),
         #[cfg(unix)]
-        ControllingTerminal::Background => Err(Failure::usage(anyhow!(
-            "{what} was put into the background of a terminal, where nobody can be asked whether to {verb}; add --yes to \
-             {verb} without asking, or run it in the foreground. {nothing}"
-        ))),
+        ControllingTerminal::Background => Err(in_background(words)),
         ControllingTerminal::Foreground(terminal) => put(terminal, words, PATIENCE),
     }
+}
+
+#[cfg(unix)]
+fn in_background(words: &ConsentWords<'_>) -> Failure {
+    let ConsentWords { verb, what, nothing, .. } = words;
+    Failure::usage(anyhow!(
+        "{what} was put into the background of a terminal, where nobody can be asked whether to {verb}; add --yes to {verb} \
+         without asking, or run it in the foreground. {nothing}"
+    ))
 }
 
 /// Whose CRM, and how many rows.

@@ -1,7 +1,6 @@
 //! Tokens that expire, are revoked, or are asked for too often, with many threads at once.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -305,7 +304,7 @@ fn a_shared_token_that_others_can_read_is_not_used() {
     let folder = tempfile::tempdir().expect("a folder");
     let shared = || TokenOptions { cache_folder: Some(folder.path().to_owned()), ..eager() };
     send(&client_of(&receiver, refreshing(), shared()));
-    let is_token = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
+    let is_token = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "json");
     let files = std::fs::read_dir(folder.path()).expect("a folder").map(|file| file.expect("an entry").path());
     let tokens: Vec<_> = files.filter(|path| is_token(path)).collect();
     assert_eq!(tokens.len(), 1);
