@@ -145,8 +145,8 @@ pub(super) fn write<D: Disk>(
 /// Puts the new file in the place of the old one, or of none. The new one is locked before it gets there, so that at no
 /// moment it can be taken by somebody else.
 pub(super) fn replace<D: Disk>(disk: &D, fresh: &Fresh<D>, path: &Path, old: Option<D::File>) -> io::Result<()> {
-    // Windows replaces no file that is open. Elsewhere the old one stays locked until the new one is there.
-    let old = if cfg!(windows) { None } else { old };
+    // Windows replaces no file that is open: it is closed first. Elsewhere it stays locked until the new one is there.
+    let old = old.filter(|_| !cfg!(windows));
     let placed = claim(disk, fresh).and_then(|()| disk.rename(&fresh.temp, path));
     drop(old);
     if placed.is_err() {
