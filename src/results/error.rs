@@ -276,6 +276,6 @@ mod tests {
     #[test]
     fn a_file_that_another_program_holds_is_to_be_closed_there() {
         let held = ResultsError::io("open", Path::new("a.results.csv"), io::Error::from_raw_os_error(32));
-        assert!(held.to_string().ends_with("close it in the other program and run again"), "{held}");
+        assert!(held.to_string().ends_with("another program has it open; close it there and try again"), "{held}");
     }
 }
