@@ -113,14 +113,16 @@ const SPLIT: &str =
 
 /// Opens the file, or says why not and what to do. A pipe may be as long as it likes here, and is cut off while it is read.
 fn open(path: &Path) -> Result<File, (String, &'static str)> {
+    // Windows opens no folder, and says only that it may not be opened.
+    if path.is_dir() {
+        return Err(("it is a folder".to_owned(), "name the file itself"));
+    }
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = opened.map_err(|error| {
         (format!("it cannot be read: {}", system_words(&error)), "check its name; attache crosswalk makes such a file")
     })?;
     let most = SheetBounds::default().file;
-    if metadata.is_dir() {
-        Err(("it is a folder".to_owned(), "name the file itself"))
-    } else if metadata.is_file() && metadata.len() > most {
+    if metadata.is_file() && metadata.len() > most {
         let size = crate::units::size(metadata.len());
         Err((format!("it has {size}, and a crosswalk may have {} GiB", most >> 30), SPLIT))
     } else {

@@ -368,11 +368,12 @@ fn is_other_sheet(path: &Path) -> bool {
 /// The file and, unless it is a pipe, what it was like when it was opened.
 fn open_file(path: &Path) -> Result<(File, Option<FileFacts>), ManifestError> {
     let unreadable = |error| ManifestError::Unreadable(path.to_owned(), error);
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
+    // Windows opens no folder, and says only that it may not be opened.
+    if path.is_dir() {
         return Err(ManifestError::Folder(path.to_owned()));
     }
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_file() && metadata.len() > MAX_BYTES {
         return Err(ManifestError::TooLarge(path.to_owned(), metadata.len()));
     }
