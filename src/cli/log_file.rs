@@ -168,15 +168,17 @@ mod tests {
     #[test]
     fn the_command_is_told_as_it_was_typed_without_secrets() {
         let line = |args: &[&str]| command_line(args.iter().map(|arg| (*arg).to_owned()));
+        let quoted = |word: &str| if cfg!(windows) { format!("\"{word}\"") } else { format!("'{word}'") };
         assert_eq!(
             line(&["/usr/bin/attache", "run", "my list.csv", "--dc", "eu"]),
-            "attache run 'my list.csv' --dc eu"
+            format!("attache run {} --dc eu", quoted("my list.csv"))
         );
-        assert_eq!(line(&["attache", "sandbox", "--token", "t-1"]), "attache sandbox --token '***'");
-        assert_eq!(line(&["attache", "sandbox", "--token=t-1"]), "attache sandbox '--token=***'");
+        let hidden = format!("attache sandbox --token {}", quoted("***"));
+        assert_eq!(line(&["attache", "sandbox", "--token", "t-1"]), hidden);
+        assert_eq!(line(&["attache", "sandbox", "--token=t-1"]), format!("attache sandbox {}", quoted("--token=***")));
         assert_eq!(
             line(&["attache", "auth", "status", "--api-domain", "https://me:pw@h.example"]),
-            "attache auth status --api-domain 'https://***@h.example'"
+            format!("attache auth status --api-domain {}", quoted("https://***@h.example"))
         );
     }
 }
