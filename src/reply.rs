@@ -33,6 +33,15 @@ impl<V> Reply<V> {
         let Reply { verdict, code, message, http_status, took, retry_after, credits_left } = self;
         Reply { verdict: verdict.into(), code, message, http_status, took, retry_after, credits_left }
     }
+
+    /// What was said, the code first.
+    pub fn answer_text(&self) -> String {
+        match (self.code.as_str(), self.message.as_str()) {
+            ("", message) => message.to_owned(),
+            (code, message) if message.is_empty() || message == code => code.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        }
+    }
 }
 
 /// The classes of an answer.

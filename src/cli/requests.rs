@@ -11,7 +11,7 @@ use crate::console::gauge::Gauge;
 use crate::engine::requests::{RequestEngine, RequestFailure, RequestHandler, RequestPolicy, RequestStop};
 use crate::engine::{Elapsed, Notice, PauseReason};
 use crate::exit::Exit;
-use crate::reply::{Reply, StopBecause};
+use crate::reply::StopBecause;
 use crate::units;
 use crate::zoho::{Client, HttpOptions, TokenOptions};
 
@@ -115,9 +115,9 @@ pub fn policy(pace: &PaceArgs, user: &UserFile) -> RequestPolicy {
 pub fn stopped(stop: &RequestStop, policy: &RequestPolicy) -> String {
     match stop {
         RequestStop::Signal => "interrupted".to_owned(),
-        RequestStop::Service { because, reply } => format!("{} ({})", words(reply), advice(*because)),
+        RequestStop::Service { because, reply } => format!("{} ({})", reply.answer_text(), advice(*because)),
         RequestStop::NoAnswer { reply } => {
-            format!("no request got an answer of use, the last one: {}", words(reply))
+            format!("no request got an answer of use, the last one: {}", reply.answer_text())
         }
         RequestStop::LongWait { wait } => {
             format!("the service asks for a pause of {}; run the same command again after that", units::duration(*wait))
@@ -141,7 +141,7 @@ pub fn stopped(stop: &RequestStop, policy: &RequestPolicy) -> String {
         RequestStop::Refusals { count, reply } => format!(
             "the service refused {} in a row in a way that is not documented: {}",
             units::counted(*count, "request"),
-            words(reply)
+            reply.answer_text()
         ),
     }
 }
@@ -162,13 +162,5 @@ fn advice(because: StopBecause) -> &'static str {
         StopBecause::Target => "check the address, the proxy and the certificate",
         StopBecause::Disk => "make room or mend the disk",
         StopBecause::OurMistake => "this is a mistake in attache: please report it with this answer",
-    }
-}
-
-fn words(reply: &Reply) -> String {
-    match (reply.code.as_str(), reply.message.as_str()) {
-        (code, "") => code.to_owned(),
-        ("", message) => message.to_owned(),
-        (code, message) => format!("{code}: {message}"),
     }
 }

@@ -6,7 +6,7 @@ use super::answers::{self, AttachmentList, ServiceModule, UploadCall};
 use super::jobs::{DoctorAnswer, DoctorJob};
 use crate::engine::Elapsed;
 use crate::engine::requests::{RequestEngine, RequestFailure, RequestHandler, RequestJob as _, RequestStop};
-use crate::reply::{Reply, StopBecause};
+use crate::reply::StopBecause;
 use crate::upload::RecordId;
 use crate::zoho::{Organisation, User};
 
@@ -35,17 +35,8 @@ impl<T> Learnt<T> {
     fn of_failure(failure: &RequestFailure) -> Learnt<T> {
         match failure {
             RequestFailure::Tolerated { because: StopBecause::Scope, .. } => Learnt::NoScope,
-            other => Learnt::Refused(words(other.reply())),
+            other => Learnt::Refused(other.reply().answer_text()),
         }
-    }
-}
-
-/// What the service said, its code first.
-pub(super) fn words(reply: &Reply) -> String {
-    match (reply.code.as_str(), reply.message.as_str()) {
-        ("", message) => message.to_owned(),
-        (code, message) if message.is_empty() || message == code => code.to_owned(),
-        (code, message) => format!("{code}: {message}"),
     }
 }
 

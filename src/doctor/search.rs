@@ -15,7 +15,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::answers::{self, Deletion};
-use super::inquiry::{is_in_the_way, words};
+use super::inquiry::is_in_the_way;
 use super::jobs::{DoctorAnswer, DoctorJob, IDS};
 use crate::crosswalk::bulk::{self, BulkPage, BulkState};
 use crate::crosswalk::cost::{LookupSize, LookupWay, choose_way};
@@ -336,7 +336,7 @@ impl RecordSearch {
                 let of_bulk = !matches!(job, DoctorJob::Exist(..));
                 self.fail(engine, at, SearchFailure::NoScope { of_bulk });
             }
-            (_, failure) => self.fail(engine, at, SearchFailure::Refused(words(failure.reply()))),
+            (_, failure) => self.fail(engine, at, SearchFailure::Refused(failure.reply().answer_text())),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::judge::{Judgement, judge};
 use super::ports::{UndoAnswer, UndoJob, UndoJournal, UndoPolicy, UndoPort, UndoService, unwritten};
-use super::state::{DeletionProof, ModuleDeletions, RecordState, RowStage, RowState, may_be_gone, said};
+use super::state::{DeletionProof, ModuleDeletions, RecordState, RowStage, RowState, may_be_gone};
 use super::{Gone, LeftAlone, UndoEnd, UndoRow, UndoWork, Undone};
 use crate::engine::Elapsed;
 use crate::engine::brakes::failure_streaks::{RunStreak, StreakVerdict};
@@ -232,7 +232,7 @@ impl<'a> Undoing<'a> {
         match failure {
             RequestFailure::InDoubt { reply, .. } => {
                 let state = &mut self.rows[row as usize];
-                state.doubt = Some(said(&reply));
+                state.doubt = Some(reply.answer_text());
                 state.stage = RowStage::Waiting;
             }
             RequestFailure::Refused { by, reply } if may_be_gone(&reply) => {
@@ -241,7 +241,7 @@ impl<'a> Undoing<'a> {
             }
             RequestFailure::Refused { by, reply } => self.refused(engine, row, by, &reply),
             RequestFailure::GaveUp { reply, .. } | RequestFailure::Tolerated { reply, .. } => {
-                self.end(engine, row, UndoEnd::LeftAlone(LeftAlone::GaveUp(said(&reply))));
+                self.end(engine, row, UndoEnd::LeftAlone(LeftAlone::GaveUp(reply.answer_text())));
             }
         }
         let proof = self.proof(row);
@@ -252,7 +252,7 @@ impl<'a> Undoing<'a> {
     }
 
     fn refused(&mut self, engine: &mut RequestEngine<UndoJob>, row: u32, by: FailedBy, reply: &Reply) {
-        let words = said(reply);
+        let words = reply.answer_text();
         self.end(engine, row, UndoEnd::LeftAlone(LeftAlone::Refused(words.clone())));
         if !self.proof(row).is_allowed {
             self.refused_at_first.get_or_insert(words);
@@ -267,7 +267,7 @@ impl<'a> Undoing<'a> {
         let streak = &mut self.modules.entry(Arc::clone(module)).or_default().streak;
         match self.streak.refusal(streak, by, &reply.code) {
             StreakVerdict::GoOn => {}
-            StreakVerdict::CloseModule => self.close_module(engine, module, &said(reply)),
+            StreakVerdict::CloseModule => self.close_module(engine, module, &reply.answer_text()),
             StreakVerdict::StopForRecords(count) | StreakVerdict::StopForUnlisted(count) => {
                 engine.stop(RequestStop::Refusals { count, reply: Box::new(reply.clone()) });
             }
@@ -338,14 +338,14 @@ impl<'a> Undoing<'a> {
         let state = &mut self.rows[row as usize];
         let end = match (state.doubt.take(), state.refusal.take()) {
             (Some(doubt), _) => UndoEnd::InDoubt(doubt),
-            (None, Some((_, reply))) => UndoEnd::LeftAlone(LeftAlone::Refused(said(&reply))),
-            (None, None) => UndoEnd::LeftAlone(LeftAlone::GaveUp(said(failure.reply()))),
+            (None, Some((_, reply))) => UndoEnd::LeftAlone(LeftAlone::Refused(reply.answer_text())),
+            (None, None) => UndoEnd::LeftAlone(LeftAlone::GaveUp(failure.reply().answer_text())),
         };
         self.end(engine, row, end);
     }
 
     fn list_failed(&mut self, engine: &mut RequestEngine<UndoJob>, record: u32, failure: &RequestFailure) {
-        let words = said(failure.reply());
+        let words = failure.reply().answer_text();
         self.leave_record(engine, record, &|| LeftAlone::NoList(words.clone()));
         let RequestFailure::Refused { by, reply } = failure else { return };
         // A record that was deleted has taken its attachments with it, and says nothing about the others.

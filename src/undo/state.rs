@@ -67,12 +67,3 @@ pub(super) struct ModuleDeletions {
 pub(super) fn may_be_gone(reply: &Reply) -> bool {
     reply.code == "INVALID_DATA" || reply.http_status == Some(404)
 }
-
-/// What the service said, code and words.
-pub(super) fn said(reply: &Reply) -> String {
-    match (reply.code.as_str(), reply.message.as_str()) {
-        (code, "") => code.to_owned(),
-        ("", message) => message.to_owned(),
-        (code, message) => format!("{code}: {message}"),
-    }
-}

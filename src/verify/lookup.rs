@@ -441,7 +441,7 @@ impl<'a> Looking<'a> {
     }
 
     fn list_failed(&mut self, engine: &mut RequestEngine<VerifyJob>, record: u32, failure: &RequestFailure) {
-        let said = words(failure.reply());
+        let said = failure.reply().answer_text();
         self.leave_unchecked(record, &said);
         let RequestFailure::Refused { by, reply } = failure else { return };
         // Records that were deleted since are what a verification finds out, and no reason to end it.
@@ -516,7 +516,7 @@ impl RequestHandler<VerifyJob, VerifyAnswer> for Looking<'_> {
                     Ok(_) => return,
                     Err(failure) => {
                         let reply = failure.reply();
-                        census.refused(words(reply), REACH_CODES.contains(&reply.code.as_str()))
+                        census.refused(reply.answer_text(), REACH_CODES.contains(&reply.code.as_str()))
                     }
                 };
                 self.follow_census(engine, step);
@@ -535,7 +535,7 @@ impl RequestHandler<VerifyJob, VerifyAnswer> for Looking<'_> {
             }
             (VerifyJob::Content { row, .. }, Ok(VerifyAnswer::Content(check))) => self.content_done(row, check),
             (VerifyJob::Content { row, .. }, outcome) => {
-                let said = outcome.err().map(|failure| words(failure.reply())).unwrap_or_default();
+                let said = outcome.err().map(|failure| failure.reply().answer_text()).unwrap_or_default();
                 self.content_done(row, ContentCheck::NotCompared(NotCompared::NoDownload(said)));
             }
         }
@@ -549,15 +549,6 @@ impl Looking<'_> {
         self.streak.success(&mut self.modules.entry(Arc::clone(&asked.module)).or_default().streak);
         let compared = compare(&self.work.rows_of(asked), listed);
         self.note(record, compared, false);
-    }
-}
-
-/// What the service said, code and words.
-fn words(reply: &Reply) -> String {
-    match (reply.code.as_str(), reply.message.as_str()) {
-        (code, "") => code.to_owned(),
-        ("", message) => message.to_owned(),
-        (code, message) => format!("{code}: {message}"),
     }
 }
 

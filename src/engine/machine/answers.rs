@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::ends::{answer_text, internal_error};
+use super::ends::internal_error;
 use super::{AfterStop, Engine};
 use crate::engine::brakes::circuit_breaker::BreakerChange;
 use crate::engine::brakes::failure_streaks::StreakVerdict;
@@ -179,7 +179,7 @@ impl Engine<'_> {
             self.scheduler.prove(module);
         }
         let Some(streak) = self.module_streaks.get_mut(usize::from(module)) else { return };
-        let answer_text = answer_text(reply);
+        let answer_text = reply.answer_text();
         match self.run_streak.refusal(streak, by, &reply.code) {
             StreakVerdict::GoOn => {}
             StreakVerdict::CloseModule => self.close_module(module, answer_text),
@@ -317,6 +317,6 @@ pub(super) fn temporary<V>(because: RetryBecause, reply: Reply<V>) -> Reply<V> {
         RetryBecause::LocalShortage => OwnCode::LocalShortage,
         RetryBecause::NotConnected | RetryBecause::TokenRenewed | RetryBecause::Passing => OwnCode::NotConnected,
     };
-    let message = if code.as_str() == reply.code { reply.message } else { answer_text(&reply) };
+    let message = if code.as_str() == reply.code { reply.message } else { reply.answer_text() };
     Reply { code: code.into(), message, ..reply }
 }

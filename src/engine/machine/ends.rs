@@ -81,12 +81,13 @@ impl Engine<'_> {
                     Some(last) => last.code.clone(),
                     None => OwnCode::AnswerLost.into(),
                 };
-                let message =
-                    last.map(answer_text).unwrap_or_else(|| "an earlier run sent it and heard no answer".to_owned());
+                let message = last
+                    .map(Reply::answer_text)
+                    .unwrap_or_else(|| "an earlier run sent it and heard no answer".to_owned());
                 (Status::InDoubt, code, format!("{message}{}", PriorRefusal::LOOKED_UP_NEXT))
             }
             progress => {
-                let last = progress.and_then(|progress| progress.last.as_ref()).map(answer_text);
+                let last = progress.and_then(|progress| progress.last.as_ref()).map(Reply::answer_text);
                 self.not_sent(id, interrupted, last)
             }
         };
@@ -110,14 +111,6 @@ impl Engine<'_> {
             _ => why,
         };
         (Status::NotSent, code.into(), message)
-    }
-}
-
-pub(super) fn answer_text<V>(reply: &Reply<V>) -> String {
-    match (reply.code.as_str(), reply.message.as_str()) {
-        ("", message) => message.to_owned(),
-        (code, "") => code.to_owned(),
-        (code, message) => format!("{code}: {message}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use hashbrown::{HashMap, HashSet};
 
 use super::answers::temporary;
-use super::ends::{answer_text, internal_error};
+use super::ends::internal_error;
 use super::{AfterStop, Engine, FirstRequest, FirstTry};
 use crate::engine::list_inquiry::{InquiryStep, ListInquiry, RecordList};
 use crate::engine::policy::IfExists;
@@ -180,7 +180,7 @@ impl Engine<'_> {
             }
             Refusal::Retry(RetryBecause::Passing) => self.ask_about_another(now, first, record, &reply),
             Refusal::Retry(_) => self.stop_for_no_answer(&reply),
-            Refusal::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
+            Refusal::Stop(StopBecause::Scope) => self.unlistable(&reply.answer_text(), record, out),
             Refusal::Stop(because) if self.waits_for_credits(now, because, &reply) => {
                 self.first = FirstRequest::Due(FirstTry { at: now, ..first });
             }
@@ -209,7 +209,7 @@ impl Engine<'_> {
         self.stop(
             AfterStop::Settle,
             StopCause::ServiceDown,
-            format!("the first request got no answer of use: {}", answer_text(reply)),
+            format!("the first request got no answer of use: {}", reply.answer_text()),
             "Check the connection and the address, then run the same command again.",
             None,
         );
@@ -261,7 +261,7 @@ impl Engine<'_> {
                     self.fail_untouched_rows(record, &temporary(because, reply), out);
                 }
             }
-            Refusal::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
+            Refusal::Stop(StopBecause::Scope) => self.unlistable(&reply.answer_text(), record, out),
             Refusal::Stop(because) if self.waits_for_credits(now, because, &reply) => {
                 self.baselines.delayed.insert((now, record));
             }

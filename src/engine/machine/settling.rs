@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Engine;
-use super::ends::{answer_text, internal_error};
+use super::ends::internal_error;
 use crate::engine::list_inquiry::RecordList;
 use crate::engine::policy::Assume;
 use crate::engine::settle::compare::{self, Evidence, Suspect};
@@ -59,8 +59,8 @@ impl Engine<'_> {
     ) {
         let record = ticket.record;
         match reply.verdict {
-            Refusal::Failed(_) => self.give_up_listing(record, &answer_text(&reply), out),
-            Refusal::Stop(StopBecause::Scope) => self.unlistable(&answer_text(&reply), record, out),
+            Refusal::Failed(_) => self.give_up_listing(record, &reply.answer_text(), out),
+            Refusal::Stop(StopBecause::Scope) => self.unlistable(&reply.answer_text(), record, out),
             Refusal::Stop(because) if self.waits_for_credits(now, because, &reply) => {
                 self.doubts.postpone(record, now, self.doubts.failures(record));
                 self.free(record);

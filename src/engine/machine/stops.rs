@@ -1,6 +1,5 @@
 //! How a run stops before its last row, and what it says about it.
 
-use super::ends::answer_text;
 use super::{AfterStop, Engine, NextTask, Phase};
 use crate::engine::brakes::circuit_breaker::BreakerChange;
 use crate::engine::{Elapsed, Notice, PauseReason, Purpose, StopCause, Stopped};
@@ -55,7 +54,7 @@ impl Engine<'_> {
             StopBecause::Credentials | StopBecause::Target | StopBecause::Disk => AfterStop::End,
             StopBecause::Scope | StopBecause::Limit | StopBecause::OurMistake => AfterStop::Settle,
         };
-        self.stop(then, StopCause::Service(because), answer_text(reply), advice, None);
+        self.stop(then, StopCause::Service(because), reply.answer_text(), advice, None);
     }
 
     pub(super) fn stop_for_failures(&mut self, failed: u32, of: u32) {
