@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::archive::MemberReader;
 use crate::checksum::{ChecksumDifference, Checksums, Hashing};
 use crate::content::{Fingerprint, FingerprintKind, Fingerprinter};
-use crate::text::system_words;
+use crate::text::{is_held_by_another, is_shortage, system_words};
 use crate::upload::{FileFacts, FileSource};
 
 /// Why a file could not be sent, or not to its end.
@@ -61,31 +61,6 @@ impl fmt::Display for FileTrouble {
             FileTrouble::Busy => f.write_str("another program holds the file at this moment"),
         }
     }
-}
-
-/// Whether the machine has run out of file handles, which passes by itself when fewer things happen at once.
-#[cfg(unix)]
-pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS))
-}
-
-#[cfg(windows)]
-pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    const TOO_MANY_OPEN_FILES: i32 = 4;
-    const TOO_MANY_SOCKETS: i32 = 10024;
-    matches!(error.raw_os_error(), Some(TOO_MANY_OPEN_FILES | TOO_MANY_SOCKETS))
-}
-
-#[cfg(not(any(unix, windows)))]
-pub(crate) fn is_shortage(_error: &io::Error) -> bool {
-    false
-}
-
-/// Whether another program has the file open, or a part of it locked, so that nobody else gets at it (Windows).
-pub(crate) fn is_held_by_another(error: &io::Error) -> bool {
-    const SHARING_VIOLATION: i32 = 32;
-    const LOCK_VIOLATION: i32 = 33;
-    cfg!(windows) && matches!(error.raw_os_error(), Some(SHARING_VIOLATION | LOCK_VIOLATION))
 }
 
 /// A file that is open and, so far, the one that was checked. All reads go through this handle, never the path again.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::paths::{PlaceError, preflight};
 use crate::file_id::Identity;
-use crate::open_file::is_held_by_another;
+use crate::text::is_held_by_another;
 
 /// What has become of the path under which a file was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::disk::{Disk as _, RealDisk};
 use super::paths::{announcement_of, folder_lock_of, folder_of, results_of_announcement};
-use crate::open_file::is_held_by_another;
+use crate::text::is_held_by_another;
 use crate::upload::RowKey;
 
 /// How long the lock of the folder is waited for. Who has it needs moments.

@@ -8,11 +8,13 @@
 //! | break lines | `wrap.rs` |
 //! | guess what a mistyped name stands for | `nearest.rs` |
 //! | write bytes in hexadecimal | `hex.rs` |
-//! | say why the system refused something | `system_words.rs` |
+//! | tell whether two names are one, however their accents are written | `same_name.rs` |
+//! | say why the system refused something, and whether that passes | `system_words.rs` |
 
 mod hex;
 mod mask;
 mod nearest;
+mod same_name;
 mod system_words;
 mod terminal;
 mod wrap;
@@ -20,7 +22,8 @@ mod wrap;
 pub(crate) use self::hex::hex;
 pub(crate) use self::mask::{mask_secrets, masked_excerpt, with_passwords_starred};
 pub(crate) use self::nearest::nearest;
-pub(crate) use self::system_words::system_words;
+pub(crate) use self::same_name::same_name;
+pub(crate) use self::system_words::{is_held_by_another, is_shortage, system_words};
 pub(crate) use self::terminal::{
     escape_for_terminal, escape_lines_for_terminal, is_unsafe, shorten_for_terminal, strip_for_terminal,
 };

@@ -1,4 +1,4 @@
-//! What the system says of a file or a connection, in words for people.
+//! What the system says of a file or a connection: in words for people, and whether it is something that passes.
 //!
 //! The system's own words are in the language of the machine, differ between Linux, Windows and macOS, end in a number
 //! (`os error 2`), and seldom say what to do. All messages take theirs from here; `tests/tidy.rs` sees to it.
@@ -22,10 +22,10 @@ pub(crate) fn system_words(error: &Error) -> String {
 
 /// The words for what happens to people. Anything else is rare, and then the system's words are better than none.
 fn known(error: &Error) -> Option<&'static str> {
-    if is_held_open(error) {
+    if is_held_by_another(error) {
         return Some("another program has it open; close it there and try again");
     }
-    if is_short_of_handles(error) {
+    if is_shortage(error) {
         return Some("too many files are open on this machine at once");
     }
     Some(match error.kind() {
@@ -70,18 +70,29 @@ const DENIED: &str = "its rights do not allow it, or the terminal may not use th
 #[cfg(not(any(windows, target_os = "macos")))]
 const DENIED: &str = "its rights do not allow it";
 
-/// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`, which have no kind of their own.
-fn is_held_open(error: &Error) -> bool {
-    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
+/// Whether the machine has run out of file handles, which passes by itself when fewer things happen at once.
+#[cfg(unix)]
+pub(crate) fn is_shortage(error: &Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS))
 }
 
-/// `EMFILE` and `ENFILE`, `ERROR_TOO_MANY_OPEN_FILES`: no kind either.
-fn is_short_of_handles(error: &Error) -> bool {
-    match error.raw_os_error() {
-        Some(23 | 24) => cfg!(unix),
-        Some(4) => cfg!(windows),
-        _ => false,
-    }
+#[cfg(windows)]
+pub(crate) fn is_shortage(error: &Error) -> bool {
+    const TOO_MANY_OPEN_FILES: i32 = 4;
+    const TOO_MANY_SOCKETS: i32 = 10024;
+    matches!(error.raw_os_error(), Some(TOO_MANY_OPEN_FILES | TOO_MANY_SOCKETS))
+}
+
+#[cfg(not(any(unix, windows)))]
+pub(crate) fn is_shortage(_error: &Error) -> bool {
+    false
+}
+
+/// Whether another program has the file open, or a part of it locked, so that nobody else gets at it (Windows).
+pub(crate) fn is_held_by_another(error: &Error) -> bool {
+    const SHARING_VIOLATION: i32 = 32;
+    const LOCK_VIOLATION: i32 = 33;
+    cfg!(windows) && matches!(error.raw_os_error(), Some(SHARING_VIOLATION | LOCK_VIOLATION))
 }
 
 /// The text without the numbers of the system's errors, ` (os error 2)`, and without the full stop that Windows ends a

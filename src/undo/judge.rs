@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::UndoRow;
 use crate::reply::Listed;
-use crate::verify::compare::same_name;
+use crate::text::same_name;
 
 /// What a list says.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,10 +1,9 @@
 //! What a record's list says about the rows that were sent there. Pure.
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::{VerifyFinding, VerifyRow};
 use crate::outcome::Status;
 use crate::reply::Listed;
+use crate::text::same_name;
 use crate::upload::ServiceId;
 
 /// What came of one row.
@@ -25,11 +24,6 @@ pub struct Attached {
     pub id: ServiceId,
     /// Its size in bytes, where that is told.
     pub size: Option<u64>,
-}
-
-/// Equal under NFC: what macOS decomposes is the same name to people and to the service's search.
-pub fn same_name(a: &str, b: &str) -> bool {
-    a == b || a.nfc().eq(b.nfc())
 }
 
 /// Judges the rows of a record by its list; one answer for each row, in their order.

@@ -260,6 +260,6 @@ impl VerifyRow {
             (Some(expected), Some(listed)) => expected == listed,
             _ => true,
         };
-        listed.url.is_none() && size_agrees && compare::same_name(&self.name, &listed.name)
+        listed.url.is_none() && size_agrees && crate::text::same_name(&self.name, &listed.name)
     }
 }

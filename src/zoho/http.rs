@@ -14,8 +14,7 @@ use super::answer::{self, Answer, Arrived, MAX_BODY};
 use super::classify::{Exchange, TransportError};
 use super::encoding;
 use super::hosts::Base;
-use crate::open_file::is_shortage;
-use crate::text::{strip_for_terminal, system_words};
+use crate::text::{is_shortage, strip_for_terminal, system_words};
 
 /// Larger writes gain nothing; smaller ones cost processor time.
 const OUTPUT_BUFFER: usize = 128 * 1024;

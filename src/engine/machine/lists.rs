@@ -10,7 +10,6 @@ use super::ends::internal_error;
 use super::{AfterStop, Engine, FirstRequest, FirstTry};
 use crate::engine::list_inquiry::{InquiryStep, ListInquiry, RecordList};
 use crate::engine::policy::IfExists;
-use crate::engine::settle::compare::same_name;
 use crate::engine::{
     Clock, Dispatch, Elapsed, Ended, Job, JobId, ListResult, ListTicket, Notice, Purpose, RecordClaims, RecordIx,
     StopCause,
@@ -18,6 +17,7 @@ use crate::engine::{
 use crate::listing::ListPage;
 use crate::outcome::{OwnCode, Status};
 use crate::reply::{Listed, PageReply, PresenceReply, Refusal, Reply, RetryBecause, StopBecause};
+use crate::text::same_name;
 use crate::units;
 use crate::upload::ServiceId;
 

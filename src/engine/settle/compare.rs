@@ -6,10 +6,9 @@
 //! record together; what is left over and agrees only in part makes a row uncertain, and an uncertain row is neither
 //! adopted nor sent again.
 
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
-
 use crate::engine::Descriptor;
 use crate::reply::Listed;
+use crate::text::same_name;
 use crate::upload::ServiceId;
 
 /// A row in doubt.
@@ -186,12 +185,6 @@ fn agreement_of(descriptor: &Descriptor<'_>, listed: &Listed) -> Agreement {
     }
 }
 
-/// Whether two names are the same but for how their accents are written.
-pub fn same_name(left: &str, right: &str) -> bool {
-    let plain = |name: &str| is_nfc_quick(name.chars()) == IsNormalized::Yes;
-    left == right || (!(plain(left) && plain(right)) && left.nfc().eq(right.nfc()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -349,14 +342,6 @@ mod tests {
         let old = |id| listed(id, "a", 5, SENT - 10 * GREY);
         assert_eq!(found(&[row()], &[old(1)], &[]), ["absent"], "it was there before");
         assert_eq!(found(&[row()], &[old(2)], &[]), ["uncertain 2"], "nobody knows whose it is");
-    }
-
-    #[test]
-    fn two_names_are_the_same_however_their_accents_are_written_and_not_for_their_accents_alone() {
-        assert!(same_name("re\u{301}sume\u{301}", "r\u{e9}sum\u{e9}"));
-        // Neither is in the form that is compared.
-        assert!(same_name("a\u{323}\u{302}", "\u{e2}\u{323}"));
-        assert!(!same_name("re\u{301}sume\u{301}", "an other e\u{301}") && !same_name("a", "b"));
     }
 
     #[test]
