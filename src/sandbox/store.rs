@@ -69,9 +69,8 @@ pub(super) struct AttachmentStore {
 struct StoredEntry {
     attachment: Attachment,
     visible_from: Instant,
-    is_deleted: bool,
-    /// When, in seconds of the server's clock since 1970; 0 where an earlier server did it.
-    deleted: i64,
+    /// When it was deleted, in seconds of the server's clock since 1970, 0 where an earlier server did it; `None`: it was not.
+    deleted: Option<i64>,
 }
 
 /// The first id of a store; each further one is one more.
@@ -147,7 +146,7 @@ impl AttachmentStore {
     pub(super) fn list(&self, parent: &Parent, at: Instant) -> Vec<&Attachment> {
         let places = self.by_record.get(parent).map_or(&[][..], Vec::as_slice);
         let entries = places.iter().filter_map(|place| self.entries.get(*place));
-        let shown = entries.filter(|e| !e.is_deleted && e.visible_from <= at).map(|e| &e.attachment);
+        let shown = entries.filter(|e| e.deleted.is_none() && e.visible_from <= at).map(|e| &e.attachment);
         match self.order {
             ListOrder::NewestFirst => shown.rev().collect(),
             ListOrder::OldestFirst => shown.collect(),
@@ -165,7 +164,7 @@ impl AttachmentStore {
         is_shown: impl Fn(&Attachment) -> bool,
     ) -> (Vec<&Attachment>, bool) {
         let is_there =
-            |entry: &&StoredEntry| !entry.is_deleted && until.is_some_and(|until| entry.visible_from <= until);
+            |entry: &&StoredEntry| entry.deleted.is_none() && until.is_some_and(|until| entry.visible_from <= until);
         let mut entries: Box<dyn Iterator<Item = &StoredEntry>> = match newest_first {
             true => Box::new(self.entries.iter().rev()),
             false => Box::new(self.entries.iter()),
@@ -193,12 +192,12 @@ impl AttachmentStore {
 
     /// Every attachment that was not deleted.
     pub(super) fn alive(&self) -> impl Iterator<Item = &Attachment> {
-        self.entries.iter().filter(|entry| !entry.is_deleted).map(|entry| &entry.attachment)
+        self.entries.iter().filter(|entry| entry.deleted.is_none()).map(|entry| &entry.attachment)
     }
 
     /// What was deleted, and when.
     pub(super) fn deleted(&self) -> impl Iterator<Item = (&Attachment, i64)> {
-        self.entries.iter().filter(|entry| entry.is_deleted).map(|entry| (&entry.attachment, entry.deleted))
+        self.entries.iter().filter_map(|entry| Some((&entry.attachment, entry.deleted?)))
     }
 
     /// Every attachment ever created, deleted ones too.
@@ -210,27 +209,21 @@ impl AttachmentStore {
     fn of(&self, parent: &Parent) -> impl Iterator<Item = &Attachment> {
         let places = self.by_record.get(parent).map_or(&[][..], Vec::as_slice);
         let entries = places.iter().filter_map(|place| self.entries.get(*place));
-        entries.filter(|entry| !entry.is_deleted).map(|entry| &entry.attachment)
+        entries.filter(|entry| entry.deleted.is_none()).map(|entry| &entry.attachment)
     }
 
     fn put(&mut self, attachment: Attachment) {
         let parent = Parent { module: attachment.module.clone(), record: attachment.record.clone() };
         self.by_record.entry(parent).or_default().push(self.entries.len());
         self.room = self.room.saturating_sub(attachment.size);
-        self.entries.push(StoredEntry {
-            attachment,
-            visible_from: Instant::now() + self.lag,
-            is_deleted: false,
-            deleted: 0,
-        });
+        self.entries.push(StoredEntry { attachment, visible_from: Instant::now() + self.lag, deleted: None });
     }
 
     fn mark_deleted(&mut self, id: &str, now: i64) {
         // Ids are given in order, so that they stand in order too.
         let place = self.entries.binary_search_by(|entry| entry.attachment.id.as_str().cmp(id));
         if let Some(entry) = place.ok().and_then(|place| self.entries.get_mut(place)) {
-            entry.is_deleted = true;
-            entry.deleted = now;
+            entry.deleted = Some(now);
         }
     }
 
