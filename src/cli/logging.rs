@@ -18,13 +18,7 @@ struct Logger {
 
 /// Logs from now on: to standard error as far as the user wants it, and all of it into `file`.
 pub fn start(screen: Screen, file: Option<LogFile>) {
-    let most = match (&file, screen.quiet, screen.verbose) {
-        (Some(_), ..) => LevelFilter::Debug,
-        (None, true, _) => LevelFilter::Error,
-        (None, false, 0) => LevelFilter::Warn,
-        (None, false, 1) => LevelFilter::Info,
-        (None, false, _) => LevelFilter::Debug,
-    };
+    let most = if file.is_some() { LevelFilter::Debug } else { shown(screen) };
     // Only a second call in one process could fail; the first logger then goes on.
     if log::set_boxed_logger(Box::new(Logger { screen, file })).is_ok() {
         log::set_max_level(most);
@@ -36,15 +30,19 @@ fn is_ours(target: &str) -> bool {
     target == "attache" || target.starts_with("attache::")
 }
 
+/// How much the screen shows.
+fn shown(screen: Screen) -> LevelFilter {
+    match (screen.quiet, screen.verbose) {
+        (true, _) => LevelFilter::Error,
+        (false, 0) => LevelFilter::Warn,
+        (false, 1) => LevelFilter::Info,
+        (false, _) => LevelFilter::Debug,
+    }
+}
+
 /// Whether the screen shows a record.
 fn is_shown(target: &str, level: Level, screen: Screen) -> bool {
-    let most = match (screen.quiet, screen.verbose) {
-        (true, _) => Level::Error,
-        (false, 0) => Level::Warn,
-        (false, 1) => Level::Info,
-        (false, _) => Level::Debug,
-    };
-    target != ON_RECORD && level <= most
+    target != ON_RECORD && level <= shown(screen)
 }
 
 impl Log for Logger {
