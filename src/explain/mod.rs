@@ -1,9 +1,8 @@
 //! What each code means and what to do about it: the pages of `attache explain`.
 //!
 //! The texts about a manifest's problems stand with their codes in `problem`; `outcomes` has those of the codes in the
-//! results, `plan` those of what a plan says of rows, `findings` those of a verification, `statuses` and `exits` those of the two kinds of
-//! status. Here is only how they are found and
-//! shown.
+//! results, `plan` those of what a plan says, `findings` those of a verification, `statuses` and `exits` those of the two kinds
+//! of status. Here is only how they are found and shown.
 
 pub mod doctor_checks;
 pub mod exits;
