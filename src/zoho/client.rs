@@ -278,8 +278,7 @@ impl Client {
         let address = format!("{}/{attachment}", address(&lease.target, module, record));
         let request = self.agent.get(address).header("authorization", authorization(&lease.token));
         let note = RequestNote::of(&request);
-        let exchange = self.note_headers(http::exchange_without_content(request.call()));
-        request_log::tell(note, &exchange, &lease.token);
+        let exchange = self.heard(note, &lease, http::exchange_without_content(request.call()));
         presence_reply(&exchange, || self.reply(Ask::List, &exchange, &lease, format_args!("")))
     }
 
@@ -293,8 +292,7 @@ impl Client {
         let address = format!("{}/{attachment}", address(&lease.target, module, record));
         let request = self.agent.delete(address).header("authorization", authorization(&lease.token));
         let note = RequestNote::of(&request);
-        let exchange = self.note_headers(http::exchange_of_change(request.call()));
-        request_log::tell(note, &exchange, &lease.token);
+        let exchange = self.heard(note, &lease, http::exchange_of_change(request.call()));
         let done = delete_reply(&exchange, attachment, || {
             self.reply(Ask::Delete, &exchange, &lease, format_args!("the request had left"))
         });
@@ -318,8 +316,7 @@ impl Client {
         let request = self.agent.get(address).header("authorization", authorization(&lease.token));
         let request = query.parameters().into_iter().fold(request, |request, (name, value)| request.query(name, value));
         let note = RequestNote::of(&request);
-        let exchange = self.note_headers(http::exchange(request.call(), false));
-        request_log::tell(note, &exchange, &lease.token);
+        let exchange = self.heard(note, &lease, http::exchange(request.call(), false));
         let (status, body) = match &exchange {
             Exchange::Answer(Answer {
                 status: status @ 200,
@@ -361,8 +358,7 @@ impl Client {
         let mut response = match request.call() {
             Ok(response) if response.status() == 200 => response,
             result => {
-                let exchange = self.note_headers(http::exchange(result, false));
-                request_log::tell(note, &exchange, &lease.token);
+                let exchange = self.heard(note, &lease, http::exchange(result, false));
                 if matches!(&exchange, Exchange::Answer(Answer { status: 204, .. })) {
                     self.tokens.worked(lease.generation);
                     return Ok(DownloadEnd::Gone);
@@ -394,8 +390,7 @@ impl Client {
             let address = format!("{}/crm/{}/{path}", lease.target.api(), lease.target.version());
             let request = self.agent.get(address).header("authorization", authorization(&lease.token));
             let note = RequestNote::of(&request);
-            let exchange = self.note_headers(http::exchange(request.call(), false));
-            request_log::tell(note, &exchange, &lease.token);
+            let exchange = self.heard(note, &lease, http::exchange(request.call(), false));
             if let Exchange::Answer(Answer { status: 200, body: Some(body), .. }) = &exchange
                 && let Ok(value) = serde_json::from_slice(body)
             {
@@ -428,9 +423,7 @@ impl Client {
             .header("content-length", body.length());
         let note = RequestNote::of(&request).map(|note| note.with(&units::size(body.length())));
         let result = request.send(SendBody::from_reader(body));
-        let exchange = self.note_headers(http::exchange(result, body.handed_out() > 0));
-        request_log::tell(note, &exchange, &lease.token);
-        exchange
+        self.heard(note, lease, http::exchange(result, body.handed_out() > 0))
     }
 
     fn get_page(&self, lease: &Lease, address: &str, fields: Fields, page: &PageRequest) -> Exchange {
@@ -445,9 +438,7 @@ impl Client {
             PageRequest::Token(token) => request.query("page_token", token),
         };
         let note = RequestNote::of(&request).map(|note| note.with(&page_in_words(page)));
-        let exchange = self.note_headers(http::exchange(request.call(), false));
-        request_log::tell(note, &exchange, &lease.token);
-        exchange
+        self.heard(note, lease, http::exchange(request.call(), false))
     }
 
     fn fields(&self) -> Fields {
@@ -458,11 +449,13 @@ impl Client {
         }
     }
 
-    /// Every answer tells the service's time.
-    pub(super) fn note_headers(&self, exchange: Exchange) -> Exchange {
+    /// Takes what every answer tells, the service's time and the credits left, and tells how the request ended to whoever
+    /// wants to hear it.
+    pub(super) fn heard(&self, note: Option<RequestNote>, lease: &Lease, exchange: Exchange) -> Exchange {
         if let Exchange::Answer(Answer { date, credits_left, .. }) = &exchange {
             self.learn(*date, *credits_left);
         }
+        request_log::tell(note, &exchange, &lease.token);
         exchange
     }
 

@@ -67,8 +67,7 @@ impl Client {
         note: Option<RequestNote>,
         result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Option<Value>, Box<Reply>> {
-        let exchange = self.note_headers(http::exchange(result, false));
-        request_log::tell(note, &exchange, &lease.token);
+        let exchange = self.heard(note, lease, http::exchange(result, false));
         match &exchange {
             Exchange::Answer(Answer { status: 204, .. }) => {
                 self.tokens.worked(lease.generation);
@@ -100,8 +99,7 @@ impl Client {
         let mut response = match request.call() {
             Ok(response) if response.status() == 200 => response,
             result => {
-                let exchange = self.note_headers(http::exchange(result, false));
-                request_log::tell(note, &exchange, &lease.token);
+                let exchange = self.heard(note, &lease, http::exchange(result, false));
                 return Err(Box::new(self.reply(Ask::List, &exchange, &lease, format_args!(""))));
             }
         };
