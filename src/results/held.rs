@@ -1,25 +1,20 @@
-//! The results under their lock, read once: no other run can use them, and nothing has been written yet. What a run that was
-//! cut off left beside them is cleared away, and the file is made ready to be appended to.
+//! The results under their lock, read once: no other run can use them, what a run that was cut off left beside them is
+//! cleared away, and nothing has been written yet.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::claims::Claims;
-use super::columns::Layout;
-use super::compact::{self, Old, ResultsRows, Which};
+use super::compact::ResultsRows;
 use super::disk::{Disk, Placement};
 use super::error::ResultsError;
-use super::log::{Condition, ResultsLog};
-use super::paths::{folder_of, is_temp_of, lock_of};
-use super::scan::Scan;
-use super::snapshot::{ResultsOptions, ResultsSnapshot, has_one_name, see};
-use super::watermark::WatermarkFile;
+use super::log::ResultsLog;
+use super::paths::lock_of;
+use super::snapshot::{ResultsOptions, ResultsSnapshot, has_one_name, see, strays};
 
 /// The results, read and locked: no other run can use them. Nothing has been written yet.
 #[derive(Debug)]
 pub struct LockedResults<D: Disk> {
-    seen: ResultsSnapshot<D>,
-    lock: D::Lock,
+    pub(super) seen: ResultsSnapshot<D>,
+    pub(super) lock: D::Lock,
 }
 
 /// Takes the lock, clears away what a cut-off run left behind, and reads the results.
@@ -63,11 +58,6 @@ fn remove_strays<D: Disk>(disk: &D, path: &Path) {
     }
 }
 
-/// What runs that were cut off left behind when they were replacing the file.
-pub(super) fn strays<D: Disk>(disk: &D, path: &Path) -> impl Iterator<Item = PathBuf> {
-    disk.list(folder_of(path)).unwrap_or_default().into_iter().filter(move |name| is_temp_of(path, name))
-}
-
 impl<D: Disk> LockedResults<D> {
     /// The results as they were found.
     pub fn seen(&self) -> &ResultsSnapshot<D> {
@@ -83,79 +73,6 @@ impl<D: Disk> LockedResults<D> {
     /// inside or with other carried columns is written anew.
     pub fn begin(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
         self.seen.belongs_to(rows)?;
-        self.open(rows)
+        ResultsLog::begin(self, rows)
     }
-
-    pub(super) fn open(self, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
-        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, set_aside, .. }, lock } = self;
-        let layout = Layout::new(rows.columns()).with_older(&scan.layout);
-        let failed = |cause| ResultsError::io("write", &path, cause);
-        let mut mark = WatermarkFile::open(&disk, &path).map_err(failed)?;
-        let moved = scan.history.has_moves();
-        let usable = scan.len > 0 && scan.layout == layout && !scan.damaged_inside && !moved;
-        let (file, len) = match file {
-            Some(file) if usable => {
-                if scan.whole < scan.len {
-                    disk.truncate(&file, scan.whole).map_err(failed)?;
-                }
-                // An earlier run may have been killed between writing a line and syncing it, or between making the file
-                // and syncing its folder: then a power cut would take the whole file.
-                disk.sync(&file).map_err(failed)?;
-                disk.sync_folder(folder_of(&path)).map_err(failed)?;
-                (file, scan.whole)
-            }
-            old => {
-                let fresh = rewrite(&disk, &path, old, &mut scan, &layout, rows, &mut mark).map_err(failed)?;
-                (fresh.file, fresh.len)
-            }
-        };
-        // What is there is durable by now.
-        mark.note(scan.level).and_then(|()| mark.sync()).map_err(failed)?;
-        let order = scan.order;
-        let claims = Claims::default();
-        Ok(ResultsLog {
-            disk,
-            path,
-            lock,
-            file,
-            layout,
-            len,
-            level: scan.level,
-            mark,
-            begun_at: len,
-            history: scan.history,
-            order,
-            claims,
-            set_aside,
-            condition: Condition::Sound,
-        })
-    }
-}
-
-fn rewrite<D: Disk>(
-    disk: &D,
-    path: &Path,
-    file: Option<D::File>,
-    scan: &mut Scan,
-    layout: &Layout,
-    rows: &dyn ResultsRows,
-    mark: &mut WatermarkFile<D>,
-) -> io::Result<compact::Fresh<D>> {
-    let old = Old { disk, path, file: file.as_ref(), layout: &scan.layout };
-    let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept { rows })?;
-    if !compact::is_as_it_was(disk, &fresh, path, file.as_ref())? {
-        compact::abandon(disk, fresh);
-        return Err(io::Error::other("another program has put another file in its place"));
-    }
-    if let Some(old) = &file {
-        // The mark must never be ahead of what is durable, and an earlier run may have been killed before it synced.
-        disk.sync(old)?;
-        disk.sync_folder(folder_of(path))?;
-    }
-    mark.announce(scan.level, fresh.level)?;
-    compact::replace(disk, &fresh, path, file)?;
-    scan.level = fresh.level;
-    scan.history = std::mem::take(&mut fresh.history);
-    scan.order = None;
-    Ok(fresh)
 }

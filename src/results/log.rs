@@ -1,8 +1,7 @@
 //! The results while a run goes on: only appended to until they are made a table.
 //!
-//! [`look`](super::look) reads without touching anything (dry run), [`hold`](super::hold) takes the lock as well,
-//! [`LockedResults::begin`](super::LockedResults::begin) makes the file ready to be written, and [`ResultsLog`] writes it. None of
-//! them knows threads; see [`GroupLog`](super::GroupLog).
+//! [`look`](super::look) reads without touching anything (dry run), [`hold`](super::hold) takes the lock as well, and
+//! [`ResultsLog`] makes the file ready and writes it. None of them knows threads; see [`GroupLog`](super::GroupLog).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +11,14 @@ use super::columns::Layout;
 use super::compact::{self, Old, ResultsRows, ResultsTotals, Which};
 use super::disk::{Disk, Placement};
 use super::end::{Displaced, EndError};
+use super::error::ResultsError;
+use super::held::LockedResults;
 use super::history::{History, Note};
 use super::line::Line;
 use super::log_error::LogError;
-use super::scan::OrderHash;
+use super::paths::folder_of;
+use super::scan::{OrderHash, Scan};
+use super::snapshot::ResultsSnapshot;
 use super::watermark::{FillLevel, WatermarkFile};
 use crate::upload::{RecordId, RowKey, ServiceId};
 
@@ -52,7 +55,7 @@ impl Batch {
 
 /// In what condition the log is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Condition {
+enum Condition {
     /// All is well.
     Sound,
     /// The path leads elsewhere. Lines are still taken, to be saved, but none is called durable any more.
@@ -64,27 +67,74 @@ pub(super) enum Condition {
 /// The results being written. After the first error nothing more is written, so that what stands there stays true.
 #[derive(Debug)]
 pub struct ResultsLog<D: Disk> {
-    pub(super) disk: D,
-    pub(super) path: PathBuf,
-    pub(super) lock: D::Lock,
-    pub(super) file: D::File,
-    pub(super) layout: Layout,
-    pub(super) len: u64,
+    disk: D,
+    path: PathBuf,
+    lock: D::Lock,
+    file: D::File,
+    layout: Layout,
+    len: u64,
     /// How far the file is filled.
-    pub(super) level: FillLevel,
+    level: FillLevel,
     /// What is known of that elsewhere.
-    pub(super) mark: WatermarkFile<D>,
+    mark: WatermarkFile<D>,
     /// Where this run's lines begin.
-    pub(super) begun_at: u64,
-    pub(super) history: History,
-    pub(super) order: Option<OrderHash>,
-    pub(super) claims: Claims,
+    begun_at: u64,
+    history: History,
+    order: Option<OrderHash>,
+    claims: Claims,
     /// Rows whose lines were set aside when this run began.
-    pub(super) set_aside: Vec<RowKey>,
-    pub(super) condition: Condition,
+    set_aside: Vec<RowKey>,
+    condition: Condition,
 }
 
 impl<D: Disk> ResultsLog<D> {
+    /// Makes the results ready to be appended to: a new file gets its header, a torn end is cut off, a file with damage
+    /// inside or with other carried columns is written anew.
+    pub(super) fn begin(held: LockedResults<D>, rows: &dyn ResultsRows) -> Result<ResultsLog<D>, ResultsError> {
+        let LockedResults { seen: ResultsSnapshot { disk, path, file, mut scan, set_aside, .. }, lock } = held;
+        let layout = Layout::new(rows.columns()).with_older(&scan.layout);
+        let failed = |cause| ResultsError::io("write", &path, cause);
+        let mut mark = WatermarkFile::open(&disk, &path).map_err(failed)?;
+        let moved = scan.history.has_moves();
+        let usable = scan.len > 0 && scan.layout == layout && !scan.damaged_inside && !moved;
+        let (file, len) = match file {
+            Some(file) if usable => {
+                if scan.whole < scan.len {
+                    disk.truncate(&file, scan.whole).map_err(failed)?;
+                }
+                // An earlier run may have been killed between writing a line and syncing it, or between making the file
+                // and syncing its folder: then a power cut would take the whole file.
+                disk.sync(&file).map_err(failed)?;
+                disk.sync_folder(folder_of(&path)).map_err(failed)?;
+                (file, scan.whole)
+            }
+            old => {
+                let fresh = rewrite(&disk, &path, old, &mut scan, &layout, rows, &mut mark).map_err(failed)?;
+                (fresh.file, fresh.len)
+            }
+        };
+        // What is there is durable by now.
+        mark.note(scan.level).and_then(|()| mark.sync()).map_err(failed)?;
+        let order = scan.order;
+        let claims = Claims::default();
+        Ok(ResultsLog {
+            disk,
+            path,
+            lock,
+            file,
+            layout,
+            len,
+            level: scan.level,
+            mark,
+            begun_at: len,
+            history: scan.history,
+            order,
+            claims,
+            set_aside,
+            condition: Condition::Sound,
+        })
+    }
+
     /// The columns of the file.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -278,6 +328,34 @@ impl<D: Disk> ResultsLog<D> {
             Err(cause) => Err(EndError::Unordered { path, cause }),
         }
     }
+}
+
+fn rewrite<D: Disk>(
+    disk: &D,
+    path: &Path,
+    file: Option<D::File>,
+    scan: &mut Scan,
+    layout: &Layout,
+    rows: &dyn ResultsRows,
+    mark: &mut WatermarkFile<D>,
+) -> io::Result<compact::Fresh<D>> {
+    let old = Old { disk, path, file: file.as_ref(), layout: &scan.layout };
+    let mut fresh = compact::write(&old, &mut scan.history, layout, &Which::Kept { rows })?;
+    if !compact::is_as_it_was(disk, &fresh, path, file.as_ref())? {
+        compact::abandon(disk, fresh);
+        return Err(io::Error::other("another program has put another file in its place"));
+    }
+    if let Some(old) = &file {
+        // The mark must never be ahead of what is durable, and an earlier run may have been killed before it synced.
+        disk.sync(old)?;
+        disk.sync_folder(folder_of(path))?;
+    }
+    mark.announce(scan.level, fresh.level)?;
+    compact::replace(disk, &fresh, path, file)?;
+    scan.level = fresh.level;
+    scan.history = std::mem::take(&mut fresh.history);
+    scan.order = None;
+    Ok(fresh)
 }
 
 /// The results are a table. They stay locked until this is dropped.

@@ -8,8 +8,8 @@
 //! | how a cell is escaped | `cell.rs` |
 //! | which rows are settled, which go again | `history.rs` |
 //! | what of a file that is found is refused | `snapshot.rs` |
-//! | how a run takes the file and makes it ready | `held.rs` |
-//! | what is durable when | `log.rs` |
+//! | how a run takes the file | `held.rs` |
+//! | what is durable when, how the file is made ready | `log.rs` |
 //! | where lines stand, by record | `placed.rs` |
 //! | when threads wait for the disk | `journal.rs` |
 //! | how the log becomes the table | `compact.rs` |

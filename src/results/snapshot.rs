@@ -7,10 +7,9 @@ use super::columns::Layout;
 use super::compact::{Old, OldLines, ResultsRows};
 use super::disk::{Disk, Placement};
 use super::error::ResultsError;
-use super::held::strays;
 use super::history::History;
 use super::line::Line;
-use super::paths::mark_of;
+use super::paths::{folder_of, is_temp_of, mark_of};
 use super::scan::{Scan, ScanExpectation, scan, tells_only_of};
 use super::watermark::{self, MarkFound};
 use crate::outcome::Status;
@@ -49,9 +48,9 @@ pub struct ResultsSnapshot<D: Disk> {
     pub(super) file: Option<D::File>,
     pub(super) scan: Scan,
     /// What stood beside the file before it was read.
-    pub(super) mark: MarkFound,
+    mark: MarkFound,
     /// See [`ResultsOptions::ours`].
-    pub(super) ours: bool,
+    ours: bool,
     /// Rows whose lines are set aside, since each is to have a further attachment.
     pub(super) set_aside: Vec<RowKey>,
 }
@@ -93,6 +92,11 @@ pub(super) fn has_one_name<D: Disk>(disk: &D, path: &Path, file: &D::File) -> Re
         Placement::Linked { names } => Err(ResultsError::Linked { path: path.to_owned(), names }),
         other => Ok(other),
     }
+}
+
+/// What runs that were cut off left behind when they were replacing the file.
+pub(super) fn strays<D: Disk>(disk: &D, path: &Path) -> impl Iterator<Item = PathBuf> {
+    disk.list(folder_of(path)).unwrap_or_default().into_iter().filter(move |name| is_temp_of(path, name))
 }
 
 pub(super) fn see<D: Disk>(

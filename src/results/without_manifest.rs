@@ -51,7 +51,7 @@ impl<D: Disk> LockedResults<D> {
     ///
     /// The file could not be made ready.
     pub fn begin_without_manifest(self) -> Result<ResultsLog<D>, ResultsError> {
-        self.open(&NoRows)
+        ResultsLog::begin(self, &NoRows)
     }
 }
 
